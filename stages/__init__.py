@@ -1,0 +1,1 @@
+"""Staged, checkpointing extract-transform-load from Supabase to Convex."""
