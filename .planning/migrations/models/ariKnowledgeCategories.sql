@@ -1,0 +1,9 @@
+SELECT
+    key(id) AS _source_id,
+    ref('workspaces', workspace_id) AS workspace_id,
+    name,
+    description,
+    display_order,
+    to_ms(created_at) AS created_at,
+    coalesce(to_ms(updated_at), to_ms(created_at)) AS updated_at
+FROM extract.ari_knowledge_categories

@@ -1,0 +1,157 @@
+"""Settings, connections, rights and the deployment's functions, before anything is moved."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from stages.convex.client import Deployment, FunctionError
+from stages.convex.schema import Schema
+from stages.errors import StagesError
+from stages.extract.reader import Reader
+from stages.paths import Paths
+from stages.plan import Plan
+from stages.settings import Settings
+
+LEAST_DISK = 1 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `hint` says how to mend what is not ok."""
+
+    name: str
+    ok: bool
+    told: str
+    hint: str | None = None
+
+
+def check(paths: Paths, plan: Plan, schema: Schema, settings: Settings) -> Iterator[Finding]:
+    """Look at everything, one finding at a time; a failure of one does not end the others."""
+    source, target = settings.source, settings.target
+    yield Finding("plan", True, f"{len(plan.tables)} tables, {len(plan.sources)} sources")
+    if source.db_url:
+        yield from _guarded("Postgres", lambda: _postgres(plan, settings))
+    if source.url:
+        yield from _guarded("REST", lambda: _rest(plan, settings))
+    if target.admin_key:
+        yield from _guarded("Convex", lambda: _deployment(plan, schema, settings))
+    if target.secret and target.site_url:
+        yield from _guarded("HTTP action", lambda: _http_action(plan, settings))
+    free = shutil.disk_usage(paths.data if paths.data.exists() else paths.project).free
+    yield Finding(
+        "disk", free > LEAST_DISK, f"{free / 2**30:,.1f} GiB free for {paths.data}",
+        "make room, or choose another folder with --data",
+    )  # fmt: skip
+
+
+def _guarded(name: str, look: Callable[[], list[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except StagesError as error:
+        yield Finding(name, False, error.message, error.hint)
+
+
+def _postgres(plan: Plan, settings: Settings) -> list[Finding]:
+    from stages.extract.postgres import PostgresReader
+
+    reader = PostgresReader(settings.source)
+    try:
+        role = reader.role()
+        return [
+            Finding(
+                "Postgres", role["bypass"],
+                f"{settings.source.label}, as {role['name']}"
+                + ("" if role["bypass"] else ", which row security limits"),
+                "use a role with BYPASSRLS, such as postgres of the project",
+            ),
+            _tables("Postgres", plan, reader),
+        ]  # fmt: skip
+    finally:
+        reader.close()
+
+
+def _rest(plan: Plan, settings: Settings) -> list[Finding]:
+    from stages.extract.rest import RestReader
+
+    reader = RestReader(settings.source, {entry.schema for entry in plan.sources.values()})
+    try:
+        return [
+            Finding("REST", True, f"{settings.source.label}, with a service key"),
+            _tables("REST", plan, reader),
+        ]
+    finally:
+        reader.close()
+
+
+def _tables(name: str, plan: Plan, reader: Reader) -> Finding:
+    """A missing table is told, and is no failure where the plan says `report`."""
+    catalog = reader.catalog()
+    gone = [s for s in plan.sources.values() if (s.schema, s.table) not in catalog]
+    fatal = [s.name for s in gone if s.on_missing == "fail"]
+    told = f"{len(plan.sources) - len(gone)} of {len(plan.sources)} sources are there"
+    if gone:
+        told += f"; missing: {', '.join(s.name for s in gone)}"
+    return Finding(f"{name} tables", not fatal, told, "create them, or edit the plan")
+
+
+def _deployment(plan: Plan, schema: Schema, settings: Settings) -> list[Finding]:
+    push = "push convex/ to it: npx convex deploy (dev: npx convex dev --once)"
+    with Deployment(settings.target, "functions") as deployment:
+        spec = _system(deployment, "_system/cli/modules:apiSpec", {})
+        deployed = _system(deployment, "_system/frontend/getSchemas", {"componentId": None})
+    functions = {
+        each["identifier"].replace(".js:", ":"): each["visibility"]["kind"]
+        for each in spec
+        if "identifier" in each
+    }
+    needed = [table.function for table in plan.tables.values() if table.name in schema.tables]
+    needed += [f"{plan.module}:{name}" for name in ("readPage", "epoch", "adopt", "remove")]
+    lacking = [name for name in needed if name not in functions]
+    public = [
+        name for name, kind in functions.items()
+        if kind == "public" and name.startswith(f"{plan.module}:")
+    ]  # fmt: skip
+    active = json.loads(deployed["active"]) if deployed.get("active") else None
+    same = active is not None and _tables_of(active) == _tables_of(dict(schema.exported))
+    return [
+        Finding("Convex", True, f"{settings.target.label}, with an admin key"),
+        Finding(
+            "functions", not lacking,
+            f"all {len(needed)} are there" if not lacking else f"missing: {', '.join(lacking)}",
+            push,
+        ),
+        Finding(
+            "visibility", not public,
+            "all are internal" if not public else f"anybody may call {', '.join(public)}",
+            "make them internal and push again",
+        ),
+        Finding(
+            "schema", same,
+            "the deployment has convex/schema.ts as it is here" if same
+            else "the deployment has another schema than convex/schema.ts", push,
+        ),
+    ]  # fmt: skip
+
+
+def _tables_of(exported: dict[str, Any]) -> dict[str, Any]:
+    return {table["tableName"]: table["documentType"] for table in exported["tables"]}
+
+
+def _system(deployment: Deployment, function: str, args: dict[str, Any]) -> Any:
+    try:
+        return deployment.query(function, args)
+    except FunctionError as error:
+        raise StagesError(
+            f"{deployment.target.label} does not say what it has: {error.words}",
+            "does the deploy key have the right deployment:data:view?",
+        ) from None
+
+
+def _http_action(plan: Plan, settings: Settings) -> list[Finding]:
+    with Deployment(settings.target, "http-action") as deployment:
+        deployment.mutation(f"{plan.module}:epoch", {})
+    return [Finding("HTTP action", True, "POST /migrate is open to MIGRATION_SECRET")]

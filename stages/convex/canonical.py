@@ -1,0 +1,150 @@
+"""JSON → its one canonical form, set-wise in DuckDB: keys sorted, numbers as float64.
+
+Two JSON texts say the same to Convex if and only if their canonical forms are equal. The form is
+Convex' encoded JSON, ready to be sent. What Convex can't hold is named, never bent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stages.duck import first_row
+
+if TYPE_CHECKING:
+    import duckdb
+
+# Convex' limits for values inside of a document; the document itself is the first level.
+NESTING = 15
+ARRAY = 8192
+FIELDS = 1024
+NAME_LENGTH = 1024
+# A JSON string, or a number with more digits than float64 surely holds.
+TOKENS = r'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?'
+
+
+def canonicalise(connection: duckdb.DuckDBPyConnection, table: str, selects: list[str]) -> None:
+    """Make the temporary table `table(text, canonical, size, problem)`.
+
+    `selects` are queries of one VARCHAR column `text` with JSON; each distinct text is read once.
+    `size` is Convex' size in bytes. `problem` is NULL, or "rule: reason" of the first thing that
+    Convex can't hold: field_name, duplicate_key, inexact_number, nesting, too_many. Encoded JSON
+    that comes from Convex may be given too: its `$float` objects stay as they are.
+    """
+    run = connection.execute
+    union = " UNION ALL ".join(selects)
+    run(
+        f"CREATE OR REPLACE TEMP TABLE {table}_texts AS "
+        "SELECT row_number() OVER () AS doc, text "
+        f"FROM (SELECT DISTINCT text FROM ({union}) WHERE text IS NOT NULL)"
+    )
+    run(
+        f"CREATE OR REPLACE TEMP TABLE {table}_nodes AS "
+        "SELECT doc, n.id, n.parent, n.key, n.type, "
+        "CASE WHEN n.type NOT IN ('OBJECT', 'ARRAY') THEN n.value END AS leaf "
+        f"FROM {table}_texts, json_tree(text::JSON) AS n"
+    )
+    depth = _levels(connection, table)
+    for level in range(depth, -1, -1):
+        _fold(connection, table, level, last=level == depth)
+    run(
+        f"CREATE OR REPLACE TEMP TABLE {table} AS "
+        "SELECT t.text, f.canonical, f.size, coalesce("
+        f"CASE WHEN f.depth > {NESTING} THEN 'nesting: deeper than 16 levels' END, f.problem, "
+        f"CASE WHEN {_inexact('t.text')} "
+        "THEN 'inexact_number: a number has more digits than float64 holds' END) AS problem "
+        f"FROM {table}_texts t JOIN {table}_folded_0 f USING (doc)"
+    )
+    for level in range(depth + 1):
+        run(f"DROP TABLE {table}_level_{level}; DROP TABLE {table}_folded_{level}")
+    run(f"DROP TABLE {table}_nodes; DROP TABLE {table}_texts")
+
+
+def _levels(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """One table a level of nesting; returns the deepest level."""
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {table}_level_0 AS "
+        f"SELECT * FROM {table}_nodes WHERE parent IS NULL"
+    )
+    level = 0
+    while True:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {table}_level_{level + 1} AS "
+            f"SELECT n.* FROM {table}_nodes n "
+            f"JOIN {table}_level_{level} p ON n.doc = p.doc AND n.parent = p.id"
+        )
+        found = first_row(connection, f"SELECT count(*) FROM {table}_level_{level + 1}")
+        if not found[0]:
+            connection.execute(f"DROP TABLE {table}_level_{level + 1}")
+            return level
+        level += 1
+
+
+def _fold(connection: duckdb.DuckDBPyConnection, table: str, level: int, *, last: bool) -> None:
+    """Canonical form of every node of a level, from those of the level below."""
+    children = (
+        f"SELECT doc, parent AS id, "
+        "string_agg(to_json(key)::VARCHAR || ':' || canonical, ',' ORDER BY key) AS as_object, "
+        "string_agg(canonical, ',' ORDER BY id) AS as_array, "
+        "sum(size) AS size, sum(strlen(key) + 1) AS names, count(*) AS n, "
+        "count(DISTINCT key) AS n_keys, max(depth) AS depth, min(problem) AS problem, "
+        "min(CASE WHEN key LIKE '$%' THEN 'field_name: a key begins with $' "
+        "WHEN NOT regexp_full_match(key, '[\\x20-\\x7e]*') "
+        "THEN 'field_name: a key has characters that are not printable ASCII' "
+        "WHEN key = '__proto__' THEN 'field_name: a key is __proto__, which JavaScript bends' "
+        "WHEN key = '' THEN 'field_name: a key is empty' "
+        "WHEN key LIKE '\\_%' ESCAPE '\\' THEN 'field_name: a key begins with _' "
+        f"WHEN strlen(key) > {NAME_LENGTH} THEN 'field_name: a key is too long' END) AS bad_name "
+        f"FROM {table}_folded_{level + 1} GROUP BY doc, parent"
+    )
+    join = "" if last else f"LEFT JOIN ({children}) c ON c.doc = l.doc AND c.id = l.id"
+    if last:
+        join = (
+            "LEFT JOIN (SELECT NULL::BIGINT AS doc, NULL::UBIGINT AS id, NULL::VARCHAR AS "
+            "as_object, NULL::VARCHAR AS as_array, NULL::HUGEINT AS size, NULL::HUGEINT AS names, "
+            "NULL::BIGINT AS n, NULL::BIGINT AS n_keys, NULL::BIGINT AS depth, "
+            "NULL::VARCHAR AS problem, NULL::VARCHAR AS bad_name WHERE false) c "
+            "ON c.doc = l.doc AND c.id = l.id"
+        )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {table}_folded_{level} AS "
+        "SELECT l.doc, l.id, l.parent, l.key, "
+        "CASE l.type WHEN 'OBJECT' THEN '{' || coalesce(c.as_object, '') || '}' "
+        "WHEN 'ARRAY' THEN '[' || coalesce(c.as_array, '') || ']' "
+        "WHEN 'VARCHAR' THEN l.leaf::VARCHAR "
+        "WHEN 'BOOLEAN' THEN l.leaf::VARCHAR "
+        "WHEN 'NULL' THEN 'null' "
+        "ELSE encode_float((l.leaf ->> '$')::DOUBLE) END AS canonical, "
+        "CASE l.type WHEN 'OBJECT' THEN 2 + coalesce(c.size + c.names, 0) "
+        "WHEN 'ARRAY' THEN 2 + coalesce(c.size, 0) "
+        "WHEN 'VARCHAR' THEN 2 + strlen(l.leaf ->> '$') "
+        "WHEN 'BOOLEAN' THEN 1 WHEN 'NULL' THEN 1 ELSE 9 END AS size, "
+        "CASE WHEN l.type IN ('OBJECT', 'ARRAY') THEN 1 + coalesce(c.depth, 0) ELSE 0 END "
+        "AS depth, "
+        "CASE l.type "
+        "WHEN 'OBJECT' THEN CASE WHEN c.bad_name IS NOT NULL THEN c.bad_name "
+        "WHEN c.n_keys < c.n THEN 'duplicate_key: an object has a key twice' "
+        f"WHEN c.n > {FIELDS} THEN 'too_many: an object has more than {FIELDS} fields' "
+        "ELSE c.problem END "
+        f"WHEN 'ARRAY' THEN CASE WHEN c.n > {ARRAY} "
+        f"THEN 'too_many: an array has more than {ARRAY} items' ELSE c.problem END "
+        "WHEN 'VARCHAR' THEN NULL WHEN 'BOOLEAN' THEN NULL WHEN 'NULL' THEN NULL "
+        "ELSE CASE WHEN isinf((l.leaf ->> '$')::DOUBLE) "
+        "THEN 'inexact_number: a number is beyond float64' END END AS problem "
+        f"FROM {table}_level_{level} l {join}"
+    )
+
+
+def _inexact(text: str) -> str:
+    """SQL: some number in a JSON text is not the float64 that it is read as.
+
+    Up to 15 significant digits always survive. Longer ones must be equal as decimals to what the
+    float prints; what is too long for a decimal of 38 digits does not count as equal.
+    """
+    token = f"regexp_extract_all({text}, '{TOKENS}')"
+    digits = "ltrim(regexp_replace(regexp_replace(n, '[eE].*$', ''), '[-.]', '', 'g'), '0')"
+    return (
+        f"list_bool_or(list_transform(list_filter({token}, lambda n: NOT starts_with(n, '\"') "
+        f"AND length(rtrim({digits}, '0')) > 15), "
+        "lambda n: try_cast(n AS DECIMAL(38, 17)) IS DISTINCT FROM "
+        "try_cast(to_json(n::DOUBLE)::VARCHAR AS DECIMAL(38, 17))))"
+    )

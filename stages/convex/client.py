@@ -1,0 +1,171 @@
+"""A deployment's HTTP API: internal functions through the admin key or the HTTP action.
+
+Source: the HTTP Functions API. Arguments and results are Convex' encoded JSON, which loses
+nothing; a mutation carries no idempotency key, so only functions that may be repeated are called.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Literal
+
+import httpx
+
+from stages.errors import StagesError, Transient, UserError
+from stages.retry import Backoff, retrying
+from stages.settings import Target
+
+Kind = Literal["query", "mutation"]
+Door = Literal["functions", "http-action"]
+# Above the server's own limit of 300 s for a request.
+TIMEOUT = httpx.Timeout(310.0, connect=15.0)
+TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
+
+
+class FunctionError(StagesError):
+    """A Convex function ended with an error; nothing of its transaction was kept."""
+
+    def __init__(self, function: str, words: str, data: object) -> None:
+        super().__init__(f"{function}: {words}")
+        self.function = function
+        self.words = words
+        self.data = data
+
+    @property
+    def code(self) -> str | None:
+        """The `code` of a ConvexError's data, which passes where messages are redacted."""
+        code = self.data.get("code") if isinstance(self.data, dict) else None
+        return code if isinstance(code, str) else None
+
+
+class Deployment:
+    """One Convex deployment through one door. Calls may come from several threads."""
+
+    def __init__(
+        self,
+        target: Target,
+        door: Door | None = None,
+        *,
+        backoff: Backoff | None = None,
+        on_retry: Callable[[Transient, float], None] | None = None,
+    ) -> None:
+        self.target = target
+        self.door: Door = door or ("functions" if target.admin_key else "http-action")
+        self.backoff = backoff or Backoff()
+        self.on_retry = on_retry
+        if self.door == "functions" and not target.admin_key:
+            raise UserError(
+                "there is no deploy key, and the functions are internal",
+                "set CONVEX_DEPLOY_KEY, or use --through http-action with MIGRATION_SECRET",
+            )
+        if self.door == "http-action" and not (target.secret and target.site_url):
+            raise UserError(
+                "the HTTP action needs MIGRATION_SECRET and the deployment's site address",
+                "set MIGRATION_SECRET here and on the deployment (npx convex env set "
+                "MIGRATION_SECRET …); a self-hosted deployment needs CONVEX_SITE_URL too",
+            )
+        self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=False)
+
+    def __enter__(self) -> Deployment:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def query(self, function: str, args: dict[str, Any]) -> Any:
+        """Result of an internal query."""
+        return json.loads(self.call("query", function, json.dumps(args)))["value"]
+
+    def mutation(self, function: str, args: dict[str, Any]) -> Any:
+        """Result of an internal mutation."""
+        return json.loads(self.call("mutation", function, json.dumps(args)))["value"]
+
+    def call(self, kind: Kind, function: str, args: str) -> bytes:
+        """Call `module:function` with arguments that are JSON text already; retries what passes.
+
+        Returns the whole answer, `{"status": "success", "value": …}`. Raises FunctionError,
+        Transient when the attempts are used up, StagesError for everything else.
+        """
+        return retrying(lambda: self.call_once(kind, function, args), self.backoff, self.on_retry)
+
+    def call_once(self, kind: Kind, function: str, args: str) -> bytes:
+        """One request; see `call`."""
+        if self.door == "functions":
+            url = f"{self.target.url}/api/{kind}"
+            assert self.target.admin_key is not None
+            authorization = f"Convex {self.target.admin_key.reveal()}"
+            head = json.dumps({"path": function, "format": "convex_encoded_json"})
+        else:
+            url = f"{self.target.site_url}/migrate"
+            assert self.target.secret is not None
+            authorization = f"Bearer {self.target.secret.reveal()}"
+            head = json.dumps({"function": function.rpartition(":")[2]})
+        body = f'{head[:-1]}, "args": {args}}}'.encode()
+        answer = self._send(url, body, authorization)
+        return self._checked(function, answer)
+
+    def _send(self, url: str, body: bytes, authorization: str) -> httpx.Response:
+        headers = {"Content-Type": "application/json", "Authorization": authorization}
+        try:
+            return self._http.post(url, content=body, headers=headers)
+        except httpx.TransportError as error:
+            words = str(error) or type(error).__name__
+            raise Transient(
+                f"{self.target.label} at {self.target.url} did not answer: {words}",
+                "see if it is up, then run the same command again",
+            ) from None
+
+    def _checked(self, function: str, answer: httpx.Response) -> bytes:
+        status = answer.status_code
+        if status in TRANSIENT_STATUS:
+            raise Transient(
+                f"{self.target.label} answered {status}: {_words(answer)}",
+                "run the same command again",
+                retry_after=_seconds(answer.headers.get("retry-after")),
+            )
+        if status in (401, 403):
+            name = "CONVEX_DEPLOY_KEY" if self.door == "functions" else "MIGRATION_SECRET"
+            raise StagesError(
+                f"{self.target.label} refused {name} ({status}): {_words(answer)}",
+                "make a deploy key of this deployment that may run internal functions"
+                if self.door == "functions"
+                else "set the same MIGRATION_SECRET here and with: npx convex env set",
+            )
+        if status != 200:
+            raise StagesError(
+                f"{self.target.label} answered {status} to {function}: {_words(answer)}",
+                "see what is wrong with: stages check",
+            )
+        content = answer.content
+        if content.startswith(b'{"status":"success"') and content.endswith(b"}"):
+            return content
+        try:
+            parsed = json.loads(content)
+        except json.JSONDecodeError:
+            raise Transient(
+                f"{self.target.label} gave an answer that was cut short", "run it again"
+            ) from None
+        if isinstance(parsed, dict) and parsed.get("status") == "success":
+            return content
+        if isinstance(parsed, dict) and parsed.get("status") == "error":
+            words = str(parsed.get("errorMessage", "")).strip()
+            raise FunctionError(function, words, parsed.get("errorData"))
+        raise StagesError(
+            f"{self.target.url} does not answer as a Convex deployment does", "check CONVEX_URL"
+        )
+
+
+def _words(answer: httpx.Response) -> str:
+    """The server's own words, short."""
+    try:
+        parsed = answer.json()
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return answer.reason_phrase or "no words"
+    if not isinstance(parsed, dict):
+        return answer.reason_phrase
+    return " ".join(str(parsed[name]) for name in ("code", "message") if name in parsed)[:300]
+
+
+def _seconds(header: str | None) -> float | None:
+    return float(header) if header and header.strip().isdigit() else None

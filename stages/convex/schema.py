@@ -1,0 +1,143 @@
+"""convex/schema.ts as Convex itself exports it: fields, validators, references.
+
+The file is executed with the project's own `convex`, not parsed, so that spread tables, shared
+validators and helper modules are what they are. Source of the JSON's form: `schema.export()`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.checkpoint import fingerprint, hash_file, read_json, write_json
+from stages.errors import UserError
+from stages.paths import Paths
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+EXPORTER = Path(__file__).with_name("export_schema.ts")
+Validator = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One field of a table: its validator as JSON, and whether it may be absent."""
+
+    name: str
+    validator: Validator
+    optional: bool
+
+    @property
+    def kind(self) -> str:
+        return str(self.validator["type"])
+
+    def references(self) -> Iterator[str]:
+        """Tables that a v.id anywhere in this field names."""
+        yield from _references(self.validator)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The exported schema."""
+
+    exported: Mapping[str, Any]
+
+    @property
+    def tables(self) -> Mapping[str, Mapping[str, Any]]:
+        """Table name → its export."""
+        return {table["tableName"]: table for table in self.exported["tables"]}
+
+    def fields(self, table: str) -> dict[str, Field]:
+        """Fields of a table in the order of schema.ts.
+
+        Raises UserError for a table that is not there, or whose document is not one object.
+        """
+        if table not in self.tables:
+            raise UserError(
+                f"convex/schema.ts has no table `{table}`",
+                f"it has: {', '.join(sorted(self.tables))}",
+            )
+        document = self.tables[table]["documentType"]
+        if document["type"] != "object":
+            raise UserError(
+                f"the documents of `{table}` are {document['type']}, not one object",
+                "give the table one object of fields in convex/schema.ts",
+            )
+        return {
+            name: Field(name=name, validator=value["fieldType"], optional=value["optional"])
+            for name, value in document["value"].items()
+        }
+
+    def references(self) -> dict[str, set[str]]:
+        """Table → tables that its v.id fields name."""
+        return {
+            name: set(_references(table["documentType"])) for name, table in self.tables.items()
+        }
+
+
+def _references(validator: Validator) -> Iterator[str]:
+    kind = validator["type"]
+    if kind == "id":
+        yield validator["tableName"]
+    elif kind == "array":
+        yield from _references(validator["value"])
+    elif kind == "union":
+        for member in validator["value"]:
+            yield from _references(member)
+    elif kind == "object":
+        for member in validator["value"].values():
+            yield from _references(member["fieldType"])
+    elif kind == "record":
+        yield from _references(validator["keys"])
+        yield from _references(validator["values"]["fieldType"])
+
+
+def load_schema(paths: Paths) -> Schema:
+    """The project's schema; exported again only when a file of convex/ has changed.
+
+    Raises UserError where schema.ts is missing or can't be executed.
+    """
+    files = sorted(
+        file
+        for file in paths.convex.rglob("*.ts")
+        if "_generated" not in file.parts and "node_modules" not in file.parts
+    )
+    if paths.convex / "schema.ts" not in files:
+        raise UserError(
+            f"{paths.convex / 'schema.ts'} is missing", "stages loads into tables that it declares"
+        )
+    made_from = fingerprint(
+        [[str(file.relative_to(paths.convex)), hash_file(file)] for file in files],
+        hash_file(EXPORTER),
+    )
+    stored = read_json(paths.schema)
+    if not stored or stored["made_from"] != made_from:
+        stored = {"made_from": made_from, "exported": export_schema(paths.convex)}
+        write_json(paths.schema, stored)
+    return Schema(stored["exported"])
+
+
+def export_schema(convex: Path) -> dict[str, Any]:
+    """Execute convex/schema.ts in Node and return what `schema.export()` says."""
+    node = shutil.which("node")
+    if not node:
+        raise UserError("node is not on the PATH", "install Node.js 20 or newer")
+    ran = subprocess.run(
+        [node, "--import", "tsx", str(EXPORTER), str(convex.resolve())],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode != 0:
+        words = ran.stderr.strip().splitlines()
+        raise UserError(
+            f"{convex / 'schema.ts'} can't be executed: {words[-1] if words else 'no reason'}",
+            "run `npm ci` if node_modules is missing; try: npx tsc --noEmit -p convex",
+        )
+    exported: dict[str, Any] = json.loads(ran.stdout)
+    return exported

@@ -1,0 +1,1 @@
+"""Extract: tables of the source, and what the target has already, to Parquet parts."""

@@ -1,0 +1,204 @@
+"""Text and raw values → exact Arrow columns, a column at a time.
+
+Only values that no Arrow kernel reads (infinities, years before 1 or after 9999) are taken one
+by one; they are rare, and every other row stays on the fast path.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from stages.errors import TableFailed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# DuckDB's infinities of TIMESTAMP (int64 microseconds) and DATE (int32 days).
+INFINITY_US = 2**63 - 1
+INFINITY_DAYS = 2**31 - 1
+# What the ADBC driver makes of Postgres' infinities, by overflow; and Postgres' least timestamp
+# (4714-11-24 BC): every raw value below it has wrapped around.
+ADBC_INFINITY_US = -9222425352054775809
+ADBC_MINUS_INFINITY_US = -9222425352054775808
+ADBC_INFINITY_DAYS = -2147472692
+ADBC_MINUS_INFINITY_DAYS = -2147472691
+LEAST_US = -210866803200000000
+
+PLAIN_TIMESTAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}(\.[0-9]{1,6})?(Z|[+]00(:00)?)?$"
+PLAIN_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+ODD = re.compile(
+    r"(\d{4,})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?)?(?:Z|\+00(?::00)?)?( BC)?"
+)
+
+
+class DoesNotFit(TableFailed):
+    """A value of the source has no exact form in the column's Parquet type."""
+
+    def __init__(self, column: str, value: str, row: int) -> None:
+        super().__init__(f"the value {value} of column `{column}` has no exact form")
+        self.column = column
+        self.value = value
+        self.row = row
+
+
+def days_of(year: int, month: int, day: int) -> int:
+    """Days since 1970-01-01 in the proleptic Gregorian calendar; year 0 is 1 BC."""
+    year -= month <= 2
+    era = year // 400
+    year_of_era = year - era * 400
+    day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    day_of_era = year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year
+    return era * 146097 + day_of_era - 719468
+
+
+def odd_moment(text: str) -> int | None:
+    """Microseconds since 1970 of a timestamp or date that Arrow can't read; None if we can't."""
+    if text in ("infinity", "-infinity"):
+        return INFINITY_US if text == "infinity" else -INFINITY_US
+    match = ODD.fullmatch(text)
+    if not match:
+        return None
+    year, month, day = int(match[1]), int(match[2]), int(match[3])
+    days = days_of(1 - year if match[8] else year, month, day)
+    hours, minutes, seconds = (int(match[n] or 0) for n in (4, 5, 6))
+    micros = int((match[7] or "0").ljust(6, "0"))
+    total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    return total * 1_000_000 + micros
+
+
+def decode(values: pa.Array, form: str, target: pa.DataType, column: str) -> pa.Array:
+    """A column of PostgREST's JSON (see types.Form) as its Parquet type."""
+    import pyarrow as pa
+
+    if form == "uuid":
+        return pa.ExtensionArray.from_storage(target, _hex(values, fixed=16))
+    if form == "bytes":
+        return _hex(values)
+    if form == "json":
+        return pa.ExtensionArray.from_storage(target, values.cast(pa.string()))
+    if form == "timestamp":
+        return _timestamps(values, target, column)
+    if form == "date":
+        return _dates(values, column)
+    return values.cast(target)
+
+
+def _hex(values: pa.Array, fixed: int | None = None) -> pa.Array:
+    """Postgres' hex of bytea (`\\x00ff`), or a uuid's text, as binary; all rows in one decode."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    zero = "00" * fixed if fixed else "\\x"
+    filled = pc.fill_null(values, zero)
+    digits = pc.replace_substring(filled, "-", "") if fixed else pc.utf8_slice_codeunits(filled, 2)
+    offsets = pa.array([0, len(digits)], pa.int64())
+    joined = pc.binary_join(pa.LargeListArray.from_arrays(offsets, digits), "")[0].as_py()
+    data = pa.py_buffer(bytes.fromhex(joined))
+    if fixed:
+        plain = pa.Array.from_buffers(pa.binary(fixed), len(values), [None, data])
+    else:
+        lengths = pc.divide(pc.binary_length(digits), 2).cast(pa.int32())
+        ends = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths)])
+        plain = pa.Array.from_buffers(pa.binary(), len(values), [None, ends.buffers()[1], data])
+    if not values.null_count:
+        return plain
+    return pc.if_else(pc.is_valid(values), plain, pa.scalar(None, plain.type))
+
+
+def _timestamps(values: pa.Array, target: pa.DataType, column: str) -> pa.Array:
+    import pyarrow as pa
+
+    zoned = target.tz is not None
+    return _split(
+        values,
+        PLAIN_TIMESTAMP,
+        column,
+        plain=lambda texts: texts.cast(pa.timestamp("us", "UTC") if zoned else pa.timestamp("us")),
+        odd=lambda moment: moment,
+        storage=pa.int64(),
+        target=target,
+    )
+
+
+def _dates(values: pa.Array, column: str) -> pa.Array:
+    import pyarrow as pa
+
+    def days(moment: int) -> int:
+        if abs(moment) == INFINITY_US:
+            return INFINITY_DAYS if moment > 0 else -INFINITY_DAYS
+        return moment // 86_400_000_000
+
+    return _split(
+        values,
+        PLAIN_DATE,
+        column,
+        plain=lambda texts: texts.cast(pa.date32()),
+        odd=days,
+        storage=pa.int32(),
+        target=pa.date32(),
+    )
+
+
+def _split(
+    values: pa.Array,
+    pattern: str,
+    column: str,
+    *,
+    plain: Any,
+    odd: Any,
+    storage: pa.DataType,
+    target: pa.DataType,
+) -> pa.Array:
+    """Read what matches `pattern` with a kernel, and the rest one by one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    regular = pc.fill_null(pc.match_substring_regex(values, pattern), True)
+    if pc.all(regular).as_py() is not False:
+        return plain(values)
+    read = plain(pc.if_else(regular, values, pa.scalar(None, values.type))).cast(storage)
+    rows = pc.indices_nonzero(pc.invert(regular)).to_pylist()
+    replacements = []
+    limit = 2**63 if storage == pa.int64() else None
+    for row in rows:
+        text = values[row].as_py()
+        moment = odd_moment(text)
+        if moment is None or (limit and not -limit < moment < limit):
+            raise DoesNotFit(column, text, row)
+        replacements.append(odd(moment))
+    mask = pc.invert(regular)
+    return pc.replace_with_mask(read, mask, pa.array(replacements, storage)).cast(target)
+
+
+def repair(values: pa.Array, column: str) -> pa.Array:
+    """Undo what the ADBC driver does to infinite dates and timestamps; refuse what has wrapped."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_timestamp(values.type):
+        storage, least = pa.int64(), LEAST_US
+        infinities = {
+            ADBC_INFINITY_US: INFINITY_US,
+            ADBC_MINUS_INFINITY_US: -INFINITY_US,
+        }
+    elif pa.types.is_date32(values.type):
+        storage, least = pa.int32(), None
+        infinities = {
+            ADBC_INFINITY_DAYS: INFINITY_DAYS,
+            ADBC_MINUS_INFINITY_DAYS: -INFINITY_DAYS,
+        }
+    else:
+        return values
+    raw = values.cast(storage)
+    low = pc.min(raw).as_py()
+    if low is None or low > max(max(infinities), (least or low) - 1):
+        return values
+    for seen, meant in infinities.items():
+        raw = pc.if_else(pc.equal(raw, pa.scalar(seen, storage)), pa.scalar(meant, storage), raw)
+    if least is not None:
+        wrapped = pc.and_(pc.less(raw, least), pc.not_equal(raw, pa.scalar(-INFINITY_US, storage)))
+        rows = pc.indices_nonzero(pc.fill_null(wrapped, False)).to_pylist()
+        if rows:
+            raise DoesNotFit(column, "after the year 294246", rows[0])
+    return raw.cast(values.type)

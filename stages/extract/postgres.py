@@ -1,0 +1,314 @@
+"""Direct Postgres: one exported snapshot, read side by side by ADBC COPY.
+
+Source of the rules on snapshots, poolers and row security: Postgres' documentation, tried out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from stages.errors import StagesError, Stopped, TableFailed, Transient
+from stages.extract.catalog import Catalog, Reading, Relation
+from stages.extract.decode import repair
+from stages.extract.reader import Standing
+from stages.extract.types import Column, arrow_schema
+from stages.settings import LOOPBACK, Secret, Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from adbc_driver_manager import dbapi
+
+BATCH_BYTES = 4 << 20
+# Text forms must not depend on how the role or the database is set up; a dump must see every row
+# or fail, and may take as long as it takes.
+PREPARE = """
+SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s';
+SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off;
+SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'postgres';
+SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'
+"""
+
+
+def quote(name: str) -> str:
+    """An identifier for SQL text."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """A text literal; COPY takes no parameters. Backslashes are plain (standard strings)."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+class PostgresReader:
+    """The source over SUPABASE_DB_URL; its snapshot lives as long as this object."""
+
+    transport = "postgres"
+
+    def __init__(self, source: Source) -> None:
+        assert source.db_url is not None
+        self.url = source.db_url
+        self._coordinator = _connect(self.url)
+        with _translated():
+            with self._coordinator.cursor() as cursor:
+                cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                _prepare(cursor)
+            self._facts = _one(
+                self._coordinator,
+                "SELECT pg_export_snapshot()::text AS snapshot, "
+                "pg_current_snapshot()::text AS transactions, "
+                "pg_snapshot_xmin(pg_current_snapshot())::text AS xmin, "
+                "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
+                "ELSE pg_current_wal_lsn() END::text AS lsn, now()::text AS at, "
+                "current_database()::text AS database, current_user::text AS role",
+            )
+            self._identifier = _optional(
+                self._coordinator, "SELECT system_identifier::text AS id FROM pg_control_system()"
+            )
+
+    def identity(self) -> dict[str, Any]:
+        return {"system_identifier": self._identifier and self._identifier["id"]}
+
+    def snapshot(self) -> dict[str, Any]:
+        names = ("snapshot", "transactions", "xmin", "lsn", "at")
+        return {"kind": "exported", **{name: self._facts[name] for name in names}}
+
+    def role(self) -> dict[str, Any]:
+        """{name, bypass}: who we are, and whether row security lets us see all."""
+        return _one(
+            self._coordinator,
+            "SELECT rolname::text AS name, rolbypassrls OR rolsuper AS bypass "
+            "FROM pg_roles WHERE rolname = current_user",
+        )
+
+    def catalog(self) -> Catalog:
+        sql = resources.files("stages.extract").joinpath("catalog.sql").read_text("utf-8")
+        with _translated():
+            rows = _rows(self._coordinator, sql)
+        columns: dict[tuple[str, str], list[Column]] = {}
+        keys: dict[tuple[str, str], dict[int, str]] = {}
+        virtual = set()
+        for row in rows:
+            where = (row["table_schema"], row["table_name"])
+            if row["virtual"]:
+                virtual.add(where)
+            columns.setdefault(where, []).append(
+                Column(name=row["column_name"], type=row["type_name"], not_null=row["not_null"])
+            )
+            if row["key_position"] is not None:
+                keys.setdefault(where, {})[row["key_position"]] = row["column_name"]
+        return {
+            where: Relation(
+                schema=where[0],
+                name=where[1],
+                columns=tuple(found),
+                key=tuple(name for _, name in sorted(keys.get(where, {}).items())),
+                virtual=where in virtual,
+            )
+            for where, found in columns.items()
+        }
+
+    def missing(self, schema: str, table: str) -> bool:
+        return True  # pg_catalog hides nothing
+
+    def session(self) -> PostgresSession:
+        return PostgresSession(self.url, self._facts["snapshot"])
+
+    def close(self) -> None:
+        self._coordinator.close()
+
+
+class PostgresSession:
+    """One connection that sees the exported snapshot."""
+
+    def __init__(self, url: Secret, snapshot: str) -> None:
+        self._connection = _connect(url)
+        with _translated(), self._connection.cursor() as cursor:
+            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
+            _prepare(cursor)
+
+    def count(self, reading: Reading) -> int:
+        with _translated():
+            row = _one(self._connection, f"SELECT count(*) AS n FROM {_from(reading)}")
+        return int(row["n"])
+
+    def standing(self, reading: Reading, snapshot: dict[str, Any]) -> Standing:
+        key = ", ".join(f"{quote(name)}::text" for name in reading.key)
+        order = ", ".join(f"{quote(name)} DESC" for name in reading.key)
+        xmin = snapshot.get("xmin")
+        newer = (
+            f"count(*) FILTER (WHERE age(xmin) <= age({literal(str(int(xmin) % 2**32))}::xid))"
+            if xmin and not reading.virtual
+            else "NULL::int8"
+        )
+        with _translated():
+            row = _one(
+                self._connection, f"SELECT count(*) AS n, {newer} AS newer FROM {_from(reading)}"
+            )
+            top = (
+                _rows(
+                    self._connection,
+                    f"SELECT {key} FROM {_from(reading)} ORDER BY {order} LIMIT 1",
+                )
+                if key
+                else []
+            )
+        greatest = [str(value) for value in top[0].values()] if top else None
+        return Standing(rows=row["n"], greatest=greatest, newer=row["newer"])
+
+    def read(self, reading: Reading, after: list[str] | None) -> Iterator[pa.Table]:
+        import pyarrow as pa
+
+        schema = arrow_schema(reading.columns)
+        with _translated(), self._connection.cursor() as cursor:
+            cursor.adbc_statement.set_options(
+                **{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)}
+            )
+            cursor.execute(self._select(reading, after))
+            for batch in cursor.fetch_record_batch():
+                arrays = [
+                    repair(_plain(batch.column(i)), field.name).cast(field.type)
+                    for i, field in enumerate(schema)
+                ]
+                yield pa.Table.from_arrays(arrays, schema=schema)
+
+    def _select(self, reading: Reading, after: list[str] | None) -> str:
+        chosen = ", ".join(
+            f"{quote(c.name)}::{c.rule.direct_cast} AS {quote(c.name)}"
+            if c.rule.direct_cast
+            else quote(c.name)
+            for c in reading.columns
+        )
+        sql = f"SELECT {chosen} FROM {_from(reading)}"
+        if not reading.key:
+            return sql
+        names = ", ".join(quote(name) for name in reading.key)
+        if after is not None:
+            values = ", ".join(
+                f"{literal(text)}::{_cast(column)}"
+                for text, column in zip(after, reading.key_columns, strict=True)
+            )
+            sql += f" {'AND' if reading.where else 'WHERE'} ({names}) > ({values})"
+        return f"{sql} ORDER BY {names}"
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _cast(column: Column) -> str:
+    """A type's name for SQL text; one of another schema comes qualified."""
+    return ".".join(quote(part) for part in column.type.split(".", 1))
+
+
+def _from(reading: Reading) -> str:
+    where = f" WHERE ({reading.where})" if reading.where else ""
+    return f"{quote(reading.schema)}.{quote(reading.name)}{where}"
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    """Storage of the extension types that the driver adds (numeric as text, and the like)."""
+    import pyarrow as pa
+
+    if isinstance(array.type, pa.OpaqueType):
+        return array.storage
+    return array
+
+
+def _prepare(cursor: dbapi.Cursor) -> None:
+    for statement in PREPARE.split(";"):
+        cursor.execute(statement)
+
+
+def _connect(url: Secret) -> dbapi.Connection:
+    from adbc_driver_postgresql import dbapi
+
+    address = url.reveal()
+    parts = urlsplit(address)
+    extra = []
+    if parts.hostname not in LOOPBACK and "sslmode=" not in parts.query:
+        extra.append("sslmode=require")
+    if "connect_timeout=" not in parts.query:
+        extra.append("connect_timeout=15")
+    if extra:
+        address += ("&" if parts.query else "?") + "&".join(extra)
+    with _translated(connecting=True):
+        return dbapi.connect(address, autocommit=True)
+
+
+def _rows(connection: dbapi.Connection, sql: str) -> list[dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        rows: list[dict[str, Any]] = cursor.fetch_arrow_table().to_pylist()
+        return rows
+
+
+def _one(connection: dbapi.Connection, sql: str) -> dict[str, Any]:
+    return _rows(connection, sql)[0]
+
+
+def _optional(connection: dbapi.Connection, sql: str) -> dict[str, Any] | None:
+    """A row that the role may not be allowed to see; the transaction goes on without it."""
+    try:
+        allowed = _one(
+            connection,
+            "SELECT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AS ok",
+        )
+        return _one(connection, sql) if allowed["ok"] else None
+    except TableFailed:
+        return None
+
+
+@contextmanager
+def _translated(*, connecting: bool = False) -> Iterator[None]:
+    """The driver's errors as ours. While rows stream they are a bare OSError without a code."""
+    from adbc_driver_manager import Error
+
+    try:
+        yield
+    except (Error, OSError) as error:
+        raise _meaning(error, connecting) from None
+
+
+def _meaning(error: Exception, connecting: bool) -> StagesError:
+    words = _clean(str(error))
+    state = getattr(error, "sqlstate", None) or _state_of(words)
+    if "password authentication failed" in words or state in ("28P01", "28000"):
+        return StagesError(
+            f"Postgres refused the login: {words}",
+            "check the user and password in SUPABASE_DB_URL (percent-encode special characters)",
+        )
+    if "could not translate host name" in words or "Network is unreachable" in words:
+        return StagesError(
+            f"Postgres can't be reached: {words}",
+            "a direct host (db.<ref>.supabase.co) may answer to IPv6 only: use the session "
+            "pooler's address from the project's Connect page",
+        )
+    if connecting:
+        return Transient(f"no connection to Postgres: {words}", "is it up? stages check tells more")
+    if state == "42501":
+        return TableFailed(f"no right to read: {words}", "grant SELECT to the role, or exclude it")
+    if "row-level security" in words:
+        return TableFailed(
+            f"row security would hide rows: {words}",
+            "use a role with BYPASSRLS, such as postgres of the project",
+        )
+    if (state or "")[:2] in ("08", "57", "53") or "connection" in words.lower():
+        return Stopped(f"the connection to Postgres was lost: {words}", "run again: stages extract")
+    return TableFailed(f"Postgres says: {words}", "see [sources] of the plan")
+
+
+def _state_of(words: str) -> str | None:
+    match = re.search(r"SQLSTATE[: ]+([0-9A-Z]{5})", words)
+    return match[1] if match else None
+
+
+def _clean(words: str) -> str:
+    """The first telling line, without the address that may hold a password."""
+    line = " ".join(words.split())
+    line = re.sub(r"postgres(ql)?://\S+", "postgresql://…", line)
+    return line[:300]

@@ -1,0 +1,101 @@
+"""What both transports offer to the stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from stages.extract.catalog import Catalog, Reading
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a table stands at the source now: what a cheap second look compares."""
+
+    rows: int
+    greatest: list[str] | None
+    # Rows written since the snapshot of the extract; None where that can't be asked.
+    newer: int | None = None
+
+
+class Reader(Protocol):
+    """One source over one transport. `session` calls may come from several threads."""
+
+    transport: str
+
+    def catalog(self) -> Catalog:
+        """Everything that may be read, by (schema, name)."""
+
+    def missing(self, schema: str, table: str) -> bool:
+        """Whether a table that the catalog lacks is really not there; raises where it is hidden."""
+
+    def identity(self) -> dict[str, Any]:
+        """What identifies the source beyond the settings: {"system_identifier": …}."""
+
+    def snapshot(self) -> dict[str, Any]:
+        """What the rows are consistent with: {"kind": "exported" | "none", …}."""
+
+    def session(self) -> Session:
+        """A connection of its own for one worker."""
+
+    def close(self) -> None:
+        """End the snapshot and all connections."""
+
+
+class Session(Protocol):
+    """One worker's connection."""
+
+    def count(self, reading: Reading) -> int:
+        """Rows that the reading will give."""
+
+    def standing(self, reading: Reading, snapshot: dict[str, Any]) -> Standing:
+        """Rows, greatest key and news, for a table that was extracted earlier."""
+
+    def read(self, reading: Reading, after: list[str] | None) -> Iterator[pa.Table]:
+        """Rows in key order, those after the key `after`; with the reading's Arrow schema."""
+
+    def close(self) -> None:
+        """End the connection."""
+
+
+def key_texts(table: pa.Table, reading: Reading, row: int) -> list[str] | None:
+    """One row's key as the texts that Postgres takes back; None for a table without a key."""
+    if not reading.key:
+        return None
+    return [_text(table.column(c.name)[row], c.rule.form) for c in reading.key_columns]
+
+
+def _text(scalar: Any, form: str) -> str:
+    if form == "timestamp":
+        import pyarrow as pa
+
+        micros = scalar.cast(pa.int64()).as_py()
+        return _moment(micros) + ("+00" if scalar.type.tz else "")
+    if form == "bytes":
+        return f"\\x{scalar.as_py().hex()}"
+    if form == "boolean":
+        return "t" if scalar.as_py() else "f"
+    return str(scalar.as_py())
+
+
+def _moment(micros: int) -> str:
+    """Microseconds since 1970 as Postgres' ISO text, without its zone."""
+    from datetime import datetime, timedelta
+
+    from stages.extract.decode import INFINITY_US
+
+    if abs(micros) == INFINITY_US:
+        return "infinity" if micros > 0 else "-infinity"
+    try:
+        return str(datetime(1970, 1, 1) + timedelta(microseconds=micros))
+    except OverflowError:
+        from stages.errors import TableFailed
+
+        raise TableFailed(
+            "a key holds a timestamp outside of the years 1 to 9999",
+            "name the key column in as_text of the plan",
+        ) from None

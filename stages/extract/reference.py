@@ -1,0 +1,106 @@
+"""What Convex has already: `_id`, natural keys and all other fields of the reference tables."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from stages.checkpoint import (
+    damage,
+    fingerprint,
+    part_entry,
+    read_manifest,
+    write_manifest,
+    write_parquet,
+    write_zero_rows,
+)
+from stages.convex.client import Deployment
+from stages.convex.pages import read_pages
+from stages.convex.schema import Schema
+from stages.convex.values import Shape, decode_sql, name_sql, shape
+from stages.errors import UserError
+from stages.paths import Paths
+from stages.plan import Plan
+from stages.progress import Progress
+
+
+def extract_references(
+    paths: Paths,
+    plan: Plan,
+    schema: Schema,
+    deployment: Deployment,
+    progress: Progress,
+    *,
+    restart: bool,
+) -> int:
+    """Read every reference table that is not there yet; returns how many were read."""
+    read = 0
+    for name in plan.references:
+        folder = paths.reference(name)
+        shapes = _shapes(schema, name)
+        spec = fingerprint([[s.name, s.sql, s.kind] for s in shapes])
+        manifest = read_manifest(folder)
+        whole = (
+            manifest is not None
+            and manifest["spec"] == spec
+            and not any(damage(folder, part) for part in manifest["parts"])
+        )
+        if whole and not restart:
+            progress.done("reference", name, "unchanged: kept")
+            continue
+        rows = _read(paths, plan, name, shapes, spec, deployment, progress)
+        progress.done("reference", name, f"{rows:,} documents", rows=rows)
+        read += 1
+    return read
+
+
+def _shapes(schema: Schema, table: str) -> list[Shape]:
+    """Every field as a column; what has no plain type is its encoded JSON."""
+    found = []
+    for field in schema.fields(table).values():
+        try:
+            found.append(shape(table, field))
+        except UserError:
+            found.append(
+                Shape(name=field.name, kind="any", sql="JSON", optional=True, nullable=True)
+            )
+    return found
+
+
+def _read(
+    paths: Paths,
+    plan: Plan,
+    table: str,
+    shapes: list[Shape],
+    spec: str,
+    deployment: Deployment,
+    progress: Progress,
+) -> int:
+    import duckdb
+
+    folder = paths.reference(table)
+    connection = duckdb.connect()
+    try:
+        connection.execute(resources.files("stages.convex").joinpath("values.sql").read_text())
+        read_pages(connection, "pages", deployment, plan.module, table, progress)
+        columns = ["document ->> '$._id' AS _id", "decode_float(document -> '$._creationTime')"]
+        columns[1] += " AS _creationTime"
+        columns += [f"{decode_sql(s, 'document')} AS {name_sql(s.name)}" for s in shapes]
+        reader = connection.sql(
+            f"SELECT {', '.join(columns)} FROM pages ORDER BY _id"
+        ).to_arrow_reader()
+        write_zero_rows(folder, reader.schema)
+        part = part_entry(write_parquet(folder / "part-00000.parquet", reader.schema, reader))
+    finally:
+        connection.close()
+    write_manifest(
+        folder,
+        {
+            "table": table,
+            "status": "complete",
+            "deployment": deployment.target.deployment,
+            "spec": spec,
+            "rows": part["rows"],
+            "parts": [part],
+        },
+    )
+    return int(part["rows"])

@@ -1,0 +1,384 @@
+"""REST: keyset pages through PostgREST, read raw from the session of Supabase's own client.
+
+There is no snapshot across pages. A page may be cut silently (Max rows), so a short page ends
+nothing: only an empty one does, and the rows must equal a count taken before and after.
+Source: PostgREST's source and Supabase's documentation.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from stages.errors import StagesError, TableFailed, Transient
+from stages.extract.catalog import Catalog, Reading, Relation
+from stages.extract.decode import decode
+from stages.extract.reader import Standing, key_texts
+from stages.extract.types import Column, arrow_schema
+from stages.retry import retrying
+from stages.settings import Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PAGE = 5000
+LEAST_PAGE = 10
+# json_agg writes this between two rows; all JSON values are asked for as text, so it can't occur
+# inside of one.
+BETWEEN_ROWS = b", \n {"
+TRANSIENT_STATUS = {429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 544}
+
+
+class SmallerPage(Exception):
+    """The statement ran out of time: the same page would again."""
+
+
+class RestReader:
+    """The source over SUPABASE_URL and a service key."""
+
+    transport = "rest"
+
+    def __init__(self, source: Source, schemas: Iterable[str]) -> None:
+        from supabase import create_client
+        from supabase.lib.client_options import SyncClientOptions
+
+        assert source.url is not None and source.key is not None
+        self.source = source
+        self.schemas = sorted(set(schemas))
+        key = source.key.reveal()
+        # A browser-like user agent is refused with a secret key; the client's own retries are off,
+        # since they ignore Retry-After.
+        http = httpx.Client(
+            timeout=httpx.Timeout(120.0, connect=15.0),
+            headers={"User-Agent": "stages/0.1 python-httpx"},
+            follow_redirects=False,
+        )
+        client = create_client(
+            source.url,
+            key,
+            SyncClientOptions(httpx_client=http, postgrest_client_retry=False),
+        ).postgrest
+        self._http = client.session
+        self._root = str(client.base_url).rstrip("/")
+        self._headers = httpx.Headers(client.headers)
+        if key.startswith("sb_"):
+            del self._headers["authorization"]
+
+    def identity(self) -> dict[str, Any]:
+        return {}
+
+    def snapshot(self) -> dict[str, Any]:
+        return {"kind": "none"}
+
+    def catalog(self) -> Catalog:
+        found: dict[tuple[str, str], Relation] = {}
+        for schema in self.schemas:
+            try:
+                answer = self.get(
+                    "", {}, schema, headers={"accept": "application/openapi+json, application/json"}
+                )
+            except TableFailed:
+                continue  # not exposed: `missing` says so for each of its tables
+            document = json.loads(answer.content)
+            for name, definition in document.get("definitions", {}).items():
+                found[schema, name] = _relation(schema, name, definition)
+        return found
+
+    def missing(self, schema: str, table: str) -> bool:
+        try:
+            self.get(table, {"limit": "0"}, schema)
+        except TableFailed as error:
+            if getattr(error, "code", None) in ("PGRST205", "42P01"):
+                return True
+            raise
+        return False
+
+    def session(self) -> RestSession:
+        return RestSession(self)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(
+        self,
+        table: str,
+        params: dict[str, str],
+        schema: str,
+        *,
+        headers: dict[str, str] | None = None,
+        method: str = "GET",
+    ) -> httpx.Response:
+        """One request, retried where that may help.
+
+        Raises TableFailed for what concerns this table only, StagesError for everything else.
+        """
+        return retrying(lambda: self._get_once(table, params, schema, headers or {}, method))
+
+    def _get_once(
+        self, table: str, params: dict[str, str], schema: str, headers: dict[str, str], method: str
+    ) -> httpx.Response:
+        sent = httpx.Headers(self._headers)
+        sent["accept-profile"] = schema
+        sent.update(headers)
+        sent["prefer"] = ", ".join(["timezone=UTC", *filter(None, [headers.get("prefer")])])
+        try:
+            answer = self._http.request(
+                method, f"{self._root}/{table}", params=params, headers=sent
+            )
+        except httpx.TransportError as error:
+            raise Transient(
+                f"{self.source.label} at {self.source.url} did not answer: "
+                f"{str(error) or type(error).__name__}",
+                "see if SUPABASE_URL is right and the project is not paused, then run again",
+            ) from None
+        if answer.status_code in (200, 206):
+            return answer
+        raise _meaning(answer, f"{schema}.{table}" if table else "the API's root")
+
+
+class RestSession:
+    """Pages of one table at a time; the connection pool is the reader's."""
+
+    def __init__(self, reader: RestReader) -> None:
+        self._reader = reader
+
+    def close(self) -> None:
+        return
+
+    def count(self, reading: Reading) -> int:
+        self._refuse_filter(reading)
+        try:
+            answer = self._reader.get(
+                reading.name,
+                {"limit": "1"},
+                reading.schema,
+                headers={"prefer": "count=exact"},
+                method="HEAD",
+            )
+        except SmallerPage:
+            raise TableFailed(
+                f"counting {reading.schema}.{reading.name} takes longer than the server allows",
+                "raise service_role's statement_timeout, or set SUPABASE_DB_URL",
+            ) from None
+        total = answer.headers.get("content-range", "").rpartition("/")[2]
+        if not total.isdigit():
+            raise TableFailed(f"{reading.schema}.{reading.name}: the server gave no count")
+        return int(total)
+
+    def standing(self, reading: Reading, snapshot: dict[str, Any]) -> Standing:
+        rows = self.count(reading)
+        if not reading.key or not rows:
+            return Standing(rows=rows, greatest=None)
+        params = {
+            "select": ",".join(_chosen(column) for column in reading.key_columns),
+            "order": ",".join(f"{_name(name)}.desc" for name in reading.key),
+            "limit": "1",
+        }
+        answer = self._reader.get(reading.name, params, reading.schema)
+        page = _table(answer, reading.key_columns)
+        return Standing(rows=rows, greatest=key_texts(page, reading, 0) if page.num_rows else None)
+
+    def read(self, reading: Reading, after: list[str] | None) -> Iterator[pa.Table]:
+        self._refuse_filter(reading)
+        if not reading.key:
+            raise TableFailed(
+                f"{reading.schema}.{reading.name} has no primary key, so REST can't page it safely",
+                "set SUPABASE_DB_URL, or name columns that are unique and not null as `key` in "
+                f"[sources.{reading.source}]",
+            )
+        limit = PAGE
+        while True:
+            page, limit = self._next(reading, after, limit)
+            if page is None:
+                return
+            yield page
+            after = key_texts(page, reading, page.num_rows - 1)
+
+    def _next(
+        self, reading: Reading, after: list[str] | None, limit: int
+    ) -> tuple[pa.Table | None, int]:
+        """The page after a key, and the page size that was good; (None, …) at the end.
+
+        A composite key is asked for in phases, equal in all but the last column first, since
+        Postgres makes no index bound of the one filter that would say it all.
+        """
+        prefixes = range(len(reading.key) - 1, -1, -1) if after is not None else [0]
+        for prefix in prefixes:
+            while True:
+                params = {
+                    "select": ",".join(_chosen(column) for column in reading.columns),
+                    "order": ",".join(f"{_name(name)}.asc" for name in reading.key[prefix:]),
+                    "limit": str(limit),
+                }
+                if after is not None:
+                    params["and"] = _keyset(reading.key, after, prefix)
+                try:
+                    answer = self._reader.get(reading.name, params, reading.schema)
+                except SmallerPage:
+                    if limit <= LEAST_PAGE:
+                        raise TableFailed(
+                            f"{reading.name}: even {limit} rows take longer than the server allows",
+                            "raise service_role's statement_timeout, or set SUPABASE_DB_URL",
+                        ) from None
+                    limit = max(limit // 4, LEAST_PAGE)
+                    continue
+                break
+            page = _table(answer, reading.columns)
+            if page.num_rows:
+                return page, limit
+        return None, limit
+
+    def _refuse_filter(self, reading: Reading) -> None:
+        if reading.where:
+            raise TableFailed(
+                f"[sources.{reading.source}] has a `where`, which is SQL and can't go over REST",
+                "set SUPABASE_DB_URL, or make a view with that filter and name it as `table`",
+            )
+
+
+def _name(name: str) -> str:
+    """A column for select, order and filters; quoted, so that dots and reserved words are plain."""
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _chosen(column: Column) -> str:
+    cast = column.rule.rest_cast
+    return f"{_name(column.name)}::{cast}" if cast else _name(column.name)
+
+
+def _keyset(key: tuple[str, ...], after: list[str], prefix: int) -> str:
+    terms = [f"{_name(key[i])}.eq.{_name(after[i])}" for i in range(prefix)]
+    terms.append(f"{_name(key[prefix])}.gt.{_name(after[prefix])}")
+    return f"({','.join(terms)})"
+
+
+def _relation(schema: str, name: str, definition: dict[str, Any]) -> Relation:
+    required = set(definition.get("required", ()))
+    columns = []
+    key = []
+    for column, about in definition.get("properties", {}).items():
+        columns.append(
+            Column(
+                name=column,
+                type=str(about.get("format", "")),
+                not_null=column in required,
+            )
+        )
+        if "<pk/>" in about.get("description", ""):
+            key.append(column)
+    return Relation(
+        schema=schema, name=name, columns=tuple(columns), key=tuple(key), key_ordered=len(key) < 2
+    )
+
+
+def _table(answer: httpx.Response, columns: tuple[Column, ...]) -> pa.Table:
+    """A page's JSON as Arrow. Raises Transient for a body that is cut short or no JSON array."""
+    import pyarrow as pa
+    import pyarrow.json as pj
+
+    schema = arrow_schema(columns)
+    body = answer.content.strip()
+    if not (body.startswith(b"[") and body.endswith(b"]")):
+        raise Transient("the server gave a page that is cut short or no JSON", "run again")
+    if body == b"[]":
+        return schema.empty_table()
+    wire = pa.schema([pa.field(c.name, _wire(c)) for c in columns])
+    options = pj.ParseOptions(explicit_schema=wire, unexpected_field_behavior="error")
+    expected = _rows_in(answer.headers.get("content-range", ""))
+    page = None
+    for write_lines in (_as_lines, _reformatted):
+        try:
+            page = pj.read_json(
+                pa.BufferReader(write_lines(body)),
+                read_options=pj.ReadOptions(block_size=len(body) + 1),
+                parse_options=options,
+            )
+        except pa.ArrowInvalid:
+            continue
+        if expected is None or page.num_rows == expected:
+            break
+        page = None
+    if page is None:
+        raise Transient("the server gave a page that does not hold the rows that it says", "retry")
+    arrays = [
+        decode(page.column(c.name).combine_chunks(), c.rule.form, field.type, c.name)
+        for c, field in zip(columns, schema, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _wire(column: Column) -> pa.DataType:
+    import pyarrow as pa
+
+    return column.arrow if column.rule.form in ("integer", "boolean") else pa.string()
+
+
+def _as_lines(body: bytes) -> bytes:
+    """One row a line, from json_agg's form, without parsing it."""
+    return body[1:-1].replace(BETWEEN_ROWS, b"\n{")
+
+
+def _reformatted(body: bytes) -> bytes:
+    """One row a line, for a server that writes its JSON in another form than json_agg's."""
+    try:
+        rows = json.loads(body)
+    except json.JSONDecodeError:
+        raise Transient("the server gave a page that is not JSON", "run again") from None
+    return b"\n".join(json.dumps(row, ensure_ascii=False).encode() for row in rows)
+
+
+def _rows_in(content_range: str) -> int | None:
+    """Rows of a page by its Content-Range (`0-999/*`): a second witness."""
+    match = re.match(r"(\d+)-(\d+)/", content_range)
+    return int(match[2]) - int(match[1]) + 1 if match else None
+
+
+def _meaning(answer: httpx.Response, what: str) -> Exception:
+    """An error answer as one of ours."""
+    status = answer.status_code
+    try:
+        parsed = answer.json()
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        parsed = {}
+    if not isinstance(parsed, dict):
+        parsed = {}
+    code = str(parsed.get("code") or "")
+    if not code and answer.headers.get("proxy-status"):
+        code = answer.headers["proxy-status"].rpartition("error=")[2]
+    words = str(parsed.get("message") or answer.reason_phrase)[:300]
+    if code == "57014" or status == 544:
+        return SmallerPage()
+    if status in TRANSIENT_STATUS:
+        after = answer.headers.get("retry-after", "")
+        return Transient(
+            f"Supabase answered {status} for {what}: {words}",
+            "run again",
+            retry_after=float(after) if after.isdigit() else None,
+        )
+    if status == 401:
+        return StagesError(
+            f"Supabase refused SUPABASE_SERVICE_ROLE_KEY: {words}",
+            "copy the key of this project again; a legacy key may have been disabled",
+        )
+    if status in (402, 540):
+        return StagesError(f"Supabase answered {status}: {words}", "see the project's dashboard")
+    hints = {
+        "42501": "grant SELECT on it to service_role, or set SUPABASE_DB_URL",
+        "PGRST106": "add its schema to the API's exposed schemas, or set SUPABASE_DB_URL",
+        "PGRST126": "turn the OpenAPI root on, or set SUPABASE_DB_URL",
+    }
+    failed = _Answered(
+        f"Supabase answered {status} for {what}: {words} ({code or 'no code'})", hints.get(code)
+    )
+    failed.code = code
+    return failed
+
+
+class _Answered(TableFailed):
+    """An error answer about one table; `code` is PostgREST's or Postgres' own."""
+
+    code = ""

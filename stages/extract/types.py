@@ -1,0 +1,104 @@
+"""One table of rules: how each Postgres type travels, and what it is in Parquet.
+
+A short list of types comes natively; every other type, also one that nobody has heard of, comes
+as the text that Postgres itself prints, which loses nothing. Both transports use these rules, so
+`DESCRIBE extract.t` is the same over both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# How a value looks in PostgREST's JSON, and so how it is decoded.
+Form = Literal["integer", "boolean", "text", "float", "uuid", "bytes", "date", "timestamp", "json"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """`cast` is what Postgres is asked for ("" for the column as it is)."""
+
+    form: Form
+    arrow: str
+    direct_cast: str = ""
+    rest_cast: str = ""
+
+
+TEXT = Rule(form="text", arrow="string", direct_cast="text", rest_cast="text")
+# OpenAPI calls int2 and int4 both `int32`, so both are int32 over both transports.
+RULES: dict[str, Rule] = {
+    "int2": Rule(form="integer", arrow="int32", direct_cast="int4"),
+    "int4": Rule(form="integer", arrow="int32"),
+    "int8": Rule(form="integer", arrow="int64"),
+    "float4": Rule(form="float", arrow="float", rest_cast="text"),
+    "float8": Rule(form="float", arrow="double", rest_cast="text"),
+    "bool": Rule(form="boolean", arrow="bool"),
+    "text": Rule(form="text", arrow="string"),
+    "varchar": Rule(form="text", arrow="string"),
+    "bytea": Rule(form="bytes", arrow="binary", rest_cast="text"),
+    "uuid": Rule(form="uuid", arrow="uuid"),
+    "date": Rule(form="date", arrow="date32"),
+    "timestamp": Rule(form="timestamp", arrow="timestamp"),
+    "timestamptz": Rule(form="timestamp", arrow="timestamptz"),
+    "json": Rule(form="json", arrow="json", rest_cast="text"),
+    "jsonb": Rule(form="json", arrow="json", rest_cast="text"),
+}
+# What other places call these types: format_type(), and OpenAPI's `format`.
+ALIASES = {
+    "smallint": "int2",
+    "integer": "int4",
+    "bigint": "int8",
+    "int32": "int4",
+    "int64": "int8",
+    "real": "float4",
+    "double precision": "float8",
+    "boolean": "bool",
+    "character varying": "varchar",
+    "timestamp without time zone": "timestamp",
+    "timestamp with time zone": "timestamptz",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of the source. `type` is Postgres' name, `as_text` the plan's wish."""
+
+    name: str
+    type: str
+    not_null: bool = False
+    as_text: bool = False
+
+    @property
+    def rule(self) -> Rule:
+        if self.as_text:
+            return TEXT
+        return RULES.get(ALIASES.get(self.type, self.type), TEXT)
+
+    @property
+    def arrow(self) -> pa.DataType:
+        return arrow_type(self.rule.arrow)
+
+
+def arrow_type(name: str) -> pa.DataType:
+    """The Arrow type that a rule names."""
+    import pyarrow as pa
+
+    special = {
+        "uuid": pa.uuid,
+        "json": pa.json_,
+        "timestamp": lambda: pa.timestamp("us"),
+        "timestamptz": lambda: pa.timestamp("us", "UTC"),
+        "date32": pa.date32,
+    }
+    made: pa.DataType = special[name]() if name in special else pa.type_for_alias(name)
+    return made
+
+
+def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
+    """The schema of an extract; from catalog and plan, never from the data."""
+    import pyarrow as pa
+
+    return pa.schema([pa.field(c.name, c.arrow, nullable=True) for c in columns])

@@ -1,0 +1,1 @@
+"""Load: documents to Convex, each exactly once, and the answers written down."""

@@ -1,0 +1,64 @@
+"""The ledger's epoch: is this the deployment, in the state, that the local acks speak of?"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from stages.checkpoint import read_json, require_identity, write_json
+from stages.convex.client import Deployment, FunctionError
+from stages.convex.pages import missing_function
+from stages.errors import UserError
+from stages.paths import Paths
+from stages.settings import Target
+
+WAYS = (
+    "use another target (--target NAME) or data folder, or forget this one: "
+    "stages clean --target-folder (in a sandbox: stages sandbox up --renew)"
+)
+
+
+def require_target(paths: Paths, target: Target) -> None:
+    """The target folder must be this deployment's; the first time, it becomes it."""
+    seen = {"deployment": target.deployment, "sandbox": target.sandbox or None}
+    require_identity(paths.identity, seen, "the deployment", WAYS)
+
+
+def require_epoch(paths: Paths, deployment: Deployment, module: str, *, claim: bool) -> str | None:
+    """Compare the ledger's epoch with the one that is kept locally; claim one if there is none.
+
+    Without `claim` (verify) nothing is written to Convex. Raises UserError where they differ: the
+    deployment was reset or restored, and local acks would be wrong.
+    """
+    stored: dict[str, Any] = read_json(paths.identity) or {}
+    local = stored.get("epoch")
+    seen = _epoch(deployment, module, None)
+    if seen is None and claim and local is None:
+        seen = _epoch(deployment, module, secrets.token_hex(16))
+    if local is not None and seen != local:
+        raise UserError(
+            f"the ledger of {deployment.target.label} is of epoch {seen or 'none'}, the acks here "
+            f"are of {local}: the deployment was reset or restored, or its ledger is lost",
+            "forget the acks and ask the ledger again with: stages load --restart; or use another "
+            "--target",
+        )
+    if seen is not None and local is None:
+        write_json(paths.identity, {**stored, "epoch": seen})
+    return seen
+
+
+def forget_epoch(paths: Paths) -> None:
+    """`load --restart`: the ledger alone is believed from here on."""
+    stored = read_json(paths.identity) or {}
+    stored.pop("epoch", None)
+    write_json(paths.identity, stored)
+
+
+def _epoch(deployment: Deployment, module: str, claim: str | None) -> str | None:
+    args = {} if claim is None else {"claim": claim}
+    try:
+        answer = deployment.mutation(f"{module}:epoch", args)
+    except FunctionError as error:
+        raise missing_function(error, deployment) from None
+    epoch: str | None = answer["epoch"]
+    return epoch

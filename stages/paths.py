@@ -1,0 +1,117 @@
+"""Where every byte lives. No other module builds a path under data/ or .planning/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """The folders of one project, one data folder and one target."""
+
+    project: Path
+    data: Path
+    target: str
+
+    # ── the user's files ────────────────────────────────────────────────────────────────────
+    @property
+    def migrations(self) -> Path:
+        """`.planning/migrations/`"""
+        return self.project / ".planning" / "migrations"
+
+    @property
+    def plan(self) -> Path:
+        """`.planning/migrations/plan.toml`"""
+        return self.migrations / "plan.toml"
+
+    @property
+    def convex(self) -> Path:
+        """`convex/`, with schema.ts"""
+        return self.project / "convex"
+
+    def model(self, name: str) -> Path:
+        """`.planning/migrations/models/articles.sql`"""
+        return self.migrations / name
+
+    # ── shared by all targets ───────────────────────────────────────────────────────────────
+    @property
+    def lock(self) -> Path:
+        """`data/.lock`, held by flock while a command writes"""
+        return self.data / ".lock"
+
+    @property
+    def scratch(self) -> Path:
+        """`data/tmp/`: spill and unfinished files; emptied when a writer starts"""
+        return self.data / "tmp"
+
+    @property
+    def database(self) -> Path:
+        """`data/stages.duckdb`: views only"""
+        return self.data / "stages.duckdb"
+
+    @property
+    def source(self) -> Path:
+        """`data/source.json`: whose rows these are"""
+        return self.data / "source.json"
+
+    @property
+    def extracts(self) -> Path:
+        """`data/extract/`"""
+        return self.data / "extract"
+
+    def extract(self, source: str) -> Path:
+        """`data/extract/articles/`: manifest.json, schema.parquet, part-00000.parquet …"""
+        return self.extracts / source
+
+    # ── one target ──────────────────────────────────────────────────────────────────────────
+    @property
+    def target_folder(self) -> Path:
+        """`data/targets/production/`"""
+        return self.data / "targets" / self.target
+
+    @property
+    def identity(self) -> Path:
+        """`data/targets/production/target.json`: which deployment, and its ledger's epoch"""
+        return self.target_folder / "target.json"
+
+    @property
+    def schema(self) -> Path:
+        """`data/targets/production/schema.json`: convex/schema.ts as Convex exports it"""
+        return self.target_folder / "schema.json"
+
+    def reference(self, table: str) -> Path:
+        """`data/targets/production/reference/workspaces/`: same files as an extract"""
+        return self.target_folder / "reference" / table
+
+    @property
+    def transforms(self) -> Path:
+        """`data/targets/production/transform/`"""
+        return self.target_folder / "transform"
+
+    def transform(self, table: str) -> Path:
+        """`…/transform/articles/`: documents, rejects and changes.parquet, manifest.json"""
+        return self.transforms / table
+
+    @property
+    def keys(self) -> Path:
+        """`…/transform/_keys/`: workspaces.parquet, workspaces.rejects.parquet, manifests"""
+        return self.transforms / "_keys"
+
+    def load(self, table: str) -> Path:
+        """`…/load/articles/`: acks.jsonl, ids.parquet, rejects.jsonl, manifest.json"""
+        return self.target_folder / "load" / table
+
+    def verify(self, table: str) -> Path:
+        """`…/verify/articles.parquet`: one row a difference"""
+        return self.target_folder / "verify" / f"{table}.parquet"
+
+    @property
+    def verified(self) -> Path:
+        """`…/verify/manifest.json`: counts of the last verify, by table"""
+        return self.target_folder / "verify" / "manifest.json"
+
+
+def manifest(folder: Path) -> Path:
+    """The manifest of one table's folder."""
+    return folder / "manifest.json"

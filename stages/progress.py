@@ -1,0 +1,138 @@
+"""Events → bars on a terminal, a line each few seconds elsewhere, JSON lines with --json.
+
+People read stderr; stdout is data.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+LINE_EVERY = 5.0
+
+
+class Progress(Protocol):
+    """What a stage tells while it works."""
+
+    def note(self, text: str) -> None:
+        """Something that a person should read."""
+
+    def start(self, stage: str, table: str, total: int | None = None) -> None:
+        """A table begins; `total` rows where that is known."""
+
+    def advance(self, table: str, rows: int, size: int = 0) -> None:
+        """So many more rows and bytes."""
+
+    def done(self, stage: str, table: str, result: str, **facts: Any) -> None:
+        """A table ended, with one word or sentence, and figures."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def note(self, text: str) -> None: ...
+    def start(self, stage: str, table: str, total: int | None = None) -> None: ...
+    def advance(self, table: str, rows: int, size: int = 0) -> None: ...
+    def done(self, stage: str, table: str, result: str, **facts: Any) -> None: ...
+
+
+@dataclass
+class Lines:
+    """One line a table, and one each few seconds for a table that takes longer."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _rows: dict[str, int] = field(default_factory=dict)
+    _total: dict[str, int | None] = field(default_factory=dict)
+    _told: dict[str, float] = field(default_factory=dict)
+
+    def note(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+    def start(self, stage: str, table: str, total: int | None = None) -> None:
+        with self._lock:
+            self._rows[table] = 0
+            self._total[table] = total
+            self._told[table] = time.monotonic()
+
+    def advance(self, table: str, rows: int, size: int = 0) -> None:
+        with self._lock:
+            self._rows[table] = self._rows.get(table, 0) + rows
+            now = time.monotonic()
+            if now - self._told.get(table, now) < LINE_EVERY:
+                return
+            self._told[table] = now
+            total = self._total.get(table)
+        of = f" of {total:,}" if total else ""
+        self.note(f"  {table}: {self._rows[table]:,}{of} rows")
+
+    def done(self, stage: str, table: str, result: str, **facts: Any) -> None:
+        self.note(f"  {stage:<9} {table:<24} {result}")
+
+
+class Bars(Lines):
+    """Lines, with a live bar for each table under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bars = RichProgress(
+            TextColumn("  {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Bars:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def note(self, text: str) -> None:
+        self._bars.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def start(self, stage: str, table: str, total: int | None = None) -> None:
+        self._tasks[table] = self._bars.add_task(f"{stage} {table}", total=total)
+
+    def advance(self, table: str, rows: int, size: int = 0) -> None:
+        if table in self._tasks:
+            self._bars.advance(self._tasks[table], rows)
+
+    def done(self, stage: str, table: str, result: str, **facts: Any) -> None:
+        if table in self._tasks:
+            self._bars.remove_task(self._tasks.pop(table))
+        super().done(stage, table, result)
+
+
+@dataclass
+class JsonLines:
+    """Each event as one line of JSON on stdout."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def _tell(self, event: str, **facts: Any) -> None:
+        with self._lock:
+            print(json.dumps({"event": event, **facts}), flush=True)  # noqa: T201
+
+    def note(self, text: str) -> None:
+        self._tell("note", text=text)
+
+    def start(self, stage: str, table: str, total: int | None = None) -> None:
+        self._tell("start", stage=stage, table=table, total=total)
+
+    def advance(self, table: str, rows: int, size: int = 0) -> None:
+        self._tell("advance", table=table, rows=rows, bytes=size)
+
+    def done(self, stage: str, table: str, result: str, **facts: Any) -> None:
+        self._tell("done", stage=stage, table=table, result=result, **facts)

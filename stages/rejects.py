@@ -1,0 +1,79 @@
+"""What fell out at transform and at load, by rule, with examples and the place to edit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from stages.convex.values import text_sql
+from stages.paths import Paths
+from stages.plan import Plan, TargetTable
+
+EXAMPLES = 3
+
+
+def list_rejects(
+    paths: Paths, plan: Plan, tables: Iterable[TargetTable], rule: str | None
+) -> list[dict[str, Any]]:
+    """Groups: {table, stage, field, rule, rows, examples: [{source_id, reason}], edit}."""
+    import duckdb
+
+    selects = []
+    for table in tables:
+        transformed = paths.transform(table.name) / "rejects.parquet"
+        loaded = paths.load(table.name) / "rejects.jsonl"
+        if transformed.exists():
+            selects.append(
+                f"SELECT {text_sql(table.name)} AS \"table\", 'transform' AS stage, source_id, "
+                f"field, rule, reason FROM read_parquet({text_sql(str(transformed))})"
+            )
+        if loaded.exists():
+            columns = "{sourceId: 'VARCHAR', rule: 'VARCHAR', reason: 'VARCHAR'}"
+            selects.append(
+                f"SELECT {text_sql(table.name)}, 'load', sourceId, '', rule, reason "
+                f"FROM read_json({text_sql(str(loaded))}, format = 'newline_delimited', "
+                f"ignore_errors = true, columns = {columns})"
+            )
+    if not selects:
+        return []
+    where = f"WHERE rule = {text_sql(rule)}" if rule else ""
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            'SELECT "table", stage, field, rule, count(*), '
+            f"(list({{'source_id': source_id, 'reason': reason}} ORDER BY source_id))[:{EXAMPLES}] "
+            f"FROM ({' UNION ALL '.join(selects)}) {where} "
+            "GROUP BY ALL ORDER BY 1, 5 DESC, 3, 4"
+        ).fetchall()
+    return [
+        {
+            "table": row[0], "stage": row[1], "field": row[2], "rule": row[3], "rows": row[4],
+            "examples": row[5], "edit": _edit(paths, plan.tables[row[0]], row[1], row[3]),
+        }
+        for row in rows
+    ]  # fmt: skip
+
+
+def _edit(paths: Paths, table: TargetTable, stage: str, rule: str) -> str:
+    """Where a person can change what a rule does."""
+    if stage == "load":
+        return "the document itself, its model, or convex/schema.ts"
+    if rule in ("orphan", "parent_rejected"):
+        return f"the source, or orphans in [tables.{table.name}] of {paths.plan.name}"
+    if rule in ("ambiguous", "witnesses_disagree", "no_match", "no_document"):
+        return "the key model in .planning/migrations/keys/, or what is in Convex"
+    return f"{table.model}, or the source"
+
+
+def as_text(groups: list[dict[str, Any]]) -> str:
+    """The groups for people."""
+    if not groups:
+        return "no rejects"
+    lines = []
+    for group in groups:
+        field = f".{group['field']}" if group["field"] else ""
+        lines.append(
+            f"{group['table']}{field}: {group['rule']}: {group['rows']:,} ({group['stage']})"
+        )
+        lines += [f"    {e['source_id']}: {e['reason']}" for e in group["examples"]]
+        lines.append(f"    → {group['edit']}")
+    return "\n".join(lines)

@@ -1,0 +1,161 @@
+"""The report and the summary: every table of the plan, in keys, rules and counts, never values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from stages.checkpoint import Manifest, read_json, read_manifest, write_json, write_text
+from stages.paths import Paths
+from stages.plan import Plan, TargetTable
+from stages.settings import Target
+
+MIGRATED = ("inserted", "replaced", "unchanged", "conflict")
+
+
+def build_report(paths: Paths, plan: Plan) -> dict[str, Any]:
+    """{table: {source, migrated, skipped, errors, …}} from the manifests alone.
+
+    Keyed by source, or `source→target` where a source feeds several tables.
+    """
+    feeds: dict[str, int] = {}
+    for table in plan.tables.values():
+        feeds[table.source] = feeds.get(table.source, 0) + 1
+    return {
+        table.source if feeds[table.source] == 1 else f"{table.source}→{table.name}": _entry(
+            paths, table
+        )
+        for table in plan.tables.values()
+    }
+
+
+def write_report(paths: Paths, plan: Plan, target: Target | None, seconds: float) -> bool:
+    """Write both files, unless no figure has changed. Returns whether they were written."""
+    file = paths.project / plan.report_json
+    tables = build_report(paths, plan)
+    stored = read_json(file)
+    name = target.deployment if target else (stored or {}).get("target")
+    if stored and stored.get("tables") == tables and stored.get("target") == name:
+        return False
+    report = {
+        "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+        "duration_seconds": round(seconds, 1),
+        "plan": plan.name,
+        "target": name,
+        "tables": tables,
+    }
+    write_json(file, report)
+    write_text(paths.project / plan.report_summary, _summary(report))
+    return True
+
+
+def _entry(paths: Paths, table: TargetTable) -> dict[str, Any]:
+    extracted = read_manifest(paths.extract(table.source))
+    if extracted and extracted["status"] == "missing":
+        return {
+            "source": 0, "migrated": 0, "skipped": 0,
+            "errors": ["the source has no such table"],
+            "target": table.name, "status": "missing", "reasons": {},
+        }  # fmt: skip
+    transformed = read_manifest(paths.transform(table.name)) or {}
+    loaded = read_manifest(paths.load(table.name)) or {}
+    verified = (read_json(paths.verified) or {}).get(table.name)
+    rows = int(transformed.get("source_rows") or (extracted or {}).get("rows") or 0)
+    counts: dict[str, int] = loaded.get("counts", {})
+    migrated = sum(counts.get(name, 0) for name in MIGRATED)
+    reasons = {
+        f"{rule['field']}: {rule['rule']}" if rule["field"] else rule["rule"]: rule["rows"]
+        for rule in transformed.get("rules", [])
+    }
+    for name in ("refused", "held_back"):
+        if counts.get(name):
+            reasons[name] = counts[name]
+    accounted = migrated + sum(reasons.values())
+    if rows > accounted:
+        reasons["not loaded yet"] = rows - accounted
+    return {
+        "source": rows,
+        "migrated": migrated,
+        "skipped": rows - migrated,
+        "errors": _errors(extracted, loaded, verified),
+        "target": table.name,
+        "status": _status(extracted, transformed, loaded),
+        "reasons": reasons,
+        "changes": {
+            f"{change['field']}: {change['rule']}": change["rows"]
+            for change in transformed.get("changed", [])
+        },
+        "loaded": {name: counts.get(name, 0) for name in MIGRATED},
+        "verified": verified,
+    }
+
+
+def _errors(
+    extracted: Manifest | None, loaded: Manifest, verified: dict[str, int] | None
+) -> list[str]:
+    found = []
+    if extracted and extracted.get("moving"):
+        counted = extracted["counted"]
+        found.append(
+            f"rows came or went while it was read ({counted['before']} → {counted['after']})"
+        )
+    for name in ("refused", "held_back"):
+        if loaded.get("counts", {}).get(name):
+            found.append(f"{loaded['counts'][name]} {name.replace('_', ' ')}")
+    for name in ("missing", "changed", "duplicate", "dangling"):
+        if verified and verified[name]:
+            found.append(f"verify: {verified[name]} {name}")
+    return found
+
+
+def _status(extracted: Manifest | None, transformed: Manifest, loaded: Manifest) -> str:
+    if extracted is None or extracted["status"] == "reading":
+        return "not extracted"
+    if not transformed:
+        return "not transformed"
+    return str(loaded.get("status", "not loaded"))
+
+
+def _summary(report: dict[str, Any]) -> str:
+    """The report for people, in Markdown."""
+    tables = report["tables"]
+    totals = {k: sum(t[k] for t in tables.values()) for k in ("source", "migrated", "skipped")}
+    lines = [
+        f"# Data migration: {report['plan']}",
+        "",
+        f"To {report['target'] or 'no deployment yet'}, at {report['timestamp']}.",
+        "",
+        "| source | target | status | source rows | migrated | skipped | verified |",
+        "|---|---|---|---:|---:|---:|---:|",
+    ]
+    for name, told in tables.items():
+        verified = told.get("verified")
+        lines.append(
+            f"| {name} | {told['target']} | {told['status']} | {told['source']:,} | "
+            f"{told['migrated']:,} | {told['skipped']:,} | "
+            f"{format(verified['verified'], ',') if verified else '–'} |"
+        )
+    lines += [
+        f"| **all** | | | {totals['source']:,} | {totals['migrated']:,} | "
+        f"{totals['skipped']:,} | |",
+        "",
+        "## Why rows were skipped",
+        "",
+    ]
+    skipped = [
+        f"- {name}: {reason}: {rows:,}"
+        for name, told in tables.items()
+        for reason, rows in told["reasons"].items()
+    ]
+    lines += skipped or ["No row was skipped."]
+    lines += ["", "## What rules bent", ""]
+    bent = [
+        f"- {name}: {change}: {rows:,}"
+        for name, told in tables.items()
+        for change, rows in told.get("changes", {}).items()
+    ]
+    lines += bent or ["No value was changed."]
+    errors = [f"- {name}: {e}" for name, told in tables.items() for e in told["errors"]]
+    if errors:
+        lines += ["", "## Errors", "", *errors]
+    return "\n".join(lines) + "\n"

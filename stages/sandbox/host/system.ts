@@ -1,0 +1,88 @@
+/**
+ * The few `_system/…` functions of a deployment that `stages` and the CLI read, for admins only.
+ * They are undocumented there and may change; results have the same shape.
+ */
+import type { PaginationOptions } from "convex/server";
+import { jsonToConvex, type JSONValue, type Value } from "convex/values";
+import {
+  decodeArguments,
+  described,
+  failed,
+  titled,
+  type Deployment,
+  type Outcome,
+} from "./deployment.ts";
+
+type SystemFunction = (deployment: Deployment, args: Record<string, unknown>) => Promise<Value>;
+
+// Tables of the project are numbered from here, in the order of their names.
+const FIRST_TABLE_NUMBER = 10001;
+const PAGE_ROWS = 10_000;
+const PAGE_BYTES = 5_000_000;
+
+const FUNCTIONS: Record<string, SystemFunction> = {
+  "_system/frontend/getSchemas": async ({ schema }) => {
+    // export() is marked internal in the types, though a push uses it.
+    const exported = schema as { export(): string } | null;
+    return exported === null ? {} : { active: exported.export() };
+  },
+
+  "_system/frontend/getTableMapping": async ({ tables }) =>
+    Object.fromEntries(tables.map((name, at) => [String(FIRST_TABLE_NUMBER + at), name])),
+
+  "_system/cli/tables": async ({ tables }) => ({
+    page: tables.map((name) => ({ name })),
+    isDone: true,
+    continueCursor: "_end_cursor",
+  }),
+
+  "_system/cli/tableData": async ({ engine }, { table, order, paginationOpts }) =>
+    (await engine.query(async (ctx) => {
+      const all = ctx.db.query(String(table));
+      return await all.order(order === "desc" ? "desc" : "asc").paginate({
+        ...(paginationOpts as PaginationOptions),
+        maximumRowsRead: PAGE_ROWS,
+        maximumBytesRead: PAGE_BYTES,
+      });
+    })) as unknown as Value,
+
+  "_system/cli/modules:apiSpec": async ({ functions, router }) => [
+    ...[...functions.values()].map(({ path, kind, internal, args, returns }) => ({
+      identifier: path.replace(":", ".js:"),
+      functionType: titled(kind),
+      visibility: { kind: internal ? "internal" : "public" },
+      args: plain(args),
+      returns: plain(returns),
+    })),
+    ...(router?.getRoutes() ?? []).map(([path, method]) => ({
+      functionType: "HttpAction",
+      method,
+      path,
+    })),
+  ],
+
+  "_system/cli/convexUrl:cloudUrl": async () => process.env.CONVEX_CLOUD_URL ?? null,
+};
+
+/** As `Deployment.call`, for the functions of the system. */
+export async function callSystem(
+  deployment: Deployment,
+  path: string,
+  encoded: JSONValue,
+  admin: boolean,
+): Promise<Outcome> {
+  if (!admin) return failed("Unauthorized: executing a system function needs the admin key");
+  const name = path.replace(/\.js(?=:|$)/, "").replace(/:default$/, "");
+  const found = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
+  if (!found) return failed(`Could not find system function '${name}'; the sandbox has only a few`);
+  try {
+    return { value: await found(deployment, decodeArguments(name, encoded)) };
+  } catch (error) {
+    return described(error);
+  }
+}
+
+/** JSON of a validator as a value; int64 literals are `{"$integer": …}` in both. */
+function plain(json: JSONValue): Value {
+  return jsonToConvex(json);
+}

@@ -1,0 +1,1 @@
+"""The parts of the REST stand-in: `gateway.py` puts them together."""

@@ -1,0 +1,224 @@
+"""What answers: the tables, the root document, and the list of users."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from stages.sandbox.rest.auth import Caller, identify
+from stages.sandbox.rest.config import Config
+from stages.sandbox.rest.database import Cursor, Database
+from stages.sandbox.rest.errors import GatewayError, RestError, from_postgres
+from stages.sandbox.rest.openapi import CATALOG, describe
+from stages.sandbox.rest.query import Query, Statement, out_of_bounds, parse_query
+
+JSON_TYPE = "application/json; charset=utf-8"
+OPENAPI_TYPE = "application/openapi+json; charset=utf-8"
+USERS = (Path(__file__).parent / "users.sql").read_text(encoding="utf-8")
+AUTH_ROLE = "supabase_auth_admin"
+_SHARED_SCHEMAS = ("public", "extensions")  # searched for types after the request's own schema
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preferences:
+    """The Prefer header, as far as it is about reading."""
+
+    count: str | None
+    timezone: str | None
+
+    def applied(self) -> dict[str, str]:
+        given = {"count": self.count, "timezone": self.timezone}
+        text = ", ".join(f"{name}={value}" for name, value in given.items() if value)
+        return {"Preference-Applied": text} if text else {}
+
+
+class Endpoint:
+    """An ASGI application that answers by `answer`, or by the error that it raises."""
+
+    def __init__(self, config: Config, database: Database) -> None:
+        self.config = config
+        self.database = database
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            response = await self.answer(request, identify(self.config.keys, request.headers))
+        except (GatewayError, RestError) as error:
+            response = error.response()
+        if request.method == "HEAD":
+            # The page was not made, so that its length is not known either.
+            del response.headers["content-length"]
+        if self.config.latency:
+            await asyncio.sleep(self.config.latency)
+        await response(scope, receive, send)
+
+    async def answer(self, request: Request, caller: Caller) -> Response:
+        raise NotImplementedError
+
+
+class Rest(Endpoint):
+    """`/rest/v1/` and `/rest/v1/<table>`."""
+
+    async def answer(self, request: Request, caller: Caller) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            raise RestError(405, "PGRST117", f"Unsupported HTTP method: {request.method}")
+        table = request.path_params.get("table", "")
+        if not table and not caller.privileged:
+            raise GatewayError(
+                401,
+                "Invalid API key",
+                "Only the `service_role` API key can be used for this endpoint.",
+                "UNAUTHORIZED_INVALID_API_KEY_TYPE",
+            )
+        if "/" in table:
+            raise RestError(404, "PGRST125", "Invalid path specified in request URL")
+        schema = self._schema(request)
+        headers = {"Content-Profile": schema} if len(self.config.schemas) > 1 else {}
+        if not table:
+            _accept(request, "application/openapi+json", "application/json")
+            return await self._root(request, caller, schema, headers)
+        _accept(request, "application/json")
+        parameters = request.query_params.multi_items()
+        query = parse_query(parameters, request.headers.get("range"))
+        await self.database.require_relation(schema, table)
+        return await self._page(request, caller, (schema, table), query, headers)
+
+    def _schema(self, request: Request) -> str:
+        schemas = self.config.schemas
+        schema = request.headers.get("accept-profile", schemas[0])
+        if schema not in schemas:
+            hint = f"Only the following schemas are exposed: {', '.join(schemas)}"
+            raise RestError(406, "PGRST106", f"Invalid schema: {schema}", hint=hint)
+        return schema
+
+    async def _root(
+        self, request: Request, caller: Caller, schema: str, headers: dict[str, str]
+    ) -> Response:
+        try:
+            async with self.database.transaction(caller, schemas=("",)) as cursor:
+                await cursor.execute(CATALOG, [schema])
+                relations: list[Any] = await cursor.fetchall()
+        except psycopg.Error as error:
+            raise from_postgres(error, caller.role) from None
+        document = describe(relations, request.url.netloc)
+        return JSONResponse(document, 200, headers, OPENAPI_TYPE)
+
+    async def _preferences(self, request: Request) -> Preferences:
+        items = ",".join(request.headers.getlist("prefer")).split(",")
+        given = dict(item.strip().partition("=")[::2] for item in reversed(items))
+        count, timezone = given.get("count"), given.get("timezone")
+        known = timezone is not None and await self.database.knows_timezone(timezone)
+        return Preferences(
+            count=count if count in ("exact", "planned", "estimated") else None,
+            timezone=timezone if known else None,
+        )
+
+    async def _page(
+        self,
+        request: Request,
+        caller: Caller,
+        relation: tuple[str, str],
+        query: Query,
+        headers: dict[str, str],
+    ) -> Response:
+        preferences = await self._preferences(request)
+        limit = self.config.max_rows
+        asked = query.window
+        if limit is not None:
+            asked = asked.intersect(asked.offset, limit)
+        counted = {"exact": 0, "estimated": limit + 1 if limit else 0}.get(preferences.count or "")
+        statement = Statement(sql.Identifier(*relation))
+        text = statement.page(
+            replace(query, window=asked), body=request.method == "GET", counted=counted
+        )
+        schemas = dict.fromkeys((relation[0], *_SHARED_SCHEMAS))
+        try:
+            async with self.database.transaction(
+                caller, schemas=tuple(schemas), timezone=preferences.timezone
+            ) as cursor:
+                await cursor.execute(text, statement.values)
+                body, rows, total = _first_row(cursor)
+                if preferences.count == "planned":
+                    total = await _planned(cursor, relation, query)
+                elif preferences.count == "estimated" and limit and total and total > limit:
+                    total = max(total, await _planned(cursor, relation, query))
+        except psycopg.Error as error:
+            raise from_postgres(error, caller.role, ".".join(relation)) from None
+        if total is not None and asked.offset > total:
+            raise out_of_bounds(asked.offset, total)
+        status = 206 if total is not None and rows < total else 200
+        headers |= {
+            "Content-Range": asked.content_range(rows, total),
+            **preferences.applied(),
+        }
+        return Response(body, status, headers, JSON_TYPE)
+
+
+class Users(Endpoint):
+    """`/auth/v1/admin/users`: the Auth service's list of users, without their secrets."""
+
+    async def answer(self, request: Request, caller: Caller) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            return _auth_error(405, "not_found", "Method not allowed")
+        if not (caller.privileged and caller.role == "service_role"):
+            return _auth_error(403, "not_admin", "User not allowed")
+        page, size = (
+            request.query_params.get(name, default)
+            for name, default in (("page", "1"), ("per_page", "50"))
+        )
+        if not (page.isdecimal() and size.isdecimal()):
+            return _auth_error(400, "validation_failed", "Bad Pagination Parameters")
+        offset = max(int(page) - 1, 0) * int(size)
+        admin = Caller(role=AUTH_ROLE, claims=caller.claims, privileged=True)
+        try:
+            async with self.database.transaction(admin, schemas=("",), timezone="UTC") as cursor:
+                await cursor.execute(USERS, [size, str(offset)])
+                body = _value(cursor, 0)
+                total = _value(cursor, 1).decode()
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+            return _auth_error(404, "not_found", "This project has no table auth.users")
+        except psycopg.Error as error:
+            sys.stderr.write(f"auth.users: {error.sqlstate} {error.diag.message_primary}\n")
+            return _auth_error(500, "unexpected_failure", "Database error finding users")
+        content = b'{"users":' + body + b',"aud":"authenticated"}'
+        return Response(content, 200, {"X-Total-Count": total}, "application/json")
+
+
+def _auth_error(status: int, code: str, message: str) -> Response:
+    return JSONResponse({"code": status, "error_code": code, "msg": message}, status)
+
+
+def _value(cursor: Cursor, column: int) -> bytes:
+    """One value of the first row as Postgres sent it: a page is never decoded."""
+    value = cursor.pgresult.get_value(0, column) if cursor.pgresult else None
+    return value or b""
+
+
+def _first_row(cursor: Cursor) -> tuple[bytes, int, int | None]:
+    total = _value(cursor, 2)
+    return _value(cursor, 0), int(_value(cursor, 1)), int(total) if total else None
+
+
+async def _planned(cursor: Cursor, relation: tuple[str, str], query: Query) -> int:
+    statement = Statement(sql.Identifier(*relation))
+    await cursor.execute(statement.plan(query), statement.values)
+    (plan,) = json.loads(_value(cursor, 0))
+    return int(plan["Plan"]["Plan Rows"])
+
+
+def _accept(request: Request, *produced: str) -> None:
+    given = ",".join(request.headers.getlist("accept")) or "*/*"
+    wanted = [item.partition(";")[0].strip().lower() for item in given.split(",")]
+    if not {*produced, "*/*", "application/*"}.intersection(wanted):
+        message = f"None of these media types are available: {', '.join(wanted)}"
+        raise RestError(406, "PGRST107", message)

@@ -1,0 +1,71 @@
+-- One row a relation that the current role has any right on: what the OpenAPI document says of it.
+-- Parameter: the schema. Run with an empty search_path, so that types of extensions and users are
+-- named with their schema.
+WITH relations AS (
+  SELECT c.oid, c.relname, c.relkind, obj_description(c.oid, 'pg_class') AS comment
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1
+    AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND NOT c.relispartition
+    AND (
+      has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+      OR has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE, REFERENCES')
+    )
+),
+columns AS (
+  SELECT
+    a.attrelid,
+    json_agg(
+      json_build_object(
+        'name', a.attname,
+        'type', CASE
+          WHEN base.typnamespace = 'pg_catalog'::regnamespace THEN format_type(base.oid, NULL)
+          ELSE format_type(a.atttypid, a.atttypmod)
+        END,
+        'required', a.attnotnull,
+        'length', CASE
+          WHEN base.oid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4
+          THEN a.atttypmod - 4
+        END,
+        'default', CASE
+          WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid)
+        END,
+        'comment', col_description(a.attrelid, a.attnum),
+        'enum', (
+          SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder)
+          FROM pg_enum e
+          WHERE e.enumtypid = base.oid
+        ),
+        'primary', EXISTS (
+          SELECT FROM pg_constraint k
+          WHERE k.conrelid = a.attrelid AND k.contype = 'p' AND a.attnum = ANY (k.conkey)
+        ),
+        'foreign', (
+          SELECT json_build_object('table', f.relname, 'column', fa.attname)
+          FROM pg_constraint k
+          JOIN pg_class f ON f.oid = k.confrelid
+          JOIN pg_attribute fa ON fa.attrelid = f.oid AND fa.attnum = k.confkey[1]
+          WHERE k.conrelid = a.attrelid AND k.contype = 'f' AND k.conkey = ARRAY[a.attnum]
+            AND k.conparentid = 0
+          ORDER BY k.conname
+          LIMIT 1
+        )
+      )
+      ORDER BY a.attnum
+    ) AS columns
+  FROM relations r
+  JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_type t ON t.oid = a.atttypid
+  JOIN pg_type base ON base.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+  GROUP BY a.attrelid
+)
+SELECT
+  r.relname AS name,
+  r.comment,
+  r.relkind IN ('r', 'p') OR pg_relation_is_updatable(r.oid::regclass, true) & 8 = 8 AS insertable,
+  coalesce(c.columns, '[]') AS columns
+FROM relations r
+LEFT JOIN columns c ON c.attrelid = r.oid
+ORDER BY r.relname

@@ -1,0 +1,131 @@
+"""What a sandbox is, as its users see it, and the folder that holds it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stages.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The Supabase side: REST at `url`, direct Postgres at `db_url`. `ref` outlives a restart."""
+
+    ref: str
+    url: str
+    service_role_key: str = field(repr=False)
+    anon_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    publishable_key: str = field(repr=False)
+    db_url: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """One Convex deployment. It lives in memory: another start is another `name`."""
+
+    name: str
+    url: str
+    site_url: str
+    admin_key: str = field(repr=False)
+    migration_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """A running sandbox: `deployments` by target."""
+
+    root: Path
+    source: Source
+    deployments: Mapping[str, Deployment]
+
+
+def root_of(project: Path) -> Path:
+    """The folder of a project's sandbox: STAGES_SANDBOX, else one that its path alone decides.
+
+    It is not below TMPDIR, which may differ from one shell to the next, nor below a private
+    folder, which the account that Postgres runs as could not enter.
+    """
+    chosen = os.environ.get("STAGES_SANDBOX")
+    if chosen:
+        return Path(chosen).absolute()
+    digest = hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:8]
+    parent = Path("/var/tmp")
+    if not parent.is_dir():
+        parent = Path(tempfile.gettempdir())
+    return parent / f"stages-{os.getuid()}-{digest}"
+
+
+def is_present(root: Path) -> bool:
+    """Whether there is a sandbox at `root`. Raises UserError where `root` is not ours to use."""
+    try:
+        seen = root.lstat()
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid():
+        raise UserError(
+            f"{root} is not a folder of yours", "set STAGES_SANDBOX to a folder that is not there"
+        )
+    if (root / ".lock").exists():
+        return True
+    if any(root.iterdir()):
+        # `reset` deletes the whole folder, so nothing else may lie in it.
+        raise UserError(
+            f"{root} holds something else than a sandbox",
+            "set STAGES_SANDBOX to an empty folder, or to one that is not there",
+        )
+    return False
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """One at a time: makes `root` and holds its lock, also against other processes."""
+    while True:
+        is_present(root)
+        # Postgres' own account goes through this folder when root starts it, and sees no more.
+        root.mkdir(parents=True, exist_ok=True)
+        root.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_at(descriptor, root / ".lock"):
+                yield
+                return
+            # A `reset` deleted the folder while this process was waiting: begin again.
+        finally:
+            os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def write_private(path: Path, content: str) -> None:
+    """Write a whole file, for its owner only; a reader sees the old one or the new one."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(content)
+    temporary.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a JSON file; None where there is no file."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    return content

@@ -1,0 +1,68 @@
+-- What every Supabase project has before its owner makes a table: roles, schemas, auth.users.
+-- Runs once, as the superuser supabase_admin; the project's own SQL runs as postgres afterwards.
+
+-- ── roles ───────────────────────────────────────────────────────────────────────────────────
+-- As on Supabase, `postgres` is no superuser. It may switch triggers and foreign keys off, though.
+CREATE ROLE postgres NOLOGIN CREATEDB CREATEROLE BYPASSRLS;
+GRANT SET ON PARAMETER session_replication_role TO postgres;
+
+CREATE ROLE anon NOLOGIN NOINHERIT;
+CREATE ROLE authenticated NOLOGIN NOINHERIT;
+CREATE ROLE service_role NOLOGIN NOINHERIT BYPASSRLS;
+CREATE ROLE authenticator LOGIN NOINHERIT;
+CREATE ROLE supabase_auth_admin NOLOGIN NOINHERIT;
+GRANT anon, authenticated, service_role TO authenticator, postgres;
+-- The gateway stands in for the auth service too, which logs in by itself on Supabase.
+GRANT supabase_auth_admin TO authenticator;
+
+ALTER ROLE anon SET statement_timeout = '3s';
+ALTER ROLE authenticated SET statement_timeout = '8s';
+ALTER ROLE authenticator SET statement_timeout = '8s';
+ALTER ROLE authenticator SET lock_timeout = '8s';
+
+-- ── database and schemas ────────────────────────────────────────────────────────────────────
+ALTER DATABASE postgres SET search_path = "$user", public, extensions;
+ALTER DATABASE postgres SET statement_timeout = '2min';
+GRANT ALL ON DATABASE postgres TO postgres;
+
+ALTER SCHEMA public OWNER TO postgres;
+GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public
+  GRANT ALL ON TABLES TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public
+  GRANT ALL ON SEQUENCES TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public
+  GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role;
+
+CREATE SCHEMA extensions AUTHORIZATION postgres;
+GRANT USAGE ON SCHEMA extensions TO anon, authenticated, service_role;
+-- The extension uuid-ossp is not among these binaries; its one function that defaults call is.
+CREATE FUNCTION extensions.uuid_generate_v4() RETURNS uuid
+  LANGUAGE sql VOLATILE PARALLEL SAFE RETURN gen_random_uuid();
+
+-- ── auth ────────────────────────────────────────────────────────────────────────────────────
+CREATE SCHEMA auth AUTHORIZATION supabase_auth_admin;
+GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role;
+GRANT ALL ON SCHEMA auth TO postgres;
+
+CREATE TABLE auth.users (
+  id uuid PRIMARY KEY,
+  aud varchar(255),
+  role varchar(255),
+  email varchar(255),
+  encrypted_password varchar(255),
+  email_confirmed_at timestamptz,
+  last_sign_in_at timestamptz,
+  raw_app_meta_data jsonb,
+  raw_user_meta_data jsonb,
+  is_super_admin boolean,
+  created_at timestamptz,
+  updated_at timestamptz,
+  phone text UNIQUE,
+  banned_until timestamptz,
+  deleted_at timestamptz,
+  is_anonymous boolean NOT NULL DEFAULT false
+);
+ALTER TABLE auth.users OWNER TO supabase_auth_admin;
+ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY;
+GRANT ALL ON auth.users TO postgres;

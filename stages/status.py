@@ -1,0 +1,155 @@
+"""Where each table stands, from the files alone, and what to run next."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from stages.checkpoint import Manifest, read_json, read_manifest
+from stages.inputs import stale
+from stages.paths import Paths
+from stages.plan import Plan
+
+
+def consistency(manifests: list[Manifest]) -> str:
+    """exported (one snapshot for all), per-table, mixed (inside a table), or none (REST)."""
+    read = [m for m in manifests if m["status"] != "missing"]
+    snapshots = [m["snapshots"] for m in read]
+    if not read or any(s["kind"] == "none" for taken in snapshots for s in taken):
+        return "none"
+    if any(len(taken) > 1 for taken in snapshots):
+        return "mixed"
+    distinct = {(taken[0]["snapshot"], taken[0]["at"]) for taken in snapshots}
+    return "exported" if len(distinct) == 1 else "per-table"
+
+
+def status(paths: Paths, plan: Plan) -> dict[str, Any]:
+    """{source, target, consistency, tables: {…}, next}: what is staged, and how old it is."""
+    extracts = {name: read_manifest(paths.extract(name)) for name in plan.sources}
+    tables = {table.name: _table(paths, plan, table.name) for table in plan.tables.values()}
+    only_read = {
+        name: _extract(manifest)
+        for name, manifest in extracts.items()
+        if name not in {table.source for table in plan.tables.values()}
+    }
+    return {
+        "source": (read_json(paths.source) or {}).get("ref"),
+        "target": (read_json(paths.identity) or {}).get("deployment"),
+        "consistency": consistency([m for m in extracts.values() if m]),
+        "tables": tables,
+        "sources": only_read,
+        "next": _next(tables, only_read),
+    }
+
+
+def _table(paths: Paths, plan: Plan, name: str) -> dict[str, Any]:
+    table = plan.tables[name]
+    transformed = read_manifest(paths.transform(name))
+    loaded = read_manifest(paths.load(name))
+    verified = (read_json(paths.verified) or {}).get(name)
+    return {
+        "source": table.source,
+        "extract": _extract(read_manifest(paths.extract(table.source))),
+        "transform": transformed
+        and {
+            "status": transformed["status"],
+            "documents": transformed["documents"],
+            "rejects": transformed["rejects"],
+            "changes": transformed["changes"],
+            "stale": stale(paths, table, transformed),
+        },
+        "load": loaded
+        and {
+            "status": loaded["status"],
+            "counts": loaded["counts"],
+            "stale": transformed is not None
+            and transformed["status"] == "complete"
+            and transformed["parts"][0]["sha256"] != loaded["content"],
+        },
+        "verify": verified,
+    }
+
+
+def _extract(manifest: Manifest | None) -> dict[str, Any] | None:
+    if manifest is None:
+        return None
+    finished = manifest.get("finished")
+    age = (
+        int((datetime.now(UTC) - datetime.fromisoformat(finished)).total_seconds())
+        if finished
+        else None
+    )
+    return {
+        "status": manifest["status"],
+        "rows": sum(part["rows"] for part in manifest["parts"]),
+        "parts": len(manifest["parts"]),
+        "transport": manifest["transport"],
+        "age_seconds": age,
+        "moving": manifest.get("moving", False),
+    }
+
+
+def _next(tables: dict[str, Any], only_read: dict[str, Any]) -> str:
+    extracts = [told["extract"] for told in tables.values()] + list(only_read.values())
+    if any(e is None or e["status"] == "reading" for e in extracts):
+        return "stages extract"
+    if any(not t["transform"] or t["transform"]["stale"] for t in tables.values()):
+        return "stages transform"
+    there = [t for t in tables.values() if t["transform"]["status"] == "complete"]
+    if any(not t["load"] or t["load"]["stale"] for t in there):
+        return "stages load"
+    if any(t["load"]["status"] != "complete" for t in there):
+        return "stages rejects"
+    if any(not t["verify"] for t in there):
+        return "stages verify"
+    return "nothing: everything is loaded and verified; see stages report"
+
+
+def as_text(told: dict[str, Any]) -> str:
+    """The status for people: a line a table."""
+    lines = [
+        f"source {told['source'] or 'none yet'}, snapshot: {told['consistency']} · "
+        f"target {told['target'] or 'none yet'}",
+        f"{'table':<24} {'extracted':>16} {'documents':>10} {'rejected':>9} {'loaded':>8} "
+        f"{'verified':>9}",
+    ]
+    for name, table in told["tables"].items():
+        transform, load, verify = table["transform"], table["load"], table["verify"]
+        loaded = sum(
+            load["counts"][did] for did in ("inserted", "replaced", "unchanged", "conflict")
+        ) if load else None  # fmt: skip
+        stale_mark = "*" if transform and transform["stale"] else ""
+        lines.append(
+            f"{name:<24} {_extracted(table['extract']):>16} "
+            f"{_number(transform and transform['documents']) + stale_mark:>10} "
+            f"{_number(transform and transform['rejects']):>9} {_number(loaded):>8} "
+            f"{_number(verify and verify['verified']):>9}"
+        )
+    for name, extract in told["sources"].items():
+        lines.append(f"{name + ' (read only)':<24} {_extracted(extract):>16}")
+    if any(t["transform"] and t["transform"]["stale"] for t in told["tables"].values()):
+        lines.append("* made from an older extract or model")
+    lines.append(f"next: {told['next']}")
+    return "\n".join(lines)
+
+
+def _extracted(extract: dict[str, Any] | None) -> str:
+    if extract is None:
+        return "–"
+    if extract["status"] == "missing":
+        return "missing"
+    age = _age(extract["age_seconds"])
+    return f"{extract['rows']:,} {'reading' if extract['status'] == 'reading' else age}"
+
+
+def _age(seconds: int | None) -> str:
+    if seconds is None:
+        return ""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"({seconds // size} {unit})"
+    return f"({seconds} s)"
+
+
+def _number(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"

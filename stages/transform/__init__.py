@@ -1,0 +1,1 @@
+"""Transform: source rows to Convex documents, by one SQL model a table, checked in DuckDB."""

@@ -1,0 +1,142 @@
+"""Key models: which Convex document a source key of a reference table is.
+
+A key model is one SELECT of testimonies: source_id, convex_id, rule. A key is known when all its
+testimonies name the same document; where they do not, it is a reject and not a pick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from stages.checkpoint import fingerprint, part_entry, read_json, write_json, write_parquet
+from stages.convex.values import name_sql, text_sql
+from stages.duck import first_row
+from stages.errors import UserError
+from stages.paths import Paths
+from stages.plan import Plan, ReferenceTable
+from stages.transform.models import Inputs, describe, key_sql, read_model
+from stages.views import keys_view
+
+if TYPE_CHECKING:
+    import duckdb
+
+COLUMNS = ("source_id", "convex_id", "rule")
+
+
+def run_keys(
+    connection: duckdb.DuckDBPyConnection,
+    paths: Paths,
+    plan: Plan,
+    inputs: Inputs,
+    tell: Callable[[str, str, dict[str, Any]], None],
+) -> None:
+    """Bring every key model's results up to date; `tell(table, sentence, manifest)` for each."""
+    for reference in plan.references.values():
+        if reference.keys is None:
+            continue
+        model = read_model(paths, reference.keys)
+        made_from = fingerprint(model.text, inputs.of(connection, model))
+        file = paths.keys / f"{reference.name}.json"
+        manifest = read_json(file)
+        fresh = (
+            manifest is not None
+            and manifest["made_from"] == made_from
+            and all((paths.keys / part["file"]).exists() for part in manifest["parts"])
+        )
+        if manifest is None or not fresh:
+            manifest = {"made_from": made_from, **_run(connection, paths, reference, model.text)}
+            write_json(file, manifest)
+            sentence = f"{manifest['known']:,} keys known, {manifest['rejected']:,} not"
+        else:
+            sentence = "fresh"
+        for statement in keys_view(paths, reference.name):
+            connection.execute(statement)
+        inputs.add_keys(reference.name, manifest)
+        tell(reference.name, sentence, manifest)
+
+
+def _run(
+    connection: duckdb.DuckDBPyConnection, paths: Paths, reference: ReferenceTable, sql: str
+) -> dict[str, Any]:
+    assert reference.source is not None
+    columns = describe(connection, str(reference.keys), sql)
+    if tuple(columns) != COLUMNS:
+        raise UserError(
+            f"{reference.keys} gives the columns {', '.join(columns)}",
+            f"a key model gives {', '.join(COLUMNS)}",
+        )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE testimony AS SELECT DISTINCT source_id::VARCHAR AS "
+        f"source_id, convex_id::VARCHAR AS convex_id, rule::VARCHAR AS rule FROM ({sql}) "
+        "WHERE convex_id IS NOT NULL"
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE judged AS SELECT source_id, "
+        "count(DISTINCT convex_id) AS documents, min(convex_id) AS convex_id, "
+        "string_agg(DISTINCT rule, '+' ORDER BY rule) AS rule, "
+        "string_agg(rule || ' says ' || convex_id, ', ' ORDER BY rule, convex_id) AS said, "
+        "max(per_rule) AS per_rule "
+        "FROM (SELECT *, count(*) OVER (PARTITION BY source_id, rule) AS per_rule FROM testimony) "
+        "GROUP BY source_id"
+    )
+    here = f"(SELECT DISTINCT _id FROM reference.{name_sql(reference.name)})"
+    source = key_sql(paths, reference.source)
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE settled AS "
+        "SELECT s.source_id, j.convex_id, j.rule, CASE "
+        "WHEN j.source_id IS NULL THEN 'no_match' "
+        "WHEN j.documents > 1 AND j.per_rule > 1 THEN 'ambiguous' "
+        "WHEN j.documents > 1 THEN 'witnesses_disagree' "
+        "WHEN r._id IS NULL THEN 'no_document' END AS problem, "
+        "CASE WHEN j.source_id IS NULL THEN 'nothing in Convex matches it' "
+        "WHEN j.documents > 1 THEN j.said "
+        "WHEN r._id IS NULL THEN j.convex_id || ' is not there' END AS reason "
+        f"FROM (SELECT DISTINCT {source} AS source_id "
+        f"FROM extract.{name_sql(reference.source)}) s "
+        f"LEFT JOIN judged j USING (source_id) LEFT JOIN {here} r ON r._id = j.convex_id"
+    )
+    stray = first_row(
+        connection, "SELECT min(source_id) FROM judged ANTI JOIN settled USING (source_id)"
+    )
+    if stray[0] is not None:
+        raise UserError(
+            f"{reference.keys} names the key {stray[0]}, which {reference.source} does not have",
+            "the model's source_id is the source's own key; see key() in the macros",
+        )
+    parts = [
+        _write(connection, paths, f"{reference.name}.parquet",
+               "SELECT source_id, convex_id, rule FROM settled WHERE problem IS NULL"),
+        _write(connection, paths, f"{reference.name}.rejects.parquet",
+               "SELECT source_id, problem AS rule, reason FROM settled WHERE problem IS NOT NULL"),
+    ]  # fmt: skip
+    counts = connection.execute(
+        "SELECT problem, count(*) FROM settled WHERE problem IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    return {
+        "table": reference.name,
+        "known": parts[0]["rows"],
+        "rejected": parts[1]["rows"],
+        "rules": dict(counts),
+        "parts": parts,
+    }
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, paths: Paths, name: str, sql: str
+) -> dict[str, Any]:
+    reader = connection.sql(f"{sql} ORDER BY source_id").to_arrow_reader()
+    return part_entry(write_parquet(paths.keys / name, reader.schema, reader))
+
+
+def known_sql(paths: Paths, name: str) -> str:
+    """SQL of `known(ref, rule, reason)`: rule is NULL where the key can be referred to."""
+    known = text_sql(str(paths.keys / f"{name}.parquet"))
+    rejected = text_sql(str(paths.keys / f"{name}.rejects.parquet"))
+    prefix = text_sql(f"{name}:")
+    return (
+        f"SELECT {prefix} || source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
+        f"FROM read_parquet({known}) UNION ALL "
+        f"SELECT {prefix} || source_id, rule, {prefix} || source_id || ': ' || reason "
+        f"FROM read_parquet({rejected})"
+    )

@@ -1,0 +1,131 @@
+"""SQL models: reading them, what they read, and the errors a person can make in them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from stages.checkpoint import Manifest, content_hash, read_manifest, require_whole
+from stages.convex.values import name_sql
+from stages.errors import StagesError, UserError
+from stages.paths import Paths
+from stages.plan import Plan
+from stages.views import side_hashes
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True)
+class Model:
+    """One `.sql` file with one SELECT."""
+
+    name: str
+    text: str
+
+
+def read_model(paths: Paths, name: str) -> Model:
+    """Read a model. Raises UserError where the file is missing."""
+    file = paths.model(name)
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError:
+        raise UserError(f"there is no model {name}", f"write {file}, one SELECT") from None
+    return Model(name=name, text=text.strip().rstrip(";").rstrip())
+
+
+def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict[str, str]:
+    """Column → DuckDB type of a model, in order. Raises UserError with the line at fault."""
+    with sql_errors(name):
+        rows = connection.execute(f"DESCRIBE {sql}").fetchall()
+    return {row[0]: row[1] for row in rows}
+
+
+class sql_errors:
+    """DuckDB's errors in a model as UserErrors that name its file and line."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        import duckdb
+
+        if not isinstance(error, duckdb.Error):
+            return
+        words = str(error)
+        line = re.search(r"LINE (\d+):", words)
+        where = f"{self.name}, line {line[1]}" if line else self.name
+        first = words.strip().splitlines()[0]
+        missing = re.search(r"Table with name (\S+) does not exist", first)
+        hint = f"try it in the shell: duckdb -readonly data/stages.duckdb < …/{self.name}"
+        if missing:
+            hint = f"is `{missing[1]}` in [sources] or [reference] of the plan, and extracted?"
+        raise UserError(f"{where}: {first}", hint) from None
+
+
+@dataclass
+class Inputs:
+    """Content of everything that a model may read, for freshness."""
+
+    paths: Paths
+    plan: Plan
+    _known: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, digest in side_hashes(self.paths, self.plan).items():
+            self._known[f"side.{name}"] = digest
+        for name in self.plan.sources:
+            self._known[f"extract.{name}"] = self._of_manifest(
+                read_manifest(self.paths.extract(name))
+            )
+        for name in self.plan.references:
+            self._known[f"reference.{name}"] = self._of_manifest(
+                read_manifest(self.paths.reference(name))
+            )
+
+    @staticmethod
+    def _of_manifest(manifest: Manifest | None) -> Any:
+        if manifest is None:
+            return None
+        return [manifest["status"], manifest.get("key"), content_hash(manifest["parts"])]
+
+    def add_keys(self, name: str, manifest: Manifest) -> None:
+        self._known[f"keys.{name}"] = content_hash(manifest["parts"])
+
+    def content(self, name: str) -> Any:
+        """Content of one staged table, such as `extract.articles`; None where it is not there."""
+        return self._known.get(name)
+
+    def of(self, connection: duckdb.DuckDBPyConnection, model: Model) -> dict[str, Any]:
+        """Table → content, for the staged tables that a model names."""
+        with sql_errors(model.name):
+            names = connection.get_table_names(model.text, qualified=True)
+        plain = {name.replace('"', "").removeprefix("memory.") for name in names}
+        return {name: self._known[name] for name in sorted(plain) if name in self._known}
+
+
+def require_extract(paths: Paths, name: str) -> Manifest:
+    """A source's manifest, its parts checked. Raises StagesError where it is not all there."""
+    manifest = read_manifest(paths.extract(name))
+    if manifest is None:
+        raise StagesError(f"`{name}` is not extracted yet", f"run: stages extract {name}")
+    if manifest["status"] == "reading":
+        raise StagesError(f"`{name}` is only half extracted", f"run: stages extract {name}")
+    require_whole(paths.extract(name), manifest["parts"], f"stages extract {name}")
+    return manifest
+
+
+def key_sql(paths: Paths, source: str) -> str:
+    """SQL of a source's key as one text. Raises UserError for a source without a key."""
+    manifest = read_manifest(paths.extract(source))
+    key = manifest["key"] if manifest and manifest["status"] != "missing" else []
+    if not key:
+        raise UserError(
+            f"`{source}` has no primary key, so its rows can't be told apart",
+            f"name columns that are unique and not null as `key` in [sources.{source}]",
+        )
+    return f'"key"({", ".join(name_sql(column) for column in key)})'

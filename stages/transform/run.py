@@ -1,0 +1,121 @@
+"""The transform stage: models and checks, to documents, rejects and changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stages.checkpoint import Manifest, read_manifest
+from stages.convex.schema import Schema
+from stages.errors import StagesError
+from stages.paths import Paths
+from stages.plan import Plan, allowed_rejects
+from stages.progress import Progress
+from stages.transform.keys import run_keys
+from stages.transform.models import Inputs, require_extract
+from stages.transform.table import TableRun
+from stages.views import connect, refresh
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformOptions:
+    """What may be asked of a transform. `limit` and `explain` write nothing."""
+
+    tables: tuple[str, ...] = ()
+    restart: bool = False
+    limit: int | None = None
+    explain: bool = False
+
+
+@dataclass
+class TransformResult:
+    """Manifests by table, and what was only to be shown."""
+
+    tables: dict[str, Manifest] = field(default_factory=dict)
+    shown: dict[str, Any] = field(default_factory=dict)
+    over_limit: list[str] = field(default_factory=list)
+
+
+def transform(
+    paths: Paths, plan: Plan, schema: Schema, options: TransformOptions, progress: Progress
+) -> TransformResult:
+    """Bring the chosen tables, and the parents that they refer to, up to date.
+
+    Raises UserError for a model or plan that can't be meant, StagesError where an input is not
+    there. Tables over their limit of rejects are in the result.
+    """
+    wanted = {table.name for table in plan.select_tables(options.tables)}
+    references = schema.references()
+    order = [t for t in plan.order(references) if t.name in _closure(wanted, references, plan)]
+    for table in order:
+        require_extract(paths, table.source)
+    for reference in plan.references.values():
+        if reference.source:
+            require_extract(paths, reference.source)
+        if read_manifest(paths.reference(reference.name)) is None:
+            raise StagesError(
+                f"what Convex has in `{reference.name}` is not read yet for this target",
+                "run: stages extract",
+            )
+    result = TransformResult()
+    connection = connect(paths, plan)
+    try:
+        inputs = Inputs(paths, plan)
+        run_keys(
+            connection, paths, plan, inputs,
+            lambda name, told, manifest: progress.done("keys", name, told, **manifest["rules"]),
+        )  # fmt: skip
+        for table in order:
+            run = TableRun(connection, paths, plan, schema, table, inputs)
+            if options.limit is not None or options.explain:
+                if table.name in wanted:
+                    result.shown[table.name] = (
+                        run.explain()
+                        if options.limit is None
+                        else run.first_documents(options.limit)
+                    )
+                continue
+            manifest, sentence = run.bring_up_to_date(restart=options.restart)
+            result.tables[table.name] = manifest
+            if sentence != "fresh":
+                refresh(paths, plan)
+            progress.done("transform", table.name, sentence, **_figures(manifest))
+    finally:
+        connection.close()
+    result.over_limit = over_limit(plan, result.tables)
+    return result
+
+
+def over_limit(plan: Plan, manifests: Mapping[str, Manifest]) -> list[str]:
+    """Sentences for the tables, and the whole, that have more rejects than the plan allows."""
+    found = []
+    total_rows = total_rejects = 0
+    for name, manifest in manifests.items():
+        rows, rejects = manifest["source_rows"], manifest["rejects"]
+        total_rows += rows
+        total_rejects += rejects
+        limit = plan.tables[name].max_rejects
+        if limit is not None and rejects > allowed_rejects(limit, rows):
+            found.append(f"{name}: {rejects:,} of {rows:,} rejected, the plan allows {limit}")
+    if total_rejects > allowed_rejects(plan.max_rejects, total_rows):
+        found.append(
+            f"in all: {total_rejects:,} of {total_rows:,} rejected, "
+            f"the plan allows {plan.max_rejects}"
+        )
+    return found
+
+
+def _closure(wanted: set[str], references: Mapping[str, set[str]], plan: Plan) -> set[str]:
+    found: set[str] = set()
+    waiting = list(wanted)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [r for r in references.get(name, ()) if r in plan.tables]
+    return found
+
+
+def _figures(manifest: Manifest) -> dict[str, Any]:
+    return {name: manifest[name] for name in ("source_rows", "documents", "rejects", "changes")}

@@ -1,0 +1,258 @@
+"""The staged files as SQL views: for the shell (data/stages.duckdb), and for the stages' own SQL.
+
+Only views and macros, over absolute paths; the files are the truth, and the database can be
+thrown away at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stages.checkpoint import hash_file, make_folder, publish, read_json, write_text
+from stages.convex.schema import Schema
+from stages.convex.values import Shape, name_sql, shapes, text_sql
+from stages.errors import UserError
+from stages.paths import Paths
+from stages.plan import Plan, TargetTable
+
+if TYPE_CHECKING:
+    import duckdb
+
+SCHEMAS = ("extract", "reference", "side", "keys", "transform", "bound", "load")
+ACK_COLUMNS = {
+    "sourceId": "VARCHAR", "documentId": "VARCHAR", "did": "VARCHAR", "digest": "VARCHAR",
+}  # fmt: skip
+
+
+def macros() -> str:
+    """The macros that models use, as SQL."""
+    folder = resources.files("stages.transform").joinpath("sql")
+    return folder.joinpath("macros.sql").read_text("utf-8")
+
+
+def connect(paths: Paths, plan: Plan, *, temporary: bool = True) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with all macros and views; it spills to data/tmp."""
+    import duckdb
+
+    connection = duckdb.connect(
+        config={"temp_directory": str(paths.scratch / "spill")} if temporary else {}
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(values())
+    for statement in statements(paths, plan):
+        connection.execute(statement)
+    return connection
+
+
+def values() -> str:
+    """The macros for Convex values, as SQL."""
+    return resources.files("stages.convex").joinpath("values.sql").read_text("utf-8")
+
+
+def statements(paths: Paths, plan: Plan) -> Iterator[str]:
+    """SQL that makes every macro, schema and view whose files are there."""
+    yield macros()
+    for schema in SCHEMAS:
+        yield f"CREATE SCHEMA IF NOT EXISTS {schema}"
+    for name in plan.sources:
+        yield from _over(paths.extract(name), "extract", name)
+    for name in plan.references:
+        yield from _over(paths.reference(name), "reference", name)
+    yield from side_views(paths, plan)
+    for name in plan.references:
+        yield from keys_view(paths, name)
+    for table in plan.tables.values():
+        yield from documents_view(paths, table.name)
+    yield from _shared_view(paths, plan, "rejects")
+    yield from _shared_view(paths, plan, "changes")
+    for table in plan.tables.values():
+        acks = paths.load(table.name) / "acks.jsonl"
+        if acks.exists():
+            yield f"CREATE OR REPLACE VIEW load.{name_sql(table.name)} AS FROM {acks_sql(acks)}"
+    yield from _bound_views(paths, plan)
+
+
+def refresh(paths: Paths, plan: Plan) -> None:
+    """Make data/stages.duckdb anew if its SQL has changed: aside, then renamed over the old one."""
+    import duckdb
+
+    text = ";\n".join(statements(paths, plan)) + ";\n"
+    source = paths.database.with_suffix(".sql")
+    if paths.database.exists() and source.exists() and source.read_text("utf-8") == text:
+        return
+    make_folder(paths.scratch)
+    aside = paths.scratch / paths.database.name
+    aside.unlink(missing_ok=True)
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH {text_sql(str(aside))} AS made (STORAGE_VERSION 'v1.0.0')")
+        connection.execute("USE made")
+        connection.execute(text)
+        connection.execute("USE memory")
+        connection.execute("DETACH made")
+    publish(aside, paths.database)
+    write_text(source, text)
+
+
+def _over(folder: Path, schema: str, name: str) -> Iterator[str]:
+    if (folder / "schema.parquet").exists():
+        files = text_sql(str(folder / "*.parquet"))
+        yield (f"CREATE OR REPLACE VIEW {schema}.{name_sql(name)} AS FROM read_parquet({files})")
+
+
+def keys_view(paths: Paths, name: str) -> Iterator[str]:
+    """`keys.<reference table>`: source_id, convex_id, rule."""
+    file = paths.keys / f"{name}.parquet"
+    if file.exists():
+        yield (
+            f"CREATE OR REPLACE VIEW keys.{name_sql(name)} AS "
+            f"FROM read_parquet({text_sql(str(file))})"
+        )
+
+
+def documents_view(paths: Paths, table: str) -> Iterator[str]:
+    """`transform.<table>`: the documents, or no rows of their form before there are any."""
+    folder = paths.transform(table)
+    for name in ("documents.parquet", "schema.parquet"):
+        if (folder / name).exists():
+            yield (
+                f"CREATE OR REPLACE VIEW transform.{name_sql(table)} AS "
+                f"FROM read_parquet({text_sql(str(folder / name))})"
+            )
+            return
+
+
+def _shared_view(paths: Paths, plan: Plan, what: str) -> Iterator[str]:
+    """`rejects` and `changes` of all tables in one view."""
+    selects = [
+        f'SELECT {text_sql(table.name)} AS "table", * FROM read_parquet({text_sql(str(file))})'
+        for table in plan.tables.values()
+        if (file := paths.transform(table.name) / f"{what}.parquet").exists()
+    ]
+    if selects:
+        yield f"CREATE OR REPLACE VIEW {what} AS " + " UNION ALL ".join(selects)
+
+
+def acks_sql(file: Path) -> str:
+    """SQL of a table function that reads acks.jsonl; a line cut short by a kill is left out."""
+    columns = ", ".join(f"{name}: '{kind}'" for name, kind in ACK_COLUMNS.items())
+    return (
+        f"read_json({text_sql(str(file))}, format = 'newline_delimited', ignore_errors = true, "
+        f"columns = {{{columns}}})"
+    )
+
+
+# ── side files ──────────────────────────────────────────────────────────────────────────────
+
+
+def side_files(paths: Paths, plan: Plan) -> dict[str, Path]:
+    """Name → CSV, JSON or Parquet file beside the plan; the report is not one of them."""
+    report = (paths.project / plan.report_json).resolve()
+    found = {}
+    for file in sorted(paths.migrations.glob("*")):
+        if file.suffix in (".csv", ".json", ".parquet") and file.resolve() != report:
+            found[re.sub(r"\W", "_", file.stem)] = file
+    return found
+
+
+def side_views(paths: Paths, plan: Plan) -> Iterator[str]:
+    """`side.<file>`; a JSON object of plain values is a table of key and value."""
+    for name, file in side_files(paths, plan).items():
+        path = text_sql(str(file.resolve()))
+        if file.suffix == ".json" and _is_map(file):
+            body = (
+                f"SELECT e.key, e.value ->> '$' AS value "
+                f"FROM read_text({path}) t, json_each(t.content::JSON) e"
+            )
+        else:
+            reader = {".csv": "read_csv", ".json": "read_json", ".parquet": "read_parquet"}
+            body = f"FROM {reader[file.suffix]}({path})"
+        yield f"CREATE OR REPLACE VIEW side.{name_sql(name)} AS {body}"
+
+
+def _is_map(file: Path) -> bool:
+    try:
+        parsed = json.loads(file.read_text("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{file.name} is not JSON: {error}", f"edit {file}") from None
+    return isinstance(parsed, dict) and not any(
+        isinstance(value, dict | list) for value in parsed.values()
+    )
+
+
+def side_hashes(paths: Paths, plan: Plan) -> dict[str, str]:
+    """Content of the side files, for freshness."""
+    return {name: hash_file(file) for name, file in side_files(paths, plan).items()}
+
+
+# ── documents with ids ──────────────────────────────────────────────────────────────────────
+
+
+def ids_sql(paths: Paths, plan: Plan, targets: Iterable[str]) -> str:
+    """SQL of `ids(target, source_id, convex_id)` for the tables that are referred to."""
+    selects = ["SELECT NULL::VARCHAR AS target, NULL::VARCHAR AS source_id, "
+               "NULL::VARCHAR AS convex_id WHERE false"]  # fmt: skip
+    for target in sorted(targets):
+        file = (
+            paths.keys / f"{target}.parquet"
+            if target in plan.references
+            else paths.load(target) / "ids.parquet"
+        )
+        if file.exists():
+            selects.append(
+                f"SELECT {text_sql(target)}, source_id, convex_id "
+                f"FROM read_parquet({text_sql(str(file))})"
+            )
+    return " UNION ALL ".join(selects)
+
+
+def bound_sql(paths: Paths, plan: Plan, table: TargetTable, fields: Mapping[str, Shape]) -> str:
+    """SQL of a table's documents with Convex ids for references; NULL where none is known yet.
+
+    Columns: _source_id, the fields, and `_unbound`: the references that have no id yet.
+    """
+    references = [s for s in fields.values() if s.kind == "id"]
+    targets = {s.target for s in references if s.target}
+    columns = ["d._source_id"]
+    joins = []
+    for shape in fields.values():
+        column = name_sql(shape.name)
+        if shape.kind != "id":
+            columns.append(f"d.{column}")
+            continue
+        alias = name_sql(f"id of {shape.name}")
+        columns.append(f"{alias}.convex_id AS {column}")
+        joins.append(
+            f"LEFT JOIN ids AS {alias} ON {alias}.target = {text_sql(shape.target or '')} "
+            f"AND {alias}.source_id = substr(d.{column}, {len(shape.target or '') + 2})"
+        )
+    unbound = ", ".join(
+        f"CASE WHEN d.{name_sql(s.name)} IS NOT NULL AND {name_sql('id of ' + s.name)}.convex_id "
+        f"IS NULL THEN d.{name_sql(s.name)} END"
+        for s in references
+    )
+    columns.append(f"list_filter([{unbound}]::VARCHAR[], lambda r: r IS NOT NULL) AS _unbound")
+    documents = text_sql(str(paths.transform(table.name) / "documents.parquet"))
+    return (
+        f"WITH ids AS ({ids_sql(paths, plan, targets)}) SELECT {', '.join(columns)} "
+        f"FROM read_parquet({documents}) d {' '.join(joins)}"
+    )
+
+
+def _bound_views(paths: Paths, plan: Plan) -> Iterator[str]:
+    stored: dict[str, Any] | None = read_json(paths.schema)
+    if not stored:
+        return
+    schema = Schema(stored["exported"])
+    for table in plan.tables.values():
+        made = (paths.transform(table.name) / "documents.parquet").exists()
+        if made and table.name in schema.tables:
+            fields = shapes(table.name, schema.fields(table.name))
+            yield (
+                f"CREATE OR REPLACE VIEW bound.{name_sql(table.name)} AS "
+                f"{bound_sql(paths, plan, table, fields)}"
+            )
