@@ -1,0 +1,72 @@
+# stages: Supabase → Convex. `make help` lists the targets.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+STAGES := .venv/bin/stages
+READY := .venv/.ready node_modules/.ready
+
+.PHONY: help setup extract transform load verify demo test lock lint types clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(READY) ## install what is missing: .venv from the lock, node_modules from the lock
+
+.venv/.ready: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is not on the PATH: install Python 3.11 or newer" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: install a newer one, or say make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv module: install your system's python3-venv" >&2; exit 1; }
+	@echo "installing the Python packages of requirements.lock into .venv"
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+node_modules/.ready: package-lock.json package.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "node and npm are not on the PATH: install Node.js 20 or newer" >&2; exit 1; }
+	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' || { echo "node is older than 20: install a newer one" >&2; exit 1; }
+	@echo "installing the packages of package-lock.json into node_modules"
+	@npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+extract: $(READY) ## dump the source, and what Convex has, to Parquet
+	@$(STAGES) extract $(ARGS)
+
+transform: $(READY) ## documents and rejects, by the SQL models
+	@$(STAGES) transform $(ARGS)
+
+load: $(READY) ## documents to Convex
+	@$(STAGES) load $(ARGS)
+
+verify: $(READY) ## read Convex back and compare
+	@$(STAGES) verify $(ARGS)
+
+demo: $(READY) ## the three stages and verify, on the embedded sandbox
+	@$(STAGES) --target sandbox sandbox up --renew
+	@$(STAGES) --target sandbox extract
+	@$(STAGES) --target sandbox transform
+	@$(STAGES) --target sandbox load
+	@$(STAGES) --target sandbox verify
+	@echo
+	@$(STAGES) --target sandbox status
+
+test: $(READY) lint types ## every test, lint and type check
+	@npm test --silent
+	@.venv/bin/python -m pytest -q
+
+lint: $(READY)
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+types: $(READY)
+	@.venv/bin/mypy
+	@npm run --silent typecheck
+
+lock: ## resolve requirements.lock again (needs pip-tools)
+	pip-compile --quiet --all-extras --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+
+clean: ## remove staged files; nothing in Supabase or Convex
+	@$(STAGES) clean $(ARGS)
