@@ -21,13 +21,13 @@ setup: $(READY) ## install what is missing: .venv from the lock, node_modules fr
 	@echo "installing the Python packages of requirements.lock into .venv"
 	@rm -rf .venv
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 node_modules/.ready: package-lock.json package.json
 	@command -v node >/dev/null && command -v npm >/dev/null || { echo "node and npm are not on the PATH: install Node.js 20 or newer" >&2; exit 1; }
-	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' || { echo "node is older than 20: install a newer one" >&2; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "node is older than 20: install a newer one" >&2; exit 1; }
 	@echo "installing the packages of package-lock.json into node_modules"
 	@npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
