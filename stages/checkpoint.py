@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_GROUP_ROWS = 122_880
-ROW_GROUP_BYTES = 32 << 20
+ROW_GROUP_BYTES = 16 << 20
 # Row groups are cut at multiples of this many rows, so that they do not depend on how rows arrive.
 BLOCK_ROWS = 128
 
@@ -198,7 +198,6 @@ class PartWriter:
         self.path = path
         self.schema = schema
         self.rows = 0
-        self.pending_bytes = 0
         self._temporary = path.with_name(f".{path.name}.tmp")
         self._handle = self._temporary.open("wb")
         self._writer = pq.ParquetWriter(
@@ -211,54 +210,59 @@ class PartWriter:
             store_schema=False,
             write_statistics=True,
         )
-        self._incoming: list[pa.Table] = []
-        self._incoming_rows = 0
-        self._blocks: list[pa.Table] = []
-        self._block_rows = 0
-        self._block_bytes = 0
+        self._waiting: list[pa.Table] = []
+        self._rows_waiting = 0
+        self._group: list[pa.Table] = []
+        self._group_rows = 0
+        self._group_bytes = 0
 
     def write(self, table: pa.Table) -> None:
         """Add rows; they must have the writer's schema."""
-        self._incoming.append(table)
-        self._incoming_rows += table.num_rows
         self.rows += table.num_rows
-        if self._incoming_rows >= BLOCK_ROWS:
+        self._waiting.append(table)
+        self._rows_waiting += table.num_rows
+        if self._rows_waiting >= BLOCK_ROWS:
             self._cut()
 
     def written_bytes(self) -> int:
         """Bytes on disk and waiting, for deciding when a part is full."""
-        return self._handle.tell() + self._block_bytes
+        return int(self._handle.tell()) + self._group_bytes
 
     def _cut(self) -> None:
+        """Whole blocks go to the row group, which ends with the block that fills it."""
         import pyarrow as pa
 
-        table = pa.concat_tables(self._incoming)
-        whole = table.num_rows - table.num_rows % BLOCK_ROWS
-        for start in range(0, whole, BLOCK_ROWS):
-            self._add(table.slice(start, BLOCK_ROWS))
-        rest = table.slice(whole)
-        self._incoming = [rest] if rest.num_rows else []
-        self._incoming_rows = rest.num_rows
-
-    def _add(self, block: pa.Table) -> None:
-        self._blocks.append(block)
-        self._block_rows += block.num_rows
-        self._block_bytes += block.nbytes
-        if self._block_rows >= ROW_GROUP_ROWS or self._block_bytes >= ROW_GROUP_BYTES:
-            self._flush()
+        table = pa.concat_tables(self._waiting).combine_chunks()
+        sizes = _sizes_at_blocks(table)
+        start = 0
+        for block in range(1, len(sizes)):
+            rows, size = (block - start) * BLOCK_ROWS, sizes[block] - sizes[start]
+            full = (
+                self._group_rows + rows >= ROW_GROUP_ROWS
+                or self._group_bytes + size >= ROW_GROUP_BYTES
+            )
+            if full or block == len(sizes) - 1:
+                self._group.append(table.slice(start * BLOCK_ROWS, rows))
+                self._group_rows += rows
+                self._group_bytes += size
+                start = block
+            if full:
+                self._flush()
+        rest = table.slice(start * BLOCK_ROWS)
+        self._waiting = [rest] if rest.num_rows else []
+        self._rows_waiting = rest.num_rows
 
     def _flush(self) -> None:
         import pyarrow as pa
 
-        if self._blocks:
-            group = pa.concat_tables(self._blocks).combine_chunks()
+        if self._group:
+            group = pa.concat_tables(self._group).combine_chunks()
             self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
-        self._blocks, self._block_rows, self._block_bytes = [], 0, 0
+        self._group, self._group_rows, self._group_bytes = [], 0, 0
 
     def close(self, *, first: list[str] | None = None, last: list[str] | None = None) -> Part:
         """Finish the file: it gets its name, and is durable when this returns."""
-        for table in self._incoming:
-            self._blocks.append(table)
+        self._group += self._waiting
         self._flush()
         self._writer.close()
         _sync(self._handle)
@@ -275,6 +279,36 @@ class PartWriter:
         self._writer.close()
         self._handle.close()
         self._temporary.unlink(missing_ok=True)
+
+
+def _sizes_at_blocks(table: pa.Table) -> list[int]:
+    """Bytes of the rows before each whole block's end, [0, …], a column at a time."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rows = table.num_rows // BLOCK_ROWS * BLOCK_ROWS
+    ends = pa.array(range(0, rows + 1, BLOCK_ROWS), pa.int64())
+    total = pc.multiply(ends, 0)
+    for column in table.columns:
+        array = column.chunk(0) if column.num_chunks else pa.array([], column.type)
+        if isinstance(array.type, pa.BaseExtensionType):
+            array = array.storage
+        if pa.types.is_string(array.type) or pa.types.is_binary(array.type):
+            buffers = [None, array.buffers()[1]]
+            offsets = pa.Array.from_buffers(
+                pa.int32(), len(array) + 1, buffers, offset=array.offset
+            )
+            at_ends = offsets.take(ends).cast(pa.int64())
+            total = pc.add(total, pc.subtract(at_ends, at_ends[0]))
+        elif pa.types.is_nested(array.type):
+            sizes = [0] + [
+                array.slice(start, BLOCK_ROWS).nbytes for start in range(0, rows, BLOCK_ROWS)
+            ]
+            total = pc.add(total, pc.cumulative_sum(pa.array(sizes, pa.int64())))
+        else:
+            total = pc.add(total, pc.divide(pc.multiply(ends, array.type.bit_width), 8))
+    sizes_at_ends: list[int] = total.to_pylist()
+    return sizes_at_ends
 
 
 def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Part:

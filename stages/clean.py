@@ -18,7 +18,7 @@ def staged_files(paths: Paths) -> list[Path]:
     """Everything that the stages wrote under data/."""
     there = [
         paths.extracts,
-        paths.data / "extract.next",
+        paths.next_extracts,
         paths.data / "targets",
         paths.source,
         paths.database,

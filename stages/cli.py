@@ -60,6 +60,14 @@ class Context:
         """The first line of a stage names source and target."""
         progress.note(f"{settings.source.label} → {settings.target.label} (target {self.target})")
 
+    def announce_staged(self, progress: Progress) -> None:
+        """The same for a stage that reaches neither: whose files these are."""
+        from stages.checkpoint import read_json
+
+        source = (read_json(self.paths.source) or {}).get("ref", "not read yet")
+        target = (read_json(self.paths.identity) or {}).get("deployment", "not read yet")
+        progress.note(f"Supabase {source} → Convex {target} (target {self.target})")
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
 @click.option(
@@ -116,47 +124,91 @@ def _print_json(value: Any) -> None:
 
 @cli.command()
 @tables_argument
-@click.option("--via", type=click.Choice(["auto", "postgres", "rest"]), default="auto",
-              help="How to reach Supabase. auto: Postgres if SUPABASE_DB_URL is set.")  # fmt: skip
-@click.option("--jobs", type=click.IntRange(1, 16), default=2, show_default=True,
-              help="Tables read side by side.")  # fmt: skip
+@click.option("--exclude", metavar="TABLE", multiple=True, help="Leave out; may be repeated.")
+@click.option(
+    "--via",
+    type=click.Choice(["auto", "postgres", "rest"]),
+    default="auto",
+    help="How to reach Supabase. auto: Postgres if SUPABASE_DB_URL is set.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 16),
+    help="Connections side by side. Default: 2 (Postgres, never more than 4), 8 (REST).",
+)
 @click.option("--restart", is_flag=True, help="Read anew, aside, and swap at the end.")
+@click.option("--dry-run", is_flag=True, help="Tell rows, bytes and minutes; read nothing.")
+@click.option(
+    "--sample",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Only N rows a table, and the rows that they refer to.",
+)
+@click.option(
+    "--max-snapshot",
+    metavar="MINUTES",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120,
+    show_default=True,
+    help="Let go of a snapshot that is older.",
+)
 @json_option
 @pass_context
-def extract(
-    context: Context, tables: tuple[str, ...], via: str, jobs: int, restart: bool, as_json: bool
-) -> None:
+def extract(context: Context, as_json: bool, dry_run: bool, **chosen: Any) -> None:
     """Dump source tables, and what Convex has already, to Parquet.
 
-    TABLE is a source or a target name; all where none is given.
+    TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
     """
     from stages.checkpoint import writing
     from stages.convex.client import Deployment
     from stages.convex.schema import load_schema
     from stages.extract.reference import extract_references
-    from stages.extract.run import ExtractOptions, Via
+    from stages.extract.run import ExtractOptions, forecast
     from stages.extract.run import extract as run
     from stages.load.ledger import require_target
     from stages.views import refresh
 
-    with _progress(as_json) as progress, writing(context.paths):
+    chosen["max_snapshot"] *= 60.0
+    options = ExtractOptions(**chosen)
+    paths, plan = context.paths, context.plan
+    if dry_run:
+        source = context.settings().source
+        _tell_forecast(forecast(plan, source, paths, options, Lines()), paths.data, as_json)
+        return
+    with _progress(as_json) as progress, writing(paths):
         settings = context.settings()
         context.announce(settings, progress)
-        options = ExtractOptions(tables=tables, via=cast("Via", via), jobs=jobs, restart=restart)
-        result = run(context.paths, context.plan, settings.source, options, progress)
-        require_target(context.paths, settings.target)
-        schema = load_schema(context.paths)
+        result = run(paths, plan, settings.source, options, progress)
+        require_target(paths, settings.target)
+        schema = load_schema(paths)
         with Deployment(settings.target) as deployment:
-            extract_references(
-                context.paths, context.plan, schema, deployment, progress, restart=restart
-            )
-        refresh(context.paths, context.plan)
+            extract_references(paths, plan, schema, deployment, progress, restart=options.restart)
+        refresh(paths, plan)
         if result.transport == "rest":
             progress.note("read over REST, which has no snapshot: rows may be of different moments")
     if result.failed:
         raise Shortfall(
             f"not read: {', '.join(result.failed)}", "mend the cause, then: stages extract"
         )
+
+
+def _tell_forecast(found: list[Any], data: Path, as_json: bool) -> None:
+    import shutil
+
+    free = shutil.disk_usage(data if data.exists() else data.parent).free
+    if as_json:
+        _print_json({"tables": [vars(each) for each in found], "disk_free": free})
+        return
+    for each in found:
+        click.echo(
+            f"{each.table:<28} {each.rows:>14,} rows {each.bytes / 2**20:>10,.1f} MiB "
+            f"{each.seconds / 60:>8,.1f} min"
+        )
+    click.echo(
+        f"{sum(e.rows for e in found):,} rows, {sum(e.bytes for e in found) / 2**20:,.1f} MiB at "
+        f"the source, about {sum(e.seconds for e in found) / 60:,.1f} min; "
+        f"{free / 2**30:,.1f} GiB are free here"
+    )
 
 
 @cli.command()
@@ -176,7 +228,7 @@ def transform(
 ) -> None:
     """Turn the extract into Convex documents and rejects, by SQL models and checks.
 
-    TABLE is a source or a target name; all where none is given.
+    TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
     """
     from stages.checkpoint import writing
     from stages.convex.schema import load_schema
@@ -185,10 +237,13 @@ def transform(
 
     options = TransformOptions(tables=tables, restart=restart, limit=limit, explain=explain)
     with _progress(as_json) as progress, writing(context.paths):
+        context.announce_staged(progress)
         schema = load_schema(context.paths)
         result = run(context.paths, context.plan, schema, options, progress)
     for name, shown in result.shown.items():
-        if explain:
+        if explain and as_json:
+            click.echo(json.dumps({"table": name, "sql": shown}))
+        elif explain:
             click.echo(f"-- {name}\n{shown};\n")
         else:
             for document in shown:
@@ -222,7 +277,7 @@ def load(
 ) -> None:
     """Write the documents to Convex, each exactly once.
 
-    TABLE is a source or a target name; all where none is given.
+    TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
     """
     from stages.checkpoint import read_manifest, writing
     from stages.convex.client import Door

@@ -60,6 +60,11 @@ class Paths:
         """`data/extract/`"""
         return self.data / "extract"
 
+    @property
+    def next_extracts(self) -> Path:
+        """`data/extract.next/`: what `extract --restart` reads, until it is swapped in"""
+        return self.data / "extract.next"
+
     def extract(self, source: str) -> Path:
         """`data/extract/articles/`: manifest.json, schema.parquet, part-00000.parquet …"""
         return self.extracts / source

@@ -6,6 +6,8 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from fractions import Fraction
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -39,6 +41,7 @@ class SourceTable:
     where: str | None = None
     exclude: tuple[str, ...] = ()
     as_text: tuple[str, ...] = ()
+    include_secrets: tuple[str, ...] = ()
     on_missing: Literal["report", "fail"] = "report"
 
 
@@ -84,53 +87,59 @@ class Plan:
     report_summary: str
     max_rejects: str | int = 0
 
-    def select_tables(self, names: Iterable[str]) -> list[TargetTable]:
-        """Target tables by target or source name; all where none is named.
+    def select_tables(self, names: Iterable[str], exclude: Iterable[str] = ()) -> list[TargetTable]:
+        """Target tables by target or source name, or by a glob such as `ari_*`; all for none.
 
         Raises UserError for an unknown name, and for one that means two tables.
         """
-        chosen = list(names)
-        if not chosen:
-            return list(self.tables.values())
-        found: dict[str, TargetTable] = {}
-        for name in chosen:
-            by_source = [t for t in self.tables.values() if t.source == name]
-            matches = {t.name: t for t in by_source}
-            if name in self.tables:
-                matches[name] = self.tables[name]
-            if not matches:
-                raise UserError(
-                    f"`{name}` is neither a source nor a target of the plan",
-                    f"one of: {', '.join(self.tables)}",
-                )
-            if len(matches) > 1:
-                raise UserError(
-                    f"`{name}` means more than one table: {', '.join(matches)}",
-                    "name the target table",
-                )
-            found |= matches
-        return list(found.values())
+        wanted = list(names)
+        found = [t for name in wanted for t in self._tables_named(name)]
+        out = {t.name for name in exclude for t in self._tables_named(name)}
+        chosen = {t.name for t in found} if wanted else set(self.tables)
+        return [t for t in self.tables.values() if t.name in chosen - out]
 
-    def select_sources(self, names: Iterable[str]) -> list[SourceTable]:
-        """Sources by source or target name; all where none is named."""
-        chosen = list(names)
-        if not chosen:
-            return list(self.sources.values())
-        found: dict[str, SourceTable] = {}
-        for name in chosen:
-            if name in self.sources and not (
-                name in self.tables and self.tables[name].source != name
-            ):
-                found[name] = self.sources[name]
-                continue
-            if name in self.sources:
-                raise UserError(
-                    f"`{name}` is both a source and the target of `{self.tables[name].source}`",
-                    "name the source of the one that you mean",
-                )
-            for table in self.select_tables([name]):
-                found[table.source] = self.sources[table.source]
-        return list(found.values())
+    def _tables_named(self, name: str) -> list[TargetTable]:
+        matches = [
+            t
+            for t in self.tables.values()
+            if fnmatchcase(t.name, name) or fnmatchcase(t.source, name)
+        ]
+        if not matches:
+            raise UserError(
+                f"`{name}` is neither a source nor a target of the plan",
+                f"one of: {', '.join(self.tables)}",
+            )
+        if len(matches) > 1 and not _is_glob(name):
+            raise UserError(
+                f"`{name}` means more than one table: "
+                + ", ".join(f"{t.source} → {t.name}" for t in matches),
+                "name the target table",
+            )
+        return matches
+
+    def select_sources(
+        self, names: Iterable[str], exclude: Iterable[str] = ()
+    ) -> list[SourceTable]:
+        """Sources by source or target name, or by a glob; all where none is named."""
+        wanted = list(names)
+        chosen = {s for name in wanted for s in self._sources_named(name)} or set(self.sources)
+        out = {s for name in exclude for s in self._sources_named(name)}
+        return [s for s in self.sources.values() if s.name in chosen - out]
+
+    def _sources_named(self, name: str) -> set[str]:
+        matches = {s for s in self.sources if fnmatchcase(s, name)}
+        matches |= {t.source for t in self.tables.values() if fnmatchcase(t.name, name)}
+        if not matches:
+            raise UserError(
+                f"`{name}` is neither a source nor a target of the plan",
+                f"one of: {', '.join(self.sources)}",
+            )
+        if len(matches) > 1 and not _is_glob(name):
+            raise UserError(
+                f"`{name}` means more than one source: {', '.join(sorted(matches))}",
+                "name the source of the one that you mean",
+            )
+        return matches
 
     def order(self, references: Mapping[str, Iterable[str]]) -> list[TargetTable]:
         """Tables, parents first, by `references`: table → tables that its v.id fields name.
@@ -274,7 +283,11 @@ class _Reader:
 
     def source(self, name: str, raw: Any) -> SourceTable:
         where = f"[sources.{name}]"
-        self.known(raw, ("table", "key", "where", "exclude", "as_text", "on_missing"), where)
+        self.known(
+            raw,
+            ("table", "key", "where", "exclude", "as_text", "include_secrets", "on_missing"),
+            where,
+        )
         schema, _, table = self.text(raw, "table", name, where).rpartition(".")
         key = self.texts(raw, "key", where)
         exclude = self.texts(raw, "exclude", where)
@@ -288,6 +301,7 @@ class _Reader:
             where=self.text(raw, "where", "", where) if "where" in raw else None,
             exclude=exclude,
             as_text=self.texts(raw, "as_text", where),
+            include_secrets=self.texts(raw, "include_secrets", where),
             on_missing=cast(
                 "Literal['report', 'fail']",
                 self.choice(raw, "on_missing", ("report", "fail"), where),
@@ -298,9 +312,10 @@ class _Reader:
         where = f"[reference.{name}]"
         self.known(raw, ("source", "keys"), where)
         keys = self.text(raw, "keys", "", where) if "keys" in raw else None
-        if keys and "source" not in raw:
+        source = self.source_name(raw, "", where) if "source" in raw else None
+        if keys and source is None:
             raise self.fail(f"{where}: `keys` needs the `source` whose keys it looks up")
-        return ReferenceTable(name=name, source=raw.get("source"), keys=keys)
+        return ReferenceTable(name=name, source=source, keys=keys)
 
     def table(self, name: str, raw: Any, module: str) -> TargetTable:
         where = f"[tables.{name}]"
@@ -324,14 +339,11 @@ class _Reader:
         for fieldname in orphans:
             self.choice(orphans, fieldname, ("reject", "null", "fail"), f"{where} orphans")
         lineage = raw.get("from", {})
-        if not isinstance(lineage, dict):
+        if not isinstance(lineage, dict) or not all(isinstance(c, str) for c in lineage.values()):
             raise self.fail(f"{where}: `from` is not a table of field = source column")
-        source = self.text(raw, "source", name, where)
-        if not NAME.fullmatch(source):
-            raise self.fail(f"{where}: `source` is the NAME of a [sources.NAME], not {source!r}")
         return TargetTable(
             name=name,
-            source=source,
+            source=self.source_name(raw, name, where),
             model=self.text(raw, "model", f"models/{name}.sql", where),
             function=self.text(
                 raw, "function", f"{module}:bulkInsert{name[:1].upper()}{name[1:]}", where
@@ -345,6 +357,12 @@ class _Reader:
             max_rejects=self.limit(raw["max_rejects"], where) if "max_rejects" in raw else None,
         )
 
+    def source_name(self, raw: dict[str, Any], default: str, where: str) -> str:
+        source = self.text(raw, "source", default, where)
+        if not NAME.fullmatch(source):
+            raise self.fail(f"{where}: `source` is the NAME of a [sources.NAME], not {source!r}")
+        return source
+
     def limit(self, value: Any, where: str) -> str | int:
         number = isinstance(value, int) and not isinstance(value, bool) and value >= 0
         share = isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?%", value)
@@ -353,8 +371,12 @@ class _Reader:
         return cast("str | int", value)
 
 
+def _is_glob(name: str) -> bool:
+    return any(sign in name for sign in "*?[")
+
+
 def allowed_rejects(limit: str | int, rows: int) -> int:
     """How many of `rows` may be rejected by a limit that is a number or a share."""
     if isinstance(limit, int):
         return limit
-    return int(float(limit.rstrip("%")) / 100 * rows)
+    return int(Fraction(limit.rstrip("%")) * rows / 100)

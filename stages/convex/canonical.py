@@ -18,7 +18,7 @@ NESTING = 15
 ARRAY = 8192
 FIELDS = 1024
 NAME_LENGTH = 1024
-# A JSON string, or a number with more digits than float64 surely holds.
+# A JSON string, or a number.
 TOKENS = r'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?'
 
 
@@ -137,14 +137,18 @@ def _fold(connection: duckdb.DuckDBPyConnection, table: str, level: int, *, last
 def _inexact(text: str) -> str:
     """SQL: some number in a JSON text is not the float64 that it is read as.
 
-    Up to 15 significant digits always survive. Longer ones must be equal as decimals to what the
-    float prints; what is too long for a decimal of 38 digits does not count as equal.
+    A number is exact when its significant digits are those that the float prints; both are of one
+    magnitude, so that nothing else can differ. Up to 15 digits without an exponent always survive.
     """
     token = f"regexp_extract_all({text}, '{TOKENS}')"
-    digits = "ltrim(regexp_replace(regexp_replace(n, '[eE].*$', ''), '[-.]', '', 'g'), '0')"
     return (
         f"list_bool_or(list_transform(list_filter({token}, lambda n: NOT starts_with(n, '\"') "
-        f"AND length(rtrim({digits}, '0')) > 15), "
-        "lambda n: try_cast(n AS DECIMAL(38, 17)) IS DISTINCT FROM "
-        "try_cast(to_json(n::DOUBLE)::VARCHAR AS DECIMAL(38, 17))))"
+        "AND (length(n) > 15 OR regexp_matches(n, '[eE]'))), "
+        f"lambda n: {_significant('n')} <> {_significant('n::DOUBLE::VARCHAR')}))"
     )
+
+
+def _significant(number: str) -> str:
+    """SQL: a number's digits, without sign, dot, exponent, and zeros at both ends."""
+    digits = f"regexp_replace(regexp_replace({number}, '[eE].*$', ''), '[-.]', '', 'g')"
+    return f"trim({digits}, '0')"

@@ -28,6 +28,7 @@ SCALARS = {
     "bigint": "BIGINT",
     "bytes": "BLOB",
 }
+ID_LENGTH = 32
 ARRAY_ITEMS = ("string", "number", "boolean", "bigint")
 
 
@@ -197,7 +198,9 @@ def size_sql(shape: Shape, value: str) -> str:
 
 
 def _size_scalar(kind: str, value: str) -> str:
-    if kind in ("string", "id"):
+    if kind == "id":
+        return f"{2 + ID_LENGTH}"  # staged as t:<key>, which may be shorter or longer
+    if kind == "string":
         return f"(2 + strlen({value}))"
     if kind == "bytes":
         return f"(2 + octet_length({value}))"

@@ -32,14 +32,12 @@ CREATE OR REPLACE TEMP MACRO encode_int64(x) AS
         lambda i: printf('%02x', ((x::HUGEINT + 18446744073709551616) >> (8 * i)) & 255)
     ), ''))) || '"}';
 
-CREATE OR REPLACE TEMP MACRO decode_int64(j) AS (
-    SELECT CASE WHEN u >= 9223372036854775808 THEN (u - 18446744073709551616)::BIGINT
-                ELSE u::BIGINT END
-    FROM (
-        SELECT list_sum(list_transform(
-            range(0, 8),
-            lambda i: ('0x' || substr(hex(from_base64(j ->> '$."$integer"')), 1 + 2 * i, 2))::HUGEINT
-                * (1::HUGEINT << (8 * i))
-        )) AS u
-    )
-);
+CREATE OR REPLACE TEMP MACRO decode_int64(j) AS
+    list_sum(list_transform(
+        range(0, 8),
+        lambda i: (('0x' || substr(hex(from_base64(j ->> '$."$integer"')), 1 + 2 * i, 2))::HUGEINT
+            -- The eighth byte holds the sign.
+            + CASE WHEN i = 7 AND from_base64(j ->> '$."$integer"')[8:8] >= '\x80'::BLOB
+                THEN -256 ELSE 0 END)
+            * (1::HUGEINT << (8 * i))
+    ))::BIGINT;

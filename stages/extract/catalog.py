@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from stages.checkpoint import fingerprint
 from stages.errors import TableFailed
 from stages.extract.types import Column
 from stages.plan import SourceTable
+
+# Of auth.users: what lets somebody in. Left out unless `include_secrets` names it.
+AUTH_SECRETS = {
+    "encrypted_password",
+    "confirmation_token",
+    "recovery_token",
+    "email_change_token_new",
+    "email_change_token_current",
+    "phone_change_token",
+    "reauthentication_token",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,13 +34,16 @@ class Relation:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     key_ordered: bool = True
-    # A view or foreign table: its rows carry no transaction ids.
+    # A view or foreign table: its rows carry no transaction ids and no place.
     virtual: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One table as it will be read: columns chosen, key settled, filter as the plan says."""
+    """One table as it will be read: columns chosen, key settled, filter as the plan says.
+
+    `sample` is how many rows of the table a sample asked for, apart from those referred to.
+    """
 
     source: str
     schema: str
@@ -38,6 +52,7 @@ class Reading:
     key: tuple[str, ...]
     where: str | None
     virtual: bool = False
+    sample: int | None = None
 
     @property
     def key_columns(self) -> tuple[Column, ...]:
@@ -47,8 +62,8 @@ class Reading:
     @property
     def fingerprint(self) -> str:
         """Changes when the same rows would be written otherwise; equal over both transports."""
-        columns = [[c.name, c.rule.arrow] for c in self.columns]
-        return fingerprint(self.schema, self.name, columns, self.key, self.where)
+        columns = [[c.name, c.staged, c.rule.arrow] for c in self.columns]
+        return fingerprint(self.schema, self.name, columns, self.key, self.where, self.sample)
 
 
 Catalog = Mapping[tuple[str, str], Relation]
@@ -57,40 +72,52 @@ Catalog = Mapping[tuple[str, str], Relation]
 def settle(entry: SourceTable, relation: Relation) -> Reading:
     """Plan entry and catalog → what to read. Raises TableFailed where they do not fit."""
     names = [column.name for column in relation.columns]
-    for wanted in (*entry.exclude, *entry.as_text, *entry.key):
+    for wanted in (*entry.exclude, *entry.as_text, *entry.key, *entry.include_secrets):
         if wanted not in names:
             raise TableFailed(
                 f"{relation.schema}.{relation.name} has no column `{wanted}`",
                 f"edit [sources.{entry.name}] of the plan; it has: {', '.join(names)}",
             )
-    twins: dict[str, str] = {}
-    for name in names:
-        if name in entry.exclude:
-            continue
-        other = twins.setdefault(name.lower(), name)
-        if other != name:
-            raise TableFailed(
-                f"{relation.schema}.{relation.name} has the columns `{other}` and `{name}`, which "
-                "DuckDB can't tell apart",
-                f'add exclude = ["{name}"] to [sources.{entry.name}], or rename one in a view',
-            )
-    columns = tuple(
-        replace(column, as_text=column.name in entry.as_text)
-        for column in relation.columns
-        if column.name not in entry.exclude
-    )
     if not relation.key_ordered and len(relation.key) > 1 and not entry.key:
         raise TableFailed(
             f"{relation.schema}.{relation.name} has a key of several columns, and REST does not "
             "tell their order",
             f"add key = {list(relation.key)!r}, in index order, to [sources.{entry.name}]",
         )
+    left_out = set(entry.exclude)
+    if (relation.schema, relation.name) == ("auth", "users"):
+        left_out |= AUTH_SECRETS - set(entry.include_secrets)
+    columns = _distinct(
+        replace(column, as_text=column.name in entry.as_text)
+        for column in relation.columns
+        if column.name not in left_out
+    )
+    key = entry.key or relation.key
     return Reading(
         source=entry.name,
         schema=relation.schema,
         name=relation.name,
         columns=columns,
-        key=entry.key or relation.key,
+        key=key if not set(key) & left_out else (),
         where=entry.where,
         virtual=relation.virtual,
     )
+
+
+def _distinct(columns: Iterable[Column]) -> tuple[Column, ...]:
+    """Names that are equal but for case get a number: DuckDB could not tell them apart."""
+    taken: set[str] = set()
+    found = []
+    for column in columns:
+        name, number = column.name, 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{column.name}_{number}"
+        taken.add(name.lower())
+        found.append(replace(column, alias=name if name != column.name else None))
+    return tuple(found)
+
+
+def renamed(reading: Reading) -> dict[str, str]:
+    """Source column → staged column, where they differ."""
+    return {c.name: c.staged for c in reading.columns if c.name != c.staged}

@@ -36,10 +36,18 @@ class DoesNotFit(TableFailed):
     """A value of the source has no exact form in the column's Parquet type."""
 
     def __init__(self, column: str, value: str, row: int) -> None:
-        super().__init__(f"the value {value} of column `{column}` has no exact form")
+        super().__init__(
+            f"the value {value} of column `{column}` has no exact form in the years of a timestamp",
+            f'add as_text = ["{column}"] to its [sources.NAME] of the plan',
+        )
         self.column = column
         self.value = value
         self.row = row
+
+    def at(self, key: str) -> DoesNotFit:
+        """The same, naming the row."""
+        self.message = f"{self.message} (row {key})"
+        return self
 
 
 def days_of(year: int, month: int, day: int) -> int:

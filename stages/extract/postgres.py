@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from stages.errors import StagesError, Stopped, TableFailed, Transient
 from stages.extract.catalog import Catalog, Reading, Relation
-from stages.extract.decode import repair
-from stages.extract.reader import Standing
+from stages.extract.decode import DoesNotFit, repair
+from stages.extract.reader import Key, Size, Span, Standing
 from stages.extract.types import Column, arrow_schema
 from stages.settings import LOOPBACK, Secret, Source
 
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from adbc_driver_manager import dbapi
 
+    from stages.extract.sample import ForeignKey
+
 BATCH_BYTES = 4 << 20
+# At most so many connections, and never more than a quarter of those that are free.
+JOBS = 2
+MOST_CONNECTIONS = 4
+# Keys that are sampled to cut a table into spans.
+SAMPLED_KEYS = 8_000
 # Text forms must not depend on how the role or the database is set up; a dump must see every row
 # or fail, and may take as long as it takes.
 PREPARE = """
@@ -52,6 +59,7 @@ class PostgresReader:
     def __init__(self, source: Source) -> None:
         assert source.db_url is not None
         self.url = source.db_url
+        self._pids: list[int] = []
         self._coordinator = _connect(self.url)
         with _translated():
             with self._coordinator.cursor() as cursor:
@@ -86,9 +94,8 @@ class PostgresReader:
         )
 
     def catalog(self) -> Catalog:
-        sql = resources.files("stages.extract").joinpath("catalog.sql").read_text("utf-8")
         with _translated():
-            rows = _rows(self._coordinator, sql)
+            rows = _rows(self._coordinator, _sql("catalog.sql"))
         columns: dict[tuple[str, str], list[Column]] = {}
         keys: dict[tuple[str, str], dict[int, str]] = {}
         virtual = set()
@@ -112,11 +119,44 @@ class PostgresReader:
             for where, found in columns.items()
         }
 
+    def foreign_keys(self) -> list[ForeignKey]:
+        """Every foreign key of the database."""
+        from stages.extract.sample import ForeignKey
+
+        found: dict[int, list[dict[str, Any]]] = {}
+        with _translated():
+            for row in _rows(self._coordinator, _sql("foreign_keys.sql")):
+                found.setdefault(row["id"], []).append(row)
+        return [
+            ForeignKey(
+                child=(rows[0]["child_schema"], rows[0]["child_name"]),
+                child_columns=tuple(row["child_column"] for row in rows),
+                parent=(rows[0]["parent_schema"], rows[0]["parent_name"]),
+                parent_columns=tuple(row["parent_column"] for row in rows),
+            )
+            for rows in found.values()
+        ]
+
     def missing(self, schema: str, table: str) -> bool:
         return True  # pg_catalog hides nothing
 
+    def jobs(self, wanted: int | None) -> int:
+        row = _one(
+            self._coordinator,
+            "SELECT (current_setting('max_connections')::int4 - count(*))::int4 AS free "
+            "FROM pg_stat_activity",
+        )
+        return max(1, min(wanted or JOBS, MOST_CONNECTIONS, int(row["free"]) // 4))
+
+    def waiting(self) -> str | None:
+        pids = ",".join(str(pid) for pid in self._pids)
+        rows = _rows(self._coordinator, _sql("waiting.sql").format(pids=f"'{{{pids}}}'"))
+        return f"process {rows[0]['pid']} waits for {rows[0]['what']}" if rows else None
+
     def session(self) -> PostgresSession:
-        return PostgresSession(self.url, self._facts["snapshot"])
+        session = PostgresSession(self.url, self._facts["snapshot"])
+        self._pids.append(session.pid)
+        return session
 
     def close(self) -> None:
         self._coordinator.close()
@@ -131,15 +171,48 @@ class PostgresSession:
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             cursor.execute(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
             _prepare(cursor)
+        self.pid = int(_one(self._connection, "SELECT pg_backend_pid() AS pid")["pid"])
 
-    def count(self, reading: Reading) -> int:
+    def size(self, reading: Reading) -> Size:
+        if reading.virtual or reading.where:
+            return Size(rows=self.count(reading), bytes=0, exact=True)
+        relation = literal(_relation(reading))
         with _translated():
-            row = _one(self._connection, f"SELECT count(*) AS n FROM {_from(reading)}")
+            row = _one(self._connection, _sql("size.sql").format(relation=relation))
+        if row["unknown"] or row["rows"] < 0:
+            return Size(rows=self.count(reading), bytes=row["bytes"], exact=True)
+        return Size(rows=row["rows"], bytes=row["bytes"])
+
+    def count(self, reading: Reading, *, filtered: bool = True) -> int:
+        source = _from(reading) if filtered else _relation(reading)
+        with _translated():
+            row = _one(self._connection, f"SELECT count(*) AS n FROM {source}")
         return int(row["n"])
 
+    def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
+        pieces = -(-size.rows // rows)
+        if pieces < 2 or not reading.key or reading.virtual or reading.where:
+            return []
+        share = min(100.0, 100.0 * SAMPLED_KEYS / size.rows)
+        # The prefix, since a bare name in ORDER BY would mean the text of the output.
+        names = ", ".join(f"t.{quote(name)}" for name in reading.key)
+        texts = ", ".join(f"t.{quote(name)}::text" for name in reading.key)
+        # Whole pages by chance, the same ones each time: quick on a table of any size.
+        with _translated():
+            keys = [
+                [str(value) for value in row.values()]
+                for row in _rows(
+                    self._connection,
+                    f"SELECT {texts} FROM {_relation(reading)} t "
+                    f"TABLESAMPLE SYSTEM ({share:.4f}) REPEATABLE (0) ORDER BY {names}",
+                )
+            ]
+        cuts = [keys[len(keys) * piece // pieces] for piece in range(1, pieces)] if keys else []
+        return [cut for number, cut in enumerate(cuts) if number == 0 or cut != cuts[number - 1]]
+
     def standing(self, reading: Reading, snapshot: dict[str, Any]) -> Standing:
-        key = ", ".join(f"{quote(name)}::text" for name in reading.key)
-        order = ", ".join(f"{quote(name)} DESC" for name in reading.key)
+        key = ", ".join(f"t.{quote(name)}::text" for name in reading.key)
+        order = ", ".join(f"t.{quote(name)} DESC" for name in reading.key)
         xmin = snapshot.get("xmin")
         newer = (
             f"count(*) FILTER (WHERE age(xmin) <= age({literal(str(int(xmin) % 2**32))}::xid))"
@@ -161,7 +234,7 @@ class PostgresSession:
         greatest = [str(value) for value in top[0].values()] if top else None
         return Standing(rows=row["n"], greatest=greatest, newer=row["newer"])
 
-    def read(self, reading: Reading, after: list[str] | None) -> Iterator[pa.Table]:
+    def read(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
         import pyarrow as pa
 
         schema = arrow_schema(reading.columns)
@@ -169,35 +242,58 @@ class PostgresSession:
             cursor.adbc_statement.set_options(
                 **{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)}
             )
-            cursor.execute(self._select(reading, after))
+            cursor.execute(_select(reading, span))
             for batch in cursor.fetch_record_batch():
-                arrays = [
-                    repair(_plain(batch.column(i)), field.name).cast(field.type)
-                    for i, field in enumerate(schema)
-                ]
+                try:
+                    arrays = [
+                        repair(_plain(batch.column(i)), field.name).cast(field.type)
+                        for i, field in enumerate(schema)
+                    ]
+                except DoesNotFit as error:
+                    raise error.at(_key_of(batch, reading, error.row)) from None
                 yield pa.Table.from_arrays(arrays, schema=schema)
-
-    def _select(self, reading: Reading, after: list[str] | None) -> str:
-        chosen = ", ".join(
-            f"{quote(c.name)}::{c.rule.direct_cast} AS {quote(c.name)}"
-            if c.rule.direct_cast
-            else quote(c.name)
-            for c in reading.columns
-        )
-        sql = f"SELECT {chosen} FROM {_from(reading)}"
-        if not reading.key:
-            return sql
-        names = ", ".join(quote(name) for name in reading.key)
-        if after is not None:
-            values = ", ".join(
-                f"{literal(text)}::{_cast(column)}"
-                for text, column in zip(after, reading.key_columns, strict=True)
-            )
-            sql += f" {'AND' if reading.where else 'WHERE'} ({names}) > ({values})"
-        return f"{sql} ORDER BY {names}"
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _select(reading: Reading, span: Span) -> str:
+    chosen = ", ".join(
+        f"{quote(c.name)}::{c.rule.direct_cast} AS {quote(c.staged)}"
+        if c.rule.direct_cast
+        else f"{quote(c.name)} AS {quote(c.staged)}"
+        for c in reading.columns
+    )
+    # A column's own name wins over an alias in WHERE, but not in ORDER BY: hence the prefix.
+    sql = f"SELECT {chosen} FROM {_relation(reading)} t"
+    wanted = [f"({reading.where})"] if reading.where else []
+    if not reading.key:
+        return sql + (f" WHERE {wanted[0]}" if wanted else "")
+    names = ", ".join(f"t.{quote(name)}" for name in reading.key)
+    for key, sign in ((span.after, ">"), (span.until, "<=")):
+        if key is not None:
+            values = ", ".join(
+                f"{literal(text)}::{_cast(column)}"
+                for text, column in zip(key, reading.key_columns, strict=True)
+            )
+            wanted.append(f"({names}) {sign} ({values})")
+    if wanted:
+        sql += f" WHERE {' AND '.join(wanted)}"
+    return f"{sql} ORDER BY {names}"
+
+
+def _key_of(batch: pa.RecordBatch, reading: Reading, row: int) -> str:
+    places = {column.name: number for number, column in enumerate(reading.columns)}
+    values = [str(_plain(batch.column(places[name]))[row].as_py()) for name in reading.key]
+    return f"{', '.join(reading.key)} = {', '.join(values)}" if values else "no key"
+
+
+def _sql(name: str) -> str:
+    return resources.files("stages.extract").joinpath(name).read_text("utf-8")
+
+
+def _relation(reading: Reading) -> str:
+    return f"{quote(reading.schema)}.{quote(reading.name)}"
 
 
 def _cast(column: Column) -> str:
@@ -207,7 +303,7 @@ def _cast(column: Column) -> str:
 
 def _from(reading: Reading) -> str:
     where = f" WHERE ({reading.where})" if reading.where else ""
-    return f"{quote(reading.schema)}.{quote(reading.name)}{where}"
+    return f"{_relation(reading)} t{where}"
 
 
 def _plain(array: pa.Array) -> pa.Array:

@@ -11,19 +11,38 @@ if TYPE_CHECKING:
 
     from stages.extract.catalog import Catalog, Reading
 
+Key = list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """Rows whose key is greater than `after` and not greater than `until`; None is open."""
+
+    after: Key | None = None
+    until: Key | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How large a table is, roughly where `exact` is False. Bytes are those at the source."""
+
+    rows: int
+    bytes: int
+    exact: bool = False
+
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
     """How a table stands at the source now: what a cheap second look compares."""
 
     rows: int
-    greatest: list[str] | None
+    greatest: Key | None
     # Rows written since the snapshot of the extract; None where that can't be asked.
     newer: int | None = None
 
 
 class Reader(Protocol):
-    """One source over one transport. `session` calls may come from several threads."""
+    """One source over one transport. Its sessions are used side by side."""
 
     transport: str
 
@@ -39,6 +58,12 @@ class Reader(Protocol):
     def snapshot(self) -> dict[str, Any]:
         """What the rows are consistent with: {"kind": "exported" | "none", …}."""
 
+    def jobs(self, wanted: int | None) -> int:
+        """How many sessions may be open side by side, kind to the source."""
+
+    def waiting(self) -> str | None:
+        """Who waits for a lock that we hold, in a few words; None where nobody does."""
+
     def session(self) -> Session:
         """A connection of its own for one worker."""
 
@@ -49,24 +74,30 @@ class Reader(Protocol):
 class Session(Protocol):
     """One worker's connection."""
 
-    def count(self, reading: Reading) -> int:
-        """Rows that the reading will give."""
+    def size(self, reading: Reading) -> Size:
+        """How large the reading is about to be; cheap."""
+
+    def count(self, reading: Reading, *, filtered: bool = True) -> int:
+        """Rows that the reading gives; with `filtered=False` also those that `where` leaves out."""
 
     def standing(self, reading: Reading, snapshot: dict[str, Any]) -> Standing:
         """Rows, greatest key and news, for a table that was extracted earlier."""
 
-    def read(self, reading: Reading, after: list[str] | None) -> Iterator[pa.Table]:
-        """Rows in key order, those after the key `after`; with the reading's Arrow schema."""
+    def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
+        """Keys that cut the table into spans of about so many rows; [] where it stays whole."""
+
+    def read(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
+        """A span's rows in key order, with the reading's Arrow schema."""
 
     def close(self) -> None:
         """End the connection."""
 
 
-def key_texts(table: pa.Table, reading: Reading, row: int) -> list[str] | None:
+def key_texts(table: pa.Table, reading: Reading, row: int) -> Key | None:
     """One row's key as the texts that Postgres takes back; None for a table without a key."""
     if not reading.key:
         return None
-    return [_text(table.column(c.name)[row], c.rule.form) for c in reading.key_columns]
+    return [_text(table.column(c.staged)[row], c.rule.form) for c in reading.key_columns]
 
 
 def _text(scalar: Any, form: str) -> str:

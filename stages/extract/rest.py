@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -17,7 +18,7 @@ import httpx
 from stages.errors import StagesError, TableFailed, Transient
 from stages.extract.catalog import Catalog, Reading, Relation
 from stages.extract.decode import decode
-from stages.extract.reader import Standing, key_texts
+from stages.extract.reader import Key, Size, Span, Standing, key_texts
 from stages.extract.types import Column, arrow_schema
 from stages.retry import retrying
 from stages.settings import Source
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 PAGE = 5000
 LEAST_PAGE = 10
+# Requests side by side hide the latency; the server's own pool is small.
+JOBS = 8
+# Of a table without a key: 8 kB blocks asked for at once; Postgres sorts no more than these.
+BLOCKS = 64
 # json_agg writes this between two rows; all JSON values are asked for as text, so it can't occur
 # inside of one.
 BETWEEN_ROWS = b", \n {"
@@ -97,6 +102,12 @@ class RestReader:
             raise
         return False
 
+    def jobs(self, wanted: int | None) -> int:
+        return wanted or JOBS
+
+    def waiting(self) -> str | None:
+        return None  # no lock outlives a request
+
     def session(self) -> RestSession:
         return RestSession(self)
 
@@ -149,7 +160,33 @@ class RestSession:
     def close(self) -> None:
         return
 
-    def count(self, reading: Reading) -> int:
+    def size(self, reading: Reading) -> Size:
+        return Size(rows=self.count(reading), bytes=0, exact=True)
+
+    def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
+        # Enough spans to keep all requests busy, of some pages each.
+        pieces = min(2 * JOBS, size.rows // (4 * 1000))
+        if pieces < 2 or len(reading.key) != 1:
+            return []
+        cuts = []
+        for piece in range(1, pieces):
+            answer = self._reader.get(
+                reading.name,
+                {
+                    "select": _chosen(reading.key_columns[0]),
+                    "order": f"{_name(reading.key[0])}.asc",
+                    "offset": str(size.rows * piece // pieces),
+                    "limit": "1",
+                },
+                reading.schema,
+            )
+            page = _table(answer, reading.key_columns)
+            key = key_texts(page, reading, 0) if page.num_rows else None
+            if key is not None and key not in cuts:
+                cuts.append(key)
+        return cuts
+
+    def count(self, reading: Reading, *, filtered: bool = True) -> int:
         self._refuse_filter(reading)
         try:
             answer = self._reader.get(
@@ -182,55 +219,85 @@ class RestSession:
         page = _table(answer, reading.key_columns)
         return Standing(rows=rows, greatest=key_texts(page, reading, 0) if page.num_rows else None)
 
-    def read(self, reading: Reading, after: list[str] | None) -> Iterator[pa.Table]:
+    def read(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
         self._refuse_filter(reading)
         if not reading.key:
-            raise TableFailed(
-                f"{reading.schema}.{reading.name} has no primary key, so REST can't page it safely",
-                "set SUPABASE_DB_URL, or name columns that are unique and not null as `key` in "
-                f"[sources.{reading.source}]",
-            )
-        limit = PAGE
+            yield from self._read_places(reading)
+            return
+        after, limit = span.after, PAGE
         while True:
-            page, limit = self._next(reading, after, limit)
+            page, limit = self._next(reading, Span(after=after, until=span.until), limit)
             if page is None:
                 return
             yield page
             after = key_texts(page, reading, page.num_rows - 1)
 
-    def _next(
-        self, reading: Reading, after: list[str] | None, limit: int
-    ) -> tuple[pa.Table | None, int]:
+    def _next(self, reading: Reading, span: Span, limit: int) -> tuple[pa.Table | None, int]:
         """The page after a key, and the page size that was good; (None, …) at the end.
 
         A composite key is asked for in phases, equal in all but the last column first, since
         Postgres makes no index bound of the one filter that would say it all.
         """
-        prefixes = range(len(reading.key) - 1, -1, -1) if after is not None else [0]
+        prefixes = range(len(reading.key) - 1, -1, -1) if span.after is not None else [0]
         for prefix in prefixes:
-            while True:
-                params = {
-                    "select": ",".join(_chosen(column) for column in reading.columns),
-                    "order": ",".join(f"{_name(name)}.asc" for name in reading.key[prefix:]),
-                    "limit": str(limit),
-                }
-                if after is not None:
-                    params["and"] = _keyset(reading.key, after, prefix)
-                try:
-                    answer = self._reader.get(reading.name, params, reading.schema)
-                except SmallerPage:
-                    if limit <= LEAST_PAGE:
-                        raise TableFailed(
-                            f"{reading.name}: even {limit} rows take longer than the server allows",
-                            "raise service_role's statement_timeout, or set SUPABASE_DB_URL",
-                        ) from None
-                    limit = max(limit // 4, LEAST_PAGE)
-                    continue
-                break
-            page = _table(answer, reading.columns)
+            params = {"order": ",".join(f"{_name(name)}.asc" for name in reading.key[prefix:])}
+            terms = _keyset(reading.key, span, prefix)
+            if terms:
+                params["and"] = f"({','.join(terms)})"
+            page, limit = self._page(reading, params, limit)
             if page.num_rows:
                 return page, limit
         return None, limit
+
+    def _page(self, reading: Reading, params: dict[str, str], limit: int) -> tuple[pa.Table, int]:
+        """One page, smaller where the server runs out of time for it."""
+        chosen = ",".join(_chosen(column) for column in reading.columns)
+        while True:
+            asked = {"select": chosen, **params, "limit": str(limit)}
+            try:
+                answer = self._reader.get(reading.name, asked, reading.schema)
+                return _table(answer, reading.columns), limit
+            except SmallerPage:
+                if limit <= LEAST_PAGE:
+                    raise TableFailed(
+                        f"{reading.name}: even {limit} rows take longer than the server allows",
+                        "raise service_role's statement_timeout, or set SUPABASE_DB_URL",
+                    ) from None
+                limit = max(limit // 4, LEAST_PAGE)
+
+    def _read_places(self, reading: Reading) -> Iterator[pa.Table]:
+        """A table without a key, by the places of its rows (ctid), a few blocks at a time.
+
+        Rows that are updated meanwhile move; the counts before and after tell.
+        """
+        refusal = TableFailed(
+            f"{reading.schema}.{reading.name} has no primary key, and its rows have no places that "
+            "REST shows",
+            "set SUPABASE_DB_URL, or name columns that are unique and not null as `key` in "
+            f"[sources.{reading.source}]",
+        )
+        try:
+            last = self._reader.get(
+                reading.name,
+                {"select": "ctid", "order": "ctid.desc", "limit": "1"},
+                reading.schema,
+            ).json()
+        except TableFailed:
+            raise refusal from None
+        end = int(last[0]["ctid"].strip("()").split(",")[0]) if last else -1
+        place = Column(name="ctid", type="tid")
+        with_place = replace(reading, columns=(*reading.columns, place))
+        limit = PAGE
+        for block in range(0, end + 1, BLOCKS):
+            after = f'ctid.gte."({block},0)"'
+            while True:
+                terms = (after, f'ctid.lt."({block + BLOCKS},0)"')
+                params = {"and": f"({','.join(terms)})", "order": "ctid.asc"}
+                page, limit = self._page(with_place, params, limit)
+                if not page.num_rows:
+                    break
+                after = f'ctid.gt."{page.column("ctid")[-1].as_py()}"'
+                yield page.drop_columns("ctid")
 
     def _refuse_filter(self, reading: Reading) -> None:
         if reading.where:
@@ -250,10 +317,17 @@ def _chosen(column: Column) -> str:
     return f"{_name(column.name)}::{cast}" if cast else _name(column.name)
 
 
-def _keyset(key: tuple[str, ...], after: list[str], prefix: int) -> str:
-    terms = [f"{_name(key[i])}.eq.{_name(after[i])}" for i in range(prefix)]
-    terms.append(f"{_name(key[prefix])}.gt.{_name(after[prefix])}")
-    return f"({','.join(terms)})"
+def _keyset(key: tuple[str, ...], span: Span, prefix: int) -> list[str]:
+    """Filters of one phase of a span: equal in the first columns, beyond `after` in the next."""
+    terms = []
+    if span.after is not None:
+        terms += [f"{_name(key[i])}.eq.{_name(span.after[i])}" for i in range(prefix)]
+        terms.append(f"{_name(key[prefix])}.gt.{_name(span.after[prefix])}")
+    if span.until is not None:
+        if len(key) > 1:
+            raise ValueError("a span over REST ends only in a key of one column")
+        terms.append(f"{_name(key[0])}.lte.{_name(span.until[0])}")
+    return terms
 
 
 def _relation(schema: str, name: str, definition: dict[str, Any]) -> Relation:

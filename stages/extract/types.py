@@ -64,12 +64,20 @@ ALIASES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column of the source. `type` is Postgres' name, `as_text` the plan's wish."""
+    """One column of the source. `type` is Postgres' name, `as_text` the plan's wish.
+
+    `alias` is its staged name where the source's would clash.
+    """
 
     name: str
     type: str
     not_null: bool = False
     as_text: bool = False
+    alias: str | None = None
+
+    @property
+    def staged(self) -> str:
+        return self.alias or self.name
 
     @property
     def rule(self) -> Rule:
@@ -101,4 +109,4 @@ def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The schema of an extract; from catalog and plan, never from the data."""
     import pyarrow as pa
 
-    return pa.schema([pa.field(c.name, c.arrow, nullable=True) for c in columns])
+    return pa.schema([pa.field(c.staged, c.arrow, nullable=True) for c in columns])

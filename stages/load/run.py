@@ -75,6 +75,8 @@ def load(
     wanted = {table.name for table in plan.select_tables(options.tables)}
     order = [table for table in plan.order(schema.references()) if table.name in wanted]
     transformed = {table.name: _require_transformed(paths, table) for table in order}
+    if target.production:
+        _refuse_sample(paths, order)
     require_target(paths, target)
     result = LoadResult()
     pace = Pace(most_in_flight=options.in_flight)
@@ -105,6 +107,17 @@ def load(
             result.tables[table.name] = manifest
             progress.done("load", table.name, sentence, **manifest["counts"])
     return result
+
+
+def _refuse_sample(paths: Paths, tables: list[TargetTable]) -> None:
+    for table in tables:
+        extracted = read_manifest(paths.extract(table.source)) or {}
+        if extracted.get("sample"):
+            raise UserError(
+                f"`{table.source}` is a sample ({extracted['rows']:,} rows), and the target is a "
+                "production deployment",
+                "read it whole with: stages extract --restart",
+            )
 
 
 def _require_transformed(paths: Paths, table: TargetTable) -> Manifest:

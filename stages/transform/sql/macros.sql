@@ -10,14 +10,20 @@ CREATE OR REPLACE MACRO to_ms(moment) AS
         ELSE (epoch_us(moment) - ((epoch_us(moment) % 1000) + 1000) % 1000) // 1000
     END;
 
+-- The year of a TIMESTAMP as JavaScript's Date writes and reads it: 2024, +012345, -000043.
+CREATE OR REPLACE MACRO iso_year(moment) AS
+    CASE
+        WHEN year(moment) BETWEEN 0 AND 9999 THEN strftime(moment, '%Y')
+        ELSE printf('%+07d', year(moment))
+    END;
+
 -- ISO text with milliseconds and Z, such as 2024-02-29T12:34:56.123Z.
 CREATE OR REPLACE MACRO to_iso(moment) AS
     CASE
         WHEN moment IS NULL THEN NULL
         WHEN isinf(moment) THEN error('to_iso: infinity has no ISO text; use CASE in the model')
-        ELSE strftime(
-            make_timestamp((epoch_us(moment) - ((epoch_us(moment) % 1000) + 1000) % 1000)),
-            '%Y-%m-%dT%H:%M:%S.%gZ')
+        ELSE iso_year(make_timestamp(epoch_us(moment)))
+            || strftime(make_timestamp(epoch_us(moment)), '-%m-%dT%H:%M:%S.%gZ')
     END;
 
 -- The day of a DATE, or of a moment at UTC, such as 2024-02-29.
@@ -25,7 +31,8 @@ CREATE OR REPLACE MACRO to_day(moment) AS
     CASE
         WHEN moment IS NULL THEN NULL
         WHEN isinf(moment) THEN error('to_day: infinity has no day; use CASE in the model')
-        ELSE strftime(make_timestamp(epoch_us(moment)), '%Y-%m-%d')
+        ELSE iso_year(make_timestamp(epoch_us(moment)))
+            || strftime(make_timestamp(epoch_us(moment)), '-%m-%d')
     END;
 
 -- A row's key as one text: the value itself, or a JSON array of several.

@@ -1,0 +1,70 @@
+"""`--sample N`: the first rows of each table, and all rows that these refer to.
+
+Each table's share is one SQL condition, so that a sample is read like everything else. A table that
+refers to itself, or in a circle, is followed once around.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from stages.errors import UserError
+from stages.extract.catalog import Reading
+from stages.extract.postgres import PostgresReader, quote
+from stages.extract.reader import Reader
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignKey:
+    """`child` and `parent` are (schema, table)."""
+
+    child: tuple[str, str]
+    child_columns: tuple[str, ...]
+    parent: tuple[str, str]
+    parent_columns: tuple[str, ...]
+
+
+def narrow(reader: Reader, readings: Mapping[str, Reading], rows: int) -> dict[str, Reading]:
+    """The readings with a condition that makes them a sample closed over foreign keys.
+
+    Raises UserError over REST, which does not tell foreign keys exactly, nor filters by them.
+    """
+    if not isinstance(reader, PostgresReader):
+        raise UserError(
+            "a sample needs Postgres: over REST it can't be closed over references",
+            "set SUPABASE_DB_URL, or use `where` on a view",
+        )
+    keys = reader.foreign_keys()
+    by_place = {(r.schema, r.name): r for r in readings.values()}
+    return {
+        name: replace(
+            reading, where=_condition(reading, by_place, keys, rows, frozenset()), sample=rows
+        )
+        for name, reading in readings.items()
+    }
+
+
+def _condition(
+    reading: Reading,
+    readings: Mapping[tuple[str, str], Reading],
+    keys: list[ForeignKey],
+    rows: int,
+    seen: frozenset[tuple[str, str]],
+) -> str:
+    place = (reading.schema, reading.name)
+    table = f"{quote(reading.schema)}.{quote(reading.name)}"
+    chosen = ", ".join(quote(name) for name in reading.key) or "ctid"
+    kept = f"WHERE ({reading.where}) " if reading.where else ""
+    wanted = [f"({chosen}) IN (SELECT {chosen} FROM {table} {kept}ORDER BY {chosen} LIMIT {rows})"]
+    for key in keys:
+        child = readings.get(key.child)
+        if key.parent != place or child is None or key.child in seen:
+            continue
+        condition = _condition(child, readings, keys, rows, seen | {place})
+        parents = ", ".join(quote(name) for name in key.parent_columns)
+        children = ", ".join(quote(name) for name in key.child_columns)
+        source = f"{quote(child.schema)}.{quote(child.name)}"
+        wanted.append(f"({parents}) IN (SELECT {children} FROM {source} WHERE {condition})")
+    either = f"({' OR '.join(wanted)})"
+    return f"({reading.where}) AND {either}" if reading.where else either

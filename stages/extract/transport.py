@@ -1,0 +1,79 @@
+"""Which transport an extract uses: settled once, before the first row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from stages.checkpoint import read_manifest
+from stages.errors import Transient, UserError
+from stages.extract.reader import Reader
+from stages.extract.restart import Restart
+from stages.plan import Plan
+from stages.progress import Progress
+from stages.settings import Source
+
+Via = Literal["auto", "postgres", "rest"]
+
+
+@contextmanager
+def open_reader(
+    plan: Plan, source: Source, via: Via, restart: Restart, progress: Progress
+) -> Iterator[Reader]:
+    """The reader for this run, closed at its end.
+
+    A table that is half read decides; else `auto` takes Postgres where it is set and answers.
+    Raises UserError where the settings lack what `via` needs.
+    """
+    half = _half_read(plan, restart)
+    if half and via not in ("auto", half[1]):
+        raise UserError(
+            f"`{half[0]}` is half read over {half[1]}, and {via} may see other rows",
+            f"go on with --via {half[1]}, or start anew with --restart",
+        )
+    wanted = half[1] if half else via
+    reader: Reader
+    if wanted == "rest" or (wanted == "auto" and not source.db_url):
+        reader = _rest(plan, source)
+    elif wanted == "postgres" or not source.url:
+        reader = _postgres(source)
+    else:
+        try:
+            reader = _postgres(source)
+        except Transient as error:
+            progress.note(f"{error.message}; reading over REST, which has no snapshot")
+            reader = _rest(plan, source)
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def _half_read(plan: Plan, restart: Restart) -> tuple[str, str] | None:
+    for name in plan.sources:
+        manifest = read_manifest(restart.folder(name))
+        if manifest and manifest["status"] == "reading" and manifest["parts"]:
+            return name, manifest["transport"]
+    return None
+
+
+def _postgres(source: Source) -> Reader:
+    from stages.extract.postgres import PostgresReader
+
+    if not source.db_url:
+        raise UserError(
+            "there is no SUPABASE_DB_URL for --via postgres", "set it, or use --via rest"
+        )
+    return PostgresReader(source)
+
+
+def _rest(plan: Plan, source: Source) -> Reader:
+    from stages.extract.rest import RestReader
+
+    if not source.url:
+        raise UserError(
+            "there are no SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY for --via rest",
+            "set them, or use --via postgres",
+        )
+    return RestReader(source, {entry.schema for entry in plan.sources.values()})

@@ -1,0 +1,5 @@
+-- Sessions that wait for a lock which one of ours holds.
+SELECT w.pid::int4 AS pid, coalesce(w.relation::regclass::text, w.locktype) AS what
+FROM pg_locks w
+WHERE NOT w.granted AND pg_blocking_pids(w.pid) && {pids}::int4[]
+LIMIT 1
