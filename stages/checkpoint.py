@@ -173,6 +173,12 @@ def damage(folder: Path, part: Mapping[str, Any]) -> str | None:
     return None
 
 
+def damages(folder: Path, parts: Iterable[Mapping[str, Any]]) -> str:
+    """What is wrong with any of these parts, by name; empty where all are whole."""
+    found = [(part["file"], damage(folder, part)) for part in parts]
+    return " and ".join(f"{file} {wrong}" for file, wrong in found if wrong)
+
+
 def require_whole(folder: Path, parts: Iterable[Mapping[str, Any]], redo: str) -> None:
     """Check parts before they are used. Raises StagesError naming the part and the way out."""
     for part in parts:

@@ -161,11 +161,11 @@ def extract(context: Context, as_json: bool, dry_run: bool, **chosen: Any) -> No
     """
     from stages.checkpoint import writing
     from stages.convex.client import Deployment
+    from stages.convex.ledger import require_target
     from stages.convex.schema import load_schema
     from stages.extract.reference import extract_references
     from stages.extract.run import ExtractOptions, forecast
     from stages.extract.run import extract as run
-    from stages.load.ledger import require_target
     from stages.views import refresh
 
     chosen["max_snapshot"] *= 60.0

@@ -36,6 +36,8 @@ def write_report(paths: Paths, plan: Plan, target: Target | None, seconds: float
     stored = read_json(file)
     name = target.deployment if target else (stored or {}).get("target")
     if stored and stored.get("tables") == tables and stored.get("target") == name:
+        # A kill may have come between the two files.
+        write_text(paths.project / plan.report_summary, _summary(stored))
         return False
     report = {
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),

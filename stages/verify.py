@@ -20,12 +20,12 @@ from stages.checkpoint import (
 )
 from stages.convex.canonical import canonicalise
 from stages.convex.client import Deployment
+from stages.convex.ledger import require_epoch, require_target
 from stages.convex.pages import read_pages
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, decode_sql, name_sql, shapes, text_sql
 from stages.duck import first_row
 from stages.errors import StagesError, Stopped, Transient
-from stages.load.ledger import require_epoch, require_target
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.progress import Progress
@@ -162,11 +162,13 @@ class _Run:
         )
         skipped = self.paths.load(table.name) / "rejects.jsonl"
         columns = "{sourceId: 'VARCHAR', rule: 'VARCHAR', reason: 'VARCHAR'}"
-        run(
-            "CREATE OR REPLACE TEMP TABLE skipped AS SELECT sourceId AS source_id "
-            f"FROM read_json({text_sql(str(skipped))}, format = 'newline_delimited', "
-            f"columns = {columns})"
-        )
+        run("CREATE OR REPLACE TEMP TABLE skipped (source_id VARCHAR)")
+        # A load that was killed leaves none, or a line that is cut short.
+        if skipped.exists():
+            run(
+                f"INSERT INTO skipped SELECT sourceId FROM read_json({text_sql(str(skipped))}, "
+                f"format = 'newline_delimited', ignore_errors = true, columns = {columns})"
+            )
         run(
             "CREATE OR REPLACE TEMP TABLE staged AS SELECT * FROM "
             f"({bound_sql(self.paths, self.plan, table, fields)}) s "

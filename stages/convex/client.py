@@ -109,7 +109,7 @@ class Deployment:
         headers = {"Content-Type": "application/json", "Authorization": authorization}
         try:
             return self._http.post(url, content=body, headers=headers)
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.DecodingError) as error:
             words = str(error) or type(error).__name__
             raise Transient(
                 f"{self.target.label} at {self.target.url} did not answer: {words}",
@@ -138,11 +138,10 @@ class Deployment:
                 "see what is wrong with: stages check",
             )
         content = answer.content
-        if content.startswith(b'{"status":"success"') and content.endswith(b"}"):
-            return content
         try:
+            # Read whole, although callers read it again: an answer may be cut behind any `}`.
             parsed = json.loads(content)
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, UnicodeDecodeError):
             raise Transient(
                 f"{self.target.label} gave an answer that was cut short", "run it again"
             ) from None

@@ -7,19 +7,9 @@ from dataclasses import dataclass, replace
 
 from stages.checkpoint import fingerprint
 from stages.errors import TableFailed
+from stages.extract import auth
 from stages.extract.types import Column
 from stages.plan import SourceTable
-
-# Of auth.users: what lets somebody in. Left out unless `include_secrets` names it.
-AUTH_SECRETS = {
-    "encrypted_password",
-    "confirmation_token",
-    "recovery_token",
-    "email_change_token_new",
-    "email_change_token_current",
-    "phone_change_token",
-    "reauthentication_token",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,13 +75,12 @@ def settle(entry: SourceTable, relation: Relation) -> Reading:
             f"add key = {list(relation.key)!r}, in index order, to [sources.{entry.name}]",
         )
     left_out = set(entry.exclude)
-    if (relation.schema, relation.name) == ("auth", "users"):
-        left_out |= AUTH_SECRETS - set(entry.include_secrets)
-    columns = _distinct(
-        replace(column, as_text=column.name in entry.as_text)
-        for column in relation.columns
-        if column.name not in left_out
-    )
+    if (relation.schema, relation.name) == auth.PLACE:
+        left_out |= set(names) - set(auth.USERS) - set(entry.include_secrets)
+    read = [column for column in relation.columns if column.name not in left_out]
+    if (relation.schema, relation.name) == auth.PLACE:
+        read.sort(key=lambda column: auth.position(column.name))
+    columns = _distinct(replace(column, as_text=column.name in entry.as_text) for column in read)
     key = entry.key or relation.key
     return Reading(
         source=entry.name,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from stages.errors import StagesError, TableFailed, Transient
+from stages.extract import auth
 from stages.extract.catalog import Catalog, Reading, Relation
 from stages.extract.decode import decode
 from stages.extract.reader import Key, Size, Span, Standing, key_texts
@@ -81,6 +82,10 @@ class RestReader:
 
     def catalog(self) -> Catalog:
         found: dict[tuple[str, str], Relation] = {}
+        if "auth" in self.schemas:
+            found[auth.PLACE] = Relation(
+                schema="auth", name="users", columns=auth.columns(), key=("id",)
+            )
         for schema in self.schemas:
             try:
                 answer = self.get(
@@ -108,6 +113,12 @@ class RestReader:
     def waiting(self) -> str | None:
         return None  # no lock outlives a request
 
+    def users(self, page: int, size: int) -> httpx.Response:
+        """A page of the Auth admin API's users, from page 1."""
+        root = self._root.removesuffix("/rest/v1")
+        params = {"page": str(page), "per_page": str(size)}
+        return retrying(lambda: self._send(f"{root}/auth/v1/admin/users", params, {}, "auth.users"))
+
     def session(self) -> RestSession:
         return RestSession(self)
 
@@ -132,14 +143,28 @@ class RestReader:
     def _get_once(
         self, table: str, params: dict[str, str], schema: str, headers: dict[str, str], method: str
     ) -> httpx.Response:
+        prefer = ", ".join(["timezone=UTC", *filter(None, [headers.get("prefer")])])
+        what = f"{schema}.{table}" if table else "the API's root"
+        return self._send(
+            f"{self._root}/{table}",
+            params,
+            {**headers, "accept-profile": schema, "prefer": prefer},
+            what,
+            method,
+        )
+
+    def _send(
+        self,
+        url: str,
+        params: dict[str, str],
+        headers: dict[str, str],
+        what: str,
+        method: str = "GET",
+    ) -> httpx.Response:
         sent = httpx.Headers(self._headers)
-        sent["accept-profile"] = schema
         sent.update(headers)
-        sent["prefer"] = ", ".join(["timezone=UTC", *filter(None, [headers.get("prefer")])])
         try:
-            answer = self._http.request(
-                method, f"{self._root}/{table}", params=params, headers=sent
-            )
+            answer = self._http.request(method, url, params=params, headers=sent)
         except httpx.TransportError as error:
             raise Transient(
                 f"{self.source.label} at {self.source.url} did not answer: "
@@ -148,7 +173,7 @@ class RestReader:
             ) from None
         if answer.status_code in (200, 206):
             return answer
-        raise _meaning(answer, f"{schema}.{table}" if table else "the API's root")
+        raise _meaning(answer, what)
 
 
 class RestSession:
@@ -166,7 +191,7 @@ class RestSession:
     def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
         # Enough spans to keep all requests busy, of some pages each.
         pieces = min(2 * JOBS, size.rows // (4 * 1000))
-        if pieces < 2 or len(reading.key) != 1:
+        if pieces < 2 or len(reading.key) != 1 or _is_users(reading):
             return []
         cuts = []
         for piece in range(1, pieces):
@@ -188,6 +213,8 @@ class RestSession:
 
     def count(self, reading: Reading, *, filtered: bool = True) -> int:
         self._refuse_filter(reading)
+        if _is_users(reading):
+            return int(self._reader.users(1, 1).headers.get("x-total-count", "0"))
         try:
             answer = self._reader.get(
                 reading.name,
@@ -208,7 +235,7 @@ class RestSession:
 
     def standing(self, reading: Reading, snapshot: dict[str, Any]) -> Standing:
         rows = self.count(reading)
-        if not reading.key or not rows:
+        if not reading.key or not rows or _is_users(reading):
             return Standing(rows=rows, greatest=None)
         params = {
             "select": ",".join(_chosen(column) for column in reading.key_columns),
@@ -221,6 +248,9 @@ class RestSession:
 
     def read(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
         self._refuse_filter(reading)
+        if _is_users(reading):
+            yield from self._read_users(reading, span)
+            return
         if not reading.key:
             yield from self._read_places(reading)
             return
@@ -265,6 +295,22 @@ class RestSession:
                     ) from None
                 limit = max(limit // 4, LEAST_PAGE)
 
+    def _read_users(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
+        """The Auth admin API has numbered pages in an order of its own: all users, then sorted."""
+        pages, number = [], 1
+        while True:
+            answer = self._reader.users(number, auth.PER_PAGE)
+            try:
+                page = auth.users_table(answer.content, reading.columns)
+            except (ValueError, KeyError):
+                raise Transient("the Auth API gave no page of users", "run again") from None
+            if not page.num_rows:
+                break
+            pages.append(page)
+            number += 1
+        if pages:
+            yield auth.in_key_order(pages, span)
+
     def _read_places(self, reading: Reading) -> Iterator[pa.Table]:
         """A table without a key, by the places of its rows (ctid), a few blocks at a time.
 
@@ -305,6 +351,10 @@ class RestSession:
                 f"[sources.{reading.source}] has a `where`, which is SQL and can't go over REST",
                 "set SUPABASE_DB_URL, or make a view with that filter and name it as `table`",
             )
+
+
+def _is_users(reading: Reading) -> bool:
+    return (reading.schema, reading.name) == auth.PLACE
 
 
 def _name(name: str) -> str:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from stages.checkpoint import (
     Journal,
     Manifest,
+    damage,
     fingerprint,
     part_entry,
+    read_json,
     read_manifest,
     remove,
     require_whole,
@@ -19,6 +21,7 @@ from stages.checkpoint import (
     write_parquet,
 )
 from stages.convex.client import Deployment, Door
+from stages.convex.ledger import forget_epoch, require_epoch, require_target
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, shapes
 from stages.duck import first_row
@@ -26,7 +29,6 @@ from stages.errors import StagesError, Stopped, TableFailed, Transient, UserErro
 from stages.inputs import stale
 from stages.load.bind import Record, bind, pending
 from stages.load.functions import Sender, Sent
-from stages.load.ledger import forget_epoch, require_epoch, require_target
 from stages.load.pace import MOST_BYTES, MOST_DOCUMENTS, Pace
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
@@ -75,6 +77,7 @@ def load(
     wanted = {table.name for table in plan.select_tables(options.tables)}
     order = [table for table in plan.order(schema.references()) if table.name in wanted]
     transformed = {table.name: _require_transformed(paths, table) for table in order}
+    _require_keys(paths, plan)
     if target.production:
         _refuse_sample(paths, order)
     require_target(paths, target)
@@ -87,9 +90,11 @@ def load(
 
     with Deployment(target, options.through, on_retry=retried) as deployment:
         if options.restart:
-            forget_epoch(paths)
             for table in order:
                 remove(paths.load(table.name))
+            # Last: a kill in between, or acks of tables that stay, must not meet a new epoch.
+            if not any(paths.load(name).exists() for name in plan.tables):
+                forget_epoch(paths)
         epoch = require_epoch(paths, deployment, plan.module, claim=True)
         for table in order:
             if transformed[table.name]["status"] == "missing":
@@ -106,6 +111,7 @@ def load(
                 raise Stopped(error.message, "run again: stages load") from None
             result.tables[table.name] = manifest
             progress.done("load", table.name, sentence, **manifest["counts"])
+        refresh(paths, plan)
     return result
 
 
@@ -138,6 +144,14 @@ def _require_transformed(paths: Paths, table: TargetTable) -> Manifest:
         f"stages transform {table.name} --restart",
     )
     return manifest
+
+
+def _require_keys(paths: Paths, plan: Plan) -> None:
+    """The ids that references are bound with are as transform left them."""
+    for name in plan.references:
+        keys = read_json(paths.keys / f"{name}.json")
+        if keys:
+            require_whole(paths.keys, keys["parts"], "stages transform")
 
 
 class _Table:
@@ -178,7 +192,8 @@ class _Table:
             manifest
             and manifest["made_from"] == made_from
             and manifest["status"] == "complete"
-            and (self.folder / "ids.parquet").exists()
+            and (self.folder / "acks.jsonl").exists()
+            and not damage(self.folder, manifest["ids"])
             and not (self.options.overwrite and counts.get("conflict"))
         ):
             return manifest, "fresh, nothing to send"
@@ -203,6 +218,9 @@ class _Table:
             manifest = (
                 read_manifest(self.paths.load(target)) if target in self.plan.tables else None
             )
+            if manifest:
+                ids = [manifest["ids"]]
+                require_whole(self.paths.load(target), ids, f"stages load {target}")
             found[target] = manifest and manifest["ids"]["sha256"]
         return found
 

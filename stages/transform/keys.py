@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from stages.checkpoint import fingerprint, part_entry, read_json, write_json, write_parquet
+from stages.checkpoint import (
+    damages,
+    fingerprint,
+    part_entry,
+    read_json,
+    write_json,
+    write_parquet,
+)
 from stages.convex.values import name_sql, text_sql
 from stages.duck import first_row
 from stages.errors import UserError
@@ -39,15 +46,13 @@ def run_keys(
         made_from = fingerprint(model.text, inputs.of(connection, model))
         file = paths.keys / f"{reference.name}.json"
         manifest = read_json(file)
-        fresh = (
-            manifest is not None
-            and manifest["made_from"] == made_from
-            and all((paths.keys / part["file"]).exists() for part in manifest["parts"])
-        )
-        if manifest is None or not fresh:
+        same = manifest is not None and manifest["made_from"] == made_from
+        damaged = damages(paths.keys, manifest["parts"]) if manifest and same else ""
+        if manifest is None or not same or damaged:
             manifest = {"made_from": made_from, **_run(connection, paths, reference, model.text)}
             write_json(file, manifest)
-            sentence = f"{manifest['known']:,} keys known, {manifest['rejected']:,} not"
+            sentence = f"{damaged + ', made again: ' if damaged else ''}"
+            sentence += f"{manifest['known']:,} keys known, {manifest['rejected']:,} not"
         else:
             sentence = "fresh"
         for statement in keys_view(paths, reference.name):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stages.checkpoint import Manifest, read_manifest
+from stages.checkpoint import Manifest, read_manifest, require_whole
 from stages.convex.schema import Schema
 from stages.errors import StagesError
 from stages.paths import Paths
@@ -53,11 +53,13 @@ def transform(
     for reference in plan.references.values():
         if reference.source:
             require_extract(paths, reference.source)
-        if read_manifest(paths.reference(reference.name)) is None:
+        manifest = read_manifest(paths.reference(reference.name))
+        if manifest is None:
             raise StagesError(
                 f"what Convex has in `{reference.name}` is not read yet for this target",
                 "run: stages extract",
             )
+        require_whole(paths.reference(reference.name), manifest["parts"], "stages extract")
     result = TransformResult()
     connection = connect(paths, plan)
     try:
@@ -81,6 +83,9 @@ def transform(
             if sentence != "fresh":
                 refresh(paths, plan)
             progress.done("transform", table.name, sentence, **_figures(manifest))
+        if result.tables:
+            # Also when all was fresh: a kill may have come between a table and its view.
+            refresh(paths, plan)
     finally:
         connection.close()
     result.over_limit = over_limit(plan, result.tables)

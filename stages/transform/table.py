@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.checkpoint import (
     Manifest,
+    damages,
     fingerprint,
     hash_file,
     make_folder,
@@ -70,20 +71,19 @@ class TableRun:
             return self._missing(manifest)
         model = read_model(self.paths, self.table.model)
         made_from = self._made_from(model)
-        if (
-            manifest
-            and not restart
-            and manifest["made_from"] == made_from
-            and all((self.folder / part["file"]).exists() for part in manifest["parts"])
-        ):
-            return manifest, "fresh"
+        damaged = ""
+        if manifest and not restart and manifest["made_from"] == made_from:
+            damaged = damages(self.folder, manifest["parts"])
+            if not damaged:
+                return manifest, "fresh"
         manifest = {
             "table": self.table.name, "source": self.table.source, "status": "complete",
             "made_from": made_from, "inputs": staged_inputs(self.paths, self.table),
             **self._run(model),
         }  # fmt: skip
         write_manifest(self.folder, manifest)
-        sentence = f"{manifest['documents']:,} documents"
+        sentence = f"{damaged + ', made again: ' if damaged else ''}"
+        sentence += f"{manifest['documents']:,} documents"
         if manifest["rejects"]:
             sentence += f", {manifest['rejects']:,} rejected"
         if manifest["changes"]:
