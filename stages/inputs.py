@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
-from stages.checkpoint import Manifest, content_hash, hash_file, read_manifest
+from dataclasses import asdict
+
+from stages.checkpoint import (
+    Manifest,
+    content_hash,
+    fingerprint,
+    hash_file,
+    read_json,
+    read_manifest,
+)
 from stages.paths import Paths
-from stages.plan import TargetTable
+from stages.plan import Plan, TargetTable
+
+WORDS = {
+    "extract": "its extract",
+    "model": "its model",
+    "keys": "a key model",
+    "schema": "its table in convex/schema.ts",
+    "plan": "its entry in the plan",
+}
 
 
-def staged_inputs(paths: Paths, table: TargetTable) -> dict[str, str | None]:
-    """Content of a table's extract and of its model's file, as they are now."""
+def staged_inputs(paths: Paths, plan: Plan, table: TargetTable) -> dict[str, str | None]:
+    """Content of all that a table's documents hang on, as it is now, by kind."""
     extracted = read_manifest(paths.extract(table.source))
+    keys = [paths.model(r.keys) for r in plan.references.values() if r.keys]
+    exported = (read_json(paths.schema) or {}).get("exported", {"tables": []})
+    document = [t["documentType"] for t in exported["tables"] if t["tableName"] == table.name]
     model = paths.model(table.model)
     return {
         "extract": content_hash(extracted["parts"]) if extracted else None,
         "model": hash_file(model) if model.exists() else None,
+        "keys": fingerprint([hash_file(key) for key in keys if key.exists()]),
+        "schema": fingerprint(document),
+        "plan": fingerprint(asdict(table)),
     }
 
 
-def stale(paths: Paths, table: TargetTable, transformed: Manifest) -> str | None:
+def stale(paths: Paths, plan: Plan, table: TargetTable, transformed: Manifest) -> str | None:
     """What has changed since a table was transformed, in a few words; None where nothing has."""
     if transformed["status"] == "missing":
         return None
-    now = staged_inputs(paths, table)
-    changed = [name for name, content in now.items() if transformed["inputs"][name] != content]
-    words = {"extract": "its extract", "model": f"{table.model}"}
-    return " and ".join(words[name] for name in changed) or None
+    now = staged_inputs(paths, plan, table)
+    changed = [WORDS[name] for name in WORDS if transformed["inputs"].get(name) != now[name]]
+    return " and ".join(changed) or None

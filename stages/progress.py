@@ -46,6 +46,8 @@ class Lines:
 
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _rows: dict[str, int] = field(default_factory=dict)
+    _bytes: dict[str, int] = field(default_factory=dict)
+    _began: dict[str, float] = field(default_factory=dict)
     _total: dict[str, int | None] = field(default_factory=dict)
     _told: dict[str, float] = field(default_factory=dict)
 
@@ -54,20 +56,31 @@ class Lines:
 
     def start(self, stage: str, table: str, total: int | None = None) -> None:
         with self._lock:
-            self._rows[table] = 0
+            self._rows[table] = self._bytes[table] = 0
             self._total[table] = total
-            self._told[table] = time.monotonic()
+            self._told[table] = self._began[table] = time.monotonic()
 
     def advance(self, table: str, rows: int, size: int = 0) -> None:
         with self._lock:
             self._rows[table] = self._rows.get(table, 0) + rows
+            self._bytes[table] = self._bytes.get(table, 0) + size
             now = time.monotonic()
             if now - self._told.get(table, now) < LINE_EVERY:
                 return
             self._told[table] = now
-            total = self._total.get(table)
-        of = f" of {total:,}" if total else ""
-        self.note(f"  {table}: {self._rows[table]:,}{of} rows")
+            text = self._standing(table, now)
+        self.note(text)
+
+    def _standing(self, table: str, now: float) -> str:
+        """Rows and bytes so far, and how long the rest may take."""
+        rows, total = self._rows[table], self._total.get(table)
+        text = f"  {table}: {rows:,}{f' of {total:,}' if total else ''} rows"
+        if self._bytes[table]:
+            text += f", {self._bytes[table] / 2**20:,.0f} MiB"
+        if total and rows < total:
+            elapsed = now - self._began.get(table, now)
+            text += f", about {elapsed * (total - rows) / rows:,.0f} s left"
+        return text
 
     def done(self, stage: str, table: str, result: str, **facts: Any) -> None:
         self.note(f"  {stage:<9} {table:<24} {result}")

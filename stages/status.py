@@ -56,7 +56,7 @@ def _table(paths: Paths, plan: Plan, name: str) -> dict[str, Any]:
             "documents": transformed["documents"],
             "rejects": transformed["rejects"],
             "changes": transformed["changes"],
-            "stale": stale(paths, table, transformed),
+            "stale": stale(paths, plan, table, transformed),
         },
         "load": loaded
         and {

@@ -76,7 +76,7 @@ def load(
     """
     wanted = {table.name for table in plan.select_tables(options.tables)}
     order = [table for table in plan.order(schema.references()) if table.name in wanted]
-    transformed = {table.name: _require_transformed(paths, table) for table in order}
+    transformed = {table.name: _require_transformed(paths, plan, table) for table in order}
     _require_keys(paths, plan)
     if target.production:
         _refuse_sample(paths, order)
@@ -126,13 +126,13 @@ def _refuse_sample(paths: Paths, tables: list[TargetTable]) -> None:
             )
 
 
-def _require_transformed(paths: Paths, table: TargetTable) -> Manifest:
+def _require_transformed(paths: Paths, plan: Plan, table: TargetTable) -> Manifest:
     manifest = read_manifest(paths.transform(table.name))
     if manifest is None:
         raise StagesError(
             f"`{table.name}` is not transformed yet", f"run: stages transform {table.name}"
         )
-    changed = stale(paths, table, manifest)
+    changed = stale(paths, plan, table, manifest)
     if changed:
         raise StagesError(
             f"{changed} has changed since `{table.name}` was transformed",

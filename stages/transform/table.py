@@ -75,10 +75,13 @@ class TableRun:
         if manifest and not restart and manifest["made_from"] == made_from:
             damaged = damages(self.folder, manifest["parts"])
             if not damaged:
+                # What changed and made no difference, such as a comment, is not told again.
+                inputs = staged_inputs(self.paths, self.plan, self.table)
+                write_manifest(self.folder, {**manifest, "inputs": inputs})
                 return manifest, "fresh"
         manifest = {
             "table": self.table.name, "source": self.table.source, "status": "complete",
-            "made_from": made_from, "inputs": staged_inputs(self.paths, self.table),
+            "made_from": made_from, "inputs": staged_inputs(self.paths, self.plan, self.table),
             **self._run(model),
         }  # fmt: skip
         write_manifest(self.folder, manifest)
