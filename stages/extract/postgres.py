@@ -31,6 +31,9 @@ JOBS = 2
 MOST_CONNECTIONS = 4
 # Keys that are sampled to cut a table into spans.
 SAMPLED_KEYS = 8_000
+# The driver begins the transaction by itself, in one message: behind a pooler in transaction mode
+# a BEGIN of our own could be prepared on one server and asked for on another.
+TRANSACTION = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 # Text forms must not depend on how the role or the database is set up; a dump must see every row
 # or fail, and may take as long as it takes.
 PREPARE = """
@@ -63,7 +66,7 @@ class PostgresReader:
         self._coordinator = _connect(self.url)
         with _translated():
             with self._coordinator.cursor() as cursor:
-                cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                cursor.execute(TRANSACTION)
                 _prepare(cursor)
             self._facts = _one(
                 self._coordinator,
@@ -168,7 +171,7 @@ class PostgresSession:
     def __init__(self, url: Secret, snapshot: str) -> None:
         self._connection = _connect(url)
         with _translated(), self._connection.cursor() as cursor:
-            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute(TRANSACTION)
             cursor.execute(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
             _prepare(cursor)
         self.pid = int(_one(self._connection, "SELECT pg_backend_pid() AS pid")["pid"])
@@ -333,7 +336,7 @@ def _connect(url: Secret) -> dbapi.Connection:
     if extra:
         address += ("&" if parts.query else "?") + "&".join(extra)
     with _translated(connecting=True):
-        return dbapi.connect(address, autocommit=True)
+        return dbapi.connect(address)
 
 
 def _rows(connection: dbapi.Connection, sql: str) -> list[dict[str, Any]]:
