@@ -59,6 +59,7 @@ class Context:
     def announce(self, settings: Settings, progress: Progress) -> None:
         """The first line of a stage names source and target."""
         progress.note(f"{settings.source.label} → {settings.target.label} (target {self.target})")
+        self._tell_age(progress)
 
     def announce_staged(self, progress: Progress) -> None:
         """The same for a stage that reaches neither: whose files these are."""
@@ -67,6 +68,14 @@ class Context:
         source = (read_json(self.paths.source) or {}).get("ref", "not read yet")
         target = (read_json(self.paths.identity) or {}).get("deployment", "not read yet")
         progress.note(f"Supabase {source} → Convex {target} (target {self.target})")
+        self._tell_age(progress)
+
+    def _tell_age(self, progress: Progress) -> None:
+        from stages.status import staged_age
+
+        age = staged_age(self.paths, self.plan)
+        if age:
+            progress.note(age)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})

@@ -288,7 +288,7 @@ class _Reader:
             ("table", "key", "where", "exclude", "as_text", "include_secrets", "on_missing"),
             where,
         )
-        schema, _, table = self.text(raw, "table", name, where).rpartition(".")
+        schema, table = split_name(self.text(raw, "table", name, where))
         key = self.texts(raw, "key", where)
         exclude = self.texts(raw, "exclude", where)
         if set(key) & set(exclude):
@@ -369,6 +369,15 @@ class _Reader:
         if not number and not share:
             raise self.fail(f'{where}: max_rejects is a number, or a share such as "2%"')
         return cast("str | int", value)
+
+
+def split_name(text: str) -> tuple[str, str]:
+    """(schema or "", table) of `table`, `schema.table`, or both quoted as SQL does."""
+    quoted = re.fullmatch(r'(?:(.*)\.)?"((?:[^"]|"")+)"', text, re.DOTALL)
+    schema, table = (quoted[1] or "", quoted[2]) if quoted else text.rpartition(".")[::2]
+    if len(schema) > 2 and schema[0] == schema[-1] == '"':
+        schema = schema[1:-1]
+    return schema.replace('""', '"'), table.replace('""', '"') if quoted else table
 
 
 def _is_glob(name: str) -> bool:

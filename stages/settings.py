@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from stages.errors import UserError
 from stages.plan import SETTING_NAMES, Plan
@@ -195,20 +195,36 @@ def _address(url: str) -> str:
     return f"{parts.hostname}:{parts.port or ''}{parts.path.rstrip('/')}"
 
 
+def _split(url: str) -> SplitResult | None:
+    """An address taken apart; None for what is none. The reasons would show parts of a password."""
+    try:
+        parts = urlsplit(url)
+        return parts if parts.hostname and parts.port != 0 else None
+    except ValueError:
+        return None
+
+
 def _ref_of_url(url: str) -> str | None:
-    host = urlsplit(url).hostname or ""
-    match = re.fullmatch(r"([a-z0-9]{15,})\.supabase\.(co|in|net|red)", host)
-    if not urlsplit(url).scheme.startswith("http") or not host:
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https"):
         raise UserError("SUPABASE_URL is not an address such as https://<ref>.supabase.co")
-    if urlsplit(url).scheme == "http" and host not in LOOPBACK:
+    host = parts.hostname or ""
+    match = re.fullmatch(r"([a-z0-9]{15,})\.supabase\.(co|in|net|red)", host)
+    if parts.scheme == "http" and host not in LOOPBACK:
         raise UserError(f"SUPABASE_URL is not encrypted (http://{host})", "use https://")
     return match[1] if match else None
 
 
 def check_db_url(url: str) -> str | None:
     """The project ref that a connection string names; refuses plain text to another machine."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("postgres", "postgresql") or not parts.hostname:
+    parts = _split(url)
+    if (
+        parts is None
+        or parts.scheme not in ("postgres", "postgresql")
+        or not parts.hostname
+        # An @ or / in a password: libpq takes what follows for the host, and tells it.
+        or url.count("@") > 1
+    ):
         raise UserError(
             "SUPABASE_DB_URL is not a postgresql:// address",
             "copy it from the project's Connect page; percent-encode the password",
@@ -322,10 +338,10 @@ def convex_addresses(url: str) -> tuple[str, str | None, str | None]:
 
     A self-hosted address has no name in it, and its site address is a setting of its own.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not host:
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https"):
         raise UserError("CONVEX_URL is not an address such as https://<name>.convex.cloud")
+    host = parts.hostname or ""
     if parts.scheme == "http" and host not in LOOPBACK:
         raise UserError(f"CONVEX_URL is not encrypted (http://{host})", "use https://")
     match = re.fullmatch(r"([a-z0-9-]+)((?:\.[a-z0-9-]+)*)\.convex\.(cloud|site)", host)

@@ -42,6 +42,18 @@ def status(paths: Paths, plan: Plan) -> dict[str, Any]:
     }
 
 
+def staged_age(paths: Paths, plan: Plan) -> str | None:
+    """How old the staged rows are, for every command that works with them; None without any."""
+    manifests = [m for name in plan.sources if (m := read_manifest(paths.extract(name)))]
+    finished = [m["finished"] for m in manifests if m.get("finished")]
+    if not finished:
+        return None
+    since = datetime.now(UTC) - datetime.fromisoformat(min(finished))
+    age = _age(int(since.total_seconds())).strip("()")
+    sample = " a sample," if any(m.get("sample") for m in manifests) else ""
+    return f"the extract is{sample} {age} old, snapshot: {consistency(manifests)}"
+
+
 def _table(paths: Paths, plan: Plan, name: str) -> dict[str, Any]:
     table = plan.tables[name]
     transformed = read_manifest(paths.transform(name))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from stages.checkpoint import (
     read_json,
     read_manifest,
+    require_whole,
     write_json,
     write_parquet,
 )
@@ -72,7 +73,7 @@ def verify(
     result = VerifyResult()
     with Deployment(target) as deployment:
         require_epoch(paths, deployment, plan.module, claim=False)
-        connection = connect(paths, plan)
+        connection = connect(paths, plan, views=False)
         try:
             run = _Run(connection, paths, plan, schema, deployment, progress)
             for table in chosen:
@@ -115,6 +116,9 @@ class _Run:
         loaded = read_manifest(self.paths.load(table.name))
         if not transformed or not loaded:
             raise StagesError(f"`{table.name}` is not loaded yet", f"run: stages load {table.name}")
+        again = f"stages transform {table.name}"
+        require_whole(self.paths.transform(table.name), transformed["parts"], again)
+        require_whole(self.paths.load(table.name), [loaded["ids"]], f"stages load {table.name}")
         self.progress.start("verify", table.name, loaded["documents"])
         fields = shapes(table.name, self.schema.fields(table.name))
         self._ledger()

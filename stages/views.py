@@ -35,8 +35,10 @@ def macros() -> str:
     return folder.joinpath("macros.sql").read_text("utf-8")
 
 
-def connect(paths: Paths, plan: Plan, *, temporary: bool = True) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with all macros and views; it spills to data/tmp."""
+def connect(
+    paths: Paths, plan: Plan, *, temporary: bool = True, views: bool = True
+) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with all macros and, if wanted, views; it spills to data/tmp."""
     import duckdb
 
     connection = duckdb.connect(
@@ -44,9 +46,25 @@ def connect(paths: Paths, plan: Plan, *, temporary: bool = True) -> duckdb.DuckD
     )
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(values())
-    for statement in statements(paths, plan):
-        connection.execute(statement)
+    make(connection, statements(paths, plan) if views else [macros()])
     return connection
+
+
+def make(connection: duckdb.DuckDBPyConnection, sql: Iterable[str]) -> bool:
+    """Run the statements, less views of damaged files. Returns whether there was none.
+
+    DuckDB looks into a file to make its view. Who needs it checks its hash, and says so; nobody
+    else is to stop for it.
+    """
+    import duckdb
+
+    whole = True
+    for statement in sql:
+        try:
+            connection.execute(statement)
+        except (duckdb.InvalidInputException, duckdb.IOException):
+            whole = False
+    return whole
 
 
 def values() -> str:
@@ -81,7 +99,8 @@ def refresh(paths: Paths, plan: Plan) -> None:
     """Make data/stages.duckdb anew if its SQL has changed: aside, then renamed over the old one."""
     import duckdb
 
-    text = ";\n".join(statements(paths, plan)) + ";\n"
+    sql = list(statements(paths, plan))
+    text = ";\n".join(sql) + ";\n"
     source = paths.database.with_suffix(".sql")
     if paths.database.exists() and source.exists() and source.read_text("utf-8") == text:
         return
@@ -91,11 +110,11 @@ def refresh(paths: Paths, plan: Plan) -> None:
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH {text_sql(str(aside))} AS made (STORAGE_VERSION 'v1.0.0')")
         connection.execute("USE made")
-        connection.execute(text)
+        whole = make(connection, sql)
         connection.execute("USE memory")
         connection.execute("DETACH made")
     publish(aside, paths.database)
-    write_text(source, text)
+    write_text(source, text if whole else "")
 
 
 def _over(folder: Path, schema: str, name: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ SELECT
          ELSE tn.nspname || '.' || t.typname END AS type_name,
     a.attnotnull AS not_null,
     c.relkind IN ('v', 'f') AS virtual,
-    array_position(i.indkey::int2[], a.attnum)::int4 AS key_position
+    array_position((i.indkey::int2[])[:i.indnkeyatts - 1], a.attnum)::int4 AS key_position
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped

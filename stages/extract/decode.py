@@ -7,6 +7,7 @@ by one; they are rare, and every other row stays on the fast path.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import TableFailed
@@ -44,9 +45,10 @@ class DoesNotFit(TableFailed):
         self.value = value
         self.row = row
 
-    def at(self, key: str) -> DoesNotFit:
-        """The same, naming the row."""
-        self.message = f"{self.message} (row {key})"
+    def at(self, key: Sequence[str], values: Sequence[object]) -> DoesNotFit:
+        """The same, naming the row by its key, where there is one."""
+        if key:
+            self.message += f" (row {', '.join(key)} = {', '.join(map(str, values))})"
         return self
 
 
@@ -168,11 +170,12 @@ def _split(
     read = plain(pc.if_else(regular, values, pa.scalar(None, values.type))).cast(storage)
     rows = pc.indices_nonzero(pc.invert(regular)).to_pylist()
     replacements = []
-    limit = 2**63 if storage == pa.int64() else None
     for row in rows:
         text = values[row].as_py()
         moment = odd_moment(text)
-        if moment is None or (limit and not -limit < moment < limit):
+        # The very last moment of all has the number that stands for infinity.
+        late = storage == pa.int64() and moment is not None and moment >= INFINITY_US
+        if moment is None or (late and text != "infinity"):
             raise DoesNotFit(column, text, row)
         replacements.append(odd(moment))
     mask = pc.invert(regular)
@@ -199,7 +202,10 @@ def repair(values: pa.Array, column: str) -> pa.Array:
     else:
         return values
     raw = values.cast(storage)
-    low = pc.min(raw).as_py()
+    low, high = pc.min_max(raw).as_py().values()
+    if least is not None and high == INFINITY_US:
+        # The number that stands for infinity, and so no moment's own.
+        raise DoesNotFit(column, "of the last microsecond", pc.index(raw, high).as_py())
     if low is None or low > max(max(infinities), (least or low) - 1):
         return values
     for seen, meant in infinities.items():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from stages.errors import StagesError, Stopped, TableFailed, Transient
 from stages.extract.catalog import Catalog, Reading, Relation
 from stages.extract.decode import DoesNotFit, repair
-from stages.extract.reader import Key, Size, Span, Standing
+from stages.extract.reader import Key, Size, Span, Standing, key_texts
 from stages.extract.types import Column, arrow_schema
 from stages.settings import LOOPBACK, Secret, Source
 
@@ -144,16 +145,19 @@ class PostgresReader:
         return True  # pg_catalog hides nothing
 
     def jobs(self, wanted: int | None) -> int:
-        row = _one(
-            self._coordinator,
-            "SELECT (current_setting('max_connections')::int4 - count(*))::int4 AS free "
-            "FROM pg_stat_activity",
-        )
-        return max(1, min(wanted or JOBS, MOST_CONNECTIONS, int(row["free"]) // 4))
+        with _translated():
+            row = _one(
+                self._coordinator,
+                "SELECT (current_setting('max_connections')::int4 - count(*))::int4 AS free "
+                "FROM pg_stat_activity",
+            )
+        # The one that we have already, and that holds the snapshot, is in the quarter.
+        return max(1, min(wanted or JOBS, MOST_CONNECTIONS, (int(row["free"]) + 1) // 4 - 1))
 
     def waiting(self) -> str | None:
         pids = ",".join(str(pid) for pid in self._pids)
-        rows = _rows(self._coordinator, _sql("waiting.sql").format(pids=f"'{{{pids}}}'"))
+        with _translated():
+            rows = _rows(self._coordinator, _sql("waiting.sql").format(pids=f"'{{{pids}}}'"))
         return f"process {rows[0]['pid']} waits for {rows[0]['what']}" if rows else None
 
     def session(self) -> PostgresSession:
@@ -214,8 +218,6 @@ class PostgresSession:
         return [cut for number, cut in enumerate(cuts) if number == 0 or cut != cuts[number - 1]]
 
     def standing(self, reading: Reading, snapshot: dict[str, Any]) -> Standing:
-        key = ", ".join(f"t.{quote(name)}::text" for name in reading.key)
-        order = ", ".join(f"t.{quote(name)} DESC" for name in reading.key)
         xmin = snapshot.get("xmin")
         newer = (
             f"count(*) FILTER (WHERE age(xmin) <= age({literal(str(int(xmin) % 2**32))}::xid))"
@@ -226,18 +228,22 @@ class PostgresSession:
             row = _one(
                 self._connection, f"SELECT count(*) AS n, {newer} AS newer FROM {_from(reading)}"
             )
-            top = (
-                _rows(
-                    self._connection,
-                    f"SELECT {key} FROM {_from(reading)} ORDER BY {order} LIMIT 1",
-                )
-                if key
-                else []
-            )
-        greatest = [str(value) for value in top[0].values()] if top else None
-        return Standing(rows=row["n"], greatest=greatest, newer=row["newer"])
+        return Standing(rows=row["n"], greatest=self._greatest(reading), newer=row["newer"])
+
+    def _greatest(self, reading: Reading) -> Key | None:
+        if not reading.key:
+            return None
+        only = replace(reading, columns=reading.key_columns)
+        order = ", ".join(f"t.{quote(name)} DESC" for name in reading.key)
+        sql = f"SELECT {_chosen(only)} FROM {_from(reading)} ORDER BY {order} LIMIT 1"
+        found = [key_texts(table, only, 0) for table in self._tables(only, sql) if table.num_rows]
+        return found[0] if found else None
 
     def read(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
+        yield from self._tables(reading, _select(reading, span))
+
+    def _tables(self, reading: Reading, sql: str) -> Iterator[pa.Table]:
+        """What a query gives as the reading's columns."""
         import pyarrow as pa
 
         schema = arrow_schema(reading.columns)
@@ -245,7 +251,7 @@ class PostgresSession:
             cursor.adbc_statement.set_options(
                 **{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)}
             )
-            cursor.execute(_select(reading, span))
+            cursor.execute(sql)
             for batch in cursor.fetch_record_batch():
                 try:
                     arrays = [
@@ -253,42 +259,43 @@ class PostgresSession:
                         for i, field in enumerate(schema)
                     ]
                 except DoesNotFit as error:
-                    raise error.at(_key_of(batch, reading, error.row)) from None
+                    values = _key_of(batch, reading, error.row)
+                    raise error.at(reading.key, values) from None
                 yield pa.Table.from_arrays(arrays, schema=schema)
 
     def close(self) -> None:
         self._connection.close()
 
 
-def _select(reading: Reading, span: Span) -> str:
-    chosen = ", ".join(
+def _chosen(reading: Reading) -> str:
+    return ", ".join(
         f"{quote(c.name)}::{c.rule.direct_cast} AS {quote(c.staged)}"
         if c.rule.direct_cast
         else f"{quote(c.name)} AS {quote(c.staged)}"
         for c in reading.columns
     )
+
+
+def _select(reading: Reading, span: Span) -> str:
     # A column's own name wins over an alias in WHERE, but not in ORDER BY: hence the prefix.
-    sql = f"SELECT {chosen} FROM {_relation(reading)} t"
+    sql = f"SELECT {_chosen(reading)} FROM {_relation(reading)} t"
     wanted = [f"({reading.where})"] if reading.where else []
     if not reading.key:
         return sql + (f" WHERE {wanted[0]}" if wanted else "")
     names = ", ".join(f"t.{quote(name)}" for name in reading.key)
     for key, sign in ((span.after, ">"), (span.until, "<=")):
         if key is not None:
-            values = ", ".join(
-                f"{literal(text)}::{_cast(column)}"
-                for text, column in zip(key, reading.key_columns, strict=True)
-            )
+            # Literals without a type take that of their column.
+            values = ", ".join(literal(text) for text in key)
             wanted.append(f"({names}) {sign} ({values})")
     if wanted:
         sql += f" WHERE {' AND '.join(wanted)}"
     return f"{sql} ORDER BY {names}"
 
 
-def _key_of(batch: pa.RecordBatch, reading: Reading, row: int) -> str:
+def _key_of(batch: pa.RecordBatch, reading: Reading, row: int) -> list[Any]:
     places = {column.name: number for number, column in enumerate(reading.columns)}
-    values = [str(_plain(batch.column(places[name]))[row].as_py()) for name in reading.key]
-    return f"{', '.join(reading.key)} = {', '.join(values)}" if values else "no key"
+    return [_plain(batch.column(places[name]))[row].as_py() for name in reading.key]
 
 
 def _sql(name: str) -> str:
@@ -297,11 +304,6 @@ def _sql(name: str) -> str:
 
 def _relation(reading: Reading) -> str:
     return f"{quote(reading.schema)}.{quote(reading.name)}"
-
-
-def _cast(column: Column) -> str:
-    """A type's name for SQL text; one of another schema comes qualified."""
-    return ".".join(quote(part) for part in column.type.split(".", 1))
 
 
 def _from(reading: Reading) -> str:
@@ -389,13 +391,13 @@ def _meaning(error: Exception, connecting: bool) -> StagesError:
         )
     if connecting:
         return Transient(f"no connection to Postgres: {words}", "is it up? stages check tells more")
-    if state == "42501":
-        return TableFailed(f"no right to read: {words}", "grant SELECT to the role, or exclude it")
     if "row-level security" in words:
         return TableFailed(
             f"row security would hide rows: {words}",
             "use a role with BYPASSRLS, such as postgres of the project",
         )
+    if state == "42501":
+        return TableFailed(f"no right to read: {words}", "grant SELECT to the role, or exclude it")
     if (state or "")[:2] in ("08", "57", "53") or "connection" in words.lower():
         return Stopped(f"the connection to Postgres was lost: {words}", "run again: stages extract")
     return TableFailed(f"Postgres says: {words}", "see [sources] of the plan")

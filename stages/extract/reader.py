@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -100,12 +101,34 @@ def key_texts(table: pa.Table, reading: Reading, row: int) -> Key | None:
     return [_text(table.column(c.staged)[row], c.rule.form) for c in reading.key_columns]
 
 
-def _text(scalar: Any, form: str) -> str:
-    if form == "timestamp":
-        import pyarrow as pa
+def require_key(table: pa.Table, reading: Reading, before: Key | None) -> None:
+    """Refuse a key that is null, or there twice, in rows in key order that follow on `before`.
 
-        micros = scalar.cast(pa.int64()).as_py()
-        return _moment(micros) + ("+00" if scalar.type.tz else "")
+    Postgres vouches for a primary key; for one that the plan names nobody does, and a reading that
+    goes on after a key would lose rows without a word.
+    """
+    import pyarrow.compute as pc
+
+    from stages.errors import TableFailed
+
+    twice = table.num_rows > 0 and key_texts(table, reading, 0) == before
+    columns = [table.column(c.staged).combine_chunks() for c in reading.key_columns]
+    plain = [getattr(values, "storage", values) for values in columns]
+    if not twice and not any(values.null_count for values in plain):
+        same = [pc.equal(values.slice(1), values.slice(0, len(values) - 1)) for values in plain]
+        twice = bool(pc.any(reduce(pc.and_, same)).as_py())
+        if not twice:
+            return
+    raise TableFailed(
+        f"key = {list(reading.key)!r} of [sources.{reading.source}] is "
+        f"{'not unique' if twice else 'null in some rows'}",
+        "name columns that are unique and not null",
+    )
+
+
+def _text(scalar: Any, form: str) -> str:
+    if form in ("timestamp", "date"):
+        return _moment(scalar, form)
     if form == "bytes":
         return f"\\x{scalar.as_py().hex()}"
     if form == "boolean":
@@ -113,20 +136,27 @@ def _text(scalar: Any, form: str) -> str:
     return str(scalar.as_py())
 
 
-def _moment(micros: int) -> str:
-    """Microseconds since 1970 as Postgres' ISO text, without its zone."""
+def _moment(scalar: Any, form: str) -> str:
+    """A date or timestamp as Postgres' ISO text."""
     from datetime import datetime, timedelta
 
-    from stages.extract.decode import INFINITY_US
+    import pyarrow as pa
 
-    if abs(micros) == INFINITY_US:
-        return "infinity" if micros > 0 else "-infinity"
+    from stages.errors import TableFailed
+    from stages.extract.decode import INFINITY_DAYS, INFINITY_US
+
+    date = form == "date"
+    number = scalar.cast(pa.int32() if date else pa.int64()).as_py()
+    if abs(number) == (INFINITY_DAYS if date else INFINITY_US):
+        return "infinity" if number > 0 else "-infinity"
     try:
-        return str(datetime(1970, 1, 1) + timedelta(microseconds=micros))
+        since = timedelta(days=number) if date else timedelta(microseconds=number)
+        moment = datetime(1970, 1, 1) + since
     except OverflowError:
-        from stages.errors import TableFailed
-
         raise TableFailed(
-            "a key holds a timestamp outside of the years 1 to 9999",
+            f"a key holds a {form} outside of the years 1 to 9999",
             "name the key column in as_text of the plan",
         ) from None
+    if date:
+        return str(moment.date())
+    return f"{moment}+00" if scalar.type.tz else str(moment)

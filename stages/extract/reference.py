@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from importlib import resources
 
 from stages.checkpoint import (
@@ -44,8 +45,8 @@ def extract_references(
             and manifest["spec"] == spec
             and not any(damage(folder, part) for part in manifest["parts"])
         )
-        if whole and not restart:
-            progress.done("reference", name, "unchanged: kept")
+        if manifest and whole and not restart:
+            progress.done("reference", name, f"kept, as read at {manifest['finished']}")
             continue
         rows = _read(paths, plan, name, shapes, spec, deployment, progress)
         progress.done("reference", name, f"{rows:,} documents", rows=rows)
@@ -100,6 +101,7 @@ def _read(
             "deployment": deployment.target.deployment,
             "spec": spec,
             "rows": part["rows"],
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "parts": [part],
         },
     )

@@ -7,20 +7,26 @@ Source: PostgREST's source and Supabase's documentation.
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 
-from stages.errors import StagesError, TableFailed, Transient
+from stages.errors import TableFailed, Transient
 from stages.extract import auth
+from stages.extract.answers import (
+    Answered,
+    SmallerPage,
+    document_of,
+    meaning,
+    page_of,
+    users_of,
+)
 from stages.extract.catalog import Catalog, Reading, Relation
-from stages.extract.decode import decode
 from stages.extract.reader import Key, Size, Span, Standing, key_texts
-from stages.extract.types import Column, arrow_schema
+from stages.extract.types import Column
 from stages.retry import retrying
 from stages.settings import Source
 
@@ -33,14 +39,7 @@ LEAST_PAGE = 10
 JOBS = 8
 # Of a table without a key: 8 kB blocks asked for at once; Postgres sorts no more than these.
 BLOCKS = 64
-# json_agg writes this between two rows; all JSON values are asked for as text, so it can't occur
-# inside of one.
-BETWEEN_ROWS = b", \n {"
-TRANSIENT_STATUS = {429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 544}
-
-
-class SmallerPage(Exception):
-    """The statement ran out of time: the same page would again."""
+Parsed = TypeVar("Parsed")
 
 
 class RestReader:
@@ -88,21 +87,23 @@ class RestReader:
             )
         for schema in self.schemas:
             try:
-                answer = self.get(
-                    "", {}, schema, headers={"accept": "application/openapi+json, application/json"}
-                )
-            except TableFailed:
+                document = self.get(
+                    "", {}, schema, document_of,
+                    headers={"accept": "application/openapi+json, application/json"},
+                )  # fmt: skip
+            except Answered as error:
+                if error.code != "PGRST106":
+                    raise
                 continue  # not exposed: `missing` says so for each of its tables
-            document = json.loads(answer.content)
             for name, definition in document.get("definitions", {}).items():
                 found[schema, name] = _relation(schema, name, definition)
         return found
 
     def missing(self, schema: str, table: str) -> bool:
         try:
-            self.get(table, {"limit": "0"}, schema)
-        except TableFailed as error:
-            if getattr(error, "code", None) in ("PGRST205", "42P01"):
+            self.get(table, {"limit": "0"}, schema, _whole)
+        except Answered as error:
+            if error.code in ("PGRST205", "42P01"):
                 return True
             raise
         return False
@@ -113,11 +114,11 @@ class RestReader:
     def waiting(self) -> str | None:
         return None  # no lock outlives a request
 
-    def users(self, page: int, size: int) -> httpx.Response:
+    def users(self, page: int, size: int, parse: Callable[[httpx.Response], Parsed]) -> Parsed:
         """A page of the Auth admin API's users, from page 1."""
-        root = self._root.removesuffix("/rest/v1")
+        url = f"{self._root.removesuffix('/rest/v1')}/auth/v1/admin/users"
         params = {"page": str(page), "per_page": str(size)}
-        return retrying(lambda: self._send(f"{root}/auth/v1/admin/users", params, {}, "auth.users"))
+        return retrying(lambda: parse(self._send(url, params, {}, "auth.users")))
 
     def session(self) -> RestSession:
         return RestSession(self)
@@ -130,15 +131,25 @@ class RestReader:
         table: str,
         params: dict[str, str],
         schema: str,
+        parse: Callable[[httpx.Response], Parsed],
         *,
         headers: dict[str, str] | None = None,
         method: str = "GET",
-    ) -> httpx.Response:
-        """One request, retried where that may help.
+    ) -> Parsed:
+        """One request and what `parse` makes of its answer, both retried where that may help.
 
         Raises TableFailed for what concerns this table only, StagesError for everything else.
         """
-        return retrying(lambda: self._get_once(table, params, schema, headers or {}, method))
+        return retrying(lambda: parse(self._get_once(table, params, schema, headers or {}, method)))
+
+    def page(
+        self, reading: Reading, params: dict[str, str], columns: tuple[Column, ...]
+    ) -> pa.Table:
+        """Rows of a table, with these columns."""
+        asked = {"select": ",".join(_chosen(column) for column in columns), **params}
+        return self.get(
+            reading.name, asked, reading.schema, lambda a: page_of(a, columns, reading.key)
+        )
 
     def _get_once(
         self, table: str, params: dict[str, str], schema: str, headers: dict[str, str], method: str
@@ -146,7 +157,7 @@ class RestReader:
         prefer = ", ".join(["timezone=UTC", *filter(None, [headers.get("prefer")])])
         what = f"{schema}.{table}" if table else "the API's root"
         return self._send(
-            f"{self._root}/{table}",
+            f"{self._root}/{quote(table, safe='')}",
             params,
             {**headers, "accept-profile": schema, "prefer": prefer},
             what,
@@ -162,10 +173,10 @@ class RestReader:
         method: str = "GET",
     ) -> httpx.Response:
         sent = httpx.Headers(self._headers)
-        sent.update(headers)
+        sent.update(httpx.Headers(headers, encoding="utf-8"))
         try:
             answer = self._http.request(method, url, params=params, headers=sent)
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.DecodingError) as error:
             raise Transient(
                 f"{self.source.label} at {self.source.url} did not answer: "
                 f"{str(error) or type(error).__name__}",
@@ -173,7 +184,7 @@ class RestReader:
             ) from None
         if answer.status_code in (200, 206):
             return answer
-        raise _meaning(answer, what)
+        raise meaning(answer, what)
 
 
 class RestSession:
@@ -195,17 +206,15 @@ class RestSession:
             return []
         cuts = []
         for piece in range(1, pieces):
-            answer = self._reader.get(
-                reading.name,
-                {
-                    "select": _chosen(reading.key_columns[0]),
-                    "order": f"{_name(reading.key[0])}.asc",
-                    "offset": str(size.rows * piece // pieces),
-                    "limit": "1",
-                },
-                reading.schema,
-            )
-            page = _table(answer, reading.key_columns)
+            params = {
+                "order": f"{_name(reading.key[0])}.asc",
+                "offset": str(size.rows * piece // pieces),
+                "limit": "1",
+            }
+            try:
+                page = self._reader.page(reading, params, reading.key_columns)
+            except SmallerPage:
+                break  # the rest is one span: counting rows takes longer the further they are
             key = key_texts(page, reading, 0) if page.num_rows else None
             if key is not None and key not in cuts:
                 cuts.append(key)
@@ -214,20 +223,15 @@ class RestSession:
     def count(self, reading: Reading, *, filtered: bool = True) -> int:
         self._refuse_filter(reading)
         if _is_users(reading):
-            return int(self._reader.users(1, 1).headers.get("x-total-count", "0"))
-        try:
-            answer = self._reader.get(
-                reading.name,
-                {"limit": "1"},
-                reading.schema,
-                headers={"prefer": "count=exact"},
-                method="HEAD",
-            )
-        except SmallerPage:
-            raise TableFailed(
-                f"counting {reading.schema}.{reading.name} takes longer than the server allows",
-                "raise service_role's statement_timeout, or set SUPABASE_DB_URL",
-            ) from None
+            return self._reader.users(1, 1, lambda a: int(a.headers.get("x-total-count", "0")))
+        answer = self._reader.get(
+            reading.name,
+            {"limit": "1"},
+            reading.schema,
+            _whole,
+            headers={"prefer": "count=exact"},
+            method="HEAD",
+        )
         total = answer.headers.get("content-range", "").rpartition("/")[2]
         if not total.isdigit():
             raise TableFailed(f"{reading.schema}.{reading.name}: the server gave no count")
@@ -237,13 +241,8 @@ class RestSession:
         rows = self.count(reading)
         if not reading.key or not rows or _is_users(reading):
             return Standing(rows=rows, greatest=None)
-        params = {
-            "select": ",".join(_chosen(column) for column in reading.key_columns),
-            "order": ",".join(f"{_name(name)}.desc" for name in reading.key),
-            "limit": "1",
-        }
-        answer = self._reader.get(reading.name, params, reading.schema)
-        page = _table(answer, reading.key_columns)
+        order = ",".join(f"{_name(name)}.desc" for name in reading.key)
+        page = self._reader.page(reading, {"order": order, "limit": "1"}, reading.key_columns)
         return Standing(rows=rows, greatest=key_texts(page, reading, 0) if page.num_rows else None)
 
     def read(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
@@ -260,7 +259,13 @@ class RestSession:
             if page is None:
                 return
             yield page
-            after = key_texts(page, reading, page.num_rows - 1)
+            before, after = after, key_texts(page, reading, page.num_rows - 1)
+            if after == before:
+                raise TableFailed(
+                    f"{reading.schema}.{reading.name}: the server gives the same rows again and "
+                    "again, whatever is asked for",
+                    "see if something between here and Supabase keeps answers or drops queries",
+                )
 
     def _next(self, reading: Reading, span: Span, limit: int) -> tuple[pa.Table | None, int]:
         """The page after a key, and the page size that was good; (None, …) at the end.
@@ -281,29 +286,22 @@ class RestSession:
 
     def _page(self, reading: Reading, params: dict[str, str], limit: int) -> tuple[pa.Table, int]:
         """One page, smaller where the server runs out of time for it."""
-        chosen = ",".join(_chosen(column) for column in reading.columns)
         while True:
-            asked = {"select": chosen, **params, "limit": str(limit)}
+            asked = {**params, "limit": str(limit)}
             try:
-                answer = self._reader.get(reading.name, asked, reading.schema)
-                return _table(answer, reading.columns), limit
+                return self._reader.page(reading, asked, reading.columns), limit
             except SmallerPage:
                 if limit <= LEAST_PAGE:
-                    raise TableFailed(
-                        f"{reading.name}: even {limit} rows take longer than the server allows",
-                        "raise service_role's statement_timeout, or set SUPABASE_DB_URL",
-                    ) from None
+                    raise
                 limit = max(limit // 4, LEAST_PAGE)
 
     def _read_users(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
         """The Auth admin API has numbered pages in an order of its own: all users, then sorted."""
         pages, number = [], 1
         while True:
-            answer = self._reader.users(number, auth.PER_PAGE)
-            try:
-                page = auth.users_table(answer.content, reading.columns)
-            except (ValueError, KeyError):
-                raise Transient("the Auth API gave no page of users", "run again") from None
+            page = self._reader.users(
+                number, auth.PER_PAGE, lambda answer: users_of(answer, reading.columns)
+            )
             if not page.num_rows:
                 break
             pages.append(page)
@@ -322,16 +320,13 @@ class RestSession:
             "set SUPABASE_DB_URL, or name columns that are unique and not null as `key` in "
             f"[sources.{reading.source}]",
         )
-        try:
-            last = self._reader.get(
-                reading.name,
-                {"select": "ctid", "order": "ctid.desc", "limit": "1"},
-                reading.schema,
-            ).json()
-        except TableFailed:
-            raise refusal from None
-        end = int(last[0]["ctid"].strip("()").split(",")[0]) if last else -1
         place = Column(name="ctid", type="tid")
+        try:
+            last = self._reader.page(reading, {"order": "ctid.desc", "limit": "1"}, (place,))
+        except Answered:
+            raise refusal from None
+        places = last.column("ctid").to_pylist()
+        end = int(places[0].strip("()").split(",")[0]) if places else -1
         with_place = replace(reading, columns=(*reading.columns, place))
         limit = PAGE
         for block in range(0, end + 1, BLOCKS):
@@ -351,6 +346,10 @@ class RestSession:
                 f"[sources.{reading.source}] has a `where`, which is SQL and can't go over REST",
                 "set SUPABASE_DB_URL, or make a view with that filter and name it as `table`",
             )
+
+
+def _whole(answer: httpx.Response) -> httpx.Response:
+    return answer
 
 
 def _is_users(reading: Reading) -> bool:
@@ -397,112 +396,3 @@ def _relation(schema: str, name: str, definition: dict[str, Any]) -> Relation:
     return Relation(
         schema=schema, name=name, columns=tuple(columns), key=tuple(key), key_ordered=len(key) < 2
     )
-
-
-def _table(answer: httpx.Response, columns: tuple[Column, ...]) -> pa.Table:
-    """A page's JSON as Arrow. Raises Transient for a body that is cut short or no JSON array."""
-    import pyarrow as pa
-    import pyarrow.json as pj
-
-    schema = arrow_schema(columns)
-    body = answer.content.strip()
-    if not (body.startswith(b"[") and body.endswith(b"]")):
-        raise Transient("the server gave a page that is cut short or no JSON", "run again")
-    if body == b"[]":
-        return schema.empty_table()
-    wire = pa.schema([pa.field(c.name, _wire(c)) for c in columns])
-    options = pj.ParseOptions(explicit_schema=wire, unexpected_field_behavior="error")
-    expected = _rows_in(answer.headers.get("content-range", ""))
-    page = None
-    for write_lines in (_as_lines, _reformatted):
-        try:
-            page = pj.read_json(
-                pa.BufferReader(write_lines(body)),
-                read_options=pj.ReadOptions(block_size=len(body) + 1),
-                parse_options=options,
-            )
-        except pa.ArrowInvalid:
-            continue
-        if expected is None or page.num_rows == expected:
-            break
-        page = None
-    if page is None:
-        raise Transient("the server gave a page that does not hold the rows that it says", "retry")
-    arrays = [
-        decode(page.column(c.name).combine_chunks(), c.rule.form, field.type, c.name)
-        for c, field in zip(columns, schema, strict=True)
-    ]
-    return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def _wire(column: Column) -> pa.DataType:
-    import pyarrow as pa
-
-    return column.arrow if column.rule.form in ("integer", "boolean") else pa.string()
-
-
-def _as_lines(body: bytes) -> bytes:
-    """One row a line, from json_agg's form, without parsing it."""
-    return body[1:-1].replace(BETWEEN_ROWS, b"\n{")
-
-
-def _reformatted(body: bytes) -> bytes:
-    """One row a line, for a server that writes its JSON in another form than json_agg's."""
-    try:
-        rows = json.loads(body)
-    except json.JSONDecodeError:
-        raise Transient("the server gave a page that is not JSON", "run again") from None
-    return b"\n".join(json.dumps(row, ensure_ascii=False).encode() for row in rows)
-
-
-def _rows_in(content_range: str) -> int | None:
-    """Rows of a page by its Content-Range (`0-999/*`): a second witness."""
-    match = re.match(r"(\d+)-(\d+)/", content_range)
-    return int(match[2]) - int(match[1]) + 1 if match else None
-
-
-def _meaning(answer: httpx.Response, what: str) -> Exception:
-    """An error answer as one of ours."""
-    status = answer.status_code
-    try:
-        parsed = answer.json()
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        parsed = {}
-    if not isinstance(parsed, dict):
-        parsed = {}
-    code = str(parsed.get("code") or "")
-    if not code and answer.headers.get("proxy-status"):
-        code = answer.headers["proxy-status"].rpartition("error=")[2]
-    words = str(parsed.get("message") or answer.reason_phrase)[:300]
-    if code == "57014" or status == 544:
-        return SmallerPage()
-    if status in TRANSIENT_STATUS:
-        after = answer.headers.get("retry-after", "")
-        return Transient(
-            f"Supabase answered {status} for {what}: {words}",
-            "run again",
-            retry_after=float(after) if after.isdigit() else None,
-        )
-    if status == 401:
-        return StagesError(
-            f"Supabase refused SUPABASE_SERVICE_ROLE_KEY: {words}",
-            "copy the key of this project again; a legacy key may have been disabled",
-        )
-    if status in (402, 540):
-        return StagesError(f"Supabase answered {status}: {words}", "see the project's dashboard")
-    hints = {
-        "42501": "grant SELECT on it to service_role, or set SUPABASE_DB_URL",
-        "PGRST106": "add its schema to the API's exposed schemas, or set SUPABASE_DB_URL",
-        "PGRST126": "turn the OpenAPI root on, or set SUPABASE_DB_URL",
-    }
-    failed = _Answered(
-        f"Supabase answered {status} for {what}: {words} ({code or 'no code'})", hints.get(code)
-    )
-    failed.code = code
-    return failed
-
-
-class _Answered(TableFailed):
-    """An error answer about one table; `code` is PostgREST's or Postgres' own."""
-
-    code = ""

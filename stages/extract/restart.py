@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages.checkpoint import make_folder, read_json, remove, write_json
+from stages.checkpoint import make_folder, publish, read_json, remove, write_json
 from stages.paths import Paths
 
 
@@ -26,6 +26,12 @@ class Restart:
         listed = read_json(self._list)
         return list(listed["tables"]) if listed else []
 
+    @property
+    def swapping(self) -> bool:
+        """Whether everything was read, and a kill kept it from being swapped in."""
+        listed = read_json(self._list)
+        return bool(listed and listed.get("swapping"))
+
     def begin(self, tables: list[str]) -> None:
         """Start anew; a restart that was under way is forgotten."""
         remove(self._folder)
@@ -38,11 +44,13 @@ class Restart:
 
     def finish(self) -> None:
         """Swap in what was read aside."""
-        for table in self.tables:
+        tables = self.tables
+        write_json(self._list, {"tables": tables, "swapping": True})
+        make_folder(self._paths.extracts)
+        for table in tables:
             read = self._folder / table
             if not read.exists():
                 continue  # swapped before a kill
-            make_folder(self._paths.extracts)
             remove(self._paths.extract(table))
-            read.replace(self._paths.extract(table))
+            publish(read, self._paths.extract(table))
         remove(self._folder)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stages.checkpoint import read_manifest, require_identity, write_manifest
-from stages.errors import Shortfall, Stopped, TableFailed, Transient
+from stages.errors import Shortfall, StagesError, Stopped, TableFailed, Transient
 from stages.extract.catalog import Catalog, Reading, settle
 from stages.extract.reader import Reader, Session
 from stages.extract.restart import Restart
@@ -66,6 +66,8 @@ def extract(
     entries = plan.select_sources(options.tables, options.exclude)
     _require_source(paths, source, {})
     restart = Restart(paths)
+    if restart.swapping:
+        restart.finish()
     if options.restart:
         restart.begin([entry.name for entry in entries])
     elif restart.tables:
@@ -259,7 +261,11 @@ class _Run:
                         f"the snapshot is {age / 60:.0f} minutes old, the most that was allowed "
                         "(--max-snapshot): it keeps the source from cleaning up"
                     )
-                waits = self.reader.waiting()
+                try:
+                    waits = self.reader.waiting()
+                except StagesError as error:
+                    self.deadline.stop(error.message)
+                    return
                 if waits:
                     self.deadline.stop(f"{waits}, which we hold: letting go of it")
 

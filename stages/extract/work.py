@@ -27,7 +27,7 @@ from stages.checkpoint import (
 )
 from stages.errors import Stopped, TableFailed
 from stages.extract.catalog import Reading, renamed
-from stages.extract.reader import Key, Reader, Session, Size, Span, key_texts
+from stages.extract.reader import Key, Reader, Session, Size, Span, key_texts, require_key
 from stages.extract.types import arrow_schema
 from stages.plan import SourceTable
 from stages.progress import Progress
@@ -169,7 +169,7 @@ class TableWork:
         moved = []
         if now.rows != manifest["rows"]:
             moved.append(f"{now.rows:,} rows instead of {manifest['rows']:,}")
-        elif self.reading.key and now.greatest != last:
+        elif self.reading.key and now.greatest not in (None, last):
             moved.append("another greatest key")
         if now.newer:
             moved.append(f"{now.newer:,} rows written since")
@@ -192,6 +192,8 @@ class TableWork:
                 deadline.check()
                 if not rows.num_rows:
                     continue
+                if self.entry.key:
+                    require_key(rows, reading, last)
                 if writer is None:
                     writer = PartWriter(self.folder / part_name(gap.span, number), schema)
                     first = key_texts(rows, reading, 0)
@@ -241,12 +243,18 @@ class TableWork:
         rows = sum(part["rows"] for part in manifest["parts"])
         after = session.count(self.reading)
         before = manifest["counted"].get("before", after)
-        moving = before != after
+        # What was written between two runs over REST shows only here: it has no snapshots to tell.
+        apart = self.resumed and self.reader.transport == "rest"
+        moving = before != after or (apart and rows != after)
         if rows != after and not moving and len(manifest["snapshots"]) == 1:
             raise TableFailed(
                 f"{manifest['table']} has {after:,} rows, but {rows:,} were read",
                 "run again with --restart; if it stays so, the key columns are not unique",
             )
+        named = {part["file"] for part in manifest["parts"]}
+        for file in self.folder.glob("part-*.parquet"):
+            if file.name not in named:
+                remove(file)  # closed before a kill, and its rows are gone at the source since
         counted = {"before": before, "after": after}
         if self.entry.where and self.reading.sample is None:
             counted["filtered"] = session.count(self.reading, filtered=False) - after
@@ -262,7 +270,7 @@ class TableWork:
 
     def _note(self, rows: int, counted: dict[str, int]) -> str:
         note = f"{rows:,} rows"
-        if counted["before"] != counted["after"]:
+        if self.manifest["moving"]:
             note += f", while the source moved ({counted['before']:,} → {counted['after']:,})"
         if counted.get("filtered"):
             note += f", {counted['filtered']:,} left out by where"

@@ -197,7 +197,7 @@ class _Table:
             and not (self.options.overwrite and counts.get("conflict"))
         ):
             return manifest, "fresh, nothing to send"
-        connection = connect(self.paths, self.plan)
+        connection = connect(self.paths, self.plan, views=False)
         try:
             bind(connection, self.paths, self.plan, self.table, self.fields)
             sent = self._send_pending(connection)
@@ -206,7 +206,6 @@ class _Table:
             manifest = self._settle(connection, made_from)
         finally:
             connection.close()
-        refresh(self.paths, self.plan)
         return manifest, _sentence(sent, manifest["counts"])
 
     def _parents(self) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stages.checkpoint import Manifest, content_hash, read_manifest, require_whole
 from stages.convex.values import name_sql
+from stages.duck import first_row
 from stages.errors import StagesError, UserError
 from stages.paths import Paths
 from stages.plan import Plan
@@ -38,6 +41,9 @@ def read_model(paths: Paths, name: str) -> Model:
 def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict[str, str]:
     """Column → DuckDB type of a model, in order. Raises UserError with the line at fault."""
     with sql_errors(name):
+        statements = len(connection.extract_statements(sql))
+        if statements != 1:
+            raise UserError(f"{name} has {statements} statements", "a model is one SELECT")
         rows = connection.execute(f"DESCRIBE {sql}").fetchall()
     return {row[0]: row[1] for row in rows}
 
@@ -101,11 +107,30 @@ class Inputs:
         return self._known.get(name)
 
     def of(self, connection: duckdb.DuckDBPyConnection, model: Model) -> dict[str, Any]:
-        """Table → content, for the staged tables that a model names."""
-        with sql_errors(model.name):
-            names = connection.get_table_names(model.text, qualified=True)
-        plain = {name.replace('"', "").removeprefix("memory.") for name in names}
-        return {name: self._known[name] for name in sorted(plain) if name in self._known}
+        """Table → content, for the staged tables that a model names.
+
+        All of them where DuckDB can't take the SQL apart (PIVOT, or an error that shows later).
+        DuckDB's get_table_names is not asked: it overlooks tables beside a CTE and a USING.
+        """
+        row = first_row(connection, "SELECT json_serialize_sql(?::VARCHAR)", [model.text])
+        parsed = json.loads(row[0])
+        named = None if parsed["error"] else set(_tables(parsed))
+        return {
+            name: content
+            for name, content in sorted(self._known.items())
+            if named is None or name.lower() in named
+        }
+
+
+def _tables(node: Any) -> Iterator[str]:
+    """`schema.table`, in lower case, of every table in a serialised query."""
+    if isinstance(node, dict):
+        if node.get("type") == "BASE_TABLE":
+            yield f"{node['schema_name']}.{node['table_name']}".lower()
+        node = list(node.values())
+    if isinstance(node, list):
+        for part in node:
+            yield from _tables(part)
 
 
 def require_extract(paths: Paths, name: str) -> Manifest:

@@ -1,7 +1,12 @@
 -- One row a relation that the current role has any right on: what the OpenAPI document says of it.
 -- Parameter: the schema. Run with an empty search_path, so that types of extensions and users are
 -- named with their schema.
-WITH relations AS (
+WITH RECURSIVE bases AS (
+  SELECT oid, oid AS base, typbasetype AS below FROM pg_type
+  UNION ALL
+  SELECT b.oid, t.oid, t.typbasetype FROM bases b JOIN pg_type t ON t.oid = b.below
+),
+relations AS (
   SELECT c.oid, c.relname, c.relkind, obj_description(c.oid, 'pg_class') AS comment
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -56,8 +61,8 @@ columns AS (
     ) AS columns
   FROM relations r
   JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-  JOIN pg_type t ON t.oid = a.atttypid
-  JOIN pg_type base ON base.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+  JOIN bases b ON b.oid = a.atttypid AND b.below = 0
+  JOIN pg_type base ON base.oid = b.base
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   GROUP BY a.attrelid
 )

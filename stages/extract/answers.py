@@ -1,0 +1,187 @@
+"""What the REST side answers: pages as Arrow, errors as ours.
+
+A body that is not whole is never data: it is asked for again.
+Source: PostgREST's source and Supabase's documentation.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from stages.errors import StagesError, TableFailed, Transient
+from stages.extract import auth
+from stages.extract.decode import DoesNotFit, decode
+from stages.extract.types import Column, arrow_schema
+
+if TYPE_CHECKING:
+    import httpx
+    import pyarrow as pa
+
+# json_agg writes this between two rows; all JSON values are asked for as text, so it can't occur
+# inside of one.
+BETWEEN_ROWS = b", \n {"
+TRANSIENT_STATUS = {429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
+HINTS = {
+    "42501": "grant SELECT on it to service_role, or set SUPABASE_DB_URL",
+    "PGRST106": "add its schema to the API's exposed schemas, or set SUPABASE_DB_URL",
+    "PGRST126": "turn the OpenAPI root on, or set SUPABASE_DB_URL",
+    "PGRST205": "if it is new, reload the API's schema cache: notify pgrst, 'reload schema'",
+}
+
+
+class Answered(TableFailed):
+    """An error answer about one table; `code` is PostgREST's or Postgres' own, "" for none."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message, HINTS.get(code, "see what else is wrong with: stages check"))
+        self.code = code
+
+
+class SmallerPage(TableFailed):
+    """The statement ran out of time: the same page would again, a smaller one may not."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"reading {what} takes longer than the server allows",
+            "raise service_role's statement_timeout, or set SUPABASE_DB_URL",
+        )
+
+
+# ── pages ───────────────────────────────────────────────────────────────────────────────────
+
+
+def page_of(
+    answer: httpx.Response, columns: tuple[Column, ...], key: Sequence[str] = ()
+) -> pa.Table:
+    """A page's JSON as Arrow.
+
+    Raises Transient for a body that is cut short or no JSON array, and DoesNotFit, naming the row
+    by its key, for a value without an exact form.
+    """
+    import pyarrow as pa
+
+    schema = arrow_schema(columns)
+    body = answer.content.strip()
+    if not (body.startswith(b"[") and body.endswith(b"]")):
+        raise Transient("the server gave a page that is cut short or no JSON", "run again")
+    expected = _rows_in(answer.headers.get("content-range", ""))
+    if body == b"[]" and not expected:
+        return schema.empty_table()
+    rows = _rows_of(body, columns, expected)
+    try:
+        arrays = [
+            decode(rows.column(c.name).combine_chunks(), c.rule.form, field.type, c.name)
+            for c, field in zip(columns, schema, strict=True)
+        ]
+    except DoesNotFit as error:
+        row = json.loads(body)[error.row]
+        raise error.at(key, [row.get(name) for name in key]) from None
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _rows_of(body: bytes, columns: tuple[Column, ...], expected: int | None) -> pa.Table:
+    """A JSON array of objects, as they are on the wire."""
+    import pyarrow as pa
+    import pyarrow.json as pj
+
+    wire = pa.schema([pa.field(c.name, _wire(c)) for c in columns])
+    options = pj.ParseOptions(explicit_schema=wire, unexpected_field_behavior="error")
+    for write_lines in (_as_lines, _reformatted):
+        try:
+            rows = pj.read_json(
+                pa.BufferReader(write_lines(body)),
+                read_options=pj.ReadOptions(block_size=len(body) + 1),
+                parse_options=options,
+            )
+            rows.validate(full=True)  # Arrow's reader lets through what is not UTF-8
+        except pa.ArrowInvalid:
+            continue
+        if expected is None or rows.num_rows == expected:
+            return rows
+    raise Transient("the server gave a page that does not hold the rows that it says", "run again")
+
+
+def _wire(column: Column) -> pa.DataType:
+    import pyarrow as pa
+
+    return column.arrow if column.rule.form in ("integer", "boolean") else pa.string()
+
+
+def _as_lines(body: bytes) -> bytes:
+    """One row a line, from json_agg's form, without parsing it."""
+    return body[1:-1].replace(BETWEEN_ROWS, b"\n{")
+
+
+def _reformatted(body: bytes) -> bytes:
+    """One row a line, for a server that writes its JSON in another form than json_agg's."""
+    rows = _json(body)
+    return b"\n".join(json.dumps(row, ensure_ascii=False).encode() for row in rows)
+
+
+def _rows_in(content_range: str) -> int | None:
+    """Rows of a page by its Content-Range (`0-999/*`): a second witness."""
+    match = re.match(r"(\d+)-(\d+)/", content_range)
+    return int(match[2]) - int(match[1]) + 1 if match else None
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise Transient("the server gave an answer that is not JSON", "run again") from None
+
+
+def document_of(answer: httpx.Response) -> dict[str, Any]:
+    """The OpenAPI document. Raises Transient for what is none."""
+    document = _json(answer.content)
+    if not isinstance(document, dict):
+        raise Transient("the server gave no OpenAPI document", "run again")
+    return document
+
+
+def users_of(answer: httpx.Response, columns: tuple[Column, ...]) -> pa.Table:
+    """A page of the Auth admin API. Raises Transient for what is none."""
+    try:
+        return auth.users_table(answer.content, columns)
+    except (ValueError, KeyError):
+        raise Transient("the Auth API gave no page of users", "run again") from None
+
+
+# ── errors ──────────────────────────────────────────────────────────────────────────────────
+
+
+def meaning(answer: httpx.Response, what: str) -> StagesError:
+    """An error answer as one of ours."""
+    status = answer.status_code
+    try:
+        parsed = answer.json()
+    except ValueError:
+        parsed = {}
+    if not isinstance(parsed, dict):
+        parsed = {}
+    code = str(parsed.get("code") or "")
+    if not code and answer.headers.get("proxy-status"):
+        code = answer.headers["proxy-status"].rpartition("error=")[2]
+    words = str(parsed.get("message") or answer.reason_phrase)[:300]
+    if parsed.get("hint"):
+        words += f" ({str(parsed['hint'])[:300]})"
+    if code == "57014" or status == 544:
+        return SmallerPage(what)
+    if status in TRANSIENT_STATUS:
+        after = answer.headers.get("retry-after", "")
+        return Transient(
+            f"Supabase answered {status} for {what}: {words}",
+            "run again",
+            retry_after=float(after) if after.isdigit() else None,
+        )
+    if status == 401 or (status == 403 and not code):
+        return StagesError(
+            f"Supabase refused SUPABASE_SERVICE_ROLE_KEY: {words}",
+            "copy the key of this project again; a legacy key may have been disabled",
+        )
+    if status in (402, 540):
+        return StagesError(f"Supabase answered {status}: {words}", "see the project's dashboard")
+    return Answered(f"Supabase answered {status} for {what}: {words} ({code or 'no code'})", code)

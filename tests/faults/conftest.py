@@ -1,0 +1,106 @@
+"""A project, a deployment and staged data for each test of faults."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Stages
+
+from faults.support import Host, host, require_green
+from stages import sandbox
+
+
+def copy_project(folder: Path) -> Path:
+    """The shipped plan and models, with reports of their own; convex/ is the repository's."""
+    shutil.copytree(ROOT / ".planning", folder / ".planning")
+    for file in (*folder.rglob("data-migration-report.json"), *folder.rglob("05-02-SUMMARY.md")):
+        file.unlink()
+    (folder / "convex").symlink_to(ROOT / "convex")
+    return folder
+
+
+@pytest.fixture
+def deployment(supabase: sandbox.State, tmp_path: Path) -> Iterator[Host]:
+    """An empty Convex deployment."""
+    with host(tmp_path / "host", supabase) as found:
+        yield found
+
+
+@pytest.fixture
+def runner(deployment: Host, tmp_path: Path) -> Stages:
+    """The command line of a project of its own, with its settings in the environment."""
+    return Stages(
+        tmp_path / "data", "default", copy_project(tmp_path / "project"), deployment.settings()
+    )
+
+
+@pytest.fixture(scope="session")
+def staged(supabase: sandbox.State, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with everything extracted and transformed for any `deployment`."""
+    folder = tmp_path_factory.mktemp("staged")
+    with host(folder / "host", supabase) as found:
+        project = copy_project(folder / "project")
+        stages = Stages(folder / "data", "default", project, found.settings())
+        stages.run("extract")
+        stages.run("transform")
+    return stages.data
+
+
+@pytest.fixture
+def ready(runner: Stages, staged: Path) -> Stages:
+    """`runner` with everything staged and nothing loaded."""
+    shutil.copytree(staged, runner.data)
+    return runner
+
+
+@pytest.fixture(scope="session")
+def loaded(
+    supabase: sandbox.State, staged: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Stages, Host]]:
+    """Everything loaded and verified; its data is to be copied and not changed."""
+    folder = tmp_path_factory.mktemp("loaded")
+    shutil.copytree(staged, folder / "data")
+    with host(folder / "host", supabase) as deployment:
+        stages = Stages(
+            folder / "data", "default", copy_project(folder / "project"), deployment.settings()
+        )
+        stages.run("load")
+        require_green(stages)
+        yield stages, deployment
+
+
+@pytest.fixture
+def again(loaded: tuple[Stages, Host], tmp_path: Path) -> Stages:
+    """A copy of what is loaded, before the same deployment."""
+    stages, _ = loaded
+    shutil.copytree(stages.data, tmp_path / "data", copy_function=shutil.copy2)
+    shutil.copytree(stages.project, tmp_path / "project", symlinks=True)
+    return Stages(tmp_path / "data", "default", tmp_path / "project", stages.environment)
+
+
+@contextmanager
+def sandbox_at(root: Path) -> Iterator[None]:
+    before = os.environ["STAGES_SANDBOX"]
+    os.environ["STAGES_SANDBOX"] = str(root)
+    try:
+        yield
+    finally:
+        os.environ["STAGES_SANDBOX"] = before
+
+
+@pytest.fixture(scope="session")
+def own_source(sandbox_root: Path) -> Iterator[sandbox.State]:
+    """A source whose rows may be changed: other tests compare theirs with what they have read."""
+    root = sandbox_root / "own"
+    try:
+        with sandbox_at(root):
+            state = sandbox.up(ROOT, ["sandbox"])
+        yield state
+    finally:
+        with sandbox_at(root):
+            sandbox.reset(ROOT)

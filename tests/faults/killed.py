@@ -1,0 +1,130 @@
+"""Run a `stages` command in this process, and kill it -9 at an exact step.
+
+    python killed.py STEP LOG -- COMMAND...
+
+Steps are numbered from 1: each change of a file under the folders that STAGES_WATCHED lists (before
+it happens), a line of a journal that is cut in the middle, and each answer of Convex that nobody
+has written down yet. STEP 0 kills nothing. LOG gets one line a step, the last one being the fatal.
+Tables are cut into small parts and small batches, so that there is something between them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stages import cli
+from stages.checkpoint import Journal
+from stages.convex.client import Deployment, Kind
+from stages.errors import Transient
+from stages.extract import postgres, rest, work
+from stages.load import run as load
+from stages.retry import Backoff
+
+ROWS = 20
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "shutil.rmtree"}
+
+
+class Steps:
+    """Counts steps, writes them down, and dies at the chosen one."""
+
+    def __init__(self, fatal: str, log: Path, watched: list[str]) -> None:
+        self._fatal = fatal
+        self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+        self._watched = tuple(f"{folder}{os.sep}" for folder in watched)
+        self._lock = threading.Lock()
+        self._taken = 0
+
+    def take(self, name: str) -> None:
+        with self._lock:
+            self._taken += 1
+            os.write(self._log, f"{name}\n".encode())
+            if str(self._taken) == self._fatal or name.startswith(self._fatal):
+                os.kill(os.getpid(), signal.SIGKILL)
+                signal.pause()  # the signal may reach another thread first
+
+    def audit(self, event: str, args: tuple[Any, ...]) -> None:
+        """A hook of sys.addaudithook: Python tells of every change of a file before it is done."""
+        if event == "open":
+            path, mode, flags = args
+            if not (isinstance(mode, str) and set(mode) & set("wax+")) and not flags & WRITING:
+                return
+        elif event not in CHANGES:
+            return
+        else:
+            path = args[0]
+        if isinstance(path, str | bytes | os.PathLike):
+            name = os.path.join(_folder(event, args), os.fsdecode(path))  # noqa: PTH118
+            there = event == "os.mkdir" and Path(name).is_dir()
+            if name.startswith(self._watched) and not there:
+                self.take(f"{event} {name}")
+
+    def patch(self) -> None:
+        """Steps that are no event: half a line in a journal, an answer that is not kept yet."""
+        append, call_once, take = Journal.append, Deployment.call_once, self.take
+
+        def torn(self: Journal, lines: Iterable[Mapping[str, Any]]) -> None:
+            listed = list(lines)
+            handle = self._handle
+            if listed:
+                # What a kill in the middle of the write would leave behind.
+                end = handle.seek(0, os.SEEK_END)
+                handle.write(b'{"sourceId": "' + b"x" * 20)
+                handle.flush()
+                take(f"torn {handle.name}")
+                handle.truncate(end)
+            append(self, listed)
+            take(f"appended {handle.name}")
+
+        def answered(self: Deployment, kind: Kind, function: str, args: str) -> bytes:
+            answer = call_once(self, kind, function, args)
+            if kind == "mutation":
+                take(f"answered {function}")
+            return answer
+
+        Journal.append = torn  # type: ignore[method-assign]
+        Deployment.call_once = answered  # type: ignore[method-assign]
+
+
+def _folder(event: str, args: tuple[Any, ...]) -> str:
+    """The folder that a name is relative to: `rmtree` goes by descriptors."""
+    relative = event in ("os.remove", "os.rmdir") and args[1] >= 0
+    return os.readlink(f"/proc/self/fd/{args[1]}") if relative else ""  # noqa: PTH115
+
+
+def cut_small() -> None:
+    """The sample has a thousand rows: parts, pages and batches of a few."""
+    for module, name, value in (
+        (work, "PART_ROWS", ROWS),
+        (postgres, "BATCH_BYTES", 2000),
+        (rest, "PAGE", ROWS),
+        (load, "MOST_DOCUMENTS", ROWS),
+    ):
+        assert hasattr(module, name), f"{module.__name__} has no {name} any more"
+        setattr(module, name, value)
+
+
+def soon(self: Backoff, attempt: int, error: Transient) -> float:
+    """Seconds before the next attempt."""
+    return 0.01
+
+
+def main(fatal: str, log: str, bar: str, *command: str) -> None:
+    assert bar == "--"
+    steps = Steps(fatal, Path(log), os.environ["STAGES_WATCHED"].split(os.pathsep))
+    cut_small()
+    Backoff.delay = soon  # type: ignore[method-assign]
+    steps.patch()
+    sys.addaudithook(steps.audit)
+    sys.argv = ["stages", *command]
+    cli.main()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

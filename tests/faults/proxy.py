@@ -1,0 +1,178 @@
+"""A proxy that breaks every third answer or so, in the ways in which networks and servers do."""
+
+from __future__ import annotations
+
+import random
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
+# The request never came, or the server would not have it.
+BEFORE = ("reset", "429", "500", "503", "408")
+# The request was carried out, and nobody came to know.
+AFTER = ("lost", "500 after", "cut", "short")
+# Nothing is broken, but late.
+SLOW = ("slow",)
+KINDS = (*BEFORE, *AFTER, *SLOW)
+# A client gives up after eight attempts: a test must not hang on chance.
+IN_A_ROW = 3
+
+
+@dataclass
+class Faults:
+    """What goes wrong: `share` of all requests, by a seeded chance; `calls` counts what came."""
+
+    share: float = 0.0
+    kinds: Sequence[str] = KINDS
+    seed: int = 0
+    # From this request on, nothing goes through any more; None for never.
+    down_after: int | None = None
+    calls: list[tuple[str, str, bytes]] = field(default_factory=list)
+    done: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._chance = random.Random(self.seed)
+        self._in_a_row: Counter[tuple[str, str, bytes]] = Counter()
+        self._lock = threading.Lock()
+
+    def choose(self, call: tuple[str, str, bytes]) -> str | None:
+        """The fault of the next request, None for a good one."""
+        with self._lock:
+            self.calls.append(call)
+            if self.down_after is not None and len(self.calls) > self.down_after:
+                kind: str | None = "reset"
+            elif self._chance.random() < self.share and self._in_a_row[call] < IN_A_ROW:
+                kind = self._chance.choice(self.kinds)
+            else:
+                kind = None
+            self._in_a_row[call] = self._in_a_row[call] + 1 if kind else 0
+            self.done[kind or "none"] += 1
+            return kind
+
+
+class Server(ThreadingHTTPServer):
+    """Forwards to `upstream`, an address such as http://127.0.0.1:1234."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, upstream: str, faults: Faults) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.upstream = urlsplit(upstream)
+        self.faults = faults
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away while it is answered is no news here."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def _handle(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        kind = self.server.faults.choose((self.command, self.path, body))
+        if kind == "reset":
+            self._reset()
+        elif kind in BEFORE:
+            self._refuse(int(kind))
+        else:
+            if kind == "slow":
+                time.sleep(0.15)
+            status, headers, answer = self._forward(body)
+            if kind == "lost":
+                self._reset()
+            elif kind == "500 after":
+                self._refuse(500)
+            elif kind in ("cut", "short") and answer:
+                self._truncated(status, headers, answer, told=kind == "cut")
+            else:
+                self._answer(status, headers, answer)
+
+    do_GET = do_HEAD = do_POST = _handle
+
+    def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        upstream = self.server.upstream
+        connection = HTTPConnection(upstream.hostname or "", upstream.port, timeout=60)
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
+        # No compression: what is cut must be JSON, not a compressed block of it.
+        headers["accept-encoding"] = "identity"
+        try:
+            connection.request(self.command, self.path, body or None, headers)
+            answer = connection.getresponse()
+            kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in HOP_BY_HOP]
+            return answer.status, kept, answer.read()
+        finally:
+            connection.close()
+
+    def _reset(self) -> None:
+        """Closes in a way that the client's kernel reports as a reset."""
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.close_connection = True
+        # The file objects hold the socket open.
+        self.wfile.close()
+        self.rfile.close()
+        self.connection.close()
+
+    def _refuse(self, status: int) -> None:
+        headers = [("content-type", "text/plain")]
+        if status == 429:
+            headers.append(("retry-after", "1"))
+        self._answer(status, headers, b"upstream is not well")
+
+    def _truncated(
+        self, status: int, headers: list[tuple[str, str]], answer: bytes, *, told: bool
+    ) -> None:
+        """Half an answer: with the length of the whole (`told`), or, without a length, ended by
+        the end of the connection, and behind a `}` where there is one, so that it looks whole."""
+        half = answer[: len(answer) // 2]
+        if not told and b"}" in half:
+            half = half[: half.rindex(b"}") + 1]
+        self.close_connection = True
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("connection", "close")
+        if told:
+            self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(half)
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], answer: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        if self.command != "HEAD":
+            self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: it would show keys of rows."""
+
+
+@contextmanager
+def proxied(upstream: str, faults: Faults) -> Iterator[str]:
+    """The address of a proxy in front of `upstream`, for as long as the block runs."""
+    server = Server(upstream, faults)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    host, port = server.server_address[:2]
+    try:
+        yield f"http://{host!s}:{port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

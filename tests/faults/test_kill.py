@@ -1,0 +1,312 @@
+"""`kill -9` of any stage at any step, then the same command again: the end is that of a quiet run.
+
+Steps are exact (see killed.py): each change of a file, a torn line, an answer that nobody kept.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow.parquet as pq
+import pytest
+from conftest import Stages
+
+from faults.conftest import copy_project
+from faults.support import (
+    KILLED,
+    TABLES,
+    Documents,
+    Drive,
+    Host,
+    documents,
+    drive,
+    host,
+    ledger,
+    require_green,
+)
+from stages import sandbox
+
+STAGES = ("extract", "transform", "load")
+# Where each stage is killed, and where its resumption is: a kind of step and which of them as a
+# share of those that are left, or how the name of a step begins.
+Kill = tuple[str, float] | str
+CHAINS: dict[str, dict[str, list[Kill]]] = {
+    "begin": {
+        "extract": [("open", 0.0), ("os.rename", 0.2)],
+        "transform": [("os.mkdir", 0.2)],
+        "load": [("os.rename", 0.0), ("torn", 0.0)],
+    },
+    "early": {
+        "extract": [("os.rename", 0.25), ("os.rename", 0.7)],
+        "transform": [("open", 0.3)],
+        "load": [("answered", 0.15), ("answered", 0.3)],
+    },
+    "middle": {
+        "extract": [("open", 0.5)],
+        "transform": [("os.rename", 0.55), ("os.rename", 0.6)],
+        "load": [("torn", 0.5), ("appended", 0.5)],
+    },
+    "end": {
+        # Everything is done, but for the database of views or a report.
+        "extract": [("os.remove", 1.0)],
+        "transform": [("os.remove", 1.0)],
+        "load": [("os.remove", 1.0), "open {planning}/phases/05-data-migration/.05-02-SUMMARY.md"],
+    },
+}
+
+
+# Moments and transports, and fingerprints that hang on the `_creationTime` of reference tables.
+MOVING = ("finished", "snapshots", "transport", "made_from", "ids")
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """A run that nobody disturbed: its steps, its files after each stage, its documents."""
+
+    steps: dict[str, list[str]]
+    files: dict[str, dict[str, Any]]
+    documents: Documents
+    acks: int
+
+
+def files(stages: Stages) -> dict[str, Any]:
+    """Every staged file, and the reports, in what must not depend on how a run went."""
+    found: dict[str, Any] = {}
+    for top in (stages.data, stages.project / ".planning"):
+        for file in top.rglob("*"):
+            name = str(file.relative_to(top))
+            if file.is_file() and name != ".lock":
+                found[name] = _essence(file, stages)
+    return found
+
+
+def _essence(file: Path, stages: Stages) -> Any:
+    """What a file says, less moments, ids and where the folders lie."""
+    if file.name in ("target.json", "stages.duckdb", "ids.parquet"):
+        return None
+    if file.name == "stages.sql":
+        return file.read_text("utf-8").replace(str(stages.project.parent), "")
+    if file.name == "05-02-SUMMARY.md":
+        lines = file.read_text("utf-8").splitlines()
+        return [line for line in lines if not line.startswith("To faults, at")]
+    if file.name == "acks.jsonl":
+        return {json.loads(line)["sourceId"] for line in file.read_text("utf-8").splitlines()}
+    if file.name == "data-migration-report.json":
+        report = json.loads(file.read_bytes())
+        for told in report["tables"].values():
+            # An answer that was lost says `unchanged` when it is asked for again.
+            told["loaded"] = sum(told.get("loaded", {}).values())
+        return {k: v for k, v in report.items() if k not in ("timestamp", "duration_seconds")}
+    if file.parent.parent.name == "reference" and file.suffix == ".parquet":
+        return pq.read_table(file).drop_columns("_creationTime").to_pylist()
+    if file.suffix == ".json" and file.is_relative_to(stages.data):
+        manifest = json.loads(file.read_bytes())
+        return {k: v for k, v in manifest.items() if k not in MOVING} | _settled(manifest, file)
+    return file.read_bytes()
+
+
+def _settled(manifest: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Parts of a manifest that say the same in other words."""
+    if file.parent.parent.name == "reference":
+        return {"parts": [part["rows"] for part in manifest["parts"]]}
+    if "counts" in manifest:
+        counts = dict(manifest["counts"])
+        counts["inserted"] += counts.pop("unchanged")
+        return {"counts": counts}
+    return {}
+
+
+def acks(stages: Stages) -> dict[str, bytes]:
+    """The journal of each table, as far as there is one."""
+    folder = stages.target_folder / "load"
+    return {file.parent.name: file.read_bytes() for file in folder.glob("*/acks.jsonl")}
+
+
+def closed_parts(stages: Stages) -> dict[Path, tuple[int, int]]:
+    """Parts that a manifest names: (inode, time of the last change)."""
+    return {
+        part: (part.stat().st_ino, part.stat().st_mtime_ns)
+        for manifest in (stages.data / "extract").glob("*/manifest.json")
+        for named in json.loads(manifest.read_bytes())["parts"]
+        for part in [manifest.parent / named["file"]]
+    }
+
+
+@pytest.fixture(scope="module")
+def quiet(supabase: sandbox.State, tmp_path_factory: pytest.TempPathFactory) -> Quiet:
+    folder = tmp_path_factory.mktemp("quiet")
+    with host(folder / "host", supabase) as deployment:
+        stages = Stages(
+            folder / "data", "default", copy_project(folder / "project"), deployment.settings()
+        )
+        runs: dict[str, Drive] = {}
+        seen: dict[str, dict[str, Any]] = {}
+        for stage in STAGES:
+            runs[stage] = drive(stages, 0, stage)
+            assert runs[stage].code == 0, runs[stage].told
+            seen[stage] = files(stages)
+        require_green(stages)
+        lines = sum(journal.count(b"\n") for journal in acks(stages).values())
+        return Quiet(
+            {stage: run.steps for stage, run in runs.items()}, seen, documents(deployment), lines
+        )
+
+
+def test_the_quiet_run_has_something_between_its_steps(quiet: Quiet) -> None:
+    """If it had not, the kills below would say little."""
+    parts = [
+        name for name in quiet.files["extract"] if name.startswith("extract/ari_payments/part")
+    ]
+    assert len(parts) > 3
+    assert quiet.acks == sum(len(table) for table in quiet.documents.values()) > 700
+    kinds = {stage: {step.split()[0] for step in steps} for stage, steps in quiet.steps.items()}
+    assert kinds["extract"] >= {"open", "os.rename", "os.mkdir", "os.remove"}
+    assert kinds["load"] >= {"answered", "torn", "appended", "open", "os.rename", "os.remove"}
+    assert sum(step.startswith("answered migrate:bulk") for step in quiet.steps["load"]) > 40
+
+
+def number_of(steps: list[str], kind: str, share: float) -> int:
+    """The number of a step, of the steps of one kind."""
+    numbers = [n for n, step in enumerate(steps, 1) if step.split()[0] == kind]
+    return numbers[round(share * (len(numbers) - 1))]
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_every_stage_killed_and_done_again(
+    chain: str, quiet: Quiet, runner: Stages, deployment: Host
+) -> None:
+    kills = 0
+    for stage in STAGES:
+        steps = quiet.steps[stage]
+        for kill in CHAINS[chain][stage]:
+            if isinstance(kill, str):
+                fatal: int | str = kill.format(planning=runner.project / ".planning")
+            else:
+                fatal = number_of(steps, *kill)
+            killed = drive(runner, fatal, stage)
+            assert killed.code == KILLED, f"{stage} at {fatal} of {len(steps)}: {killed.told}"
+            kills += stage == "load"
+            # A resumed run has fewer steps: its share is of about what is left.
+            steps = steps[len(killed.steps) :]
+        before, journals = closed_parts(runner), acks(runner)
+        resumed = drive(runner, 0, stage)
+        assert resumed.code == 0, f"{stage} again: {resumed.told}"
+        assert before.items() <= closed_parts(runner).items(), "a closed part was read again"
+        assert files(runner) == quiet.files[stage]
+        for table, journal in journals.items():
+            whole = journal[: journal.rfind(b"\n") + 1]
+            assert acks(runner)[table].startswith(whole), "answers that were kept are gone"
+    require_green(runner)
+    assert documents(deployment) == quiet.documents
+    # Only what was on its way at a kill, four batches of twenty at most, is sent twice.
+    again = [
+        line for journal in acks(runner).values() for line in journal.splitlines()
+        if json.loads(line)["did"] != "inserted"
+    ]  # fmt: skip
+    assert len(again) <= kills * 80
+
+
+def appeared(pattern: str, folder: Path) -> Callable[[], bool]:
+    """Whether a file that is not empty is there."""
+    return lambda: any(file.stat().st_size for file in folder.glob(pattern))
+
+
+def test_killed_from_outside(runner: Stages, deployment: Host, staged: Path) -> None:
+    """The plain commands, killed by another process as soon as a first result can be seen."""
+    firsts = {
+        "extract": "extract/*/part-00000.parquet",
+        "transform": "targets/default/transform/*/documents.parquet",
+        "load": "targets/default/load/*/acks.jsonl",
+    }
+    for stage, pattern in firsts.items():
+        seen = appeared(pattern, runner.data)
+        process = runner.start(stage)
+        while not seen() and process.poll() is None:
+            time.sleep(0.0005)
+        process.kill()
+        assert process.wait() == KILLED, f"{stage} had ended already"
+        runner.run(stage)
+    for file in (staged / "targets" / "default" / "transform").glob("*/documents.parquet"):
+        mine = runner.target_folder / "transform" / file.parent.name / file.name
+        assert mine.read_bytes() == file.read_bytes()
+    require_green(runner)
+    counts = [runner.manifest("load", table)["counts"] for table in TABLES]
+    assert sum(n["inserted"] + n["unchanged"] for n in counts) == len(ledger(deployment))
+    documents(deployment)
+
+
+def test_a_restarted_extract_is_killed(quiet: Quiet, ready: Stages, tmp_path: Path) -> None:
+    """It reads aside and swaps at the end; a plain extract goes on with it after a kill."""
+    shutil.copytree(ready.data, tmp_path / "before")
+    counted = drive(ready, 0, "extract", "--restart")
+    assert counted.code == 0, counted.told
+    # As it reads, and as it swaps.
+    for kill in (("os.rename", 0.4), ("os.remove", 0.6)):
+        shutil.rmtree(ready.data)
+        shutil.copytree(tmp_path / "before", ready.data)
+        killed = drive(ready, number_of(counted.steps, *kill), "extract", "--restart")
+        assert killed.code == KILLED, killed.told
+        resumed = drive(ready, 0, "extract")
+        assert resumed.code == 0, resumed.told
+        assert not (ready.data / "extract.next").exists()
+        told = files(ready)
+        for name, before in quiet.files["extract"].items():
+            assert name.startswith("stages.") or told[name] == before, name
+        read = {name for name in told if name.startswith("extract/")}
+        assert read == {name for name in quiet.files["extract"] if name.startswith("extract/")}
+
+
+def test_a_load_that_forgets_is_killed(quiet: Quiet, ready: Stages, deployment: Host) -> None:
+    """A deployment that was reset: wherever `load --restart` is killed, no old ack is believed."""
+    ready.run("load")
+    deployment.stop()
+    deployment.start()
+    ready.environment = deployment.settings()
+    # As it forgets one table after the other, and then the epoch, it knows that it is not done.
+    for fatal in (9, f"os.rename {ready.target_folder}/.target.json"):
+        assert drive(ready, fatal, "load", "--restart").code == KILLED
+        refused = drive(ready, 0, "load")
+        assert refused.code == 2, refused.told
+        assert "stages load --restart" in refused.told
+    assert drive(ready, "answered migrate:epoch", "load", "--restart").code == KILLED
+    plain = drive(ready, 0, "load")
+    assert plain.code == 0, plain.told
+    require_green(ready)
+    assert documents(deployment) == quiet.documents
+
+
+def test_rows_go_between_a_kill_and_the_resumption(
+    own_source: sandbox.State, tmp_path: Path
+) -> None:
+    """The last part was closed, and no manifest named it yet; its rows are deleted at the source.
+    They must not come back by the file that lies there."""
+    command = ("extract", "ari_payments", "--jobs", "1")
+    with host(tmp_path / "host", own_source) as deployment:
+        project = copy_project(tmp_path / "project")
+        quiet = Stages(tmp_path / "quiet", "default", project, deployment.settings())
+        counted = drive(quiet, 0, *command)
+        assert counted.code == 0, counted.told
+        name = f"os.rename {quiet.data}/extract/ari_payments/.part-"
+        closed = [n for n, step in enumerate(counted.steps, 1) if step.startswith(name)]
+        assert len(closed) > 3
+
+        stages = Stages(tmp_path / "data", "default", project, deployment.settings())
+        assert drive(stages, closed[-1] + 1, *command).code == KILLED
+        named = json.loads((stages.data / "extract/ari_payments/manifest.json").read_bytes())
+        assert len(named["parts"]) == len(closed) - 1
+        with psycopg.connect(own_source.source.db_url) as connection:
+            connection.execute(
+                "DELETE FROM ari_payments WHERE id::text > %s", named["parts"][-1]["last"]
+            )
+            left = connection.execute("SELECT count(*) FROM ari_payments").fetchone()
+        assert left
+        resumed = drive(stages, 0, *command)
+        assert resumed.code == 0, resumed.told
+        assert stages.sql("SELECT count(*) AS n FROM extract.ari_payments") == [{"n": left[0]}]
