@@ -7,7 +7,7 @@ PYTHON ?= python3
 STAGES := .venv/bin/stages
 READY := .venv/.ready node_modules/.ready
 
-.PHONY: help setup extract transform load verify demo test lock lint types clean
+.PHONY: help setup extract transform load verify demo test bench lock lint types clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -56,6 +56,16 @@ demo: $(READY) ## the three stages and verify, on the embedded sandbox
 test: $(READY) lint types ## every test, lint and type check
 	@npm test --silent
 	@.venv/bin/python -m pytest -q
+
+bench: $(READY) .venv-bench/.ready ## measure extract beside COPY, ADBC, dlt and a page-by-page reader
+	@.venv/bin/python -m tests.bench $(ARGS)
+
+.venv-bench/.ready: tests/bench/requirements.lock
+	@echo "installing what extract is compared with into .venv-bench"
+	@rm -rf .venv-bench
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 lint: $(READY)
 	@.venv/bin/ruff check .
