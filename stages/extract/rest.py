@@ -200,24 +200,28 @@ class RestSession:
         return Size(rows=self.count(reading), bytes=0, exact=True)
 
     def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
-        # Enough spans to keep all requests busy, of some pages each.
-        pieces = min(2 * JOBS, size.rows // (4 * 1000))
+        # A span for each request under way, of some pages at least.
+        pieces = min(JOBS, size.rows // 4000)
         if pieces < 2 or len(reading.key) != 1 or _is_users(reading):
             return []
-        cuts = []
-        for piece in range(1, pieces):
-            params = {
-                "order": f"{_name(reading.key[0])}.asc",
-                "offset": str(size.rows * piece // pieces),
-                "limit": "1",
-            }
+        cuts: list[Key] = []
+        params = {
+            "order": f"{_name(reading.key[0])}.asc",
+            "offset": str(size.rows // pieces),
+            "limit": "1",
+        }
+        for _ in range(1, pieces):
+            # From the last cut on: so they rise, whatever comes and goes at the source meanwhile.
+            if cuts:
+                params["and"] = f"({_keyset(reading.key, Span(after=cuts[-1]), 0)[0]})"
             try:
                 page = self._reader.page(reading, params, reading.key_columns)
             except SmallerPage:
                 break  # the rest is one span: counting rows takes longer the further they are
             key = key_texts(page, reading, 0) if page.num_rows else None
-            if key is not None and key not in cuts:
-                cuts.append(key)
+            if key is None:
+                break
+            cuts.append(key)
         return cuts
 
     def count(self, reading: Reading, *, filtered: bool = True) -> int:
