@@ -10,17 +10,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from stages.checkpoint import read_manifest, require_identity, write_manifest
+from stages.checkpoint import (
+    read_manifest,
+    require_identity,
+    write_manifest,
+    write_zero_rows,
+)
 from stages.errors import Shortfall, StagesError, Stopped, TableFailed, Transient
 from stages.extract.catalog import Catalog, Reading, settle
 from stages.extract.reader import Reader, Session
 from stages.extract.restart import Restart
 from stages.extract.transport import Via, open_reader
+from stages.extract.types import arrow_schema
 from stages.extract.work import Deadline, Gap, TableWork
 from stages.paths import Paths
 from stages.plan import Plan, SourceTable
 from stages.progress import Progress
 from stages.settings import Source
+from stages.views import refresh
 
 LOOK_EVERY = 2.0
 
@@ -77,6 +84,8 @@ def extract(
         catalog = reader.catalog()
         run = _Run(reader, catalog, restart, options, progress)
         run.settle(entries)
+        run.show_schemas()
+        refresh(paths, plan)
         run.work(entries)
         _tell_new_tables(plan, catalog, progress)
     result = run.result
@@ -200,6 +209,13 @@ class _Run:
             self.progress.note(
                 f"a sample: {self.options.sample:,} rows a table, and the rows that they refer to"
             )
+
+    def show_schemas(self) -> None:
+        """No rows yet, but their form: views can be made before the first part is closed."""
+        for name, reading in self.readings.items():
+            folder = self.restart.folder(name)
+            if read_manifest(folder) is None:
+                write_zero_rows(folder, arrow_schema(reading.columns))
 
     def _missing(self, entry: SourceTable) -> dict[str, Any]:
         folder = self.restart.folder(entry.name)

@@ -29,6 +29,7 @@ from stages.errors import Stopped, TableFailed
 from stages.extract.catalog import Reading, renamed
 from stages.extract.reader import Key, Reader, Session, Size, Span, key_texts, require_key
 from stages.extract.types import arrow_schema
+from stages.paths import manifest as manifest_file
 from stages.plan import SourceTable
 from stages.progress import Progress
 
@@ -102,7 +103,9 @@ class TableWork:
             rows = max(1, min(rows, PART_BYTES * size.rows // size.bytes))
         cuts = session.split(reading, size, rows) if size.rows >= min(LEAST_SPLIT, rows) else []
         bounds: list[Key | None] = [None, *cuts, None]
-        remove(self.folder)
+        # The manifest goes first: without it, parts are only files to be written over.
+        for file in (manifest_file(self.folder), *self.folder.glob("part-*")):
+            remove(file)
         write_zero_rows(self.folder, arrow_schema(reading.columns))
         return {
             "table": f"{reading.schema}.{reading.name}",
