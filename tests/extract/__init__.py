@@ -1,0 +1,1 @@
+"""Extract against real Postgres and the REST stand-in: exact, complete, resumable, kind."""

@@ -1,0 +1,59 @@
+"""Extract in a process of its own that kills itself -9 at a chosen step.
+
+    python -m extract.killed CONFIG
+
+CONFIG is a JSON file: `folder` of the project, `source` (settings), `options`, `close`: die after
+so many closed parts (0: never), and `swap`: die in the middle of the so many-th swap of a restart.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from extract.support import SMALL, Project
+from stages.checkpoint import publish
+from stages.extract import restart, work
+from stages.settings import Secret, Source
+
+lock = threading.Lock()
+taken = {"close": 0, "swap": 0}
+
+
+def step(name: str, fatal: int) -> None:
+    with lock:
+        taken[name] += 1
+        if taken[name] == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+            signal.pause()  # the signal may reach another thread first
+
+
+def main(config: dict[str, Any]) -> None:
+    close = work.TableWork._close
+
+    def closing(*args: Any) -> None:
+        close(*args)
+        step("close", config["close"])
+
+    def swapping(*args: Any) -> None:
+        step("swap", config["swap"])
+        publish(*args)
+
+    for place, name, value in (
+        *SMALL, (work.TableWork, "_close", closing), (restart, "publish", swapping),
+    ):  # fmt: skip
+        assert hasattr(place, name), f"{place} has no {name} any more"
+        setattr(place, name, value)
+    given = config["source"]
+    secrets = {name: Secret(given[name]) for name in ("key", "db_url")}
+    source = Source(ref=given["ref"], url=given["url"], **secrets)
+    Project(Path(config["folder"]), source).extract(**config["options"])
+
+
+if __name__ == "__main__":
+    main(json.loads(Path(sys.argv[1]).read_text("utf-8")))

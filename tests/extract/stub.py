@@ -1,0 +1,151 @@
+"""A REST side that answers what a test wants, and otherwise its rows as PostgREST would."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+TOTAL = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A request: `table` is "" for the API's root. `at` is in seconds."""
+
+    method: str
+    table: str
+    params: dict[str, str]
+    at: float
+
+    @property
+    def limit(self) -> int:
+        return int(self.params.get("limit", "0"))
+
+    @property
+    def is_page(self) -> bool:
+        return self.method == "GET" and "select" in self.params
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """`cut`: close the connection after so many bytes of the body, -1 before any of it."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int | None = None
+
+
+Script = Callable[[Asked], Answer | None]
+
+
+def error(status: int, code: str | None, message: str, hint: str | None = None) -> Answer:
+    """An error as PostgREST (with a code) or the gateway in front of it (without) writes it."""
+    body = {"message": message, "hint": hint} | ({"code": code} if code else {})
+    headers = {"Proxy-Status": f"PostgREST; error={code}"} if code else {}
+    return Answer(status=status, body=json.dumps(body).encode(), headers=headers)
+
+
+class Stub(ThreadingHTTPServer):
+    """Serves the table `rows` (id, v); `script` may answer first, and None lets it pass."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.rows: list[dict[str, Any]] = [{"id": i, "v": f"v{i}"} for i in range(1, TOTAL + 1)]
+        self.cap = 1000
+        self.script: Script = lambda asked: None
+        self.asked: list[Asked] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def pages(self) -> list[Asked]:
+        return [asked for asked in self.asked if asked.is_page]
+
+    def answer(self, asked: Asked) -> Answer:
+        if not asked.table:
+            return Answer(body=json.dumps(self.document()).encode())
+        if asked.table != "rows":
+            return error(404, "PGRST205", f"Could not find the table 'public.{asked.table}'")
+        if asked.method == "HEAD":
+            return Answer(headers={"Content-Range": f"0-0/{len(self.rows)}"})
+        found = self.rows
+        after = re.search(r'"id"\.gt\."(\d+)"', asked.params.get("and", ""))
+        if after:
+            found = [row for row in found if row["id"] > int(after[1])]
+        if asked.params.get("order", "").endswith(".desc"):
+            found = found[::-1]
+        return self.page(found[: min(asked.limit, self.cap)])
+
+    def page(self, rows: list[dict[str, Any]]) -> Answer:
+        body = "[" + ", \n ".join(json.dumps(row) for row in rows) + "]"
+        span = f"0-{len(rows) - 1}/*" if rows else "*/*"
+        return Answer(body=body.encode(), headers={"Content-Range": span})
+
+    def document(self) -> dict[str, Any]:
+        key = {"format": "int32", "description": "Note:\nThis is a Primary Key.<pk/>"}
+        properties = {"id": key, "v": {"format": "text"}}
+        return {"definitions": {"rows": {"properties": properties}}}
+
+    def once(self, answer: Answer, when: Callable[[Asked], bool]) -> None:
+        """Answer so the first time only that `when` holds."""
+        left = [answer]
+        self.script = lambda asked: left.pop() if left and when(asked) else None
+
+    def always(self, answer: Answer, when: Callable[[Asked], bool]) -> None:
+        self.script = lambda asked: answer if when(asked) else None
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request at a time, in the thread of its connection."""
+
+    protocol_version = "HTTP/1.1"
+    server: Stub
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        params = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        table = unquote(parts.path.removeprefix("/rest/v1").strip("/"))
+        asked = Asked(method=self.command, table=table, params=params, at=time.monotonic())
+        self.server.asked.append(asked)
+        answer = self.server.script(asked) or self.server.answer(asked)
+        if answer.cut == -1:
+            self.close_connection = True
+            return
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body[: answer.cut])
+        self.close_connection = answer.cut is not None
+
+    do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: Any) -> None: ...
+
+
+@contextmanager
+def serving() -> Iterator[Stub]:
+    """A stub that serves until the end of the block."""
+    with Stub() as stub:
+        thread = threading.Thread(target=stub.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield stub
+        finally:
+            stub.shutdown()
+            thread.join()

@@ -1,0 +1,359 @@
+"""What a REST side can answer instead of rows: told, retried, and never taken for data."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from extract.stub import TOTAL, Answer, Asked, Stub, error, serving
+from extract.support import Database, Project
+from stages.errors import StagesError, Stopped, Transient, UserError
+from stages.extract import rest
+from stages.retry import Backoff, retrying
+from stages.settings import Secret, Source, check_key
+
+KEY = "sb_secret_that_no_message_shows"
+TIMEOUT = error(500, "57014", "canceling statement due to statement timeout")
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    with serving() as found:
+        yield found
+
+
+@pytest.fixture
+def project(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project of the stub's rows, which waits for no backoff of its own."""
+    quick = functools.partial(retrying, backoff=Backoff(attempts=4, first=0.001, longest=0.01))
+    monkeypatch.setattr(rest, "retrying", quick)
+    source = Source(ref="stub", url=stub.url, key=Secret(KEY), db_url=None)
+    made = Project(tmp_path, source)
+    made.plan(rows={})
+    return made
+
+
+def is_page(asked: Asked) -> bool:
+    return asked.is_page
+
+
+def is_second_page(asked: Asked) -> bool:
+    return asked.is_page and "and" in asked.params
+
+
+def is_root(asked: Asked) -> bool:
+    return not asked.table
+
+
+def is_count(asked: Asked) -> bool:
+    return asked.method == "HEAD"
+
+
+def assert_all(project: Project) -> None:
+    assert project.column("rows", "id") == list(range(1, TOTAL + 1))
+    assert project.column("rows", "v") == [f"v{i}" for i in range(1, TOTAL + 1)]
+
+
+# ── timeouts ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("answer", [TIMEOUT, Answer(status=544, body=b"<html>timeout</html>")])
+def test_timeout_makes_pages_smaller(stub: Stub, project: Project, answer: Answer) -> None:
+    stub.always(answer, lambda asked: asked.is_page and asked.limit > 100)
+    assert project.extract().failed == []
+    assert_all(project)
+    limits = [asked.limit for asked in stub.pages]
+    assert limits[:4] == [rest.PAGE, rest.PAGE // 4, rest.PAGE // 16, rest.PAGE // 64]
+    # A size that was good stays; and a page that timed out is not asked for as it was.
+    assert set(limits[3:]) == {rest.PAGE // 64}
+
+
+def test_timeout_of_the_smallest_page_fails_its_table(stub: Stub, project: Project) -> None:
+    stub.always(TIMEOUT, is_page)
+    result = project.extract()
+    assert result.failed == ["rows"]
+    assert "takes longer than the server allows" in result.tables["rows"]["error"]
+    assert "statement_timeout" in result.tables["rows"]["error"]
+    assert stub.pages[-1].limit == rest.LEAST_PAGE
+    assert not project.files("rows")
+
+
+@pytest.mark.parametrize("when", [is_count, is_root])
+def test_timeout_of_count_or_root_is_told(stub: Stub, project: Project, when: object) -> None:
+    stub.always(TIMEOUT, is_count if when is is_count else is_root)
+    try:
+        told = project.extract().tables["rows"]["error"]
+    except StagesError as raised:
+        told = str(raised)
+    assert "takes longer than the server allows" in told
+    assert "SUPABASE_DB_URL" in told
+
+
+# ── what may pass by itself ─────────────────────────────────────────────────────────────────
+
+PASSING = {
+    "rate limit": error(429, None, "Too many requests"),
+    "pool": error(504, "PGRST003", "Timed out acquiring connection from connection pool."),
+    "restart": error(503, "57P01", "terminating connection due to administrator command"),
+    "internal": error(500, "XX000", "internal error"),
+    "gateway": Answer(status=502, body=b"<html><h1>502 Bad Gateway</h1></html>"),
+    "cloudflare": Answer(status=522, body=b"error code: 522"),
+    "no answer": Answer(cut=-1),
+}
+BODIES = {
+    "cut in a row": b'[{"id":1,"v":"a"}, \n {"id":2,"v":',
+    "cut after a row": b'[{"id":1,"v":"a"}',
+    "cut inside": b'[{"id":1,"v":"]',
+    "html": b"<html>a page of somebody else</html>",
+    "nothing": b"",
+    "object": b'{"id":1,"v":"a"}',
+    "no rows": b"[1, 2]",
+    "another column": b'[{"id":1,"v":"a","w":1}]',
+    "another type": b'[{"id":"one","v":"a"}]',
+    "no utf-8": b'[{"id":1,"v":"\xff\xfe"}]',
+}
+DAMAGED = {
+    **{name: Answer(body=body) for name, body in BODIES.items()},
+    "fewer rows": Answer(body=b'[{"id":1,"v":"a"}]', headers={"Content-Range": "0-99/*"}),
+    "none of its rows": Answer(body=b"[]", headers={"Content-Range": "0-99/*"}),
+    "short": Answer(body=b'[{"id":1,"v":"a"}] ' + b" " * 900, cut=17),
+    "cut gzip": Answer(
+        body=gzip.compress(b'[{"id":1,"v":"a"}, \n {"id":2,"v":"b"}]')[:-16],
+        headers={"Content-Encoding": "gzip"},
+    ),
+    "no gzip": Answer(body=b"[]", headers={"Content-Encoding": "gzip"}),
+}
+
+
+@pytest.mark.parametrize("kind", [*PASSING, *DAMAGED])
+def test_what_passes_is_asked_again_and_never_data(stub: Stub, project: Project, kind: str) -> None:
+    stub.cap = 100
+    stub.once((PASSING | DAMAGED)[kind], is_second_page)
+    assert project.extract().failed == [], project.heard.text
+    assert_all(project)
+    asked = [page.params.get("and") for page in stub.pages]
+    assert asked[1] == asked[2], "the page was not asked for again"
+
+
+@pytest.mark.parametrize("kind", [*PASSING, *DAMAGED])
+def test_what_stays_stops_the_run(stub: Stub, project: Project, kind: str) -> None:
+    stub.cap = 100
+    stub.always((PASSING | DAMAGED)[kind], is_second_page)
+    with pytest.raises(Stopped) as stopped:
+        project.extract()
+    assert stopped.value.exit_code == 3
+    assert stopped.value.hint == "what is done is kept; run again: stages extract"
+    assert KEY not in str(stopped.value)
+    manifest = project.manifest("rows")
+    assert (manifest["status"], manifest["parts"]) == ("reading", [])
+    assert not project.files("rows")
+
+    stub.script = lambda asked: None
+    project.extract()
+    assert_all(project)
+
+
+@pytest.mark.parametrize("kind", [*PASSING, "html", "nothing", "no utf-8", "cut gzip"])
+def test_root_that_fails_is_asked_again(stub: Stub, project: Project, kind: str) -> None:
+    answer = (PASSING | DAMAGED)[kind]
+    stub.once(answer, is_root)
+    assert project.extract().failed == []
+    assert_all(project)
+    stub.always(answer, is_root)
+    with pytest.raises(Transient) as raised:
+        project.extract()
+    assert raised.value.exit_code == 3
+    assert raised.value.hint
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_waited_for(stub: Stub, project: Project, status: int) -> None:
+    answer = error(status, None, "slow down")
+    stub.once(Answer(status=status, body=answer.body, headers={"Retry-After": "1"}), is_page)
+    project.extract()
+    assert_all(project)
+    first, second = stub.pages[:2]
+    assert 1.0 <= second.at - first.at < 10
+
+
+# ── what does not pass ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (error(401, "PGRST303", "JWT expired"), "JWT expired"),
+        (error(401, "PGRST301", "Expected 3 parts in JWT; got 1"), "Expected 3 parts in JWT"),
+        (error(401, None, "Legacy API keys are disabled"), "Legacy API keys are disabled"),
+        (error(401, None, "Invalid API key", "Double check your API key."), "Double check"),
+        (error(401, None, "Invalid API key", "Only the `service_role` API key can be used for "
+               "this endpoint."), "Only the `service_role` API key"),
+        (error(403, None, "Invalid API key", "Only the `service_role` API key can be used for "
+               "this endpoint."), "Only the `service_role` API key"),
+        (Answer(status=401), "Unauthorized"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("when", ["root", "page"])
+def test_key_that_is_refused(
+    stub: Stub, project: Project, answer: Answer, words: str, when: str
+) -> None:
+    stub.always(answer, is_root if when == "root" else is_page)
+    with pytest.raises(StagesError) as raised:
+        project.extract()
+    assert "refused SUPABASE_SERVICE_ROLE_KEY" in raised.value.message
+    assert words in raised.value.message
+    assert "copy the key of this project again" in (raised.value.hint or "")
+    assert KEY not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "hint"),
+    [
+        (error(403, "42501", "permission denied for table rows"), "403 for public.rows: "
+         "permission denied", "grant SELECT"),
+        (error(404, "PGRST205", "Could not find the table"), "404 for public.rows", "schema cache"),
+        (error(406, "PGRST106", "Invalid schema: public"), "406 for public.rows", "exposed"),
+        (error(400, "42703", "column rows.v does not exist"), "column rows.v does not exist",
+         "stages check"),
+        (error(400, "PGRST100", "failed to parse"), "PGRST100", "stages check"),
+        (Answer(status=404, body=b"<html>not here</html>"), "404 for public.rows", "stages check"),
+        (Answer(status=301, headers={"Location": "https://elsewhere"}), "301", "stages check"),
+    ],
+)  # fmt: skip
+def test_error_of_one_table(
+    stub: Stub, project: Project, answer: Answer, words: str, hint: str
+) -> None:
+    stub.always(answer, is_page)
+    result = project.extract()
+    sentence, arrow, way = result.tables["rows"]["error"].partition("\n  → ")
+    assert words in sentence
+    assert arrow
+    assert hint in way
+    assert len(stub.pages) == 1, "what does not pass was asked again"
+    assert not project.files("rows")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "hint"),
+    [
+        (error(402, None, "exceeded the free plan's quota"), "402", "dashboard"),
+        (error(540, None, "project paused"), "540: project paused", "dashboard"),
+        (error(404, "PGRST126", "Root endpoint metadata is disabled"), "PGRST126", "OpenAPI root"),
+        (Answer(status=404, body=b"<html>not here</html>"), "404 for the API's root", "check"),
+    ],
+)
+def test_error_of_the_whole_source(
+    stub: Stub, project: Project, answer: Answer, words: str, hint: str
+) -> None:
+    stub.always(answer, is_root)
+    with pytest.raises(StagesError) as raised:
+        project.extract()
+    assert words in raised.value.message
+    assert hint in (raised.value.hint or "")
+    assert len(stub.asked) == 1
+
+
+def test_schema_that_is_not_exposed(stub: Stub, project: Project) -> None:
+    """The root of another schema is refused: each of its tables says so, the others are read."""
+    project.plan(rows={}, hidden={"table": "private.hidden"})
+    refused = error(406, "PGRST106", "Invalid schema: private", "Only public is exposed")
+    roots = iter([refused, None])  # the schemas in their order
+    stub.script = lambda asked: (
+        next(roots) if is_root(asked) else refused if asked.table == "hidden" else None
+    )
+    result = project.extract()
+    assert result.failed == ["hidden"]
+    assert "Only public is exposed" in result.tables["hidden"]["error"]
+    assert "exposed schemas" in result.tables["hidden"]["error"]
+    assert_all(project)
+
+
+def test_table_that_the_api_has_not_noticed_yet(stub: Stub, project: Project) -> None:
+    stub.always(Answer(body=json.dumps({"definitions": {}}).encode()), is_root)
+    told = project.extract().tables["rows"]["error"]
+    assert "its columns are not listed" in told
+    assert "reload schema" in told
+
+
+# ── short pages ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_silent_cap_ends_nothing(stub: Stub, project: Project) -> None:
+    stub.cap = 7
+    assert project.extract().failed == []
+    assert_all(project)
+    assert len(stub.pages) == -(-TOTAL // 7) + 1
+
+
+def test_short_page_in_the_middle_ends_nothing(stub: Stub, project: Project) -> None:
+    stub.cap = 100
+    stub.once(stub.page(stub.rows[100:101]), is_second_page)
+    assert project.extract().failed == []
+    assert_all(project)
+
+
+def test_answers_that_never_change_end_the_table(stub: Stub, project: Project) -> None:
+    """Such as those of a cache that does not look at the query."""
+    stub.always(stub.page(stub.rows[:50]), is_page)
+    assert "the same rows again" in project.extract().tables["rows"]["error"]
+    assert len(stub.pages) == 2
+    assert not project.files("rows")
+
+
+@pytest.mark.parametrize("lost", [0, 150, TOTAL - 1])
+def test_rows_that_are_lost_are_noticed(stub: Stub, project: Project, lost: int) -> None:
+    """The count before and after is the proof."""
+    whole = list(stub.rows)
+
+    def script(asked: Asked) -> Answer | None:
+        stub.rows = whole if asked.method == "HEAD" else whole[:lost] + whole[lost + 1 :]
+        return None
+
+    stub.script = script
+    told = project.extract().tables["rows"]
+    assert told["status"] == "failed"
+    assert f"public.rows has {TOTAL} rows, but {TOTAL - 1} were read" in told["error"]
+    assert "--restart" in told["error"]
+    assert project.manifest("rows")["status"] == "reading"
+
+
+def test_no_count_is_no_proof(stub: Stub, project: Project) -> None:
+    stub.always(Answer(headers={"Content-Range": "0-0/*"}), is_count)
+    assert "gave no count" in project.extract().tables["rows"]["error"]
+
+
+# ── keys, at the stand-in ───────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("kind", ["anon_key", "publishable_key"])
+def test_keys_that_row_security_limits_are_named(
+    database: Database, rest: str, tmp_path: Path, kind: str
+) -> None:
+    """By the settings, before anything is asked; and by the server, where these let it pass."""
+    key = database.secrets[kind]
+    with pytest.raises(UserError, match="row security would hide rows") as refused:
+        check_key(key, "SUPABASE_SERVICE_ROLE_KEY")
+    assert kind.removesuffix("_key") in refused.value.message
+    source = Source(ref="local", url=rest, key=Secret(key), db_url=None)
+    project = Project(tmp_path, source)
+    project.plan(rows={})
+    with pytest.raises(StagesError, match="Only the `service_role` API key"):
+        project.extract()
+
+
+def test_secret_key_reads_as_the_service_role_does(
+    database: Database, rest: str, tmp_path: Path
+) -> None:
+    database.sql("CREATE TABLE public.by_secret (id int PRIMARY KEY);"
+                 "INSERT INTO public.by_secret VALUES (1)")  # fmt: skip
+    key = Secret(database.secrets["secret_key"])
+    project = Project(tmp_path, Source(ref="local", url=rest, key=key, db_url=None))
+    project.plan(by_secret={})
+    assert project.extract().failed == []
+    assert project.column("by_secret", "id") == [1]
+    database.sql("DROP TABLE public.by_secret")
