@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_GROUP_ROWS = 122_880
-ROW_GROUP_BYTES = 16 << 20
+ROW_GROUP_BYTES = 8 << 20
+# Encoding takes memory several times that of its rows: no more than two at once.
+_ENCODING = threading.BoundedSemaphore(2)
 
 Manifest = dict[str, Any]
 
@@ -255,8 +258,9 @@ class PartWriter:
         import pyarrow as pa
 
         if self._group:
-            group = pa.concat_tables(self._group).combine_chunks()
-            self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
+            with _ENCODING:
+                group = pa.concat_tables(self._group).combine_chunks()
+                self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
         self._group, self._group_rows, self._group_bytes = [], 0, 0
 
     def close(self, *, first: list[str] | None = None, last: list[str] | None = None) -> Part:

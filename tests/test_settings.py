@@ -13,7 +13,7 @@ import pytest
 from conftest import Stages
 from copies import copy_project
 
-from stages.cli import _require_consent
+from stages.cli.moving import require_consent
 from stages.errors import UserError
 from stages.plan import Plan, load_plan
 from stages.sandbox import State
@@ -208,10 +208,10 @@ def test_production_needs_its_name(plan: Plan, monkeypatch: pytest.MonkeyPatch) 
     production = load(plan, {"CONVEX_DEPLOY_KEY": "prod:fine-otter-123|s"})
     for yes in (None, "", "yes", "fine-otter-12", "Fine-Otter-123"):
         with pytest.raises(UserError, match="`fine-otter-123` is a production deployment") as error:
-            _require_consent(production, yes)
+            require_consent(production, yes)
         assert error.value.hint == "say so with: stages load --yes fine-otter-123"
-    _require_consent(production, "fine-otter-123")
-    _require_consent(load(plan, {}), None)
+    require_consent(production, "fine-otter-123")
+    require_consent(load(plan, {}), None)
 
 
 def test_production_is_refused_by_the_command_before_anything_is_sent(

@@ -197,7 +197,8 @@ class PostgresSession:
         return int(row["n"])
 
     def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
-        pieces = -(-size.rows // rows)
+        # As many for each connection, so that none is left with the last one.
+        pieces = -(-size.rows // (rows * JOBS)) * JOBS if size.rows > rows else 1
         if pieces < 2 or not reading.key or reading.virtual or reading.where:
             return []
         share = min(100.0, 100.0 * SAMPLED_KEYS / size.rows)

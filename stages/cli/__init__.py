@@ -1,0 +1,52 @@
+"""The commands: each parses, calls one function, prints, and ends with a code.
+
+0 done · 1 done, but something falls short · 2 wrong usage, settings or plan · 3 stopped before the
+end, run again to go on. stdout is data; stderr is progress and people.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import click
+
+from stages.cli import looking, moving, sandbox
+from stages.cli.context import cli
+from stages.errors import StagesError
+
+__all__ = ["cli", "looking", "main", "moving", "sandbox"]
+
+
+def main() -> NoReturn:
+    """The console script: errors as sentences, and the exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = cli.main(standalone_mode=False) or 0
+    except click.exceptions.Abort:
+        _end("stopped; run the same command again to go on", 3)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except StagesError as error:
+        _end(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _end("stopped; run the same command again to go on", 3)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        told = f"{error.strerror or error}: {error.filename or 'the disk'}"
+        _end(f"{told}\n  → mend that; what is done is kept, run the same command again", 3)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _end(text: str, code: int) -> NoReturn:
+    click.echo(f"stages: {text}", err=True)
+    sys.exit(code)

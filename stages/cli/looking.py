@@ -1,0 +1,168 @@
+"""Looking at what is staged, what is there, and what went wrong; and cleaning up."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Literal
+
+import click
+
+from stages.cli.context import (
+    Context,
+    cli,
+    json_option,
+    pass_context,
+    print_json,
+    progress_of,
+    tables_argument,
+)
+from stages.errors import Shortfall, UserError
+
+
+@cli.command()
+@json_option
+@pass_context
+def check(context: Context, as_json: bool) -> None:
+    """Look at settings, connections, rights, and the deployment's functions and schema."""
+    from stages.check import check as run
+    from stages.convex.schema import Schema, export_schema
+
+    settings = context.settings()
+    schema = Schema(export_schema(context.paths.convex))
+    findings = []
+    for finding in run(context.paths, context.plan, schema, settings):
+        findings.append(finding)
+        if not as_json:
+            click.echo(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name}: {finding.told}")
+            if not finding.ok and finding.hint:
+                click.echo(f"      → {finding.hint}")
+    if as_json:
+        print_json([vars(finding) for finding in findings])
+    if not all(finding.ok for finding in findings):
+        raise Shortfall("not everything is ready", "mend what is WRONG, then: stages check")
+
+
+@cli.command()
+@tables_argument
+@json_option
+@pass_context
+def verify(context: Context, tables: tuple[str, ...], as_json: bool) -> None:
+    """Read Convex back and compare it with what is staged."""
+    from stages.checkpoint import writing
+    from stages.convex.schema import load_schema
+    from stages.report import write_report
+    from stages.verify import verify as run
+
+    began = time.monotonic()
+    with progress_of(as_json) as progress, writing(context.paths):
+        settings = context.settings()
+        context.announce(settings, progress)
+        schema = load_schema(context.paths)
+        result = run(context.paths, context.plan, schema, settings.target, tables, progress)
+        write_report(context.paths, context.plan, settings.target, time.monotonic() - began)
+    if result.wrong:
+        raise Shortfall(
+            "Convex differs from what is staged: " + "; ".join(result.wrong),
+            f"the rows are in {context.paths.verify('…').parent}/<table>.parquet",
+        )
+
+
+@cli.command()
+@json_option
+@pass_context
+def status(context: Context, as_json: bool) -> None:
+    """Tell where each table stands, and what to run next; reads only files."""
+    from stages.status import as_text
+    from stages.status import status as run
+
+    told = run(context.paths, context.plan)
+    if as_json:
+        print_json(told)
+    else:
+        click.echo(as_text(told))
+
+
+@cli.command()
+@click.argument("tables", metavar="[TABLE]...", nargs=-1)
+@click.option("--rule", help="Only this rule.")
+@json_option
+@pass_context
+def rejects(context: Context, tables: tuple[str, ...], rule: str | None, as_json: bool) -> None:
+    """Show what fell out at transform and at load, by rule, and where to edit."""
+    from stages.rejects import as_text, list_rejects
+
+    chosen = context.plan.select_tables(tables)
+    groups = list_rejects(context.paths, context.plan, chosen, rule)
+    if as_json:
+        print_json(groups)
+    else:
+        click.echo(as_text(groups))
+
+
+@cli.command()
+@json_option
+@pass_context
+def report(context: Context, as_json: bool) -> None:
+    """Write the report and the summary again, and print the summary."""
+    from stages.checkpoint import read_json
+    from stages.report import write_report
+
+    paths, plan = context.paths, context.plan
+    write_report(paths, plan, None, 0.0)
+    if as_json:
+        print_json(read_json(paths.project / plan.report_json))
+    else:
+        click.echo((paths.project / plan.report_summary).read_text("utf-8"), nl=False)
+
+
+@cli.command()
+@click.argument("query", required=False)
+@json_option
+@pass_context
+def sql(context: Context, query: str | None, as_json: bool) -> None:
+    """Run SQL over the staged files; without QUERY, over what stdin holds.
+
+    The schemas are extract, reference, side, keys, transform, bound and load; the views rejects
+    and changes hold all tables.
+    """
+    import duckdb
+
+    from stages.views import connect
+
+    text = query if query is not None else sys.stdin.read()
+    with connect(context.paths, context.plan, temporary=False) as connection:
+        try:
+            result = connection.sql(text)
+            if result is None:
+                return
+            if as_json:
+                print_json(result.to_arrow_table().to_pylist())
+            else:
+                result.show(max_width=200)
+        except duckdb.Error as error:
+            raise UserError(
+                str(error).strip(), 'see the tables with: stages sql "show all tables"'
+            ) from None
+
+
+@cli.command()
+@click.option("--staged", "what", flag_value="staged", default=True,
+              help="All staged files, of all targets.")  # fmt: skip
+@click.option("--target-folder", "what", flag_value="target", help="This target's folder only.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_context
+def clean(context: Context, what: Literal["staged", "target"], yes: bool) -> None:
+    """Remove staged files; nothing is deleted in Supabase or Convex."""
+    from stages.checkpoint import writing
+    from stages.clean import remove_all as run
+    from stages.clean import staged_files, target_files
+
+    paths = context.paths
+    files = staged_files(paths) if what == "staged" else target_files(paths)
+    if not yes:
+        click.confirm(
+            f"remove {', '.join(str(f) for f in files) or 'nothing'}?", abort=True, err=True
+        )
+    with writing(paths):
+        run(files)

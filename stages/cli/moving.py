@@ -1,0 +1,236 @@
+"""The three stages."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from stages.cli.context import (
+    Context,
+    cli,
+    json_option,
+    pass_context,
+    print_json,
+    progress_of,
+    tables_argument,
+)
+from stages.errors import Shortfall, UserError
+from stages.progress import Lines
+from stages.settings import Settings
+
+
+@cli.command()
+@tables_argument
+@click.option("--exclude", metavar="TABLE", multiple=True, help="Leave out; may be repeated.")
+@click.option(
+    "--via",
+    type=click.Choice(["auto", "postgres", "rest"]),
+    default="auto",
+    help="How to reach Supabase. auto: Postgres if SUPABASE_DB_URL is set.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 16),
+    help="Connections side by side. Default: 2 (Postgres, never more than 4), 12 (REST).",
+)
+@click.option("--restart", is_flag=True, help="Read anew, aside, and swap at the end.")
+@click.option("--dry-run", is_flag=True, help="Tell rows, bytes and minutes; read nothing.")
+@click.option(
+    "--sample",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Only N rows a table, and the rows that they refer to.",
+)
+@click.option(
+    "--max-snapshot",
+    metavar="MINUTES",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120,
+    show_default=True,
+    help="Let go of a snapshot that is older.",
+)
+@json_option
+@pass_context
+def extract(context: Context, as_json: bool, dry_run: bool, **chosen: Any) -> None:
+    """Dump source tables, and what Convex has already, to Parquet.
+
+    TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
+    """
+    from stages.checkpoint import writing
+    from stages.convex.client import Deployment
+    from stages.convex.ledger import require_target
+    from stages.convex.schema import load_schema
+    from stages.extract.reference import extract_references
+    from stages.extract.run import ExtractOptions, forecast
+    from stages.extract.run import extract as run
+    from stages.views import refresh
+
+    chosen["max_snapshot"] *= 60.0
+    options = ExtractOptions(**chosen)
+    paths, plan = context.paths, context.plan
+    if dry_run:
+        source = context.settings().source
+        _tell_forecast(forecast(plan, source, paths, options, Lines()), paths.data, as_json)
+        return
+    with progress_of(as_json) as progress, writing(paths):
+        settings = context.settings()
+        context.announce(settings, progress)
+        result = run(paths, plan, settings.source, options, progress)
+        require_target(paths, settings.target)
+        schema = load_schema(paths)
+        with Deployment(settings.target) as deployment:
+            extract_references(paths, plan, schema, deployment, progress, restart=options.restart)
+        refresh(paths, plan)
+        if result.transport == "rest":
+            progress.note("read over REST, which has no snapshot: rows may be of different moments")
+    if result.failed:
+        raise Shortfall(
+            f"not read: {', '.join(result.failed)}", "mend the cause, then: stages extract"
+        )
+
+
+def _tell_forecast(found: list[Any], data: Path, as_json: bool) -> None:
+    import shutil
+
+    free = shutil.disk_usage(data if data.exists() else data.parent).free
+    if as_json:
+        print_json({"tables": [vars(each) for each in found], "disk_free": free})
+        return
+    for each in found:
+        click.echo(
+            f"{each.table:<28} {each.rows:>14,} rows {each.bytes / 2**20:>10,.1f} MiB "
+            f"{each.seconds / 60:>8,.1f} min"
+        )
+    click.echo(
+        f"{sum(e.rows for e in found):,} rows, {sum(e.bytes for e in found) / 2**20:,.1f} MiB at "
+        f"the source, about {sum(e.seconds for e in found) / 60:,.1f} min; "
+        f"{free / 2**30:,.1f} GiB are free here"
+    )
+
+
+@cli.command()
+@tables_argument
+@click.option("--restart", is_flag=True, help="Do it again, fresh or not.")
+@click.option("--explain", is_flag=True, help="Print the checking SQL; write nothing.")
+@click.option("--limit", type=click.IntRange(1), help="Print so many documents; write nothing.")
+@json_option
+@pass_context
+def transform(
+    context: Context,
+    tables: tuple[str, ...],
+    restart: bool,
+    explain: bool,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Turn the extract into Convex documents and rejects, by SQL models and checks.
+
+    TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
+    """
+    from stages.checkpoint import writing
+    from stages.convex.schema import load_schema
+    from stages.transform.run import TransformOptions
+    from stages.transform.run import transform as run
+
+    options = TransformOptions(tables=tables, restart=restart, limit=limit, explain=explain)
+    with progress_of(as_json) as progress, writing(context.paths):
+        context.announce_staged(progress)
+        schema = load_schema(context.paths)
+        result = run(context.paths, context.plan, schema, options, progress)
+    for name, shown in result.shown.items():
+        if explain and as_json:
+            click.echo(json.dumps({"table": name, "sql": shown}))
+        elif explain:
+            click.echo(f"-- {name}\n{shown};\n")
+        else:
+            for document in shown:
+                click.echo(json.dumps(document, ensure_ascii=False, default=str))
+    if result.over_limit:
+        raise Shortfall(
+            "more rejects than the plan allows: " + "; ".join(result.over_limit),
+            "see why with: stages rejects; then edit a model, the source, or max_rejects",
+        )
+
+
+@cli.command()
+@tables_argument
+@click.option("--through", type=click.Choice(["functions", "http-action"]), default=None,
+              help="The door. Default: functions where there is a deploy key.")  # fmt: skip
+@click.option("--restart", is_flag=True, help="Forget the acks, and ask Convex' ledger.")
+@click.option("--overwrite", is_flag=True, help="Write over documents that the app has changed.")
+@click.option("--accept-rejects", is_flag=True, help="Load although rejects are over the limit.")
+@click.option("--yes", metavar="NAME", help="The name of the production deployment, as consent.")
+@json_option
+@pass_context
+def load(
+    context: Context,
+    tables: tuple[str, ...],
+    through: str | None,
+    restart: bool,
+    overwrite: bool,
+    accept_rejects: bool,
+    yes: str | None,
+    as_json: bool,
+) -> None:
+    """Write the documents to Convex, each exactly once.
+
+    TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
+    """
+    from stages.checkpoint import read_manifest, writing
+    from stages.convex.client import Door
+    from stages.convex.schema import load_schema
+    from stages.load.run import LoadOptions
+    from stages.load.run import load as run
+    from stages.report import write_report
+    from stages.transform.run import over_limit
+
+    began = time.monotonic()
+    with progress_of(as_json) as progress, writing(context.paths):
+        settings = context.settings()
+        context.announce(settings, progress)
+        require_consent(settings, yes)
+        manifests = {
+            table.name: manifest
+            for table in context.plan.tables.values()
+            if (manifest := read_manifest(context.paths.transform(table.name)))
+        }
+        over = over_limit(context.plan, manifests)
+        if over and not accept_rejects:
+            raise Shortfall(
+                "more rejects than the plan allows: " + "; ".join(over),
+                "see why with: stages rejects; or load all the same with --accept-rejects",
+            )
+        schema = load_schema(context.paths)
+        options = LoadOptions(
+            tables=tables, through=cast("Door | None", through), restart=restart,
+            overwrite=overwrite,
+        )  # fmt: skip
+        result = run(context.paths, context.plan, schema, settings.target, options, progress)
+        write_report(context.paths, context.plan, settings.target, time.monotonic() - began)
+    partial = [name for name, told in result.tables.items() if told["status"] != "complete"]
+    if result.failed or partial:
+        raise Shortfall(
+            f"not all is loaded: {', '.join([*result.failed, *partial])}",
+            "see why with: stages rejects; then run again: stages load",
+        )
+
+
+def require_consent(settings: Settings, yes: str | None) -> None:
+    """A production deployment asks for its name to be typed."""
+    target = settings.target
+    if not target.production or yes == target.deployment:
+        return
+    if yes is None and sys.stdin.isatty():
+        yes = click.prompt(
+            f"{target.deployment} is a production deployment; type its name", err=True
+        )
+    if yes != target.deployment:
+        raise UserError(
+            f"`{target.deployment}` is a production deployment",
+            f"say so with: stages load --yes {target.deployment}",
+        )
