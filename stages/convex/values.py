@@ -13,13 +13,6 @@ from typing import Any
 from stages.convex.schema import Field, Validator
 from stages.errors import UserError
 
-# Convex' encoded JSON of what JSON numbers can't say: base64 of the little-endian bytes.
-SPECIAL_FLOATS = {
-    "nan": "AAAAAAAA+H8=",
-    "inf": "AAAAAAAA8H8=",
-    "-inf": "AAAAAAAA8P8=",
-    "-0.0": "AAAAAAAAAIA=",
-}
 SCALARS = {
     "string": "VARCHAR",
     "id": "VARCHAR",
