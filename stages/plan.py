@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from fractions import Fraction
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -140,24 +139,6 @@ class Plan:
                 "name the source of the one that you mean",
             )
         return matches
-
-    def order(self, references: Mapping[str, Iterable[str]]) -> list[TargetTable]:
-        """Tables, parents first, by `references`: table → tables that its v.id fields name.
-
-        A table's reference to itself does not order anything. Raises UserError for a circle.
-        """
-        graph = {
-            name: sorted({r for r in references.get(name, ()) if r in self.tables and r != name})
-            for name in self.tables
-        }
-        try:
-            return [self.tables[name] for name in TopologicalSorter(graph).static_order()]
-        except CycleError as error:
-            circle = " → ".join(error.args[1])
-            raise UserError(
-                f"these tables refer to one another in a circle: {circle}",
-                "leave one of these fields out of its model",
-            ) from None
 
 
 def load_plan(file: Path) -> Plan:

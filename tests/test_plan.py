@@ -242,23 +242,6 @@ def test_unknown_table_is_exit_2_in_every_command(stages: Stages) -> None:
         assert "ari_payments" in done.stderr or "ariPayments" in done.stderr, "what there is"
 
 
-# ── order ───────────────────────────────────────────────────────────────────────────────────
-
-
-def test_parents_come_first(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, "[tables.a]\n[tables.b]\n[tables.c]\n")
-    found = plan.order({"a": ["b", "elsewhere"], "b": ["c", "b"], "c": []})
-    assert [table.name for table in found] == ["c", "b", "a"]
-
-
-def test_circle_is_named(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, "[tables.a]\n[tables.b]\n[tables.c]\n")
-    with pytest.raises(UserError, match="in a circle: ") as error:
-        plan.order({"a": ["b"], "b": ["a"], "c": []})
-    assert "a → b" in error.value.message or "b → a" in error.value.message
-    assert "c" not in error.value.message.partition("circle: ")[2]
-
-
 def test_the_shipped_plan_is_good() -> None:
     plan = load_plan(ROOT / ".planning" / "migrations" / "plan.toml")
     assert len(plan.tables) == 13

@@ -35,6 +35,10 @@ class Field:
     def kind(self) -> str:
         return str(self.validator["type"])
 
+    def members(self) -> list[Validator]:
+        """The validator's alternatives: those of a union, however nested, or itself."""
+        return members(self.validator)
+
     def references(self) -> Iterator[str]:
         """Tables that a v.id anywhere in this field names."""
         yield from _references(self.validator)
@@ -77,6 +81,13 @@ class Schema:
         return {
             name: set(_references(table["documentType"])) for name, table in self.tables.items()
         }
+
+
+def members(validator: Validator) -> list[Validator]:
+    """A union's alternatives, those of unions inside of it too; else the validator itself."""
+    if validator["type"] != "union":
+        return [validator]
+    return [member for part in validator["value"] for member in members(part)]
 
 
 def _references(validator: Validator) -> Iterator[str]:

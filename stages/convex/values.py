@@ -49,7 +49,7 @@ class Shape:
 
 def shape(table: str, field: Field) -> Shape:
     """The shape of a field. Raises UserError for a validator that can't be staged yet."""
-    members = _members(field.validator)
+    members = field.members()
     others = [member for member in members if member["type"] != "null"]
     found = _storage(others)
     if found is None:
@@ -93,12 +93,6 @@ def _storage(members: list[Validator]) -> tuple[str, str, tuple[Any, ...]] | Non
 def shapes(table: str, fields: Mapping[str, Field]) -> dict[str, Shape]:
     """Shapes of all fields of a table, in schema order."""
     return {name: shape(table, field) for name, field in fields.items()}
-
-
-def _members(validator: Validator) -> list[Validator]:
-    if validator["type"] != "union":
-        return [validator]
-    return [member for part in validator["value"] for member in _members(part)]
 
 
 def _describe(validator: Validator) -> str:

@@ -30,6 +30,7 @@ from stages.inputs import stale
 from stages.load.bind import Record, bind, pending
 from stages.load.functions import Sender, Sent
 from stages.load.pace import MOST_BYTES, MOST_DOCUMENTS, Pace
+from stages.order import in_order
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.progress import Progress
@@ -75,7 +76,7 @@ def load(
     way. A table that fails is in the result, and its children are held back.
     """
     wanted = {table.name for table in plan.select_tables(options.tables)}
-    order = [table for table in plan.order(schema.references()) if table.name in wanted]
+    order = [plan.tables[name] for name in in_order(schema, plan.tables) if name in wanted]
     transformed = {table.name: _require_transformed(paths, plan, table) for table in order}
     _require_keys(paths, plan)
     if target.production:

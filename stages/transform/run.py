@@ -9,6 +9,7 @@ from typing import Any
 from stages.checkpoint import Manifest, read_manifest, require_whole
 from stages.convex.schema import Schema
 from stages.errors import StagesError
+from stages.order import in_order
 from stages.paths import Paths
 from stages.plan import Plan, allowed_rejects
 from stages.progress import Progress
@@ -47,7 +48,8 @@ def transform(
     """
     wanted = {table.name for table in plan.select_tables(options.tables)}
     references = schema.references()
-    order = [t for t in plan.order(references) if t.name in _closure(wanted, references, plan)]
+    closure = _closure(wanted, references, plan)
+    order = [plan.tables[name] for name in in_order(schema, plan.tables) if name in closure]
     for table in order:
         require_extract(paths, table.source)
     for reference in plan.references.values():
