@@ -211,8 +211,8 @@ class PartWriter:
             self._handle,
             schema,
             version="2.6",
-            compression="zstd",
-            compression_level=1,
+            # Twice the bytes of zstd in a third of the time, here and at every later reading.
+            compression="lz4",
             use_dictionary=False,
             store_schema=False,
             write_statistics=[f.name for f in schema if not _is_text(f.type)],
@@ -261,7 +261,11 @@ class PartWriter:
             with _ENCODING:
                 group = pa.concat_tables(self._group).combine_chunks()
                 self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
-        self._group, self._group_rows, self._group_bytes = [], 0, 0
+                del group
+                self._group = []
+                # What the rows of a dozen writers took would else stay with as many threads.
+                pa.default_memory_pool().release_unused()
+        self._group_rows = self._group_bytes = 0
 
     def close(self, *, first: list[str] | None = None, last: list[str] | None = None) -> Part:
         """Finish the file: it gets its name, and is durable when this returns."""

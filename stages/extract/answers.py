@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     import httpx
     import pyarrow as pa
 
-# json_agg writes this between two rows; all JSON values are asked for as text, so it can't occur
-# inside of one.
-BETWEEN_ROWS = b", \n {"
 TRANSIENT_STATUS = {429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 HINTS = {
     "42501": "grant SELECT on it to service_role, or set SUPABASE_DB_URL",
@@ -88,37 +85,33 @@ def _rows_of(body: bytes, columns: tuple[Column, ...], expected: int | None) -> 
     import pyarrow.json as pj
 
     wire = pa.schema([pa.field(c.name, _wire(c)) for c in columns])
-    options = pj.ParseOptions(explicit_schema=wire, unexpected_field_behavior="error")
-    for write_lines in (_as_lines, _reformatted):
-        try:
-            rows = pj.read_json(
-                pa.BufferReader(write_lines(body)),
-                read_options=pj.ReadOptions(block_size=len(body) + 1),
-                parse_options=options,
-            )
-            rows.validate(full=True)  # Arrow's reader lets through what is not UTF-8
-        except pa.ArrowInvalid:
-            continue
-        if expected is None or rows.num_rows == expected:
-            return rows
-    raise Transient("the server gave a page that does not hold the rows that it says", "run again")
+    # Arrow reads objects, one after the other: the whole page is made the one field of one.
+    page = b'{"rows":' + body + b"}"
+    try:
+        read = pj.read_json(
+            pa.BufferReader(page),
+            read_options=pj.ReadOptions(block_size=len(page) + 1, use_threads=False),
+            parse_options=pj.ParseOptions(
+                explicit_schema=pa.schema([("rows", pa.list_(pa.struct(list(wire))))]),
+                unexpected_field_behavior="error",
+                newlines_in_values=True,
+            ),
+        )
+        found = read.column("rows").combine_chunks().flatten()
+        found.validate(full=True)  # Arrow's reader lets through what is not UTF-8
+    except pa.ArrowInvalid:
+        found = None
+    if found is None or found.null_count or expected not in (None, len(found)):
+        raise Transient(
+            "the server gave a page that does not hold the rows that it says", "run again"
+        )
+    return pa.Table.from_struct_array(found)
 
 
 def _wire(column: Column) -> pa.DataType:
     import pyarrow as pa
 
     return column.arrow if column.rule.form in ("integer", "boolean") else pa.string()
-
-
-def _as_lines(body: bytes) -> bytes:
-    """One row a line, from json_agg's form, without parsing it."""
-    return body[1:-1].replace(BETWEEN_ROWS, b"\n{")
-
-
-def _reformatted(body: bytes) -> bytes:
-    """One row a line, for a server that writes its JSON in another form than json_agg's."""
-    rows = _json(body)
-    return b"\n".join(json.dumps(row, ensure_ascii=False).encode() for row in rows)
 
 
 def _rows_in(content_range: str) -> int | None:

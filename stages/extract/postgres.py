@@ -41,7 +41,7 @@ PREPARE = """
 SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s';
 SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off;
 SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'postgres';
-SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'
+SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL jit = off
 """
 
 

@@ -17,7 +17,7 @@ COLUMNS = (
     "score::text, active, tags::text"
 )
 PAGE = 1000
-MODULES = {"postgres": "adbc_driver_postgresql.dbapi", "rest": "supabase"}
+MODULES = {"postgres": "adbc_driver_postgresql.dbapi", "rest": "httpx"}
 
 
 def stages(config: Config) -> None:
