@@ -103,6 +103,11 @@ class Paths:
         """`…/transform/_keys/`: workspaces.parquet, workspaces.rejects.parquet, manifests"""
         return self.transforms / "_keys"
 
+    @property
+    def sides(self) -> Path:
+        """`…/transform/_sides.json`: rows and orphans of the side files that the plan names"""
+        return self.transforms / "_sides.json"
+
     def load(self, table: str) -> Path:
         """`…/load/articles/`: acks.jsonl, ids.parquet, rejects.jsonl, manifest.json"""
         return self.target_folder / "load" / table

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.checkpoint import hash_file, make_folder, publish, read_json, write_text
+from stages.checkpoint import hash_file, make_folder, publish, read_json, read_manifest, write_text
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, name_sql, shapes, text_sql
 from stages.errors import UserError
@@ -23,6 +23,8 @@ from stages.plan import Plan, TargetTable
 if TYPE_CHECKING:
     import duckdb
 
+# The column that tells rows apart in the view of a source without a key.
+KEYLESS = '"_key"'
 SCHEMAS = ("extract", "reference", "side", "keys", "transform", "bound", "load")
 ACK_COLUMNS = {
     "sourceId": "VARCHAR", "documentId": "VARCHAR", "did": "VARCHAR", "digest": "VARCHAR",
@@ -119,8 +121,32 @@ def refresh(paths: Paths, plan: Plan) -> None:
 
 def _over(folder: Path, schema: str, name: str) -> Iterator[str]:
     if (folder / "schema.parquet").exists():
-        files = text_sql(str(folder / "*.parquet"))
-        yield (f"CREATE OR REPLACE VIEW {schema}.{name_sql(name)} AS FROM read_parquet({files})")
+        files = f"read_parquet({text_sql(str(folder / '*.parquet'))})"
+        key = _keyless(folder) if schema == "extract" else ""
+        yield f"CREATE OR REPLACE VIEW {schema}.{name_sql(name)} AS SELECT *{key} FROM {files}"
+
+
+def _keyless(folder: Path) -> str:
+    """SQL of `_key` for rows without a key: their hash, and their number among their equals.
+
+    Equal rows can't be told apart, so that it is the same whichever gets which number.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    stored = read_manifest(folder)
+    if not stored or stored["status"] == "missing" or stored.get("key") != []:
+        return ""
+    texts = [
+        # The text of any other type is the same in every time zone.
+        f"coalesce(epoch_us({name_sql(field.name)})::VARCHAR, {name_sql(field.name)}::VARCHAR)"
+        if pa.types.is_timestamp(field.type)
+        else f"{name_sql(field.name)}::VARCHAR"
+        for field in pq.read_schema(folder / "schema.parquet")
+    ]
+    digest = f"md5(to_json([{', '.join(texts)}])::VARCHAR)"
+    numbered = f"row_number() OVER (PARTITION BY {digest})"
+    return f", {digest} || '-' || {numbered} AS {KEYLESS}"
 
 
 def keys_view(paths: Paths, name: str) -> Iterator[str]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stages.checkpoint import Manifest, content_hash, read_manifest, require_whole
 from stages.convex.values import name_sql
-from stages.duck import first_row
 from stages.errors import StagesError, UserError
 from stages.paths import Paths
 from stages.plan import Plan
-from stages.views import side_hashes
+from stages.transform.syntax import parse, refuse_chance, tables
+from stages.views import KEYLESS, side_hashes
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,7 +33,8 @@ def read_model(paths: Paths, name: str) -> Model:
         text = file.read_text("utf-8")
     except FileNotFoundError:
         raise UserError(f"there is no model {name}", f"write {file}, one SELECT") from None
-    return Model(name=name, text=text.strip().rstrip(";").rstrip())
+    # The end of the line ends a comment too, so that a bracket may follow.
+    return Model(name=name, text=re.sub(r";(\s|--[^\n]*(\n|$))*\Z", "", text).strip() + "\n")
 
 
 def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict[str, str]:
@@ -45,6 +44,7 @@ def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict
         if statements != 1:
             raise UserError(f"{name} has {statements} statements", "a model is one SELECT")
         rows = connection.execute(f"DESCRIBE {sql}").fetchall()
+    refuse_chance(name, sql, parse(connection, sql))
     return {row[0]: row[1] for row in rows}
 
 
@@ -112,25 +112,13 @@ class Inputs:
         All of them where DuckDB can't take the SQL apart (PIVOT, or an error that shows later).
         DuckDB's get_table_names is not asked: it overlooks tables beside a CTE and a USING.
         """
-        row = first_row(connection, "SELECT json_serialize_sql(?::VARCHAR)", [model.text])
-        parsed = json.loads(row[0])
-        named = None if parsed["error"] else set(_tables(parsed))
+        parsed = parse(connection, model.text)
+        named = None if parsed is None else set(tables(parsed))
         return {
             name: content
             for name, content in sorted(self._known.items())
             if named is None or name.lower() in named
         }
-
-
-def _tables(node: Any) -> Iterator[str]:
-    """`schema.table`, in lower case, of every table in a serialised query."""
-    if isinstance(node, dict):
-        if node.get("type") == "BASE_TABLE":
-            yield f"{node['schema_name']}.{node['table_name']}".lower()
-        node = list(node.values())
-    if isinstance(node, list):
-        for part in node:
-            yield from _tables(part)
 
 
 def require_extract(paths: Paths, name: str) -> Manifest:
@@ -145,12 +133,13 @@ def require_extract(paths: Paths, name: str) -> Manifest:
 
 
 def key_sql(paths: Paths, source: str) -> str:
-    """SQL of a source's key as one text. Raises UserError for a source without a key."""
+    """SQL of a source's key as one text, as the macro `key` gives it.
+
+    A row without a key has `_key` in its view: its hash, and its number among its equals.
+    """
     manifest = read_manifest(paths.extract(source))
     key = manifest["key"] if manifest and manifest["status"] != "missing" else []
     if not key:
-        raise UserError(
-            f"`{source}` has no primary key, so its rows can't be told apart",
-            f"name columns that are unique and not null as `key` in [sources.{source}]",
-        )
-    return f'"key"({", ".join(name_sql(column) for column in key)})'
+        return KEYLESS
+    texts = [f"key_text({name_sql(column)})" for column in key]
+    return texts[0] if len(texts) == 1 else f"key_list([{', '.join(texts)}])"

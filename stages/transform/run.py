@@ -15,6 +15,7 @@ from stages.plan import Plan, allowed_rejects
 from stages.progress import Progress
 from stages.transform.keys import run_keys
 from stages.transform.models import Inputs, require_extract
+from stages.transform.side import check_sides
 from stages.transform.table import TableRun
 from stages.views import connect, refresh
 
@@ -52,6 +53,8 @@ def transform(
     order = [plan.tables[name] for name in in_order(schema, plan.tables) if name in closure]
     for table in order:
         require_extract(paths, table.source)
+    for side in plan.sides.values():
+        require_extract(paths, side.of)
     for reference in plan.references.values():
         if reference.source:
             require_extract(paths, reference.source)
@@ -69,6 +72,11 @@ def transform(
         run_keys(
             connection, paths, plan, inputs,
             lambda name, told, manifest: progress.done("keys", name, told, **manifest["rules"]),
+        )  # fmt: skip
+        check_sides(
+            connection, paths, plan, inputs,
+            lambda name, told, figures: progress.done("side", name, told, **figures),
+            keep=options.limit is None and not options.explain,
         )  # fmt: skip
         for table in order:
             run = TableRun(connection, paths, plan, schema, table, inputs)
@@ -99,7 +107,8 @@ def over_limit(plan: Plan, manifests: Mapping[str, Manifest]) -> list[str]:
     found = []
     total_rows = total_rejects = 0
     for name, manifest in manifests.items():
-        rows, rejects = manifest["source_rows"], manifest["rejects"]
+        # What is dropped on purpose has its reason, and is nothing to be accepted.
+        rows, rejects = manifest["source_rows"], manifest["rejects"] - manifest.get("dropped", 0)
         total_rows += rows
         total_rejects += rejects
         limit = plan.tables[name].max_rejects

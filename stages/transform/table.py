@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +24,24 @@ from stages.convex.canonical import canonicalise
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, name_sql, shapes, text_sql
 from stages.duck import first_row
+from stages.entries import entry_error
 from stages.errors import Shortfall, TableFailed, UserError
-from stages.inputs import staged_inputs
+from stages.inputs import checked_by, staged_inputs
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.transform.changes import changes_sql
 from stages.transform.compile import Compiled, checked_sql, compile_field
+from stages.transform.creation import ordered_sql, with_order
+from stages.transform.drops import RULE as DROPPED
+from stages.transform.drops import drop_model, make_dropped
+from stages.transform.guards import guarded
 from stages.transform.keys import known_sql
 from stages.transform.models import Inputs, Model, describe, key_sql, read_model, sql_errors
+from stages.transform.planned import refuse_fields, with_values
+from stages.transform.reads import columns_read
+from stages.transform.syntax import column_lines, parse
+from stages.transform.unique import reject_collisions
+from stages.transform.urls import class_urls
 from stages.views import macros
 
 if TYPE_CHECKING:
@@ -87,8 +98,10 @@ class TableRun:
         write_manifest(self.folder, manifest)
         sentence = f"{damaged + ', made again: ' if damaged else ''}"
         sentence += f"{manifest['documents']:,} documents"
-        if manifest["rejects"]:
-            sentence += f", {manifest['rejects']:,} rejected"
+        if manifest["rejects"] > manifest["dropped"]:
+            sentence += f", {manifest['rejects'] - manifest['dropped']:,} rejected"
+        if manifest["dropped"]:
+            sentence += f", {manifest['dropped']:,} dropped on purpose"
         if manifest["changes"]:
             sentence += f", {manifest['changes']:,} changes"
         return manifest, sentence
@@ -98,8 +111,8 @@ class TableRun:
             remove(self.folder)
             manifest = {
                 "table": self.table.name, "source": self.table.source, "status": "missing",
-                "made_from": None, "source_rows": 0, "documents": 0, "rejects": 0, "changes": 0,
-                "rules": [], "changed": [], "parts": [],
+                "made_from": None, "source_rows": 0, "documents": 0, "rejects": 0, "dropped": 0,
+                "changes": 0, "rules": [], "changed": [], "reads": {}, "urls": [], "parts": [],
             }  # fmt: skip
             write_manifest(self.folder, manifest)
         return manifest, "missing: the source has no such table"
@@ -118,13 +131,14 @@ class TableRun:
             for name in self._referred()
             if name in self.plan.references
         }
+        drops = drop_model(self.paths, self.table)
         return fingerprint(
             model.text, macros(), code, parents, keys,
             self.inputs.of(self.connection, model),
+            drops and [drops.text, self.inputs.of(self.connection, drops)],
             self.inputs.content(f"extract.{self.table.source}"),
-            self.schema.tables.get(self.table.name, {}).get("documentType"),
-            self.table.grain, dict(self.table.orphans), self.table.keep_null,
-            dict(self.table.lineage),
+            checked_by(self.schema.tables.get(self.table.name, {})),
+            {**asdict(self.table), "function": None, "max_rejects": None},
         )  # fmt: skip
 
     def _referred(self) -> list[str]:
@@ -161,17 +175,26 @@ class TableRun:
                 f"CREATE OR REPLACE TEMP TABLE checked AS {self._checked(fields)}"
             )
         self._refuse_failing_orphans(fields)
+        reject_collisions(self.connection, self.table)
         self._account()
         make_folder(self.folder)
-        write_zero_rows(self.folder, _documents_schema(fields))
+        write_zero_rows(self.folder, with_order(self.table, _documents_schema(fields)))
         parts = [self._documents(fields), self._rejects(), self._changes(fields)]
         manifest = {
             "source_rows": self._count("SELECT count(*) FROM keyed"),
             "documents": parts[0]["rows"],
             "rejects": parts[1]["rows"],
+            "dropped": self._count("SELECT count(*) FROM dropped"),
             "changes": parts[2]["rows"],
             "rules": self._counts(f"read_parquet({text_sql(str(self.folder / FILES[1]))})"),
             "changed": self._counts(f"read_parquet({text_sql(str(self.folder / FILES[2]))})"),
+            "reads": columns_read(self.connection, self.paths, self.table, model),
+            "urls": class_urls(
+                self.connection,
+                self.table,
+                (f.shape for f in fields.values()),
+                self.folder / FILES[0],
+            ),
             "parts": parts,
         }
         if self.table.grain == "row":
@@ -188,11 +211,16 @@ class TableRun:
         """Run the model into `modelled`, and make what its checks are joined to."""
         fields = shapes(self.table.name, self.schema.fields(self.table.name))
         types = describe(self.connection, model.name, model.text)
-        self._refuse_columns(model, types, fields)
+        refuse_fields(self.plan.file, self.table, fields)
+        lines = column_lines(model.text, parse(self.connection, model.text))
+        self._refuse_columns(model, types, fields, lines)
+        model = with_values(model, self.table, types)
+        types |= {name: "VARCHAR" for name in self.table.values if name in types}
         compiled = {
-            name: compile_field(model.name, shape, types.get(name))
+            name: compile_field(_at(model, lines, name), shape, types.get(name))
             for name, shape in fields.items()
         }
+        compiled = guarded(compiled, model.text, types, self.schema.tables[self.table.name])
         columns = ["_source_id::VARCHAR AS _source_id"]
         texts = []
         for name, kind in types.items():
@@ -220,7 +248,11 @@ class TableRun:
         return compiled
 
     def _refuse_columns(
-        self, model: Model, types: Mapping[str, str], fields: Mapping[str, Shape]
+        self,
+        model: Model,
+        types: Mapping[str, str],
+        fields: Mapping[str, Shape],
+        lines: Mapping[str, int],
     ) -> None:
         if "_source_id" not in types:
             raise UserError(
@@ -230,20 +262,23 @@ class TableRun:
         for name in types:
             if name != "_source_id" and name not in fields:
                 raise UserError(
-                    f"{model.name} has the column `{name}`, and {self.table.name} in "
+                    f"{_at(model, lines, name)} has the column `{name}`, and {self.table.name} in "
                     "convex/schema.ts has no such field",
                     f"remove it from the model, or add the field; there are: {', '.join(fields)}",
                 )
         for name, rule in self.table.orphans.items():
             if name not in fields or fields[name].kind != "id":
-                raise UserError(
-                    f"plan.toml: [tables.{self.table.name}] orphans names `{name}`, which is no "
-                    "reference", f"edit {self.plan.file}",
+                raise entry_error(
+                    self.plan.file, f"tables.{self.table.name}",
+                    f"[tables.{self.table.name}] orphans names `{name}`, which is no reference",
+                    f"orphans.{name}",
                 )  # fmt: skip
             if rule == "null" and fields[name].required:
-                raise UserError(
-                    f"plan.toml: [tables.{self.table.name}] orphans turns `{name}` to null, and "
-                    "convex/schema.ts requires it", f"use reject or fail in {self.plan.file}",
+                raise entry_error(
+                    self.plan.file, f"tables.{self.table.name}",
+                    f"[tables.{self.table.name}] orphans turns `{name}` to null, and "
+                    "convex/schema.ts requires it", f"orphans.{name}",
+                    f"use reject or fail in {self.plan.file}",
                 )  # fmt: skip
 
     def _refuse_ids(self, model: Model) -> None:
@@ -336,7 +371,8 @@ class TableRun:
                 )
 
     def _account(self) -> None:
-        """`rejected`: failures, and source rows that the model leaves out."""
+        """`rejected`: failures, and source rows that are left out, on purpose or not."""
+        make_dropped(self.connection, self.table, drop_model(self.paths, self.table))
         self.connection.execute(
             "CREATE OR REPLACE TEMP TABLE rejected AS "
             "SELECT _source_id AS source_id, _failures[1].field AS field, "
@@ -344,7 +380,9 @@ class TableRun:
             "to_json(_failures[2:])::VARCHAR AS others "
             "FROM checked WHERE len(_failures) > 0 UNION ALL "
             "SELECT k.source_id, '', 'dropped_by_model', 'the model leaves this row out', '[]' "
-            "FROM keyed k ANTI JOIN checked c ON c._source_id = k.source_id"
+            "FROM keyed k ANTI JOIN checked c ON c._source_id = k.source_id "
+            "ANTI JOIN dropped d ON d.source_id = k.source_id UNION ALL "
+            f"SELECT source_id, '', '{DROPPED}', reason, '[]' FROM dropped"
         )
 
     # ── the three files ─────────────────────────────────────────────────────────────────────
@@ -355,11 +393,12 @@ class TableRun:
             column = name_sql(name)
             as_text = compiled.shape.sql == "JSON"
             columns.append(f"{column}::VARCHAR AS {column}" if as_text else column)
+        key = "" if self.table.grain == "derived" else key_sql(self.paths, self.table.source)
+        documents = f"SELECT {', '.join(columns)} FROM checked WHERE len(_failures) = 0"
         return self._write(
             FILES[0],
-            f"SELECT {', '.join(columns)} FROM checked WHERE len(_failures) = 0 "
-            "ORDER BY _source_id",
-            _documents_schema(fields),
+            ordered_sql(self.connection, self.plan.file, self.table, key, documents),
+            with_order(self.table, _documents_schema(fields)),
         )
 
     def _rejects(self) -> dict[str, Any]:
@@ -389,6 +428,12 @@ class TableRun:
             f"SELECT field, rule, count(*) FROM {relation} GROUP BY ALL ORDER BY 3 DESC, 1, 2"
         ).fetchall()
         return [{"field": row[0], "rule": row[1], "rows": row[2]} for row in rows]
+
+
+def _at(model: Model, lines: Mapping[str, int], column: str) -> str:
+    """The model, and the line of one of its columns where that is known."""
+    line = lines.get(column.lower())
+    return f"{model.name}, line {line}" if line else model.name
 
 
 def _known_documents(paths: Paths, target: str) -> str:

@@ -69,7 +69,8 @@ CREATE OR REPLACE MACRO time_ms(literal) AS
 CREATE OR REPLACE MACRO key_text(a) AS
     CASE
         WHEN typeof(a) = 'TIMESTAMP WITH TIME ZONE'
-            THEN make_timestamp(epoch_us(try_cast(a AS TIMESTAMPTZ)))::VARCHAR || '+00'
+            THEN coalesce(
+                make_timestamp(epoch_us(try_cast(a AS TIMESTAMPTZ)))::VARCHAR || '+00', a::VARCHAR)
         ELSE a::VARCHAR
     END;
 
