@@ -52,7 +52,7 @@ def _marks(name: str, kind: str, called: set[str]) -> Iterator[Check]:
         for rule, words in TEXT_MARKS.items():
             when = f"contains({column}, chr(0) || '{rule}' || chr(0))"
             if kind != "VARCHAR":
-                when = f"contains(to_json({column})::VARCHAR, '\\u0000{rule}\\u0000')"
+                when = f"contains(to_json({column})::VARCHAR, '\\u0000{rule}')"
             yield Check(field=name, rule=rule, when=when, reason=text_sql(words))
     if called & {"to_ms", "to_unix"} and kind in INTEGERS | FLOATS:
         yield Check(

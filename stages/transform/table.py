@@ -411,7 +411,8 @@ class TableRun:
     def _changes(self, fields: Mapping[str, Compiled]) -> dict[str, Any]:
         source = None if self.table.grain == "derived" else key_sql(self.paths, self.table.source)
         return self._write(
-            FILES[2], changes_sql(self.connection, self.table, source, list(fields.values()))
+            FILES[2],
+            changes_sql(self.connection, self.plan.file, self.table, source, list(fields.values())),
         )
 
     def _write(self, name: str, sql: str, schema: pa.Schema | None = None) -> dict[str, Any]:
