@@ -122,6 +122,16 @@ class Paths:
         return self.target_folder / "verify" / "manifest.json"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Preview(Paths):
+    """The same places, but for what transform makes: a copy in `data/tmp/preview/`."""
+
+    @property
+    def transforms(self) -> Path:
+        """`data/tmp/preview/`"""
+        return self.scratch / "preview"
+
+
 def manifest(folder: Path) -> Path:
     """The manifest of one table's folder."""
     return folder / "manifest.json"

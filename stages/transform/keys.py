@@ -23,6 +23,7 @@ from stages.errors import UserError
 from stages.paths import Paths
 from stages.plan import Plan, ReferenceTable
 from stages.transform.models import Inputs, describe, key_sql, read_model
+from stages.transform.reads import columns_of
 from stages.views import keys_view
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ def run_keys(
         same = manifest is not None and manifest["made_from"] == made_from
         damaged = damages(paths.keys, manifest["parts"]) if manifest and same else ""
         if manifest is None or not same or damaged:
-            manifest = {"made_from": made_from, **_run(connection, paths, reference, model.text)}
+            manifest = {
+                "made_from": made_from,
+                **_run(connection, paths, plan, reference, model.text),
+            }
             write_json(file, manifest)
             sentence = f"{damaged + ', made again: ' if damaged else ''}"
             sentence += f"{manifest['known']:,} keys known, {manifest['rejected']:,} not"
@@ -62,7 +66,11 @@ def run_keys(
 
 
 def _run(
-    connection: duckdb.DuckDBPyConnection, paths: Paths, reference: ReferenceTable, sql: str
+    connection: duckdb.DuckDBPyConnection,
+    paths: Paths,
+    plan: Plan,
+    reference: ReferenceTable,
+    sql: str,
 ) -> dict[str, Any]:
     assert reference.source is not None
     columns = describe(connection, str(reference.keys), sql)
@@ -120,6 +128,7 @@ def _run(
     ).fetchall()
     return {
         "table": reference.name,
+        "reads": columns_of(connection, plan, [sql]),
         "known": parts[0]["rows"],
         "rejected": parts[1]["rows"],
         "rules": dict(counts),

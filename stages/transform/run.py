@@ -10,11 +10,12 @@ from stages.checkpoint import Manifest, read_manifest, require_whole
 from stages.convex.schema import Schema
 from stages.errors import StagesError
 from stages.order import in_order
-from stages.paths import Paths
+from stages.paths import Paths, Preview
 from stages.plan import Plan, allowed_rejects
-from stages.progress import Progress
+from stages.progress import Progress, Silent
 from stages.transform.keys import run_keys
 from stages.transform.models import Inputs, require_extract
+from stages.transform.preview import preview
 from stages.transform.side import check_sides
 from stages.transform.table import TableRun
 from stages.views import connect, refresh
@@ -44,9 +45,20 @@ def transform(
 ) -> TransformResult:
     """Bring the chosen tables, and the parents that they refer to, up to date.
 
-    Raises UserError for a model or plan that can't be meant, StagesError where an input is not
-    there. Tables over their limit of rejects are in the result.
+    With `limit` or `explain` this is done in a copy, and only shown. Raises UserError for a model
+    or plan that can't be meant, StagesError where an input is not there. Tables over their limit
+    of rejects are in the result.
     """
+    if options.limit is None and not options.explain:
+        return _transform(paths, plan, schema, options, progress)
+    with preview(paths) as aside:
+        return _transform(aside, plan, schema, options, Silent())
+
+
+def _transform(
+    paths: Paths, plan: Plan, schema: Schema, options: TransformOptions, progress: Progress
+) -> TransformResult:
+    shown = isinstance(paths, Preview)
     wanted = {table.name for table in plan.select_tables(options.tables)}
     references = schema.references()
     closure = _closure(wanted, references, plan)
@@ -76,19 +88,16 @@ def transform(
         check_sides(
             connection, paths, plan, inputs,
             lambda name, told, figures: progress.done("side", name, told, **figures),
-            keep=options.limit is None and not options.explain,
         )  # fmt: skip
         for table in order:
             run = TableRun(connection, paths, plan, schema, table, inputs)
-            if options.limit is not None or options.explain:
-                if table.name in wanted:
-                    result.shown[table.name] = (
-                        run.explain()
-                        if options.limit is None
-                        else run.first_documents(options.limit)
-                    )
-                continue
+            if options.explain and table.name in wanted:
+                result.shown[table.name] = run.explain()
             manifest, sentence = run.bring_up_to_date(restart=options.restart)
+            if shown:
+                if options.limit is not None and table.name in wanted:
+                    result.shown[table.name] = run.first_documents(options.limit)
+                continue
             result.tables[table.name] = manifest
             if sentence != "fresh":
                 refresh(paths, plan)

@@ -27,13 +27,11 @@ def check_sides(
     plan: Plan,
     inputs: Inputs,
     tell: Callable[[str, str, dict[str, Any]], None],
-    *,
-    keep: bool,
 ) -> None:
     """Compare every `[side.NAME]` with its source; `tell(name, sentence, figures)` for each.
 
-    The figures are kept in `paths.sides`, where `keep` says so, and a file that is as it was is
-    not looked at again. Raises UserError for orphans, unless the plan says report.
+    The figures are kept in `paths.sides`, and a file that is as it was is not looked at again.
+    Raises UserError for orphans, unless the plan says report.
     """
     before = read_json(paths.sides) or {}
     figures: dict[str, dict[str, Any]] = {}
@@ -55,7 +53,7 @@ def check_sides(
         figures[side.name] = {"made_from": made_from, "rows": rows, "orphans": orphans}
         tell(side.name, f"{rows:,} keys, {orphans:,} of them not in {side.of}",
              {"rows": rows, "orphans": orphans})  # fmt: skip
-    if keep and (figures or before):
+    if figures or before:
         write_json(paths.sides, figures)
 
 

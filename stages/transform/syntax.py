@@ -131,6 +131,7 @@ class _Reads:
         self.columns = columns
         self.found: dict[str, set[str]] = {table: set() for table in columns}
         self.alias: dict[str, set[str]] = {}
+        self.there: set[str] = set()
 
     def aliases(self, parsed: Any) -> None:
         for node in nodes(parsed):
@@ -138,6 +139,7 @@ class _Reads:
                 table = _table_name(node)
                 alias = str(node["alias"] or node["table_name"]).lower()
                 self.alias.setdefault(alias, set()).add(table)
+                self.there.add(table)
                 if node["column_name_alias"]:
                     self.all_of({table})
 
@@ -167,7 +169,7 @@ class _Reads:
             self.reference([str(name).lower() for name in node["column_names"]])
         elif kind == "JOIN":
             for column in node["using_columns"]:
-                self.named(str(column).lower(), self.columns)
+                self.named(str(column).lower(), self.there)
             if node["ref_type"] == "NATURAL":
                 self.all_of(scope)
         for part in node.values():
@@ -180,9 +182,9 @@ class _Reads:
         if len(names) > 1 and names[0] in self.alias:
             self.named(names[1], self.alias[names[0]])
         else:
-            if names[0] in self.alias and not any(names[0] in c for c in self.columns.values()):
+            if names[0] in self.alias and not any(names[0] in self.columns[t] for t in self.there):
                 self.all_of(self.alias[names[0]])  # a whole row
-            self.named(names[0], self.columns)
+            self.named(names[0], self.there)
 
 
 def _joined(node: Any) -> Iterator[str]:

@@ -154,16 +154,12 @@ class TableRun:
         return self._checked(self._prepare(read_model(self.paths, self.table.model)))
 
     def first_documents(self, limit: int) -> list[dict[str, Any]]:
-        """The first documents as dictionaries; nothing is written."""
-        if self.source["status"] == "missing":
+        """The first documents that are staged, as dictionaries."""
+        file = self.folder / FILES[0]
+        if not file.exists():
             return []
-        fields = self._prepare(read_model(self.paths, self.table.model))
-        checked = self._checked(fields)
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE checked AS {checked}")
-        names = ", ".join(["_source_id", *(name_sql(name) for name in fields)])
         rows = self.connection.sql(
-            f"SELECT {names} FROM checked WHERE len(_failures) = 0 ORDER BY _source_id "
-            f"LIMIT {limit}"
+            f"SELECT * FROM read_parquet({text_sql(str(file))}) LIMIT {limit}"
         ).to_arrow_table()
         documents: list[dict[str, Any]] = rows.to_pylist()
         return documents
@@ -188,7 +184,7 @@ class TableRun:
             "changes": parts[2]["rows"],
             "rules": self._counts(f"read_parquet({text_sql(str(self.folder / FILES[1]))})"),
             "changed": self._counts(f"read_parquet({text_sql(str(self.folder / FILES[2]))})"),
-            "reads": columns_read(self.connection, self.paths, self.table, model),
+            "reads": columns_read(self.connection, self.paths, self.plan, self.table, model),
             "urls": class_urls(
                 self.connection,
                 self.table,

@@ -22,10 +22,10 @@ NAMED = re.compile(
     re.IGNORECASE,
 )
 # Supabase storage: `/storage/v1/object/sign/bucket/path?token=<JWT>`, images by `/render/image/`.
-SIGNED = r"^https?://[^/?#]+/storage/v1/(?:object|render/image)/(?:upload/)?sign/"
-PUBLIC = r"^https?://[^/?#]+/storage/v1/(?:object|render/image)/public/"
-PRIVATE = r"^https?://[^/?#]+/storage/v1/"
-EXTERNAL = r"^https?://"
+SIGNED = r"(?i)^https?://[^/?#]+/storage/v1/(?:object|render/image)/(?:upload/)?sign/"
+PUBLIC = r"(?i)^https?://[^/?#]+/storage/v1/(?:object|render/image)/public/"
+PRIVATE = r"(?i)^https?://[^/?#]+/storage/v1/"
+EXTERNAL = r"(?i)^https?://"
 
 
 def class_urls(
