@@ -322,3 +322,54 @@ def test_nor_is_a_row_a_sample(small: Small) -> None:
                           "FROM extract.things /* uuid() */")  # fmt: skip
     small.transform()
     assert small.accounted("things")
+
+
+# ── one clear message, with file and line ───────────────────────────────────────────────────
+
+MISTAKES = [
+    ("SELECT key(id) AS _source_id,\n t,\n t AS renamed\nFROM extract.things",
+     "models/things.sql, line 3 has the column `renamed`, and things in convex/schema.ts has no"),
+    ("SELECT key(id) AS _source_id, n\nFROM extract.things",
+     "models/things.sql has no column `t`, and convex/schema.ts requires that field"),
+    ("SELECT key(id) AS _source_id,\n gone AS t\nFROM extract.things",
+     "models/things.sql, line 2: Binder Error"),
+    ("SELECT key(id) AS _source_id,\n t,,\nFROM extract.things",
+     "models/things.sql, line 2: Parser Error"),
+    ("SELECT key(id) AS _source_id,\n t\nFROM extract.gone",
+     "models/things.sql, line 3: Catalog Error: Table with name gone does not exist"),
+    ("SELECT key(id) AS _source_id,\n t::DATE::VARCHAR AS t\nFROM extract.things",
+     "models/things.sql, line 2: Conversion Error"),
+    ("-- é\nSELECT key(id) AS _source_id, t\nFROM extract.things\nWHERE id = uuid()::BIGINT",
+     "models/things.sql, line 4: uuid() gives something else on every run"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "words"), MISTAKES, ids=[words for _, words in MISTAKES])
+@pytest.mark.parametrize("plan", ["", "values = { t = { a = 'b' } }"], ids=["", "mapped"])
+def test_a_mistake_in_a_model_is_one_message_and_loses_nothing(
+    small: Small, sql: str, words: str, plan: str
+) -> None:
+    things(small, table(t=["a"], n=[1]), {"t": STRING, "n?": NUMBER}, "t, n", plan)
+    small.transform()
+    folder = small.paths.transform("things")
+    before = {file: file.read_bytes() for file in folder.iterdir()}
+    small.model("things", sql)
+    message = small.fails().message
+    assert message.startswith(words) and "\n" not in message
+    assert {file: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_a_column_of_another_type_is_named_with_its_line(small: Small) -> None:
+    things(small, table(t=["a"]), {"t": STRING}, "length(t) AS t")
+    assert small.fails().message.startswith("models/things.sql, line 3: column `t` is BIGINT")
+
+
+SIDES = [("map.json", "{", "map.json"), ("map.parquet", "x", "map")]
+
+
+@pytest.mark.parametrize(("file", "text", "words"), SIDES)
+def test_a_side_file_that_can_not_be_read(small: Small, file: str, text: str, words: str) -> None:
+    things(small, table(t=["a"]), {"t": STRING}, "t")
+    small.write(file, text)
+    small.model("things", "SELECT key(id) AS _source_id, t FROM extract.things, side.map")
+    assert words in small.fails().message
