@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 
 from stages.errors import UserError
 
-Orphan = Literal["reject", "null", "fail"]
+Orphan = Literal["reject", "null", "fail", "drop"]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 # What `[targets.NAME]` may rename; lower case there.
 SETTING_NAMES = (
@@ -63,6 +63,7 @@ class TargetTable:
     function: str
     grain: Literal["row", "derived"] = "row"
     orphans: Mapping[str, Orphan] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)
     keep_null: tuple[str, ...] = ()
     lineage: Mapping[str, str] = field(default_factory=dict)
     max_rejects: str | int | None = None
@@ -308,6 +309,7 @@ class _Reader:
                 "function",
                 "grain",
                 "orphans",
+                "references",
                 "keep_null",
                 "from",
                 "max_rejects",
@@ -318,7 +320,12 @@ class _Reader:
         if not isinstance(orphans, dict):
             raise self.fail(f"{where}: `orphans` is not a table of field = rule")
         for fieldname in orphans:
-            self.choice(orphans, fieldname, ("reject", "null", "fail"), f"{where} orphans")
+            self.choice(orphans, fieldname, ("reject", "null", "fail", "drop"), f"{where} orphans")
+        references = raw.get("references", {})
+        if not isinstance(references, dict) or not all(
+            isinstance(target, str) for target in references.values()
+        ):
+            raise self.fail(f"{where}: `references` is not a table of path = Convex table")
         lineage = raw.get("from", {})
         if not isinstance(lineage, dict) or not all(isinstance(c, str) for c in lineage.values()):
             raise self.fail(f"{where}: `from` is not a table of field = source column")
@@ -333,6 +340,7 @@ class _Reader:
                 "Literal['row', 'derived']", self.choice(raw, "grain", ("row", "derived"), where)
             ),
             orphans=orphans,
+            references=references,
             keep_null=self.texts(raw, "keep_null", where),
             lineage=lineage,
             max_rejects=self.limit(raw["max_rejects"], where) if "max_rejects" in raw else None,

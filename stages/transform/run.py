@@ -9,10 +9,12 @@ from typing import Any
 from stages.checkpoint import Manifest, read_manifest, require_whole
 from stages.convex.schema import Schema
 from stages.errors import StagesError
-from stages.order import in_order
+from stages.order import groups, require_order
 from stages.paths import Paths
 from stages.plan import Plan, allowed_rejects
 from stages.progress import Progress
+from stages.staging import with_references
+from stages.transform.circles import Circle
 from stages.transform.keys import run_keys
 from stages.transform.models import Inputs, require_extract
 from stages.transform.table import TableRun
@@ -47,9 +49,13 @@ def transform(
     there. Tables over their limit of rejects are in the result.
     """
     wanted = {table.name for table in plan.select_tables(options.tables)}
-    references = schema.references()
-    closure = _closure(wanted, references, plan)
-    order = [plan.tables[name] for name in in_order(schema, plan.tables) if name in closure]
+    schema = with_references(schema, plan)
+    closure = _closure(wanted, schema.references(), plan)
+    # A circle is in the closure as a whole, or not at all.
+    together = [g for g in groups(schema, plan.tables) if closure & set(g.tables)]
+    for group in together:
+        require_order(schema, group)
+    order = [plan.tables[name] for group in together for name in group.tables]
     for table in order:
         require_extract(paths, table.source)
     for reference in plan.references.values():
@@ -70,8 +76,14 @@ def transform(
             connection, paths, plan, inputs,
             lambda name, told, manifest: progress.done("keys", name, told, **manifest["rules"]),
         )  # fmt: skip
+        runs = {t.name: TableRun(connection, paths, plan, schema, t, inputs) for t in order}
+        for group in together:
+            if group.circle:
+                circle = Circle(connection, {name: runs[name] for name in group.tables})
+                for name in group.tables:
+                    runs[name].circle = circle
         for table in order:
-            run = TableRun(connection, paths, plan, schema, table, inputs)
+            run = runs[table.name]
             if options.limit is not None or options.explain:
                 if table.name in wanted:
                     result.shown[table.name] = (

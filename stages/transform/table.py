@@ -19,7 +19,6 @@ from stages.checkpoint import (
     write_parquet,
     write_zero_rows,
 )
-from stages.convex.canonical import canonicalise
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, name_sql, shapes, text_sql
 from stages.duck import first_row
@@ -28,9 +27,13 @@ from stages.inputs import staged_inputs
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.transform.changes import changes_sql
-from stages.transform.compile import Compiled, checked_sql, compile_field
+from stages.transform.checked import checked_sql
+from stages.transform.circles import Circle
+from stages.transform.compile import Compiled, compile_field
+from stages.transform.json_values import column_sql, make_json_values
 from stages.transform.keys import known_sql
 from stages.transform.models import Inputs, Model, describe, key_sql, read_model, sql_errors
+from stages.transform.references import edges_sql, make_orphans, refuse_rules, rule_of
 from stages.views import macros
 
 if TYPE_CHECKING:
@@ -59,18 +62,27 @@ class TableRun:
         self.schema = schema
         self.table = table
         self.inputs = inputs
+        # Of the tables that refer to one another in a circle with this one, and to itself.
+        self.circle: Circle | None = None
         self.folder = paths.transform(table.name)
         self.source = read_manifest(paths.extract(table.source)) or {}
+
+    @property
+    def missing(self) -> bool:
+        """Whether the source has no such table."""
+        return bool(self.source["status"] == "missing")
 
     # ── freshness ───────────────────────────────────────────────────────────────────────────
 
     def bring_up_to_date(self, *, restart: bool) -> tuple[Manifest, str]:
         """The manifest, and what was done in one sentence."""
         manifest = read_manifest(self.folder)
-        if self.source["status"] == "missing":
+        if self.missing:
             return self._missing(manifest)
         model = read_model(self.paths, self.table.model)
-        made_from = self._made_from(model)
+        made_from = self.made_from(model)
+        if self.circle:
+            made_from = fingerprint(made_from, self.circle.made_from())
         damaged = ""
         if manifest and not restart and manifest["made_from"] == made_from:
             damaged = damages(self.folder, manifest["parts"])
@@ -104,15 +116,18 @@ class TableRun:
             write_manifest(self.folder, manifest)
         return manifest, "missing: the source has no such table"
 
-    def _made_from(self, model: Model) -> str:
-        """All that the three files depend on."""
+    def made_from(self, model: Model) -> str:
+        """All that the three files depend on, but the other tables of a circle."""
+        together = self.circle.tables if self.circle else ()
         parents = {
             name: (read_manifest(self.paths.transform(name)) or {}).get("parts")
             for name in self._referred()
-            if name in self.plan.tables
+            if name in self.plan.tables and name not in together
         }
         code = [hash_file(file) for file in sorted(HERE.glob("*.py"))]
         code += [hash_file(HERE.parent / "convex" / f"{n}.py") for n in ("values", "canonical")]
+        validators = (HERE.parent / "convex" / "validators").glob("*.py")
+        code += [hash_file(file) for file in sorted(validators)]
         keys = {
             name: self.inputs.content(f"keys.{name}")
             for name in self._referred()
@@ -122,26 +137,25 @@ class TableRun:
             model.text, macros(), code, parents, keys,
             self.inputs.of(self.connection, model),
             self.inputs.content(f"extract.{self.table.source}"),
-            self.schema.tables.get(self.table.name, {}).get("documentType"),
+            self.schema.document(self.table.name),
             self.table.grain, dict(self.table.orphans), self.table.keep_null,
             dict(self.table.lineage),
         )  # fmt: skip
 
     def _referred(self) -> list[str]:
-        fields = self.schema.fields(self.table.name).values()
-        return sorted({name for each in fields for name in each.references()})
+        return sorted(self.schema.references()[self.table.name])
 
     # ── the work ────────────────────────────────────────────────────────────────────────────
 
     def explain(self) -> str:
         """The SQL that checks the table; nothing is written."""
-        if self.source["status"] == "missing":
+        if self.missing:
             return "-- missing at the source"
         return self._checked(self._prepare(read_model(self.paths, self.table.model)))
 
     def first_documents(self, limit: int) -> list[dict[str, Any]]:
         """The first documents as dictionaries; nothing is written."""
-        if self.source["status"] == "missing":
+        if self.missing:
             return []
         fields = self._prepare(read_model(self.paths, self.table.model))
         checked = self._checked(fields)
@@ -186,38 +200,67 @@ class TableRun:
 
     def _prepare(self, model: Model) -> dict[str, Compiled]:
         """Run the model into `modelled`, and make what its checks are joined to."""
-        fields = shapes(self.table.name, self.schema.fields(self.table.name))
+        compiled = self.circle.prove(self) if self.circle else self.run_model(model)
+        for target in self._referred():
+            self._know(target, model)
+        self._make_orphans(compiled)
+        return compiled
+
+    def run_model(self, model: Model) -> dict[str, Compiled]:
+        """`modelled`, the values that go by way of JSON, and `keyed`."""
         types = describe(self.connection, model.name, model.text)
+        given = [name for name in types if name != "_source_id"]
+        fields = shapes(self.table.name, self.schema.fields(self.table.name, given))
         self._refuse_columns(model, types, fields)
         compiled = {
             name: compile_field(model.name, shape, types.get(name))
             for name, shape in fields.items()
         }
         columns = ["_source_id::VARCHAR AS _source_id"]
-        texts = []
-        for name, kind in types.items():
-            column = name_sql(name)
-            if name == "_source_id":
-                continue
-            if fields[name].kind == "any":
-                as_json = column if kind == "JSON" else f"to_json({column})"
-                columns.append(f"CASE WHEN {column} IS NOT NULL THEN {as_json}::VARCHAR END "
-                               f"AS {column}")  # fmt: skip
-                texts.append(f"SELECT {column} AS text FROM modelled")
-            else:
-                columns.append(column)
+        for name in given:
+            column = compiled[name].column or "NULL"
+            if compiled[name].json:
+                column = f"list_transform([{column}], lambda j: {column_sql('j')})[1]"
+            columns.append(f"{column} AS {name_sql(name)}")
         with sql_errors(model.name):
             self.connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE modelled AS SELECT {', '.join(columns)} "
                 f"FROM ({model.text})"
             )
         self._refuse_ids(model)
-        if texts:
-            canonicalise(self.connection, "canonical", texts)
-        for target in self._referred():
-            self._know(target, model)
+        make_json_values(self.connection, compiled)
         self._key_source(model)
         return compiled
+
+    def prove_own(self, together: tuple[str, ...]) -> dict[str, Compiled]:
+        """For a circle: this table's rows into `own`, their references to `together` into `edges`;
+        see references.settle. What its checks would say of these references is left out."""
+        model = read_model(self.paths, self.table.model)
+        compiled = self.run_model(model)
+        run = self.connection.execute
+        run(f"INSERT INTO edges {edges_sql(self.table, compiled, together)}")
+        for target in self._referred():
+            if target in together:
+                run(
+                    f"CREATE OR REPLACE TEMP TABLE {name_sql(f'known {target}')} AS "
+                    "SELECT DISTINCT parent AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
+                    "FROM edges"
+                )
+            else:
+                self._know(target, model)
+        self._make_orphans(compiled)
+        with sql_errors(model.name):
+            run(f"CREATE OR REPLACE TEMP TABLE checked AS {self._checked(compiled)}")
+        self._account()
+        run(
+            f"INSERT INTO own SELECT {text_sql(f'{self.table.name}:')} || source_id, rule, field "
+            "FROM (SELECT _source_id AS source_id, NULL AS rule, NULL AS field FROM checked "
+            "WHERE len(_failures) = 0 UNION ALL SELECT source_id, rule, field FROM rejected)"
+        )
+        return compiled
+
+    def _make_orphans(self, compiled: Mapping[str, Compiled]) -> None:
+        make_orphans(self.connection, compiled, self._sources())
 
     def _refuse_columns(
         self, model: Model, types: Mapping[str, str], fields: Mapping[str, Shape]
@@ -234,17 +277,7 @@ class TableRun:
                     "convex/schema.ts has no such field",
                     f"remove it from the model, or add the field; there are: {', '.join(fields)}",
                 )
-        for name, rule in self.table.orphans.items():
-            if name not in fields or fields[name].kind != "id":
-                raise UserError(
-                    f"plan.toml: [tables.{self.table.name}] orphans names `{name}`, which is no "
-                    "reference", f"edit {self.plan.file}",
-                )  # fmt: skip
-            if rule == "null" and fields[name].required:
-                raise UserError(
-                    f"plan.toml: [tables.{self.table.name}] orphans turns `{name}` to null, and "
-                    "convex/schema.ts requires it", f"use reject or fail in {self.plan.file}",
-                )  # fmt: skip
+        refuse_rules(self.plan, self.table, fields)
 
     def _refuse_ids(self, model: Model) -> None:
         """`_source_id` is not null and unique."""
@@ -274,11 +307,8 @@ class TableRun:
                     f"add keys and source to [reference.{target}]",
                 )
             sql = known_sql(self.paths, target)
-        elif target == self.table.name:
-            raise UserError(
-                f"{self.table.name} refers to itself, which can't be loaded yet",
-                "leave that field out of the model",
-            )
+        elif self.circle and target in self.circle.tables:
+            return  # the circle has made it
         elif target in self.plan.tables:
             sql = _known_documents(self.paths, target)
         else:
@@ -316,22 +346,29 @@ class TableRun:
             )
 
     def _checked(self, fields: Mapping[str, Compiled]) -> str:
+        document = self.schema.document(self.table.name)
+        return checked_sql(fields, self.table, document, self._sources())
+
+    def _sources(self) -> dict[str, str | None]:
+        """Reference target → its source."""
         sources: dict[str, str | None] = {t.name: t.source for t in self.plan.tables.values()}
-        sources |= {r.name: r.source for r in self.plan.references.values()}
-        return checked_sql(fields, self.table.orphans, sources)
+        return sources | {r.name: r.source for r in self.plan.references.values()}
 
     def _refuse_failing_orphans(self, fields: Mapping[str, Compiled]) -> None:
-        failing = [name for name, rule in self.table.orphans.items() if rule == "fail"]
-        for name in failing:
+        places = [place for field in fields.values() for place in field.shape.positions]
+        for place in places:
+            if rule_of(self.table, place) != "fail":
+                continue
             row = first_row(
                 self.connection,
                 "SELECT count(*), min(f.reason) FROM (SELECT unnest(_failures) AS f FROM checked) "
                 "WHERE f.field = ? AND f.rule NOT IN ('required_null')",
-                [name],
+                [place.path],
             )
             if row[0]:
                 raise Shortfall(
-                    f"{self.table.name}.{name}: {row[0]:,} references have no target ({row[1]})",
+                    f"{self.table.name}.{place.path}: {row[0]:,} references have no target "
+                    f"({row[1]})",
                     "the plan says fail for this field; mend the source, or say reject",
                 )
 
@@ -423,5 +460,5 @@ def _documents_schema(fields: Mapping[str, Compiled]) -> pa.Schema:
         shape = compiled.shape
         base = types[shape.sql.removesuffix("[]")]
         kind = pa.list_(base) if shape.sql.endswith("[]") else base
-        columns.append(pa.field(name, kind, nullable=not shape.required or shape.kind == "any"))
+        columns.append(pa.field(name, kind, nullable=not shape.required))
     return pa.schema(columns)
