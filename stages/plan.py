@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 from stages.entries import NAME, Entries
 from stages.errors import UserError
 
-Orphan = Literal["reject", "null", "fail"]
+Orphan = Literal["reject", "null", "fail", "drop"]
 # What `[targets.NAME]` may rename; lower case there.
 SETTING_NAMES = (
     "SUPABASE_URL",
@@ -69,6 +69,7 @@ class TargetTable:
     function: str
     grain: Literal["row", "derived"] = "row"
     orphans: Mapping[str, Orphan] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)
     keep_null: tuple[str, ...] = ()
     lineage: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -337,6 +338,7 @@ class _Reader(Entries):
                 "function",
                 "grain",
                 "orphans",
+                "references",
                 "keep_null",
                 "from",
                 "values",
@@ -351,7 +353,14 @@ class _Reader(Entries):
         if not isinstance(orphans, dict):
             raise self.fail(f"{where}: `orphans` is not a table of field = rule", where, "orphans")
         for fieldname in orphans:
-            self.choice(orphans, fieldname, ("reject", "null", "fail"), f"{where} orphans")
+            self.choice(orphans, fieldname, ("reject", "null", "fail", "drop"), f"{where} orphans")
+        references = raw.get("references", {})
+        if not isinstance(references, dict) or not all(
+            isinstance(target, str) for target in references.values()
+        ):
+            raise self.fail(
+                f"{where}: `references` is not a table of path = Convex table", where, "references"
+            )
         lineage = raw.get("from", {})
         if not isinstance(lineage, dict) or not all(isinstance(c, str) for c in lineage.values()):
             raise self.fail(
@@ -369,6 +378,7 @@ class _Reader(Entries):
                 "Literal['row', 'derived']", self.choice(raw, "grain", ("row", "derived"), where)
             ),
             orphans=orphans,
+            references=references,
             keep_null=self.texts(raw, "keep_null", where),
             lineage=lineage,
             values=self.value_maps(raw, where),

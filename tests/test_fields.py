@@ -373,3 +373,58 @@ def test_a_side_file_that_can_not_be_read(small: Small, file: str, text: str, wo
     small.write(file, text)
     small.model("things", "SELECT key(id) AS _source_id, t FROM extract.things, side.map")
     assert words in small.fails().message
+
+
+# ── inside of objects, and in circles ───────────────────────────────────────────────────────
+
+
+def obj(**fields: Any) -> dict[str, Any]:
+    return {"type": "object", "value": {
+        name: {"fieldType": kind, "optional": False} for name, kind in fields.items()
+    }}  # fmt: skip
+
+
+def test_marks_inside_of_an_object_keep_the_row_out(small: Small) -> None:
+    moments = pa.array([0, INFINITY, 0, 0], pa.int64()).cast(pa.timestamp("us"))
+    things(small, table(moment=moments, n=["1.5", "1", "9007199254740993", "NaN"]),
+           {"o": obj(iso=STRING, ms=NUMBER, big=INT64, n=NUMBER)},
+           "{'iso': to_iso(moment), 'ms': to_ms(moment), 'big': to_ms(moment), "
+           "'n': to_number(n)} AS o")  # fmt: skip
+    small.transform()
+    assert small.rejected("things") == {
+        "2": ("o", "infinite_time"), "3": ("o", "inexact_number"),
+        # A NaN in there can't be told from the mark any more, and is not let pass unseen.
+        "4": ("o", "inexact_number"),
+    }  # fmt: skip
+    assert json.loads(small.documents("things")["1"]["o"]) == {
+        "iso": "1970-01-01T00:00:00.000Z", "ms": 0, "n": 1.5,
+        "big": {"$integer": "AAAAAAAAAAA="},
+    }  # fmt: skip
+    for field, value in (("ms", "to_ms(moment)"), ("big", "to_ms(moment)")):
+        kind = NUMBER if field == "ms" else INT64
+        things(small, table(moment=moments), {"o": obj(x=kind)}, f"{{'x': {value}}} AS o")
+        small.transform()
+        assert small.rejected("things") == {"2": ("o", "infinite_time")}
+
+
+def test_what_collides_in_a_circle_takes_its_children_along(small: Small) -> None:
+    rows = pa.table({
+        "id": [1, 2, 3, 4], "up": pa.array([None, None, 1, 3], pa.int64()),
+        "slug": ["a", "A", "b", "c"],
+    })  # fmt: skip
+    small.extract("pages", rows, ["id"])
+    small.schema("pages", {"up?": {"type": "id", "tableName": "pages"}, "slug": STRING})
+    small.write("plan.toml", "max_rejects = 9\n[tables.pages]\nunique = [['slug']]\n")
+    small.model("pages", "SELECT key(id) AS _source_id, ref('pages', up) AS up, "
+                         "lower(slug) AS slug FROM extract.pages")  # fmt: skip
+    small.transform()
+    assert small.rejected("pages") == {
+        "1": ("slug", "not_unique"), "2": ("slug", "not_unique"),
+        "3": ("up", "parent_rejected"), "4": ("up", "parent_rejected"),
+    }  # fmt: skip
+    small.write("models/pages.drop.sql", "SELECT '2' AS _source_id, 'a twin' AS reason")
+    small.model("pages", "SELECT key(id) AS _source_id, ref('pages', up) AS up, "
+                         "lower(slug) AS slug FROM extract.pages WHERE id <> 2")  # fmt: skip
+    small.transform()
+    assert small.rejected("pages") == {"2": ("", "dropped_on_purpose")}
+    assert small.accounted("pages")

@@ -32,9 +32,9 @@ def changes_sql(
     `key` is the SQL of the source's key, None where documents are not source rows (derived).
     """
     selects = [
-        "SELECT _source_id AS source_id, n.field AS field, 'orphan_nulled' AS rule, "
-        'n."old" AS "old", NULL::VARCHAR AS "new" '
-        "FROM (SELECT _source_id, unnest(_nulled) AS n FROM checked WHERE len(_failures) = 0)"
+        "SELECT _source_id AS source_id, b.field AS field, b.rule AS rule, "
+        'b."old" AS "old", NULL::VARCHAR AS "new" '
+        "FROM (SELECT _source_id, unnest(_bent) AS b FROM checked WHERE len(_failures) = 0)"
     ]
     if key is not None:
         source = f"extract.{name_sql(table.source)}"

@@ -14,6 +14,7 @@ from stages.checkpoint import (
     fingerprint,
     part_entry,
     read_json,
+    read_manifest,
     write_json,
     write_parquet,
 )
@@ -153,4 +154,23 @@ def known_sql(paths: Paths, name: str) -> str:
         f"FROM read_parquet({known}) UNION ALL "
         f"SELECT {prefix} || source_id, rule, {prefix} || source_id || ': ' || reason "
         f"FROM read_parquet({rejected})"
+    )
+
+
+def known_documents_sql(paths: Paths, target: str) -> str:
+    """`known` of a table of this plan: its documents, and its rejects, which take children along.
+
+    A table that is missing at the source has neither: everything that refers to it is an orphan.
+    """
+    manifest = read_manifest(paths.transform(target))
+    if not manifest or not manifest["parts"]:
+        return "SELECT '' AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason WHERE false"
+    documents = text_sql(str(paths.transform(target) / "documents.parquet"))
+    rejects = text_sql(str(paths.transform(target) / "rejects.parquet"))
+    prefix = text_sql(f"{target}:")
+    return (
+        f"SELECT {prefix} || _source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
+        f"FROM read_parquet({documents}) UNION ALL "
+        f"SELECT {prefix} || source_id, 'parent_rejected', {prefix} || source_id || "
+        f"' is rejected: ' || rule || ' ' || field FROM read_parquet({rejects})"
     )

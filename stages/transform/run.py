@@ -9,10 +9,12 @@ from typing import Any
 from stages.checkpoint import Manifest, read_manifest, require_whole
 from stages.convex.schema import Schema
 from stages.errors import StagesError
-from stages.order import in_order
+from stages.order import groups, require_order
 from stages.paths import Paths, Preview
 from stages.plan import Plan, allowed_rejects
 from stages.progress import Progress, Silent
+from stages.staging import with_references
+from stages.transform.circles import Circle
 from stages.transform.keys import run_keys
 from stages.transform.models import Inputs, require_extract
 from stages.transform.preview import preview
@@ -60,9 +62,13 @@ def _transform(
 ) -> TransformResult:
     shown = isinstance(paths, Preview)
     wanted = {table.name for table in plan.select_tables(options.tables)}
-    references = schema.references()
-    closure = _closure(wanted, references, plan)
-    order = [plan.tables[name] for name in in_order(schema, plan.tables) if name in closure]
+    schema = with_references(schema, plan)
+    closure = _closure(wanted, schema.references(), plan)
+    # A circle is in the closure as a whole, or not at all.
+    together = [g for g in groups(schema, plan.tables) if closure & set(g.tables)]
+    for group in together:
+        require_order(schema, group)
+    order = [plan.tables[name] for group in together for name in group.tables]
     for table in order:
         require_extract(paths, table.source)
     for side in plan.sides.values():
@@ -89,8 +95,14 @@ def _transform(
             connection, paths, plan, inputs,
             lambda name, told, figures: progress.done("side", name, told, **figures),
         )  # fmt: skip
+        runs = {t.name: TableRun(connection, paths, plan, schema, t, inputs) for t in order}
+        for group in together:
+            if group.circle:
+                circle = Circle(connection, {name: runs[name] for name in group.tables})
+                for name in group.tables:
+                    runs[name].circle = circle
         for table in order:
-            run = TableRun(connection, paths, plan, schema, table, inputs)
+            run = runs[table.name]
             if options.explain and table.name in wanted:
                 result.shown[table.name] = run.explain()
             manifest, sentence = run.bring_up_to_date(restart=options.restart)

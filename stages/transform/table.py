@@ -20,27 +20,29 @@ from stages.checkpoint import (
     write_parquet,
     write_zero_rows,
 )
-from stages.convex.canonical import canonicalise
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, name_sql, shapes, text_sql
 from stages.duck import first_row
-from stages.entries import entry_error
 from stages.errors import Shortfall, TableFailed, UserError
 from stages.inputs import checked_by, staged_inputs
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.transform.changes import changes_sql
-from stages.transform.compile import Compiled, checked_sql, compile_field
+from stages.transform.checked import checked_sql
+from stages.transform.circles import Circle
+from stages.transform.compile import Compiled, compile_field
 from stages.transform.creation import ordered_sql, with_order
 from stages.transform.drops import RULE as DROPPED
 from stages.transform.drops import drop_model, make_dropped
 from stages.transform.guards import guarded
-from stages.transform.keys import known_sql
+from stages.transform.json_values import column_sql, make_json_values
+from stages.transform.keys import known_documents_sql, known_sql
 from stages.transform.models import Inputs, Model, describe, key_sql, read_model, sql_errors
 from stages.transform.planned import refuse_fields, with_values
 from stages.transform.reads import columns_read
+from stages.transform.references import edges_sql, make_orphans, refuse_rules, rule_of
 from stages.transform.syntax import column_lines, parse
-from stages.transform.unique import reject_collisions
+from stages.transform.unique import find_collisions, reject_collisions
 from stages.transform.urls import class_urls
 from stages.views import macros
 
@@ -70,18 +72,27 @@ class TableRun:
         self.schema = schema
         self.table = table
         self.inputs = inputs
+        # Of the tables that refer to one another in a circle with this one, and to itself.
+        self.circle: Circle | None = None
         self.folder = paths.transform(table.name)
         self.source = read_manifest(paths.extract(table.source)) or {}
+
+    @property
+    def missing(self) -> bool:
+        """Whether the source has no such table."""
+        return bool(self.source["status"] == "missing")
 
     # ── freshness ───────────────────────────────────────────────────────────────────────────
 
     def bring_up_to_date(self, *, restart: bool) -> tuple[Manifest, str]:
         """The manifest, and what was done in one sentence."""
         manifest = read_manifest(self.folder)
-        if self.source["status"] == "missing":
+        if self.missing:
             return self._missing(manifest)
         model = read_model(self.paths, self.table.model)
-        made_from = self._made_from(model)
+        made_from = self.made_from(model)
+        if self.circle:
+            made_from = fingerprint(made_from, self.circle.made_from())
         damaged = ""
         if manifest and not restart and manifest["made_from"] == made_from:
             damaged = damages(self.folder, manifest["parts"])
@@ -117,15 +128,18 @@ class TableRun:
             write_manifest(self.folder, manifest)
         return manifest, "missing: the source has no such table"
 
-    def _made_from(self, model: Model) -> str:
-        """All that the three files depend on."""
+    def made_from(self, model: Model) -> str:
+        """All that the three files depend on, but the other tables of a circle."""
+        together = self.circle.tables if self.circle else ()
         parents = {
             name: (read_manifest(self.paths.transform(name)) or {}).get("parts")
             for name in self._referred()
-            if name in self.plan.tables
+            if name in self.plan.tables and name not in together
         }
         code = [hash_file(file) for file in sorted(HERE.glob("*.py"))]
         code += [hash_file(HERE.parent / "convex" / f"{n}.py") for n in ("values", "canonical")]
+        validators = (HERE.parent / "convex" / "validators").glob("*.py")
+        code += [hash_file(file) for file in sorted(validators)]
         keys = {
             name: self.inputs.content(f"keys.{name}")
             for name in self._referred()
@@ -142,14 +156,13 @@ class TableRun:
         )  # fmt: skip
 
     def _referred(self) -> list[str]:
-        fields = self.schema.fields(self.table.name).values()
-        return sorted({name for each in fields for name in each.references()})
+        return sorted(self.schema.references()[self.table.name])
 
     # ── the work ────────────────────────────────────────────────────────────────────────────
 
     def explain(self) -> str:
         """The SQL that checks the table; nothing is written."""
-        if self.source["status"] == "missing":
+        if self.missing:
             return "-- missing at the source"
         return self._checked(self._prepare(read_model(self.paths, self.table.model)))
 
@@ -171,6 +184,8 @@ class TableRun:
                 f"CREATE OR REPLACE TEMP TABLE checked AS {self._checked(fields)}"
             )
         self._refuse_failing_orphans(fields)
+        if not self.circle:
+            find_collisions(self.connection, self.table)
         reject_collisions(self.connection, self.table)
         self._account()
         make_folder(self.folder)
@@ -205,8 +220,17 @@ class TableRun:
 
     def _prepare(self, model: Model) -> dict[str, Compiled]:
         """Run the model into `modelled`, and make what its checks are joined to."""
-        fields = shapes(self.table.name, self.schema.fields(self.table.name))
+        compiled = self.circle.prove(self) if self.circle else self.run_model(model)
+        for target in self._referred():
+            self._know(target, model)
+        self._make_orphans(compiled)
+        return compiled
+
+    def run_model(self, model: Model) -> dict[str, Compiled]:
+        """`modelled`, the values that go by way of JSON, and `keyed`."""
         types = describe(self.connection, model.name, model.text)
+        given = [name for name in types if name != "_source_id"]
+        fields = shapes(self.table.name, self.schema.fields(self.table.name, given))
         refuse_fields(self.plan.file, self.table, fields)
         lines = column_lines(model.text, parse(self.connection, model.text))
         self._refuse_columns(model, types, fields, lines)
@@ -218,30 +242,52 @@ class TableRun:
         }
         compiled = guarded(compiled, model.text, types, self.schema.tables[self.table.name])
         columns = ["_source_id::VARCHAR AS _source_id"]
-        texts = []
-        for name, kind in types.items():
-            column = name_sql(name)
-            if name == "_source_id":
-                continue
-            if fields[name].kind == "any":
-                as_json = column if kind == "JSON" else f"to_json({column})"
-                columns.append(f"CASE WHEN {column} IS NOT NULL THEN {as_json}::VARCHAR END "
-                               f"AS {column}")  # fmt: skip
-                texts.append(f"SELECT {column} AS text FROM modelled")
-            else:
-                columns.append(column)
+        for name in given:
+            column = compiled[name].column or "NULL"
+            if compiled[name].json:
+                column = f"list_transform([{column}], lambda j: {column_sql('j')})[1]"
+            columns.append(f"{column} AS {name_sql(name)}")
         with sql_errors(model.name):
             self.connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE modelled AS SELECT {', '.join(columns)} "
                 f"FROM ({model.text})"
             )
         self._refuse_ids(model)
-        if texts:
-            canonicalise(self.connection, "canonical", texts)
-        for target in self._referred():
-            self._know(target, model)
+        make_json_values(self.connection, compiled)
         self._key_source(model)
         return compiled
+
+    def prove_own(self, together: tuple[str, ...]) -> dict[str, Compiled]:
+        """For a circle: this table's rows into `own`, their references to `together` into `edges`;
+        see references.settle. What its checks would say of these references is left out."""
+        model = read_model(self.paths, self.table.model)
+        compiled = self.run_model(model)
+        run = self.connection.execute
+        run(f"INSERT INTO edges {edges_sql(self.table, compiled, together)}")
+        for target in self._referred():
+            if target in together:
+                run(
+                    f"CREATE OR REPLACE TEMP TABLE {name_sql(f'known {target}')} AS "
+                    "SELECT DISTINCT parent AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
+                    "FROM edges"
+                )
+            else:
+                self._know(target, model)
+        self._make_orphans(compiled)
+        with sql_errors(model.name):
+            run(f"CREATE OR REPLACE TEMP TABLE checked AS {self._checked(compiled)}")
+        find_collisions(self.connection, self.table)
+        reject_collisions(self.connection, self.table)
+        self._account()
+        run(
+            f"INSERT INTO own SELECT {text_sql(f'{self.table.name}:')} || source_id, rule, field "
+            "FROM (SELECT _source_id AS source_id, NULL AS rule, NULL AS field FROM checked "
+            "WHERE len(_failures) = 0 UNION ALL SELECT source_id, rule, field FROM rejected)"
+        )
+        return compiled
+
+    def _make_orphans(self, compiled: Mapping[str, Compiled]) -> None:
+        make_orphans(self.connection, compiled, self._sources())
 
     def _refuse_columns(
         self,
@@ -262,20 +308,7 @@ class TableRun:
                     "convex/schema.ts has no such field",
                     f"remove it from the model, or add the field; there are: {', '.join(fields)}",
                 )
-        for name, rule in self.table.orphans.items():
-            if name not in fields or fields[name].kind != "id":
-                raise entry_error(
-                    self.plan.file, f"tables.{self.table.name}",
-                    f"[tables.{self.table.name}] orphans names `{name}`, which is no reference",
-                    f"orphans.{name}",
-                )  # fmt: skip
-            if rule == "null" and fields[name].required:
-                raise entry_error(
-                    self.plan.file, f"tables.{self.table.name}",
-                    f"[tables.{self.table.name}] orphans turns `{name}` to null, and "
-                    "convex/schema.ts requires it", f"orphans.{name}",
-                    f"use reject or fail in {self.plan.file}",
-                )  # fmt: skip
+        refuse_rules(self.plan, self.table, fields)
 
     def _refuse_ids(self, model: Model) -> None:
         """`_source_id` is not null and unique."""
@@ -305,13 +338,10 @@ class TableRun:
                     f"add keys and source to [reference.{target}]",
                 )
             sql = known_sql(self.paths, target)
-        elif target == self.table.name:
-            raise UserError(
-                f"{self.table.name} refers to itself, which can't be loaded yet",
-                "leave that field out of the model",
-            )
+        elif self.circle and target in self.circle.tables:
+            return  # the circle has made it
         elif target in self.plan.tables:
-            sql = _known_documents(self.paths, target)
+            sql = known_documents_sql(self.paths, target)
         else:
             raise UserError(
                 f"{self.table.name} refers to `{target}`, which is neither in [tables] nor in "
@@ -347,22 +377,29 @@ class TableRun:
             )
 
     def _checked(self, fields: Mapping[str, Compiled]) -> str:
+        document = self.schema.document(self.table.name)
+        return checked_sql(fields, self.table, document, self._sources())
+
+    def _sources(self) -> dict[str, str | None]:
+        """Reference target → its source."""
         sources: dict[str, str | None] = {t.name: t.source for t in self.plan.tables.values()}
-        sources |= {r.name: r.source for r in self.plan.references.values()}
-        return checked_sql(fields, self.table.orphans, sources)
+        return sources | {r.name: r.source for r in self.plan.references.values()}
 
     def _refuse_failing_orphans(self, fields: Mapping[str, Compiled]) -> None:
-        failing = [name for name, rule in self.table.orphans.items() if rule == "fail"]
-        for name in failing:
+        places = [place for field in fields.values() for place in field.shape.positions]
+        for place in places:
+            if rule_of(self.table, place) != "fail":
+                continue
             row = first_row(
                 self.connection,
                 "SELECT count(*), min(f.reason) FROM (SELECT unnest(_failures) AS f FROM checked) "
                 "WHERE f.field = ? AND f.rule NOT IN ('required_null')",
-                [name],
+                [place.path],
             )
             if row[0]:
                 raise Shortfall(
-                    f"{self.table.name}.{name}: {row[0]:,} references have no target ({row[1]})",
+                    f"{self.table.name}.{place.path}: {row[0]:,} references have no target "
+                    f"({row[1]})",
                     "the plan says fail for this field; mend the source, or say reject",
                 )
 
@@ -433,25 +470,6 @@ def _at(model: Model, lines: Mapping[str, int], column: str) -> str:
     return f"{model.name}, line {line}" if line else model.name
 
 
-def _known_documents(paths: Paths, target: str) -> str:
-    """`known` of a table of this plan: its documents, and its rejects, which take children along.
-
-    A table that is missing at the source has neither: everything that refers to it is an orphan.
-    """
-    manifest = read_manifest(paths.transform(target))
-    if not manifest or not manifest["parts"]:
-        return "SELECT '' AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason WHERE false"
-    documents = text_sql(str(paths.transform(target) / FILES[0]))
-    rejects = text_sql(str(paths.transform(target) / FILES[1]))
-    prefix = text_sql(f"{target}:")
-    return (
-        f"SELECT {prefix} || _source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
-        f"FROM read_parquet({documents}) UNION ALL "
-        f"SELECT {prefix} || source_id, 'parent_rejected', {prefix} || source_id || "
-        f"' is rejected: ' || rule || ' ' || field FROM read_parquet({rejects})"
-    )
-
-
 def _documents_schema(fields: Mapping[str, Compiled]) -> pa.Schema:
     """The form of documents.parquet: from the Convex schema, never from the data."""
     import pyarrow as pa
@@ -465,5 +483,5 @@ def _documents_schema(fields: Mapping[str, Compiled]) -> pa.Schema:
         shape = compiled.shape
         base = types[shape.sql.removesuffix("[]")]
         kind = pa.list_(base) if shape.sql.endswith("[]") else base
-        columns.append(pa.field(name, kind, nullable=not shape.required or shape.kind == "any"))
+        columns.append(pa.field(name, kind, nullable=not shape.required))
     return pa.schema(columns)

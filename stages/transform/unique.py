@@ -17,20 +17,31 @@ if TYPE_CHECKING:
 RULE = "not_unique"
 
 
-def reject_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -> None:
-    """Add a failure `not_unique` to the rows of `checked` that collide."""
+def find_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -> None:
+    """Make `collisions of <table>(_source_id, failures)`, of the rows of `checked` that pass."""
     selects = [_collisions(group) for group in table.unique]
-    if not selects:
-        return
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE collisions AS SELECT _source_id, "
-        "list({'field': field, 'rule': rule, 'reason': reason} ORDER BY field) AS failures "
-        f"FROM ({' UNION ALL '.join(selects)}) GROUP BY _source_id"
-    )
-    connection.execute(
-        "UPDATE checked SET _failures = failures FROM collisions "
-        "WHERE checked._source_id = collisions._source_id"
-    )
+    if selects:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {_name(table)} AS SELECT _source_id, "
+            "list({'field': field, 'rule': rule, 'reason': reason} ORDER BY field) AS failures "
+            f"FROM ({' UNION ALL '.join(selects)}) GROUP BY _source_id"
+        )
+
+
+def reject_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -> None:
+    """Add a failure `not_unique` to the rows of `checked` that collide.
+
+    In a circle they were found when its tables were proven together, and hold on.
+    """
+    if table.unique:
+        connection.execute(
+            f"UPDATE checked SET _failures = c.failures FROM {_name(table)} c "
+            "WHERE checked._source_id = c._source_id AND len(checked._failures) = 0"
+        )
+
+
+def _name(table: TargetTable) -> str:
+    return name_sql(f"collisions of {table.name}")
 
 
 def _collisions(group: tuple[str, ...]) -> str:

@@ -42,7 +42,7 @@ def class_urls(
     found = []
     for shape in fields:
         names = (shape.name, table.lineage.get(shape.name, ""))
-        if shape.sql != "VARCHAR" or shape.target or not any(map(NAMED.search, names)):
+        if shape.sql != "VARCHAR" or shape.targets or not any(map(NAMED.search, names)):
             continue
         rows = connection.execute(_classes_sql(name_sql(shape.name), documents)).fetchall()
         for kind, count, first, last in rows:
