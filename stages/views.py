@@ -126,12 +126,12 @@ def refresh(paths: Paths, plan: Plan) -> None:
 def _over(folder: Path, schema: str, name: str) -> Iterator[str]:
     if (folder / "schema.parquet").exists():
         files = f"read_parquet({text_sql(str(folder / '*.parquet'))})"
-        key = _keyless(folder) if schema == "extract" else ""
-        yield f"CREATE OR REPLACE VIEW {schema}.{name_sql(name)} AS SELECT *{key} FROM {files}"
+        rows = _numbered(folder, files) if schema == "extract" else f"FROM {files}"
+        yield f"CREATE OR REPLACE VIEW {schema}.{name_sql(name)} AS {rows}"
 
 
-def _keyless(folder: Path) -> str:
-    """SQL of `_key` for rows without a key: their hash, and their number among their equals.
+def _numbered(folder: Path, files: str) -> str:
+    """SQL of rows; with `_key` where they have no key: their hash, and their number among equals.
 
     Equal rows can't be told apart, so that it is the same whichever gets which number.
     """
@@ -140,7 +140,7 @@ def _keyless(folder: Path) -> str:
 
     stored = read_manifest(folder)
     if not stored or stored["status"] == "missing" or stored.get("key") != []:
-        return ""
+        return f"FROM {files}"
     texts = [
         # The text of any other type is the same in every time zone.
         f"coalesce(epoch_us({name_sql(field.name)})::VARCHAR, {name_sql(field.name)}::VARCHAR)"
@@ -149,8 +149,11 @@ def _keyless(folder: Path) -> str:
         for field in pq.read_schema(folder / "schema.parquet")
     ]
     digest = f"md5(to_json([{', '.join(texts)}])::VARCHAR)"
-    numbered = f"row_number() OVER (PARTITION BY {digest})"
-    return f", {digest} || '-' || {numbered} AS {KEYLESS}"
+    number = f"row_number() OVER (PARTITION BY {KEYLESS})"
+    return (
+        f"SELECT * REPLACE ({KEYLESS} || '-' || {number} AS {KEYLESS}) "
+        f"FROM (SELECT *, {digest} AS {KEYLESS} FROM {files})"
+    )
 
 
 def keys_view(paths: Paths, name: str) -> Iterator[str]:

@@ -143,3 +143,16 @@ def key_sql(paths: Paths, source: str) -> str:
         return KEYLESS
     texts = [f"key_text({name_sql(column)})" for column in key]
     return texts[0] if len(texts) == 1 else f"key_list([{', '.join(texts)}])"
+
+
+def hold_keyless(connection: duckdb.DuckDBPyConnection, paths: Paths, source: str) -> None:
+    """Number the rows of a source without a key once, instead of whenever its view is read."""
+    if key_sql(paths, source) != KEYLESS:
+        return
+    held, view = name_sql(f"rows of {source}"), f"extract.{name_sql(source)}"
+    there = connection.execute(
+        "SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [f"rows of {source}"]
+    ).fetchall()
+    if not there:
+        connection.execute(f"CREATE TABLE main.{held} AS FROM {view}")
+        connection.execute(f"CREATE OR REPLACE VIEW {view} AS FROM main.{held}")

@@ -37,7 +37,15 @@ from stages.transform.drops import drop_model, make_dropped
 from stages.transform.guards import guarded
 from stages.transform.json_values import column_sql, make_json_values
 from stages.transform.keys import known_documents_sql, known_sql
-from stages.transform.models import Inputs, Model, describe, key_sql, read_model, sql_errors
+from stages.transform.models import (
+    Inputs,
+    Model,
+    describe,
+    hold_keyless,
+    key_sql,
+    read_model,
+    sql_errors,
+)
 from stages.transform.planned import refuse_fields, with_values
 from stages.transform.reads import columns_read
 from stages.transform.references import edges_sql, make_orphans, refuse_rules, rule_of
@@ -228,6 +236,7 @@ class TableRun:
 
     def run_model(self, model: Model) -> dict[str, Compiled]:
         """`modelled`, the values that go by way of JSON, and `keyed`."""
+        hold_keyless(self.connection, self.paths, self.table.source)
         types = describe(self.connection, model.name, model.text)
         given = [name for name in types if name != "_source_id"]
         fields = shapes(self.table.name, self.schema.fields(self.table.name, given))
