@@ -240,8 +240,7 @@ def test_a_document_may_have_exactly_one_mebibyte() -> None:
     table = TargetTable(name="t", source="t", model="t.sql", function="f")
     sql = checked_sql(compiled, table, {"type": "object", "value": {}}, {})
     rows = CONNECTION.execute(
-        "SELECT _source_id, list_transform(_failures, lambda f: f.rule) "
-        f"FROM ({sql}) ORDER BY 1"
+        f"SELECT _source_id, list_transform(_failures, lambda f: f.rule) FROM ({sql}) ORDER BY 1"
     ).fetchall()
     assert rows == [("0", []), ("1", ["too_large"])]
 
