@@ -57,11 +57,13 @@ def make_json_values(
     )
     for shape in fields:
         name = name_sql(f"json of {shape.name}")
+        made = _values_sql(shape, fields)
         # A plain v.any() needs nothing more than its canonical form, so it is not stored again.
-        kind = "VIEW" if shape.validator == ANY else "TABLE"
-        connection.execute(f"DROP VIEW IF EXISTS {name}" if kind == "TABLE" else
-                           f"DROP TABLE IF EXISTS {name}")  # fmt: skip
-        connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {_values_sql(shape, fields)}")
+        if shape.validator != ANY:
+            stored = name_sql(f"values of {shape.name}")
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE {stored} AS {made}")
+            made = f"FROM {stored}"
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {made}")
 
 
 def _values_sql(shape: Shape, fields: list[Shape]) -> str:

@@ -36,9 +36,12 @@ def problem_sql(validator: Validator, value: str, path: str) -> str:
     return _Check().value(validator, value, path)
 
 
-def conditions(members: Sequence[Validator], value: str, *, items: bool = False) -> list[str]:
+def conditions(
+    members: Sequence[Validator], value: str, *, items: bool = False, bound: bool = False
+) -> list[str]:
     """SQL for each member of a union of objects (or of arrays, by their items): whether the value
-    is that member's. The first that holds decides."""
+    is that member's. The first that holds decides. `bound`: it has ids of Convex, not references.
+    """
     if len(members) == 1:
         return ["true"]
     if not items:
@@ -48,7 +51,7 @@ def conditions(members: Sequence[Validator], value: str, *, items: bool = False)
                 f"({value} ->> '$.{name}') IN ({', '.join(map(text_sql, texts))})"
                 for texts in choices
             ]
-    check = _Check()
+    check = _Check(bound=bound)
     problem = check.array if items else check.object
     return [f"({problem(member, value, text_sql(''))}) IS NULL" for member in members]
 
@@ -84,9 +87,10 @@ def wrong(rule: str, reason: str, path: str) -> str:
 
 
 class _Check:
-    """Names for lambdas, unique in one expression."""
+    """The walk; names of its lambdas are unique in one expression."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, bound: bool = False) -> None:
+        self.bound = bound
         self._names = (f"v{n}" for n in itertools.count())
 
     def value(self, validator: Validator, value: str, path: str) -> str:
@@ -122,15 +126,12 @@ class _Check:
             return
         if "NULL" in found.kinds:
             yield "NULL", "NULL"
-        for kind, read in (("BOOLEAN", f"({value})::BOOLEAN"), ("STRING", f"({value} ->> '$')")):
-            literals = found.of_kind(kind)
-            if kind in found.kinds or (kind == "STRING" and found.ids):
-                yield kind, "NULL"
-            elif literals:
-                among = ", ".join(
-                    text_sql(x) if isinstance(x, str) else str(x).lower() for x in literals
-                )
-                yield kind, _unless(f"{read} IN ({among})", self._none_of(value, path))
+        yield from self._text(found, value, path)
+        if "BOOLEAN" in found.kinds:
+            yield "BOOLEAN", "NULL"
+        elif found.of_kind("BOOLEAN"):
+            among = ", ".join(str(x).lower() for x in found.of_kind("BOOLEAN"))
+            yield "BOOLEAN", _unless(f"({value})::BOOLEAN IN ({among})", self._none_of(value, path))
         number = self._number(found, value, path)
         if number:
             yield "NUMBER", number
@@ -148,6 +149,24 @@ class _Check:
         if found.objects:
             problems = [self.object(member, value, path) for member in found.objects]
             yield "OBJECT", self._one_of(problems, found.objects, value, path)
+
+    def _text(self, found: Alternatives, value: str, path: str) -> Iterator[tuple[str, str]]:
+        text = f"({value} ->> '$')"
+        literals = found.of_kind("STRING")
+        free = self.bound or any(member.get("bare") for member in found.ids)
+        if "STRING" in found.kinds or (found.ids and free):
+            yield "STRING", "NULL"
+            return
+        taken = [f"starts_with({text}, {text_sql(m['tableName'] + ':')})" for m in found.ids]
+        if literals:
+            taken.append(f"{text} IN ({', '.join(text_sql(str(x)) for x in literals)})")
+        tables = " or ".join(dict.fromkeys(member["tableName"] for member in found.ids))
+        orphan = wrong("orphan", f"{text} || {text_sql(f' is no reference to {tables}')}", path)
+        if taken:
+            yield (
+                "STRING",
+                _unless(" OR ".join(taken), orphan if found.ids else self._none_of(value, path)),
+            )
 
     def _none_of(self, value: str, path: str) -> str:
         reason = f"({value} ->> '$') || ' is none of the literals of the schema'"

@@ -125,13 +125,15 @@ class _Refs:
         items = [m for m in found.items if refers(m)]
         if items:
             for member, condition in zip(
-                found.items, conditions(found.items, value, items=True), strict=True
+                found.items,
+                conditions(found.items, value, items=True, bound=self.bound),
+                strict=True,
             ):
                 inner = self._each(member, value, path) if member in items else "[]"
                 cases.append(f"WHEN json_type({value}) = 'ARRAY' AND {condition} THEN {inner}")
         if any(refers(m) for m in found.objects):
             for member, condition in zip(
-                found.objects, conditions(found.objects, value), strict=True
+                found.objects, conditions(found.objects, value, bound=self.bound), strict=True
             ):
                 cases.append(
                     f"WHEN json_type({value}) = 'OBJECT' AND {condition} "
