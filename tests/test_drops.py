@@ -6,6 +6,8 @@ import pyarrow as pa
 import pytest
 from small import STRING, Small, id_of
 
+from stages.rejects import list_rejects
+
 USERS = pa.table({
     "id": pa.array([1, 2, 3, 4, 5, 6], pa.int64()),
     "email": ["a@x", "A@x", "b@x", None, None, "test@x"],
@@ -130,3 +132,15 @@ def test_unique_names_fields(users: Small) -> None:
     users.write("plan.toml", "[tables.users]\nunique = [['e_mail']]\n")
     message = users.fails().message
     assert message.startswith("plan.toml, line 2: ") and "unique names `e_mail`" in message
+
+
+def test_rejects_names_the_file_to_edit(users: Small) -> None:
+    users.write("plan.toml", "max_rejects = 9\n[tables.users]\nunique = [['email']]\n")
+    users.model("users", MODEL + " WHERE id <> 6")
+    drop(users, "SELECT '6' AS _source_id, 'a test account' AS reason")
+    users.transform()
+    told = list_rejects(users.paths, users.plan, users.plan.tables.values(), None)
+    assert {group["rule"]: (group["rows"], group["edit"]) for group in told} == {
+        "not_unique": (2, "models/users.sql, the source, or unique in [tables.users] of plan.toml"),
+        "dropped_on_purpose": (1, "models/users.drop.sql"),
+    }

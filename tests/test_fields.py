@@ -7,6 +7,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -291,6 +292,10 @@ def test_rows_without_a_key_are_accounted_for(small: Small) -> None:
     assert rules == ["dropped_by_model", "not_unique", "not_unique"]
     keys = sorted(small.documents("log"))
     assert len(keys) == 3 and {key.rpartition("-")[2] for key in keys} == {"1", "2"}
+    with duckdb.connect(str(small.paths.database), read_only=True) as shell:
+        shell.execute("SET TimeZone = 'Asia/Jakarta'")
+        text = (small.paths.migrations / "models" / "log.sql").read_text()
+        assert set(keys) < {row[0] for row in shell.execute(text).fetchall()}
     small.model("log", "SELECT _key AS _source_id, said, n FROM extract.log")
     assert set(small.transform().tables) == {"log"} and small.accounted("log")
     assert set(keys) < set(small.documents("log"))
@@ -312,6 +317,19 @@ def test_no_value_is_the_time_of_the_run_or_chance(small: Small, sql: str) -> No
     message = small.fails().message
     assert message.startswith("models/things.sql, line 4: ")
     assert "gives something else on every run" in message
+
+
+def test_nor_where_duckdb_can_not_take_a_query_apart(small: Small) -> None:
+    things(small, table(t=["a"], n=[1]), {"t": STRING}, "t")
+    pivot = ("SELECT key(id) AS _source_id, a::VARCHAR AS t FROM\n"
+             "(PIVOT (SELECT id, t, n FROM extract.things) ON t USING sum(n)){}")  # fmt: skip
+    small.model("things", pivot.format(" -- now()\nWHERE 'random()' <> '' /* uuid() */"))
+    small.transform()
+    assert small.accounted("things")
+    small.model("things", pivot.format("\nWHERE Random () < 1"))
+    assert small.fails().message.startswith("models/things.sql, line 3: random() gives")
+    small.model("things", pivot.format("\nWHERE CURRENT_DATE > DATE '2000-01-01'"))
+    assert small.fails().message.startswith("models/things.sql, line 3: current_date gives")
 
 
 def test_nor_is_a_row_a_sample(small: Small) -> None:

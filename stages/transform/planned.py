@@ -22,7 +22,7 @@ def refuse_fields(plan_file: Path, table: TargetTable, fields: Mapping[str, Shap
                 entry, f"there are: {', '.join(fields)}",
             )  # fmt: skip
     for name in table.keep_null:
-        if not fields[name].nullable and fields[name].kind != "any":
+        if not fields[name].nullable:
             raise entry_error(
                 plan_file, f"tables.{table.name}",
                 f"[tables.{table.name}] keep_null names `{name}`, whose validator takes no null",

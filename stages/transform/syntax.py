@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -68,15 +69,30 @@ def column_lines(sql: str, parsed: Any) -> dict[str, int]:
 
 def refuse_chance(model: str, sql: str, parsed: Any) -> None:
     """Raise UserError for a model whose rows depend on the clock, on chance or on the session."""
-    for node in nodes(parsed):
-        told = _chance(node)
-        if told:
-            raise UserError(
-                f"{model}, line {line_at(sql, node)}: {told} gives something else on every run, "
-                "and the same rows must give the same documents",
-                "use a column or a constant; a time that the source has not stays absent, and is "
-                "never that of the run",
-            )
+    found = _by_words(sql) if parsed is None else (
+        (line_at(sql, node), told) for node in nodes(parsed) if (told := _chance(node))
+    )  # fmt: skip
+    for line, told in found:
+        raise UserError(
+            f"{model}, line {line}: {told} gives something else on every run, and the same rows "
+            "must give the same documents",
+            "use a column or a constant; a time that the source has not stays absent, and is "
+            "never that of the run",
+        )
+
+
+def _by_words(sql: str) -> Iterator[tuple[int, str]]:
+    """(line, what) of calls and words in SQL that DuckDB can't take apart, such as PIVOT."""
+    code = re.sub(
+        r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/",
+        lambda skipped: re.sub(r"[^\n]", " ", skipped[0]),
+        sql,
+        flags=re.DOTALL,
+    )
+    for word in re.finditer(r"\b(\w+)\b(\s*\()?", code):
+        name = word[1].lower()
+        if name in CLOCK_WORDS or (word[2] and name in _unsteady()):
+            yield code.count("\n", 0, word.start()) + 1, name + ("()" if word[2] else "")
 
 
 def _chance(node: Mapping[str, Any]) -> str | None:
