@@ -173,7 +173,7 @@ def _advice(kind: str, column_type: str) -> str:
     if kind == "number" and column_type.startswith(("TIMESTAMP", "DATE")):
         return "write to_ms(column) in the model"
     if kind == "number" and column_type == "VARCHAR":
-        return "write column::DOUBLE in the model, if it holds numbers"
+        return "write to_number(column) in the model, if it holds numbers"
     if kind in ("string", "id") and column_type.startswith(("TIMESTAMP", "DATE")):
         return "write to_iso(column) or to_day(column) in the model"
     if kind.startswith("array:") and column_type == "VARCHAR":

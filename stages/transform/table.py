@@ -196,9 +196,15 @@ class TableRun:
             find_collisions(self.connection, self.table)
         reject_collisions(self.connection, self.table)
         self._account()
+        # Before anything is written: the plan may name what is not there.
+        documents, changes = self._documents_sql(fields), self._changes_sql(fields)
+        schema = with_order(self.table, _documents_schema(fields))
         make_folder(self.folder)
-        write_zero_rows(self.folder, with_order(self.table, _documents_schema(fields)))
-        parts = [self._documents(fields), self._rejects(), self._changes(fields)]
+        write_zero_rows(self.folder, schema)
+        parts = [
+            self._write(FILES[0], documents, schema), self._rejects(),
+            self._write(FILES[2], changes),
+        ]  # fmt: skip
         manifest = {
             "source_rows": self._count("SELECT count(*) FROM keyed"),
             "documents": parts[0]["rows"],
@@ -429,32 +435,29 @@ class TableRun:
 
     # ── the three files ─────────────────────────────────────────────────────────────────────
 
-    def _documents(self, fields: Mapping[str, Compiled]) -> dict[str, Any]:
+    def _documents_sql(self, fields: Mapping[str, Compiled]) -> str:
         columns = ["_source_id"]
         for name, compiled in fields.items():
             column = name_sql(name)
             as_text = compiled.shape.sql == "JSON"
             columns.append(f"{column}::VARCHAR AS {column}" if as_text else column)
-        key = "" if self.table.grain == "derived" else key_sql(self.paths, self.table.source)
         documents = f"SELECT {', '.join(columns)} FROM checked WHERE len(_failures) = 0"
-        return self._write(
-            FILES[0],
-            ordered_sql(self.connection, self.plan.file, self.table, key, documents),
-            with_order(self.table, _documents_schema(fields)),
-        )
+        plan_file = self.plan.file
+        return ordered_sql(self.connection, plan_file, self.table, self._key() or "", documents)
+
+    def _changes_sql(self, fields: Mapping[str, Compiled]) -> str:
+        compared = list(fields.values())
+        return changes_sql(self.connection, self.plan.file, self.table, self._key(), compared)
+
+    def _key(self) -> str | None:
+        """SQL of the source's key; None where documents are not source rows (derived)."""
+        return None if self.table.grain == "derived" else key_sql(self.paths, self.table.source)
 
     def _rejects(self) -> dict[str, Any]:
         return self._write(
             FILES[1],
             "SELECT r.source_id, r.field, r.rule, r.reason, k.row, r.others FROM rejected r "
             "JOIN keyed k USING (source_id) ORDER BY r.source_id",
-        )
-
-    def _changes(self, fields: Mapping[str, Compiled]) -> dict[str, Any]:
-        source = None if self.table.grain == "derived" else key_sql(self.paths, self.table.source)
-        return self._write(
-            FILES[2],
-            changes_sql(self.connection, self.plan.file, self.table, source, list(fields.values())),
         )
 
     def _write(self, name: str, sql: str, schema: pa.Schema | None = None) -> dict[str, Any]:
