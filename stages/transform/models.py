@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.checkpoint import Manifest, content_hash, read_manifest, require_whole
 from stages.convex.values import name_sql
+from stages.duck import first_row
 from stages.errors import StagesError, UserError
 from stages.paths import Paths
 from stages.plan import Plan
@@ -46,6 +47,26 @@ def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict
         rows = connection.execute(f"DESCRIBE {sql}").fetchall()
     refuse_chance(name, sql, parse(connection, sql))
     return {row[0]: row[1] for row in rows}
+
+
+def refuse_ids(connection: duckdb.DuckDBPyConnection, model: Model) -> None:
+    """Raise UserError unless `_source_id` of `modelled` is not null and unique."""
+    row = first_row(
+        connection,
+        "SELECT count(*) - count(_source_id), "
+        "(SELECT min(_source_id) FROM (SELECT _source_id FROM modelled WHERE _source_id IS NOT "
+        "NULL GROUP BY _source_id HAVING count(*) > 1)) FROM modelled",
+    )
+    if row[0]:
+        raise UserError(
+            f"{model.name} gives {row[0]:,} rows without a _source_id",
+            "does an outer join leave it null?",
+        )
+    if row[1] is not None:
+        raise UserError(
+            f"{model.name} gives the _source_id {row[1]} more than once",
+            "does a join match twice? join on what is unique",
+        )
 
 
 class sql_errors:

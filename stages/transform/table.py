@@ -44,6 +44,7 @@ from stages.transform.models import (
     hold_keyless,
     key_sql,
     read_model,
+    refuse_ids,
     sql_errors,
 )
 from stages.transform.planned import refuse_fields, with_values
@@ -267,7 +268,7 @@ class TableRun:
                 f"CREATE OR REPLACE TEMP TABLE modelled AS SELECT {', '.join(columns)} "
                 f"FROM ({model.text})"
             )
-        self._refuse_ids(model)
+        refuse_ids(self.connection, model)
         make_json_values(self.connection, compiled)
         self._key_source(model)
         return compiled
@@ -324,25 +325,6 @@ class TableRun:
                     f"remove it from the model, or add the field; there are: {', '.join(fields)}",
                 )
         refuse_rules(self.plan, self.table, fields)
-
-    def _refuse_ids(self, model: Model) -> None:
-        """`_source_id` is not null and unique."""
-        row = first_row(
-            self.connection,
-            "SELECT count(*) - count(_source_id), "
-            "(SELECT min(_source_id) FROM (SELECT _source_id FROM modelled WHERE _source_id IS NOT "
-            "NULL GROUP BY _source_id HAVING count(*) > 1)) FROM modelled",
-        )
-        if row[0]:
-            raise UserError(
-                f"{model.name} gives {row[0]:,} rows without a _source_id",
-                "does an outer join leave it null?",
-            )
-        if row[1] is not None:
-            raise UserError(
-                f"{model.name} gives the _source_id {row[1]} more than once",
-                "does a join match twice? join on what is unique",
-            )
 
     def _know(self, target: str, model: Model) -> None:
         """`known <target>`: every key that may be referred to, and those that may not, and why."""
