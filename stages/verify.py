@@ -247,7 +247,6 @@ class _Run:
         return (
             f"SELECT DISTINCT 'dangling', o.source_id, f._id, {text_sql(place.path)} "
             f"FROM ({ids}) f "
-            f"FROM ({ids}) f "
             "LEFT JOIN owned o ON o.document_id = f._id "
             f"ANTI JOIN ({there}) t ON t._id = f.id WHERE f.id IS NOT NULL"
         )
