@@ -65,7 +65,9 @@ console.log(JSON.stringify(values.map(
 def of_kind(kind: str, name: str = "field") -> Shape:
     """A field of one kind, such as `array:string`."""
     item = kind.removeprefix("array:")
-    validator = {"type": item, "tableName": "owners"} if item == "id" else {"type": item}
+    validator: dict[str, Any] = (
+        {"type": item, "tableName": "owners"} if item == "id" else {"type": item}
+    )
     if kind.startswith("array:"):
         validator = {"type": "array", "value": validator}
     return shape("t", Field(name=name, validator=validator, optional=True))

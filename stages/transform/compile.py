@@ -5,6 +5,7 @@ A column of one type is cast; every other goes by way of JSON, set-wise (see jso
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from stages.convex.values import Shape, decode_value_sql, name_sql, size_sql, text_sql
@@ -128,8 +129,10 @@ def _convert(model: str, shape: Shape, column: str, column_type: str) -> tuple[s
         return f"try_cast({column} AS BIGINT)", [_inexact(shape, beyond)]
     if kind == "bytes" and column_type == "BLOB":
         return column, []
-    if kind.startswith("array:") and column_type.endswith("[]"):
-        return _array(model, shape, column, column_type)
+    array = re.fullmatch(r"(.*)\[\d*\]", column_type, re.DOTALL)
+    if shape.item and array:
+        # DuckDB's arrays have one length, which lists do not.
+        return _array(model, shape, f"{column}::{array[1]}[]", f"{array[1]}[]")
     raise UserError(
         f"{model}: column `{shape.name}` is {column_type}, the field in convex/schema.ts is "
         f"{kind.replace(':', ' of ').replace('bigint', 'int64')}",

@@ -29,7 +29,7 @@ INTEGERS = {
     "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint",
 }  # fmt: skip
 LONG = {"bigint", "ubigint", "hugeint", "uhugeint"}
-TIMES = ("date", "time", "interval")
+TIMES = ("date", "time")
 
 
 def json_sql(model: str, name: str, validator: Validator, column: str, column_type: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -324,6 +325,13 @@ class TableRun:
                     "convex/schema.ts has no such field",
                     f"remove it from the model, or add the field; there are: {', '.join(fields)}",
                 )
+        if self.schema.document(self.table.name)["type"] == "any":
+            for name in fields:
+                if not re.fullmatch(r"(?![$_])[ !#-\[\]-~]{1,1024}", name):
+                    raise UserError(
+                        f"{model.name} has the column `{name}`, which can't be a field's name",
+                        "a name is printable ASCII, and does not begin with $ or _",
+                    )
         refuse_rules(self.plan, self.table, fields)
 
     def _know(self, target: str, model: Model) -> None:

@@ -266,13 +266,12 @@ class _Check:
         keys = alternatives(member["keys"])
         here = f"{path} || '.' || {name}[1]"
         problems = []
-        if "STRING" not in keys.kinds and not keys.ids:
-            among = ", ".join(text_sql(str(text)) for text in keys.of_kind("STRING")) or "NULL"
+        if "STRING" not in keys.kinds and not (keys.ids and self.bound):
+            taken = ["false"]
+            taken += [f"{name}[1] = {text_sql(str(text))}" for text in keys.of_kind("STRING")]
+            taken += [f"starts_with({name}[1], {text_sql(m['tableName'] + ':')})" for m in keys.ids]
             reason = text_sql(f"the key is not {describe(member['keys'])}")
-            problems.append(
-                f"CASE WHEN ({name}[1] IN ({among})) IS NOT TRUE "
-                f"THEN {wrong('not_in_union', reason, here)} END"
-            )
+            problems.append(_unless(" OR ".join(taken), wrong("not_in_union", reason, here)))
         problems.append(self.value(member["values"]["fieldType"], f"{name}[2]", here))
         return _first(entries_sql(value), f"lambda {name}: coalesce({', '.join(problems)}, NULL)")
 

@@ -141,7 +141,7 @@ class _Refs:
                 )
         for member in found.anything:
             if refers(member):
-                cases.append(f"ELSE {self._anything(member, value, path)}")
+                cases.append(f"WHEN true THEN {self._anything(member, value, path)}")
                 break
         if not cases:
             return f"[]::{REFS}"
