@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from stages.checkpoint import (
     Manifest,
@@ -29,15 +31,20 @@ def staged_inputs(paths: Paths, plan: Plan, table: TargetTable) -> dict[str, str
     extracted = read_manifest(paths.extract(table.source))
     keys = [paths.model(r.keys) for r in plan.references.values() if r.keys]
     exported = (read_json(paths.schema) or {}).get("exported", {"tables": []})
-    document = [t["documentType"] for t in exported["tables"] if t["tableName"] == table.name]
-    model = paths.model(table.model)
+    document = [checked_by(t) for t in exported["tables"] if t["tableName"] == table.name]
+    models = [paths.model(name) for name in (table.model, table.drops)]
     return {
         "extract": content_hash(extracted["parts"]) if extracted else None,
-        "model": hash_file(model) if model.exists() else None,
+        "model": fingerprint([hash_file(model) for model in models if model.exists()]),
         "keys": fingerprint([hash_file(key) for key in keys if key.exists()]),
         "schema": fingerprint(document),
         "plan": fingerprint(asdict(table)),
     }
+
+
+def checked_by(exported: Mapping[str, Any]) -> list[Any]:
+    """What documents are checked against, of a table as Convex exports it."""
+    return [exported.get(name) for name in ("documentType", "vectorIndexes", "stagedVectorIndexes")]
 
 
 def stale(paths: Paths, plan: Plan, table: TargetTable, transformed: Manifest) -> str | None:

@@ -103,6 +103,11 @@ class Paths:
         """`…/transform/_keys/`: workspaces.parquet, workspaces.rejects.parquet, manifests"""
         return self.transforms / "_keys"
 
+    @property
+    def sides(self) -> Path:
+        """`…/transform/_sides.json`: rows and orphans of the side files that the plan names"""
+        return self.transforms / "_sides.json"
+
     def load(self, table: str) -> Path:
         """`…/load/articles/`: acks.jsonl, ids.parquet, rejects.jsonl, manifest.json"""
         return self.target_folder / "load" / table
@@ -115,6 +120,16 @@ class Paths:
     def verified(self) -> Path:
         """`…/verify/manifest.json`: counts of the last verify, by table"""
         return self.target_folder / "verify" / "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview(Paths):
+    """The same places, but for what transform makes: a copy in `data/tmp/preview/`."""
+
+    @property
+    def transforms(self) -> Path:
+        """`data/tmp/preview/`"""
+        return self.scratch / "preview"
 
 
 def manifest(folder: Path) -> Path:

@@ -11,10 +11,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from stages.entries import NAME, Entries
 from stages.errors import UserError
 
-Orphan = Literal["reject", "null", "fail"]
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+Orphan = Literal["reject", "null", "fail", "drop"]
 # What `[targets.NAME]` may rename; lower case there.
 SETTING_NAMES = (
     "SUPABASE_URL",
@@ -41,6 +41,7 @@ class SourceTable:
     exclude: tuple[str, ...] = ()
     as_text: tuple[str, ...] = ()
     include_secrets: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
     on_missing: Literal["report", "fail"] = "report"
 
 
@@ -55,7 +56,12 @@ class ReferenceTable:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetTable:
-    """`[tables.NAME]`: one Convex table to load, its source, its model and its rules."""
+    """`[tables.NAME]`: one Convex table to load, its source, its model and its rules.
+
+    `creation_time` and `order_by` name columns of the source (grain row) or fields (derived).
+    `values` maps texts that the model gives to others, by field; `unique` lists groups of fields
+    whose values together may be there once.
+    """
 
     name: str
     source: str
@@ -63,9 +69,33 @@ class TargetTable:
     function: str
     grain: Literal["row", "derived"] = "row"
     orphans: Mapping[str, Orphan] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)
     keep_null: tuple[str, ...] = ()
     lineage: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    unique: tuple[tuple[str, ...], ...] = ()
+    creation_time: str | None = None
+    order_by: tuple[str, ...] = ()
     max_rejects: str | int | None = None
+
+    @property
+    def drops(self) -> str:
+        """The file of rows that are left out on purpose, beside the model."""
+        return self.model.removesuffix(".sql") + ".drop.sql"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideFile:
+    """`[side.NAME]`: whose keys a file beside the plan has, and what one without a row means.
+
+    `keys` is the file's column; `of` the source, `of_column` its column where that is not its key.
+    """
+
+    name: str
+    keys: str
+    of: str
+    of_column: str | None = None
+    orphans: Literal["fail", "report"] = "fail"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +111,7 @@ class Plan:
     sources: Mapping[str, SourceTable]
     references: Mapping[str, ReferenceTable]
     tables: Mapping[str, TargetTable]
+    sides: Mapping[str, SideFile]
     targets: Mapping[str, Mapping[str, str]]
     report_json: str
     report_summary: str
@@ -151,57 +182,18 @@ def load_plan(file: Path) -> Plan:
             "run from the project's folder, or with --project DIR",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{file.name}: {error}", f"edit {file}") from None
+        words = str(error)
+        place = re.search(r" \(at line (\d+), column \d+\)$| \(at end of document\)$", words)
+        if not place:
+            raise UserError(f"{file.name}: {words}", f"edit {file}") from None
+        line = place[1] or len(file.read_text("utf-8").splitlines())
+        words = words.removesuffix(place[0])
+        raise UserError(f"{file.name}, line {line}: {words}", f"edit {file}") from None
     return _Reader(file).plan(raw)
 
 
-class _Reader:
-    """Turns tables of the TOML file into dataclasses, refusing every name that it does not know."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-
-    def fail(self, message: str) -> UserError:
-        return UserError(f"{self.file.name}: {message}", f"edit {self.file}")
-
-    def known(self, raw: Any, allowed: Iterable[str], where: str) -> dict[str, Any]:
-        if not isinstance(raw, dict):
-            raise self.fail(f"{where} is not a table")
-        extra = sorted(set(raw) - set(allowed))
-        if extra:
-            raise self.fail(f"{where} has an unknown entry `{extra[0]}`")
-        return raw
-
-    def named(self, raw: Any, where: str) -> dict[str, Any]:
-        if not isinstance(raw, dict):
-            raise self.fail(f"[{where}] is not a table")
-        for name in raw:
-            if not NAME.fullmatch(name):
-                raise self.fail(f"[{where}.{name}]: a name has letters, digits, _ and - only")
-        twins: dict[str, str] = {}
-        for name in raw:
-            other = twins.setdefault(name.lower(), name)
-            if other != name:
-                raise self.fail(f"[{where}.{name}] and [{where}.{other}] differ only in case")
-        return raw
-
-    def text(self, raw: dict[str, Any], name: str, default: str, where: str) -> str:
-        value = raw.get(name, default)
-        if not isinstance(value, str) or not value:
-            raise self.fail(f"{where}: `{name}` is not a text")
-        return value
-
-    def texts(self, raw: dict[str, Any], name: str, where: str) -> tuple[str, ...]:
-        value = raw.get(name, [])
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.fail(f"{where}: `{name}` is not a list of texts")
-        return tuple(value)
-
-    def choice(self, raw: dict[str, Any], name: str, choices: tuple[str, ...], where: str) -> str:
-        value = raw.get(name, choices[0])
-        if value not in choices:
-            raise self.fail(f"{where}: `{name}` is one of {', '.join(choices)}, not {value!r}")
-        return cast("str", value)
+class _Reader(Entries):
+    """Turns tables of the TOML file into dataclasses."""
 
     def plan(self, raw: dict[str, Any]) -> Plan:
         self.known(
@@ -214,6 +206,7 @@ class _Reader:
                 "sources",
                 "reference",
                 "tables",
+                "side",
                 "targets",
             ),
             "the plan",
@@ -236,9 +229,17 @@ class _Reader:
         }
         for reference in references.values():
             if reference.name in tables:
-                raise self.fail(f"`{reference.name}` is both in [reference] and in [tables]")
+                raise self.fail(
+                    f"`{reference.name}` is both in [reference] and in [tables]",
+                    "[reference]",
+                    reference.name,
+                )
             if reference.source:
                 sources.setdefault(reference.source, self.source(reference.source, {}))
+        sides = {
+            name: self.side(name, item, sources)
+            for name, item in self.named(raw.get("side", {}), "side").items()
+        }
         if not tables:
             raise self.fail("there is no [tables.NAME]")
         targets = {
@@ -252,6 +253,7 @@ class _Reader:
             sources=sources,
             references=references,
             tables=tables,
+            sides=sides,
             targets=targets,
             report_json=self.text(
                 report, "json", ".planning/migrations/data-migration-report.json", "[report]"
@@ -266,14 +268,23 @@ class _Reader:
         where = f"[sources.{name}]"
         self.known(
             raw,
-            ("table", "key", "where", "exclude", "as_text", "include_secrets", "on_missing"),
+            (
+                "table",
+                "key",
+                "where",
+                "exclude",
+                "as_text",
+                "include_secrets",
+                "unused",
+                "on_missing",
+            ),
             where,
         )
         schema, table = split_name(self.text(raw, "table", name, where))
         key = self.texts(raw, "key", where)
         exclude = self.texts(raw, "exclude", where)
         if set(key) & set(exclude):
-            raise self.fail(f"{where}: a key column is excluded")
+            raise self.fail(f"{where}: a key column is excluded", where, "exclude")
         return SourceTable(
             name=name,
             schema=schema or "public",
@@ -283,6 +294,7 @@ class _Reader:
             exclude=exclude,
             as_text=self.texts(raw, "as_text", where),
             include_secrets=self.texts(raw, "include_secrets", where),
+            unused=self.texts(raw, "unused", where),
             on_missing=cast(
                 "Literal['report', 'fail']",
                 self.choice(raw, "on_missing", ("report", "fail"), where),
@@ -295,8 +307,26 @@ class _Reader:
         keys = self.text(raw, "keys", "", where) if "keys" in raw else None
         source = self.source_name(raw, "", where) if "source" in raw else None
         if keys and source is None:
-            raise self.fail(f"{where}: `keys` needs the `source` whose keys it looks up")
+            raise self.fail(
+                f"{where}: `keys` needs the `source` whose keys it looks up", where, "keys"
+            )
         return ReferenceTable(name=name, source=source, keys=keys)
+
+    def side(self, name: str, raw: Any, sources: Mapping[str, SourceTable]) -> SideFile:
+        where = f"[side.{name}]"
+        self.known(raw, ("keys", "of", "of_column", "orphans"), where)
+        of = self.text(raw, "of", "", where)
+        if of not in sources:
+            raise self.fail(f"{where}: `of` names `{of}`, which is no source", where, "of")
+        return SideFile(
+            name=name,
+            keys=self.text(raw, "keys", "", where),
+            of=of,
+            of_column=self.text(raw, "of_column", "", where) if "of_column" in raw else None,
+            orphans=cast(
+                "Literal['fail', 'report']", self.choice(raw, "orphans", ("fail", "report"), where)
+            ),
+        )
 
     def table(self, name: str, raw: Any, module: str) -> TargetTable:
         where = f"[tables.{name}]"
@@ -308,20 +338,35 @@ class _Reader:
                 "function",
                 "grain",
                 "orphans",
+                "references",
                 "keep_null",
                 "from",
+                "values",
+                "unique",
+                "creation_time",
+                "order_by",
                 "max_rejects",
             ),
             where,
         )
         orphans = raw.get("orphans", {})
         if not isinstance(orphans, dict):
-            raise self.fail(f"{where}: `orphans` is not a table of field = rule")
+            raise self.fail(f"{where}: `orphans` is not a table of field = rule", where, "orphans")
         for fieldname in orphans:
-            self.choice(orphans, fieldname, ("reject", "null", "fail"), f"{where} orphans")
+            self.choice(orphans, fieldname, ("reject", "null", "fail", "drop"), f"{where} orphans")
+        references = raw.get("references", {})
+        if not isinstance(references, dict) or not all(
+            isinstance(target, str) for target in references.values()
+        ):
+            raise self.fail(
+                f"{where}: `references` is not a table of path = Convex table", where, "references"
+            )
         lineage = raw.get("from", {})
         if not isinstance(lineage, dict) or not all(isinstance(c, str) for c in lineage.values()):
-            raise self.fail(f"{where}: `from` is not a table of field = source column")
+            raise self.fail(
+                f"{where}: `from` is not a table of field = source column", where, "from"
+            )
+        created = self.text(raw, "creation_time", "", where) if "creation_time" in raw else None
         return TargetTable(
             name=name,
             source=self.source_name(raw, name, where),
@@ -333,22 +378,59 @@ class _Reader:
                 "Literal['row', 'derived']", self.choice(raw, "grain", ("row", "derived"), where)
             ),
             orphans=orphans,
+            references=references,
             keep_null=self.texts(raw, "keep_null", where),
             lineage=lineage,
+            values=self.value_maps(raw, where),
+            unique=self.unique(raw, where),
+            creation_time=created,
+            order_by=self.texts(raw, "order_by", where) or ((created,) if created else ()),
             max_rejects=self.limit(raw["max_rejects"], where) if "max_rejects" in raw else None,
         )
+
+    def value_maps(self, raw: dict[str, Any], where: str) -> dict[str, dict[str, str]]:
+        maps = raw.get("values", {})
+        if not isinstance(maps, dict) or not all(
+            isinstance(pairs, dict) and pairs and all(isinstance(v, str) for v in pairs.values())
+            for pairs in maps.values()
+        ):
+            raise self.fail(
+                f'{where}: `values` is a table of field = {{ "from" = "to" }}, all of them texts',
+                where,
+                "values",
+            )
+        return maps
+
+    def unique(self, raw: dict[str, Any], where: str) -> tuple[tuple[str, ...], ...]:
+        groups = raw.get("unique", [])
+        if not isinstance(groups, list) or not all(
+            isinstance(group, list) and group and all(isinstance(name, str) for name in group)
+            for group in groups
+        ):
+            raise self.fail(
+                f'{where}: `unique` is a list of lists of fields, such as [["email"]]',
+                where,
+                "unique",
+            )
+        return tuple(tuple(group) for group in groups)
 
     def source_name(self, raw: dict[str, Any], default: str, where: str) -> str:
         source = self.text(raw, "source", default, where)
         if not NAME.fullmatch(source):
-            raise self.fail(f"{where}: `source` is the NAME of a [sources.NAME], not {source!r}")
+            raise self.fail(
+                f"{where}: `source` is the NAME of a [sources.NAME], not {source!r}",
+                where,
+                "source",
+            )
         return source
 
     def limit(self, value: Any, where: str) -> str | int:
         number = isinstance(value, int) and not isinstance(value, bool) and value >= 0
         share = isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?%", value)
         if not number and not share:
-            raise self.fail(f'{where}: max_rejects is a number, or a share such as "2%"')
+            raise self.fail(
+                f'{where}: max_rejects is a number, or a share such as "2%"', where, "max_rejects"
+            )
         return cast("str | int", value)
 
 

@@ -57,6 +57,10 @@ def _edit(paths: Paths, table: TargetTable, stage: str, rule: str) -> str:
     """Where a person can change what a rule does."""
     if stage == "load":
         return "the document itself, its model, or convex/schema.ts"
+    if rule == "dropped_on_purpose":
+        return table.drops
+    if rule == "not_unique":
+        return f"{table.model}, the source, or unique in [tables.{table.name}] of {paths.plan.name}"
     if rule in ("orphan", "parent_rejected"):
         return f"the source, or orphans in [tables.{table.name}] of {paths.plan.name}"
     if rule in ("ambiguous", "witnesses_disagree", "no_match", "no_document"):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stages.checkpoint import Manifest, read_json, read_manifest, write_json, write_text
+from stages.findings import side_figures, summary_lines, unused_columns, url_classes
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.settings import Target
@@ -21,21 +22,23 @@ def build_report(paths: Paths, plan: Plan) -> dict[str, Any]:
     feeds: dict[str, int] = {}
     for table in plan.tables.values():
         feeds[table.source] = feeds.get(table.source, 0) + 1
+    unused = unused_columns(paths, plan)
     return {
-        table.source if feeds[table.source] == 1 else f"{table.source}→{table.name}": _entry(
-            paths, table
-        )
+        table.source if feeds[table.source] == 1 else f"{table.source}→{table.name}": {
+            **_entry(paths, table), "unused_columns": unused.get(table.source, []),
+        }
         for table in plan.tables.values()
-    }
+    }  # fmt: skip
 
 
 def write_report(paths: Paths, plan: Plan, target: Target | None, seconds: float) -> bool:
     """Write both files, unless no figure has changed. Returns whether they were written."""
     file = paths.project / plan.report_json
-    tables = build_report(paths, plan)
+    tables, sides = build_report(paths, plan), side_figures(paths)
     stored = read_json(file)
     name = target.deployment if target else (stored or {}).get("target")
-    if stored and stored.get("tables") == tables and stored.get("target") == name:
+    figures = {"target": name, "tables": tables, "side_files": sides}
+    if stored and figures == {each: stored.get(each) for each in figures}:
         # A kill may have come between the two files.
         write_text(paths.project / plan.report_summary, _summary(stored))
         return False
@@ -43,8 +46,7 @@ def write_report(paths: Paths, plan: Plan, target: Target | None, seconds: float
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         "duration_seconds": round(seconds, 1),
         "plan": plan.name,
-        "target": name,
-        "tables": tables,
+        **figures,
     }
     write_json(file, report)
     write_text(paths.project / plan.report_summary, _summary(report))
@@ -87,6 +89,7 @@ def _entry(paths: Paths, table: TargetTable) -> dict[str, Any]:
             f"{change['field']}: {change['rule']}": change["rows"]
             for change in transformed.get("changed", [])
         },
+        "urls": url_classes(transformed),
         "loaded": {name: counts.get(name, 0) for name in MIGRATED},
         "verified": verified,
     }
@@ -157,6 +160,7 @@ def _summary(report: dict[str, Any]) -> str:
         for change, rows in told.get("changes", {}).items()
     ]
     lines += bent or ["No value was changed."]
+    lines += summary_lines(report)
     errors = [f"- {name}: {e}" for name, told in tables.items() for e in told["errors"]]
     if errors:
         lines += ["", "## Errors", "", *errors]

@@ -24,13 +24,16 @@ from stages.convex.client import Deployment
 from stages.convex.ledger import require_epoch, require_target
 from stages.convex.pages import read_pages
 from stages.convex.schema import Schema
-from stages.convex.values import Shape, decode_sql, name_sql, shapes, text_sql
+from stages.convex.validators.marks import marked_sql
+from stages.convex.validators.positions import refs_sql
+from stages.convex.values import Shape, decode_sql, name_sql, null_is_sent, text_sql
 from stages.duck import first_row
 from stages.errors import StagesError, Stopped, Transient
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.progress import Progress
 from stages.settings import Target
+from stages.staging import staged_shapes, with_references
 from stages.views import bound_sql, connect
 
 if TYPE_CHECKING:
@@ -69,6 +72,7 @@ def verify(
     Nothing is written to Convex. Raises StagesError where a table is not loaded yet.
     """
     chosen = plan.select_tables(tables)
+    schema = with_references(schema, plan)
     require_target(paths, target)
     result = VerifyResult()
     with Deployment(target) as deployment:
@@ -120,7 +124,7 @@ class _Run:
         require_whole(self.paths.transform(table.name), transformed["parts"], again)
         require_whole(self.paths.load(table.name), [loaded["ids"]], f"stages load {table.name}")
         self.progress.start("verify", table.name, loaded["documents"])
-        fields = shapes(table.name, self.schema.fields(table.name))
+        fields = staged_shapes(self.paths, self.schema, table.name)
         self._ledger()
         self._pages(table.name)
         self._prepare(table, fields)
@@ -178,7 +182,7 @@ class _Run:
             f"({bound_sql(self.paths, self.plan, table, fields)}) s "
             "ANTI JOIN skipped k ON k.source_id = s._source_id"
         )
-        self._canonicalise([n for n, s in fields.items() if s.kind == "any"])
+        self._canonicalise(table, [s for s in fields.values() if s.kind == "json"])
         run(
             "CREATE OR REPLACE TEMP TABLE owned AS SELECT source_id, document_id FROM ledger "
             f'WHERE "table" = {text_sql(table.name)}'
@@ -193,10 +197,22 @@ class _Run:
             "JOIN found f ON f._id = o.document_id"
         )
 
-    def _canonicalise(self, names: list[str]) -> None:
-        """Values of v.any() are compared in their canonical form, which has one text a value."""
-        if not names:
+    def _canonicalise(self, table: TargetTable, shapes: list[Shape]) -> None:
+        """JSON is compared in its canonical form, which has one text a value."""
+        if not shapes:
             return
+        names = [shape.name for shape in shapes]
+        for shape in shapes:
+            if null_is_sent(shape, table.keep_null):
+                column = name_sql(shape.name)
+                self.connection.execute(f"UPDATE staged SET {column} = coalesce({column}, 'null')")
+        for relation in ("found", "staged"):
+            for name in names:
+                column = name_sql(name)
+                self.connection.execute(
+                    f"UPDATE {relation} SET {column} = {marked_sql(f'{column}::VARCHAR')} "
+                    f"WHERE contains({column}::VARCHAR, '\"$')"
+                )
         texts = [
             f"SELECT {name_sql(n)}::VARCHAR AS text FROM {relation}"
             for n in names
@@ -209,6 +225,31 @@ class _Run:
                     f"UPDATE {relation} SET {name_sql(name)} = c.canonical FROM canonical c "
                     f"WHERE c.text = {relation}.{name_sql(name)}::VARCHAR"
                 )
+
+    def _dangling(self, shape: Shape, number: int) -> str:
+        """SQL of the differences for ids, at one position, whose document is not there."""
+        place = shape.positions[number]
+        there = " UNION ALL ".join(
+            f"SELECT document ->> '$._id' AS _id FROM {self._pages(target)}"
+            for target in place.targets
+        )
+        column = f"f.{name_sql(shape.name)}"
+        if shape.kind == "id":
+            ids = f"SELECT _id, {column} AS id FROM found f"
+        elif shape.item:
+            ids = f"SELECT _id, unnest({column}) AS id FROM found f"
+        else:
+            listed = refs_sql(shape.name, shape.validator, "v", bound=True)
+            ids = (
+                f"SELECT _id, unnest(list_filter({listed}, lambda r: r.p = {number})).r AS id "
+                f"FROM (SELECT _id, {column}::JSON AS v FROM found f WHERE {column} IS NOT NULL)"
+            )
+        return (
+            f"SELECT DISTINCT 'dangling', o.source_id, f._id, {text_sql(place.path)} "
+            f"FROM ({ids}) f "
+            "LEFT JOIN owned o ON o.document_id = f._id "
+            f"ANTI JOIN ({there}) t ON t._id = f.id WHERE f.id IS NOT NULL"
+        )
 
     def _differences(self, table: TargetTable, fields: Mapping[str, Shape]) -> dict[str, int]:
         run = self.connection.execute
@@ -243,15 +284,8 @@ class _Run:
             f"to_json(row({everything}))::VARCHAR AS content FROM found "
             "SEMI JOIN owned o ON o.document_id = found._id) l ON l.content = s.content",
         ]
-        for name, shape in fields.items():
-            if shape.kind == "id" and shape.target:
-                there = self._pages(shape.target)
-                selects.append(
-                    f"SELECT 'dangling', o.source_id, f._id, {text_sql(name)} FROM found f "
-                    f"LEFT JOIN owned o ON o.document_id = f._id WHERE f.{name_sql(name)} "
-                    f"IS NOT NULL AND f.{name_sql(name)} NOT IN "
-                    f"(SELECT document ->> '$._id' FROM {there})"
-                )
+        for shape in fields.values():
+            selects += [self._dangling(shape, n) for n in range(len(shape.positions))]
         run(f"CREATE OR REPLACE TEMP TABLE differences AS {' UNION ALL '.join(selects)}")
         reader = self.connection.sql("FROM differences ORDER BY ALL").to_arrow_reader()
         write_parquet(self.paths.verify(table.name), reader.schema, reader)

@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.checkpoint import hash_file, make_folder, publish, read_json, write_text
+from stages.checkpoint import hash_file, make_folder, publish, read_json, read_manifest, write_text
 from stages.convex.schema import Schema
-from stages.convex.values import Shape, name_sql, shapes, text_sql
+from stages.convex.validators.marks import marked_sql, unmarked_sql
+from stages.convex.validators.positions import refs_sql
+from stages.convex.validators.rewrite import Bind
+from stages.convex.values import Shape, name_sql, text_sql
 from stages.errors import UserError
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
+from stages.staging import staged_shapes, with_references
 
 if TYPE_CHECKING:
     import duckdb
 
+# The column that tells rows apart in the view of a source without a key.
+KEYLESS = '"_key"'
 SCHEMAS = ("extract", "reference", "side", "keys", "transform", "bound", "load")
 ACK_COLUMNS = {
     "sourceId": "VARCHAR", "documentId": "VARCHAR", "did": "VARCHAR", "digest": "VARCHAR",
@@ -119,8 +125,35 @@ def refresh(paths: Paths, plan: Plan) -> None:
 
 def _over(folder: Path, schema: str, name: str) -> Iterator[str]:
     if (folder / "schema.parquet").exists():
-        files = text_sql(str(folder / "*.parquet"))
-        yield (f"CREATE OR REPLACE VIEW {schema}.{name_sql(name)} AS FROM read_parquet({files})")
+        files = f"read_parquet({text_sql(str(folder / '*.parquet'))})"
+        rows = _numbered(folder, files) if schema == "extract" else f"FROM {files}"
+        yield f"CREATE OR REPLACE VIEW {schema}.{name_sql(name)} AS {rows}"
+
+
+def _numbered(folder: Path, files: str) -> str:
+    """SQL of rows; with `_key` where they have no key: their hash, and their number among equals.
+
+    Equal rows can't be told apart, so that it is the same whichever gets which number.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    stored = read_manifest(folder)
+    if not stored or stored["status"] == "missing" or stored.get("key") != []:
+        return f"FROM {files}"
+    texts = [
+        # The text of any other type is the same in every time zone.
+        f"coalesce(epoch_us({name_sql(field.name)})::VARCHAR, {name_sql(field.name)}::VARCHAR)"
+        if pa.types.is_timestamp(field.type)
+        else f"{name_sql(field.name)}::VARCHAR"
+        for field in pq.read_schema(folder / "schema.parquet")
+    ]
+    digest = f"md5(to_json([{', '.join(texts)}])::VARCHAR)"
+    number = f"row_number() OVER (PARTITION BY {KEYLESS})"
+    return (
+        f"SELECT * REPLACE ({KEYLESS} || '-' || {number} AS {KEYLESS}) "
+        f"FROM (SELECT *, {digest} AS {KEYLESS} FROM {files})"
+    )
 
 
 def keys_view(paths: Paths, name: str) -> Iterator[str]:
@@ -229,48 +262,99 @@ def ids_sql(paths: Paths, plan: Plan, targets: Iterable[str]) -> str:
     return " UNION ALL ".join(selects)
 
 
-def bound_sql(paths: Paths, plan: Plan, table: TargetTable, fields: Mapping[str, Shape]) -> str:
+def bound_sql(
+    paths: Paths,
+    plan: Plan,
+    table: TargetTable,
+    fields: Mapping[str, Shape],
+    deferred: Container[str] = (),
+) -> str:
     """SQL of a table's documents with Convex ids for references; NULL where none is known yet.
 
-    Columns: _source_id, the fields, and `_unbound`: the references that have no id yet.
+    Columns: _source_id, the fields, and `_unbound`: the references that have no id yet. Fields
+    that are `deferred` are left out for now: NULL, or an empty array where there must be one.
     """
-    references = [s for s in fields.values() if s.kind == "id"]
-    targets = {s.target for s in references if s.target}
-    columns = ["d._source_id"]
-    joins = []
+    bound = {s.name for s in fields.values() if s.positions} - {
+        s.name for s in fields.values() if s.name in deferred
+    }
+    columns, joins, unbound, withs = ["d._source_id"], [], [], []
     for shape in fields.values():
-        column = name_sql(shape.name)
-        if shape.kind != "id":
-            columns.append(f"d.{column}")
-            continue
-        alias = name_sql(f"id of {shape.name}")
-        columns.append(f"{alias}.convex_id AS {column}")
-        joins.append(
-            f"LEFT JOIN ids AS {alias} ON {alias}.target = {text_sql(shape.target or '')} "
-            f"AND {alias}.source_id = substr(d.{column}, {len(shape.target or '') + 2})"
-        )
-    unbound = ", ".join(
-        f"CASE WHEN d.{name_sql(s.name)} IS NOT NULL AND {name_sql('id of ' + s.name)}.convex_id "
-        f"IS NULL THEN d.{name_sql(s.name)} END"
-        for s in references
-    )
-    columns.append(f"list_filter([{unbound}]::VARCHAR[], lambda r: r IS NOT NULL) AS _unbound")
+        column = f"d.{name_sql(shape.name)}"
+        if shape.name in deferred:
+            value = "'[]'" if shape.required else "NULL"
+            value = "[]" if shape.required and shape.item else value
+            columns.append(f"{value}::{shape.sql} AS {name_sql(shape.name)}")
+        elif shape.name not in bound:
+            columns.append(column)
+        elif shape.kind == "id":
+            alias = name_sql(f"id of {shape.name}")
+            columns.append(f"{alias}.convex_id AS {name_sql(shape.name)}")
+            joins.append(f"LEFT JOIN ids AS {alias} ON {alias}.ref = {column}")
+            missing = f"{column} IS NOT NULL AND {alias}.convex_id IS NULL"
+            unbound.append(f"CASE WHEN {missing} THEN [{column}] END")
+        else:
+            alias = name_sql(f"ids of {shape.name}")
+            withs.append(f"{alias} AS ({_ids_of_rows(shape)})")
+            joins.append(f"LEFT JOIN {alias} ON {alias}._source_id = d._source_id")
+            unbound.append(f"{alias}.unbound")
+            columns.append(
+                f"CASE WHEN {alias}._source_id IS NULL THEN {column} "
+                f"WHEN len({alias}.unbound) = 0 THEN {_bound_value(shape, column, f'{alias}.ids')} "
+                f"END AS {name_sql(shape.name)}"
+            )
+    listed = ", ".join(f"coalesce({each}, [])" for each in unbound)
+    columns.append(f"flatten([{listed}]::VARCHAR[][]) AS _unbound")
     documents = text_sql(str(paths.transform(table.name) / "documents.parquet"))
-    return (
-        f"WITH ids AS ({ids_sql(paths, plan, targets)}) SELECT {', '.join(columns)} "
-        f"FROM read_parquet({documents}) d {' '.join(joins)}"
+    targets = {t for s in fields.values() if s.name in bound for t in s.targets}
+    heads = [f"documents AS (FROM read_parquet({documents}))"]
+    heads.append(
+        "ids AS (SELECT target || ':' || source_id AS ref, convex_id "
+        f"FROM ({ids_sql(paths, plan, targets)}))"
     )
+    return (
+        f"WITH {', '.join([*heads, *withs])} SELECT {', '.join(columns)} "
+        f"FROM documents d {' '.join(joins)}"
+    )
+
+
+def _ids_of_rows(shape: Shape) -> str:
+    """SQL of (_source_id, ids, unbound) for rows with references inside of a list or of JSON."""
+    column = name_sql(shape.name)
+    if shape.item:
+        refs = f"SELECT _source_id, unnest({column}) AS r FROM documents"
+    else:
+        value = f"SELECT _source_id, ({marked_sql(f'{column}::VARCHAR')})::JSON AS v FROM documents"
+        listed = refs_sql(shape.name, shape.validator, "v")
+        refs = (
+            f"SELECT _source_id, unnest({listed}, recursive := true) FROM ({value}) "
+            "WHERE v IS NOT NULL"
+        )
+    return (
+        "SELECT _source_id, map_from_entries(list({'k': r, 'v': convex_id})) AS ids, "
+        "coalesce(list(r ORDER BY r) FILTER (convex_id IS NULL), []) AS unbound "
+        f"FROM (SELECT DISTINCT u._source_id, u.r, i.convex_id FROM ({refs}) u "
+        "LEFT JOIN ids i ON i.ref = u.r) GROUP BY _source_id"
+    )
+
+
+def _bound_value(shape: Shape, column: str, ids: str) -> str:
+    """SQL of a list or JSON with the ids of a MAP in the place of its references."""
+    if shape.item:
+        return f"list_transform({column}, lambda r: {ids}[r])"
+    marked = f"({marked_sql(f'{column}::VARCHAR')})::JSON"
+    bind = Bind(shape.name, shape.validator, ids)
+    return f"list_transform([{marked}], lambda v: {unmarked_sql(bind.sql('v'))})[1]::JSON"
 
 
 def _bound_views(paths: Paths, plan: Plan) -> Iterator[str]:
     stored: dict[str, Any] | None = read_json(paths.schema)
     if not stored:
         return
-    schema = Schema(stored["exported"])
+    schema = with_references(Schema(stored["exported"]), plan)
     for table in plan.tables.values():
         made = (paths.transform(table.name) / "documents.parquet").exists()
         if made and table.name in schema.tables:
-            fields = shapes(table.name, schema.fields(table.name))
+            fields = staged_shapes(paths, schema, table.name)
             yield (
                 f"CREATE OR REPLACE VIEW bound.{name_sql(table.name)} AS "
                 f"{bound_sql(paths, plan, table, fields)}"

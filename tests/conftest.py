@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small import Small
 
 from stages import sandbox
 from stages.plan import SETTING_NAMES
@@ -113,3 +114,9 @@ def extracted(supabase: sandbox.State, tmp_path_factory: pytest.TempPathFactory)
 def stages(supabase: sandbox.State, tmp_path: Path) -> Stages:
     """The command line with an empty data folder."""
     return Stages(tmp_path / "data")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Small:
+    """A migration of a few rows to write a plan, models and a schema for."""
+    return Small(tmp_path)

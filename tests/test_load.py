@@ -15,8 +15,8 @@ from copies import copy_data, copy_project, edit_model, edit_plan, loaded_once
 from stages import sandbox
 from stages.checkpoint import hash_file
 from stages.convex.client import Deployment
-from stages.convex.values import Shape
-from stages.load.bind import document_sql
+from stages.convex.schema import Field
+from stages.convex.values import document_sql, shape
 from stages.plan import load_plan
 from stages.settings import Secret, Target
 from stages.views import values
@@ -468,8 +468,11 @@ def test_children_wait_for_their_parents(extracted: Path, tmp_path: Path) -> Non
 def test_null_is_absent_unless_the_validator_or_the_plan_says_else(
     optional: bool, nullable: bool, kept: bool, expected: str
 ) -> None:
-    shape = Shape(name="note", kind="string", sql="VARCHAR", optional=optional, nullable=nullable)
-    sql = document_sql({"note": shape}, ("note",) if kept else ())
+    validator: dict[str, Any] = {"type": "string"}
+    if nullable:
+        validator = {"type": "union", "value": [validator, {"type": "null"}]}
+    note = shape("t", Field(name="note", validator=validator, optional=optional))
+    sql = document_sql({"note": note}, ("note",) if kept else ())
     with duckdb.connect() as connection:
         connection.execute(values())
         found = connection.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def plan_of(folder: Path, text: str) -> Plan:
 ONE = "[tables.articles]\n"
 
 REFUSALS = [
-    ("= 3", "plan.toml: Invalid"),
+    ("= 3", "plan.toml, line 1: Invalid"),
     ("", "there is no [tables.NAME]"),
     ("tables = 3", "[tables] is not a table"),
     ("[tables]\narticles = 3", "[tables.articles] is not a table"),
@@ -33,11 +34,23 @@ REFUSALS = [
     (f"{ONE}function = []", "[tables.articles]: `function` is not a text"),
     (f"{ONE}grain = 'rows'", "`grain` is one of row, derived, not 'rows'"),
     (f"{ONE}orphans = 'null'", "`orphans` is not a table of field = rule"),
-    (f"{ONE}orphans = {{a = 'drop'}}", "`a` is one of reject, null, fail, not 'drop'"),
+    (f"{ONE}orphans = {{a = 'x'}}", "`a` is one of reject, null, fail, drop, not 'x'"),
     (f"{ONE}keep_null = 'a'", "`keep_null` is not a list of texts"),
     (f"{ONE}keep_null = [1]", "`keep_null` is not a list of texts"),
     (f"{ONE}from = 'a'", "`from` is not a table of field = source column"),
     (f"{ONE}from = {{a = 3}}", "`from` is not a table of field = source column"),
+    (f"{ONE}values = 3", "`values` is a table of field"),
+    (f"{ONE}values = {{a = {{}}}}", "`values` is a table of field"),
+    (f"{ONE}values = {{a = {{b = 1}}}}", "all of them texts"),
+    (f"{ONE}unique = ['email']", "`unique` is a list of lists of fields"),
+    (f"{ONE}unique = [[]]", "`unique` is a list of lists of fields"),
+    (f"{ONE}creation_time = ['a']", "[tables.articles]: `creation_time` is not a text"),
+    (f"{ONE}order_by = 'a'", "[tables.articles]: `order_by` is not a list of texts"),
+    (f"{ONE}[side.map]\nof = 'articles'", "[side.map]: `keys` is not a text"),
+    (f"{ONE}[side.map]\nkeys = 'id'", "[side.map]: `of` is not a text"),
+    (f"{ONE}[side.map]\nkeys = 'id'\nof = 'nowhere'", "`of` names `nowhere`, which is no source"),
+    (f"{ONE}[side.map]\nkeys = 'id'\nof = 'articles'\norphans = 'x'", "one of fail, report"),
+    (f"{ONE}[sources.articles]\nunused = 'a'", "`unused` is not a list of texts"),
     (f"{ONE}max_rejects = -1", "[tables.articles]: max_rejects is a number, or a share"),
     (f"{ONE}max_rejects = true", "max_rejects is a number, or a share"),
     (f"{ONE}max_rejects = '2'", "max_rejects is a number, or a share"),
@@ -73,8 +86,28 @@ def test_refusal_names_the_entry(tmp_path: Path, text: str, words: str) -> None:
         plan_of(tmp_path, text)
     assert error.value.exit_code == 2
     assert words in error.value.message
-    assert error.value.message.startswith("plan.toml: ")
+    assert re.match(r"plan\.toml(, line \d+)?: ", error.value.message)
     assert error.value.hint == f"edit {tmp_path / 'plan.toml'}"
+
+
+LINES = [
+    ("name = 'x'\n[tables.a]\n\nsauce = 1\n", 4),
+    ("[tables.a]\n[tables.b]\n# source\nsource = ''\n", 4),
+    ("[tables.a]\norphans = { b = 'null',\n  c = 'no' }\n", 2),
+    ("[tables.a]\n[tables.a.orphans]\nb = 'null'\nc = 'no'\n", 4),
+    ("[tables.a]\norphans.c = 'no'\n", 2),
+    ("[tables.a]\n[ tables . 'b' ]\ngrain = 1\n", 3),
+    ("tables = { a = { grain = 1 } }\n", 1),
+    ("[tables.a]\nkeep_null = [\n", 2),
+]
+
+
+@pytest.mark.parametrize(("text", "line"), LINES)
+def test_refusal_names_the_line(tmp_path: Path, text: str, line: int) -> None:
+    with pytest.raises(UserError) as error:
+        plan_of(tmp_path, text)
+    found = re.match(r"plan\.toml(?:, line (\d+))?: ", error.value.message)
+    assert found and found[1] == str(line)
 
 
 def test_missing_and_unreadable_plans(tmp_path: Path) -> None:
@@ -135,6 +168,13 @@ def test_entries_are_read(tmp_path: Path) -> None:
         orphans = { parent = "null" }
         from = { name = "title" }
         max_rejects = 3
+        creation_time = "created_at"
+        unique = [["email"], ["shop", "slug"]]
+        values = { status = { Active = "active", "" = "draft" } }
+        [side.map]
+        keys = "id"
+        of = "old"
+        of_column = "email"
         [targets.production]
         convex_url = "PROD_CONVEX_URL"
         """,
@@ -150,6 +190,11 @@ def test_entries_are_read(tmp_path: Path) -> None:
     assert (fresh.orphans, fresh.lineage, fresh.max_rejects) == (
         {"parent": "null"}, {"name": "title"}, 3,
     )  # fmt: skip
+    assert (fresh.creation_time, fresh.order_by) == ("created_at", ("created_at",))
+    assert fresh.unique == (("email",), ("shop", "slug"))
+    assert fresh.values == {"status": {"Active": "active", "": "draft"}}
+    side = plan.sides["map"]
+    assert (side.keys, side.of, side.of_column, side.orphans) == ("id", "old", "email", "fail")
     assert plan.targets == {"production": {"convex_url": "PROD_CONVEX_URL"}}
 
 

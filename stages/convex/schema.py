@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,26 +55,29 @@ class Schema:
         """Table name → its export."""
         return {table["tableName"]: table for table in self.exported["tables"]}
 
-    def fields(self, table: str) -> dict[str, Field]:
-        """Fields of a table in the order of schema.ts.
-
-        Raises UserError for a table that is not there, or whose document is not one object.
-        """
+    def document(self, table: str) -> Validator:
+        """The validator of a table's documents. Raises UserError for a table that is not there."""
         if table not in self.tables:
             raise UserError(
                 f"convex/schema.ts has no table `{table}`",
                 f"it has: {', '.join(sorted(self.tables))}",
             )
-        document = self.tables[table]["documentType"]
-        if document["type"] != "object":
-            raise UserError(
-                f"the documents of `{table}` are {document['type']}, not one object",
-                "give the table one object of fields in convex/schema.ts",
-            )
-        return {
-            name: Field(name=name, validator=value["fieldType"], optional=value["optional"])
-            for name, value in document["value"].items()
-        }
+        document: Validator = self.tables[table]["documentType"]
+        return document
+
+    def fields(self, table: str, columns: Iterable[str] = ()) -> dict[str, Field]:
+        """Fields of a table in the order of schema.ts.
+
+        A union of objects has the fields of all its members; one that a member lacks is optional.
+        Documents of v.any() have no fields of their own: `columns` are what a model gives them.
+        Raises UserError for a table that is not there.
+        """
+        members_of_table = members(self.document(table))
+        if any(member["type"] != "object" for member in members_of_table):
+            anything = self.document(table)
+            return {name: Field(name=name, validator=anything, optional=True) for name in columns}
+        names = dict.fromkeys(name for member in members_of_table for name in member["value"])
+        return {name: _merged(name, members_of_table) for name in names}
 
     def references(self) -> dict[str, set[str]]:
         """Table → tables that its v.id fields name."""
@@ -90,10 +93,31 @@ def members(validator: Validator) -> list[Validator]:
     return [member for part in validator["value"] for member in members(part)]
 
 
+def _merged(name: str, objects: list[Validator]) -> Field:
+    """A field of a union of objects: what any of them takes."""
+    found = [member["value"][name] for member in objects if name in member["value"]]
+    validators: list[Validator] = []
+    for value in found:
+        if value["fieldType"] not in validators:
+            validators.append(value["fieldType"])
+    return Field(
+        name=name,
+        validator=validators[0] if len(validators) == 1 else {"type": "union", "value": validators},
+        optional=len(found) < len(objects) or any(value["optional"] for value in found),
+    )
+
+
 def _references(validator: Validator) -> Iterator[str]:
     kind = validator["type"]
     if kind == "id":
         yield validator["tableName"]
+    elif kind == "any":
+        # Places that the plan names, see validators/positions.py.
+        for member in validator.get("fields", {}).values():
+            yield from _references(member)
+        for part in ("items", "values"):
+            if part in validator:
+                yield from _references(validator[part])
     elif kind == "array":
         yield from _references(validator["value"])
     elif kind == "union":

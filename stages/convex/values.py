@@ -1,17 +1,21 @@
 """Convex values in DuckDB: the column type of a field, its JSON both ways, its size.
 
-A field is staged as a plain SQL column wherever its validator allows one type only; everything
-else is a JSON column with the value's encoded JSON. Source: Convex' encoded JSON and size rules.
+A field is staged as a plain SQL column wherever its validator allows one type only, or an array of
+such; everything else is a JSON column with the value's canonical encoded JSON. References are
+staged as `t:<key>` in both. Source: Convex' encoded JSON and size rules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from stages.convex.schema import Field, Validator
-from stages.errors import UserError
+from stages.convex.validators.alternatives import alternatives
+from stages.convex.validators.positions import Position, positions
+from stages.duck import member_sql
+from stages.duck import name_sql as name_sql
+from stages.duck import text_sql as text_sql
 
 SCALARS = {
     "string": "VARCHAR",
@@ -21,16 +25,20 @@ SCALARS = {
     "bigint": "BIGINT",
     "bytes": "BLOB",
 }
+KINDS = {
+    "STRING": "string", "NUMBER": "number", "BOOLEAN": "boolean", "INTEGER": "bigint",
+    "BYTES": "bytes",
+}  # fmt: skip
 ID_LENGTH = 32
-ARRAY_ITEMS = ("string", "number", "boolean", "bigint")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """How a field is staged.
 
-    `sql` is the column's DuckDB type; `kind` says how it is encoded; `nullable` whether the
-    validator takes null; `choices` the only values of a union of literals.
+    `sql` is the column's DuckDB type; `kind` says how it is encoded: a scalar, `array:` of one, or
+    `json`. `nullable`: the validator takes null. `choices`: the only values of a union of literals
+    (of an array, of its items). `positions`: where its references are.
     """
 
     name: str
@@ -38,56 +46,73 @@ class Shape:
     sql: str
     optional: bool
     nullable: bool
-    choices: tuple[Any, ...] = ()
-    target: str | None = None
+    validator: Validator
+    choices: tuple[str | bool | int | float, ...] = ()
+    positions: tuple[Position, ...] = ()
 
     @property
     def required(self) -> bool:
         """Neither absent nor null will do."""
         return not (self.optional or self.nullable)
 
+    @property
+    def item(self) -> str:
+        """The kind of the items of an array; "" for everything else."""
+        return self.kind.removeprefix("array:") if self.kind.startswith("array:") else ""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The tables that the field refers to, wherever in it."""
+        return tuple(dict.fromkeys(t for place in self.positions for t in place.targets))
+
 
 def shape(table: str, field: Field) -> Shape:
-    """The shape of a field. Raises UserError for a validator that can't be staged yet."""
-    members = field.members()
-    others = [member for member in members if member["type"] != "null"]
-    found = _storage(others)
-    if found is None:
-        raise UserError(
-            f"convex/schema.ts: {table}.{field.name} is a {_describe(field.validator)}, which "
-            "can't be staged yet",
-            "scalars, literals, v.any(), arrays of scalars, and their unions with null can",
-        )
-    kind, sql, choices = found
+    """The shape of a field. Raises UserError for a validator of a kind that is not known."""
+    kind, sql, choices = _storage(field.validator)
     return Shape(
         name=field.name,
         kind=kind,
         sql=sql,
         optional=field.optional,
-        nullable=len(others) < len(members),
+        nullable=alternatives(field.validator).null,
+        validator=field.validator,
         choices=choices,
-        target=others[0].get("tableName"),
+        positions=positions(field.name, field.validator),
     )
 
 
-def _storage(members: list[Validator]) -> tuple[str, str, tuple[Any, ...]] | None:
-    """(kind, DuckDB type, choices) of a union's members without null; None where it has none."""
-    if members and all(member["type"] == "literal" for member in members):
-        values = tuple(member["value"] for member in members)
-        for types, kind in (((str,), "string"), ((bool,), "boolean"), ((int, float), "number")):
-            if all(type(value) in types for value in values):
-                return kind, SCALARS[kind], values
-    if len(members) != 1:
+def _storage(validator: Validator) -> tuple[str, str, tuple[str | bool | int | float, ...]]:
+    """(kind, DuckDB type, choices)."""
+    found = alternatives(validator)
+    scalar = _scalar(validator)
+    if scalar:
+        kind, choices = scalar
+        return kind, SCALARS[kind], choices
+    only_items = not (found.kinds - {"NULL"} or found.literals or found.ids or found.objects)
+    if only_items and len(found.items) == 1 and not found.anything:
+        scalar = _scalar(found.items[0])
+        if scalar and not alternatives(found.items[0]).null:
+            kind, choices = scalar
+            return f"array:{kind}", f"{SCALARS[kind]}[]", choices
+    return "json", "JSON", ()
+
+
+def _scalar(validator: Validator) -> tuple[str, tuple[str | bool | int | float, ...]] | None:
+    """(kind, choices) of a validator that takes values of one type, beside null."""
+    found = alternatives(validator)
+    if found.items or found.objects or found.anything:
         return None
-    kind = members[0]["type"]
-    if kind in SCALARS:
-        return kind, SCALARS[kind], ()
-    if kind == "any":
-        return "any", "JSON", ()
-    if kind == "array" and members[0]["value"]["type"] in ARRAY_ITEMS:
-        item = members[0]["value"]["type"]
-        return f"array:{item}", f"{SCALARS[item]}[]", ()
-    return None
+    if found.ids:
+        other = found.literals or found.kinds - {"NULL"}
+        # A bare key has to be given the name of its table first.
+        bare = any(member.get("bare") for member in found.ids)
+        return None if other or bare else ("id", ())
+    kinds = found.kinds - {"NULL"}
+    of_literals = {kind for kind in KINDS if kind != "BYTES" and found.of_kind(kind)}
+    if len(kinds | of_literals) != 1:
+        return None
+    (kind,) = kinds | of_literals
+    return KINDS[kind], () if kinds else found.literals
 
 
 def shapes(table: str, fields: Mapping[str, Field]) -> dict[str, Shape]:
@@ -95,32 +120,13 @@ def shapes(table: str, fields: Mapping[str, Field]) -> dict[str, Shape]:
     return {name: shape(table, field) for name, field in fields.items()}
 
 
-def _describe(validator: Validator) -> str:
-    kind = str(validator["type"])
-    if kind == "union":
-        return "union of " + ", ".join(_describe(member) for member in validator["value"])
-    if kind == "array":
-        return f"array of {_describe(validator['value'])}"
-    return kind
-
-
-def name_sql(name: str) -> str:
-    """A column's name for SQL text."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text_sql(text: str) -> str:
-    """A text literal for SQL text."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 # ── column → encoded JSON ───────────────────────────────────────────────────────────────────
 
 
 def encode_sql(shape: Shape, value: str) -> str:
     """SQL text of the encoded JSON of a column that is not NULL."""
-    if shape.kind.startswith("array:"):
-        inner = _encode_scalar(shape.kind.removeprefix("array:"), "item")
+    if shape.item:
+        inner = _encode_scalar(shape.item, "item")
         return (
             f"('[' || array_to_string(list_transform({value}, lambda item: {inner}), ',') || ']')"
         )
@@ -146,15 +152,19 @@ def _encode_scalar(kind: str, value: str) -> str:
 
 def decode_sql(shape: Shape, document: str) -> str:
     """SQL of a typed column out of a document's encoded JSON; absent and null give NULL."""
-    path = f"'$.{shape.name}'"
-    if shape.kind == "any":
-        return f"json_extract({document}, {path})"
-    if shape.kind.startswith("array:"):
-        inner = _decode_scalar(shape.kind.removeprefix("array:"), "item")
-        items = f"json_extract({document}, '$.{shape.name}[*]')"
-        present = f"json_type({document}, {path}) = 'ARRAY'"
+    return decode_value_sql(shape, f"json_extract({document}, {member_sql(shape.name)})")
+
+
+def decode_value_sql(shape: Shape, value: str) -> str:
+    """SQL of a typed column out of its own encoded JSON; null gives NULL, but in a JSON column."""
+    if shape.kind == "json":
+        return value
+    if shape.item:
+        inner = _decode_scalar(shape.item, "item")
+        items = f"json_extract({value}, '$[*]')::JSON[]"
+        present = f"json_type({value}) = 'ARRAY'"
         return f"CASE WHEN {present} THEN list_transform({items}, lambda item: {inner}) END"
-    return _decode_scalar(shape.kind, f"json_extract({document}, {path})")
+    return _decode_scalar(shape.kind, value)
 
 
 def _decode_scalar(kind: str, value: str) -> str:
@@ -177,8 +187,8 @@ def size_sql(shape: Shape, value: str) -> str:
 
     A JSON column's size comes from its canonical form (see canonical.py).
     """
-    if shape.kind.startswith("array:"):
-        inner = _size_scalar(shape.kind.removeprefix("array:"), "item")
+    if shape.item:
+        inner = _size_scalar(shape.item, "item")
         sizes = f"list_transform({value}, lambda item: {inner})"
         return f"CASE WHEN {value} IS NOT NULL THEN 2 + coalesce(list_sum({sizes}), 0) END"
     return f"CASE WHEN {value} IS NOT NULL THEN {_size_scalar(shape.kind, value)} END"
@@ -192,3 +202,26 @@ def _size_scalar(kind: str, value: str) -> str:
     if kind == "bytes":
         return f"(2 + octet_length({value}))"
     return "1" if kind == "boolean" else "9"
+
+
+# ── a whole document ────────────────────────────────────────────────────────────────────────
+
+
+def null_is_sent(shape: Shape, keep_null: tuple[str, ...]) -> bool:
+    """Whether a NULL is sent as null; else the field is absent."""
+    return not shape.optional or (shape.name in keep_null and shape.nullable)
+
+
+def document_sql(fields: Mapping[str, Shape], keep_null: tuple[str, ...]) -> str:
+    """SQL of a document as encoded JSON. A NULL is absent where the field may be, else null."""
+    members = []
+    for name, shape in fields.items():
+        column = name_sql(name)
+        head = text_sql(f'"{name}":')
+        otherwise = f" ELSE {head} || 'null'" if null_is_sent(shape, keep_null) else ""
+        members.append(
+            f"CASE WHEN {column} IS NOT NULL THEN {head} || {encode_sql(shape, column)}"
+            f"{otherwise} END"
+        )
+    listed = f"list_filter([{', '.join(members)}]::VARCHAR[], lambda m: m IS NOT NULL)"
+    return f"'{{' || array_to_string({listed}, ',') || '}}'"

@@ -18,7 +18,6 @@ from stages.convex.client import Deployment
 from stages.convex.pages import read_pages
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, decode_sql, name_sql, shape
-from stages.errors import UserError
 from stages.paths import Paths
 from stages.plan import Plan
 from stages.progress import Progress
@@ -56,15 +55,7 @@ def extract_references(
 
 def _shapes(schema: Schema, table: str) -> list[Shape]:
     """Every field as a column; what has no plain type is its encoded JSON."""
-    found = []
-    for field in schema.fields(table).values():
-        try:
-            found.append(shape(table, field))
-        except UserError:
-            found.append(
-                Shape(name=field.name, kind="any", sql="JSON", optional=True, nullable=True)
-            )
-    return found
+    return [shape(table, field) for field in schema.fields(table).values()]
 
 
 def _read(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stages.convex.values import Shape, encode_sql, name_sql, text_sql
+from stages.convex.values import Shape, document_sql
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.views import acks_sql, bound_sql
@@ -70,22 +70,6 @@ def bind(
             "NULL::VARCHAR AS document_id, NULL::VARCHAR AS did, NULL::VARCHAR AS digest "
             "WHERE false"
         )
-
-
-def document_sql(fields: Mapping[str, Shape], keep_null: tuple[str, ...]) -> str:
-    """SQL of a document as encoded JSON. A NULL is absent where the field may be, else null."""
-    members = []
-    for name, shape in fields.items():
-        column = name_sql(name)
-        head = text_sql(f'"{name}":')
-        absent = shape.optional and not (name in keep_null and shape.nullable)
-        otherwise = "" if absent else f" ELSE {head} || 'null'"
-        members.append(
-            f"CASE WHEN {column} IS NOT NULL THEN {head} || {encode_sql(shape, column)}"
-            f"{otherwise} END"
-        )
-    listed = f"list_filter([{', '.join(members)}], lambda m: m IS NOT NULL)"
-    return f"'{{' || array_to_string({listed}, ',') || '}}'"
 
 
 def pending(connection: duckdb.DuckDBPyConnection, *, overwrite: bool) -> Iterator[Record]:

@@ -23,7 +23,7 @@ from stages.checkpoint import (
 from stages.convex.client import Deployment, Door
 from stages.convex.ledger import forget_epoch, require_epoch, require_target
 from stages.convex.schema import Schema
-from stages.convex.values import Shape, shapes
+from stages.convex.values import Shape
 from stages.duck import first_row
 from stages.errors import StagesError, Stopped, TableFailed, Transient, UserError
 from stages.inputs import stale
@@ -35,6 +35,7 @@ from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.progress import Progress
 from stages.settings import Target
+from stages.staging import staged_shapes, with_references
 from stages.views import connect, refresh
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def load(
     way. A table that fails is in the result, and its children are held back.
     """
     wanted = {table.name for table in plan.select_tables(options.tables)}
+    schema = with_references(schema, plan)
     order = [plan.tables[name] for name in in_order(schema, plan.tables) if name in wanted]
     transformed = {table.name: _require_transformed(paths, plan, table) for table in order}
     _require_keys(paths, plan)
@@ -178,7 +180,7 @@ class _Table:
         self.progress = progress
         self.folder = paths.load(table.name)
         self.content = ""
-        self.fields: dict[str, Shape] = shapes(table.name, schema.fields(table.name))
+        self.fields: dict[str, Shape] = staged_shapes(paths, schema, table.name)
 
     def bring_up_to_date(self, transformed: Manifest, epoch: str | None) -> tuple[Manifest, str]:
         """The manifest, and what was done in one sentence."""
@@ -212,7 +214,7 @@ class _Table:
     def _parents(self) -> dict[str, Any]:
         """Content of the ids that this table's references are bound with."""
         found = {}
-        for target in sorted({s.target for s in self.fields.values() if s.target}):
+        for target in sorted({t for s in self.fields.values() for t in s.targets}):
             if target == self.table.name:
                 raise UserError(f"{target} refers to itself, which can't be loaded yet")
             manifest = (

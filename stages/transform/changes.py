@@ -8,10 +8,11 @@ null, and orphans that the plan turns to null.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.convex.values import name_sql, text_sql
-from stages.errors import UserError
+from stages.entries import entry_error
 from stages.plan import TargetTable
 from stages.transform.compile import Compiled
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 def changes_sql(
     connection: duckdb.DuckDBPyConnection,
+    plan_file: Path,
     table: TargetTable,
     key: str | None,
     fields: Sequence[Compiled],
@@ -30,9 +32,9 @@ def changes_sql(
     `key` is the SQL of the source's key, None where documents are not source rows (derived).
     """
     selects = [
-        "SELECT _source_id AS source_id, n.field AS field, 'orphan_nulled' AS rule, "
-        'n."old" AS "old", NULL::VARCHAR AS "new" '
-        "FROM (SELECT _source_id, unnest(_nulled) AS n FROM checked WHERE len(_failures) = 0)"
+        "SELECT _source_id AS source_id, b.field AS field, b.rule AS rule, "
+        'b."old" AS "old", NULL::VARCHAR AS "new" '
+        "FROM (SELECT _source_id, unnest(_bent) AS b FROM checked WHERE len(_failures) = 0)"
     ]
     if key is not None:
         source = f"extract.{name_sql(table.source)}"
@@ -41,9 +43,12 @@ def changes_sql(
         }
         for column in table.lineage.values():
             if column not in columns:
-                raise UserError(
-                    f"plan.toml: [tables.{table.name}] from names `{column}`, and {table.source} "
-                    "has no such column",
+                raise entry_error(
+                    plan_file,
+                    f"tables.{table.name}",
+                    f"[tables.{table.name}] from names `{column}`, and {table.source} has no such "
+                    "column",
+                    "from",
                     f"it has: {', '.join(columns)}",
                 )
         joined = (
@@ -75,11 +80,12 @@ def _compare(
         found.append(
             select("nulled_by_model", f"{old} IS NOT NULL AND {new} IS NULL", "NULL::VARCHAR")
         )
-    if kind.startswith("TIMESTAMP") and shape.kind == "number":
+    macro = {"number": "to_ms", "bigint": "to_ms", "string": "to_iso"}.get(shape.kind)
+    if kind.startswith("TIMESTAMP") and macro:
         found.append(
             select(
                 "below_millisecond",
-                f"epoch_us({old}) % 1000 <> 0 AND {new} = to_ms({old})",
+                f"epoch_us({old}) % 1000 <> 0 AND {new} = {macro}({old})",
                 shown,
             )
         )

@@ -1,16 +1,17 @@
-"""Convex validators → casts and checks in SQL, around a model; nothing goes row by row."""
+"""A model's column → the value that is staged for its field, and what must not be; all in SQL.
+
+A column of one type is cast; every other goes by way of JSON, set-wise (see json_values.py).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
-from stages.convex.values import Shape, name_sql, size_sql, text_sql
+from stages.convex.values import Shape, decode_value_sql, name_sql, size_sql, text_sql
 from stages.errors import UserError
+from stages.transform.native import json_sql
 
-# Convex' limits of one document; the system fields count: _id (32 characters) and _creationTime.
-DOCUMENT_BYTES = 1 << 20
-SYSTEM_BYTES = 38 + 23
 ARRAY = 8192
 EXACT = 2**53
 
@@ -24,21 +25,33 @@ FLOATS = {"FLOAT", "DOUBLE"}
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A condition that keeps a row out: `when` is SQL over the model's columns."""
+    """What keeps a row out: SQL that is NULL, or "rule: reason", over the model's columns."""
 
     field: str
-    rule: str
-    when: str
-    reason: str
+    problem: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compiled:
-    """One model column on its way to its field: its staged value, and what must not be."""
+    """One model column on its way to its field: its staged value, its size, and what must not be.
+
+    `column` is what the model's own column becomes first, None where the model has none. `json`:
+    it is then marked JSON text, whose canonical form is joined as `json of <field>`.
+    """
 
     shape: Shape
+    column: str | None
     value: str
-    checks: tuple[Check, ...]
+    size: str
+    checks: tuple[Check, ...] = ()
+    json: bool = False
+
+
+def simple_check(field: str, rule: str, when: str, reason: str) -> Check:
+    """A check by a condition; `reason` is SQL."""
+    return Check(
+        field=field, problem=f"CASE WHEN {when} THEN {text_sql(rule + ': ')} || {reason} END"
+    )
 
 
 def compile_field(model: str, shape: Shape, column_type: str | None) -> Compiled:
@@ -47,36 +60,53 @@ def compile_field(model: str, shape: Shape, column_type: str | None) -> Compiled
     `column_type` is the type of the model's column of that name, None where it has none. Raises
     UserError where the model can't mean this field.
     """
-    column = f"m.{name_sql(shape.name)}"
     if column_type is None:
         if shape.required:
             raise UserError(
                 f"{model} has no column `{shape.name}`, and convex/schema.ts requires that field",
                 f"add it to {model}, or make it v.optional() in convex/schema.ts",
             )
-        return Compiled(shape=shape, value=f"NULL::{shape.sql}", checks=())
-    value, checks = _convert(model, shape, column, column_type)
-    if shape.required and shape.kind != "any":
-        checks.insert(
-            0,
-            Check(
-                field=shape.name,
-                rule="required_null",
-                when=f"{column} IS NULL",
-                reason="'the field is required, the value is null'",
-            ),
-        )
+        return Compiled(shape=shape, column=None, value=f"NULL::{shape.sql}", size="0")
+    column = f"m.{name_sql(shape.name)}"
+    checks = []
+    if shape.required:
+        missing = text_sql("the field is required, the value is null")
+        checks.append(simple_check(shape.name, "required_null", f"{column} IS NULL", missing))
+    if shape.kind == "json" or column_type in ("JSON", "JSON[]"):
+        return _through_json(model, shape, column_type, checks)
+    value, found = _convert(model, shape, column, column_type)
+    checks += found
     if shape.choices:
         choices = ", ".join(_literal(choice) for choice in shape.choices)
-        checks.append(
-            Check(
-                field=shape.name,
-                rule="not_in_union",
-                when=f"{column} NOT IN ({choices})",
-                reason=f"{column}::VARCHAR || ' is none of the literals of the schema'",
-            )
-        )
-    return Compiled(shape=shape, value=value, checks=tuple(checks))
+        words = text_sql(" is none of the literals of the schema")
+        outside = f"{column} NOT IN ({choices})"
+        reason = f"{column}::VARCHAR || {words}"
+        if shape.item:
+            others = f"list_filter({column}, lambda item: item NOT IN ({choices}))"
+            outside, reason = f"len({others}) > 0", f"{others}[1]::VARCHAR || {words}"
+        checks.append(simple_check(shape.name, "not_in_union", outside, reason))
+    return Compiled(
+        shape=shape,
+        column=name_sql(shape.name),
+        value=value,
+        size=size_sql(shape, value),
+        checks=tuple(checks),
+    )
+
+
+def _through_json(
+    model: str, shape: Shape, column_type: str, checks: list[Check]
+) -> Compiled:  # fmt: skip
+    joined = name_sql(f"json of {shape.name}")
+    problem = Check(field=shape.name, problem=f"{joined}.problem")
+    text = json_sql(model, shape.name, shape.validator, name_sql(shape.name), column_type)
+    value, size = f"{joined}.staged", f"{joined}.size"
+    if shape.kind != "json":
+        value = decode_value_sql(shape, f"({value})::JSON")
+        size = size_sql(shape, value)
+    return Compiled(
+        shape=shape, column=text, value=value, size=size, checks=(*checks, problem), json=True
+    )
 
 
 def _convert(model: str, shape: Shape, column: str, column_type: str) -> tuple[str, list[Check]]:
@@ -99,72 +129,41 @@ def _convert(model: str, shape: Shape, column: str, column_type: str) -> tuple[s
         return f"try_cast({column} AS BIGINT)", [_inexact(shape, beyond)]
     if kind == "bytes" and column_type == "BLOB":
         return column, []
-    if kind == "any":
-        return _canonical_any(shape, column)
-    if kind.startswith("array:") and column_type.endswith("[]"):
-        return _array(model, shape, column, column_type)
+    array = re.fullmatch(r"(.*)\[\d*\]", column_type, re.DOTALL)
+    if shape.item and array:
+        # DuckDB's arrays have one length, which lists do not.
+        return _array(model, shape, f"{column}::{array[1]}[]", f"{array[1]}[]")
     raise UserError(
         f"{model}: column `{shape.name}` is {column_type}, the field in convex/schema.ts is "
-        f"{kind.replace(':', ' of ')}",
+        f"{kind.replace(':', ' of ').replace('bigint', 'int64')}",
         _advice(kind, column_type),
     )
 
 
-def _canonical_any(shape: Shape, column: str) -> tuple[str, list[Check]]:
-    """The canonical texts come by a join (see run.py) as `<field>.canonical`, `.problem`."""
-    joined = name_sql(f"canonical of {shape.name}")
-    problem = f"{joined}.problem"
-    checks = [
-        Check(
-            field=shape.name,
-            rule=rule,
-            when=f"starts_with({problem}, {text_sql(rule + ':')})",
-            reason=f"substr({problem}, {len(rule) + 3})",
-        )
-        for rule in ("field_name", "duplicate_key", "inexact_number", "nesting", "too_many")
-    ]
-    return f"{joined}.canonical::JSON", checks
-
-
 def _array(model: str, shape: Shape, column: str, column_type: str) -> tuple[str, list[Check]]:
-    item = Shape(
-        name="item", kind=shape.kind.removeprefix("array:"), sql=shape.sql.removesuffix("[]"),
-        optional=False, nullable=False,
-    )  # fmt: skip
+    item = replace(shape, kind=shape.item, sql=shape.sql.removesuffix("[]"), choices=())
     _, inner = _convert(model, item, "item", column_type.removesuffix("[]"))
-    checks = [
-        Check(
-            field=shape.name,
-            rule="null_in_array",
-            when=f"list_bool_or(list_transform({column}, lambda item: item IS NULL))",
-            reason="'the array holds a null, which the validator does not take'",
+    nulls = f"list_bool_or(list_transform({column}, lambda item: item IS NULL))"
+    found = [
+        simple_check(
+            shape.name, "null_in_array", nulls,
+            text_sql("the array holds a null, which the validator does not take"),
         ),
-        Check(
-            field=shape.name,
-            rule="too_many",
-            when=f"len({column}) > {ARRAY}",
-            reason=f"'the array has more than {ARRAY} items'",
+        simple_check(
+            shape.name, "too_many", f"len({column}) > {ARRAY}",
+            text_sql(f"the array has more than {ARRAY} items"),
         ),
-    ]
-    checks += [
-        Check(
-            field=shape.name,
-            rule=check.rule,
-            when=f"list_bool_or(list_transform({column}, lambda item: {check.when}))",
-            reason=check.reason,
-        )
-        for check in inner
-    ]
-    return f"{column}::{shape.sql}", checks
+    ]  # fmt: skip
+    for check in inner:
+        problems = f"list_transform({column}, lambda item: {check.problem})"
+        first = f"list_filter({problems}, lambda p: p IS NOT NULL)[1]"
+        found.append(Check(field=shape.name, problem=first))
+    return f"{column}::{shape.sql}", found
 
 
 def _inexact(shape: Shape, when: str) -> Check:
-    return Check(
-        field=shape.name,
-        rule="inexact_number",
-        when=when,
-        reason="'the number has no exact form in the target'",
-    )
+    reason = text_sql("the number has no exact form in the target")
+    return simple_check(shape.name, "inexact_number", when, reason)
 
 
 def _literal(value: object) -> str:
@@ -177,89 +176,9 @@ def _advice(kind: str, column_type: str) -> str:
     if kind == "number" and column_type.startswith(("TIMESTAMP", "DATE")):
         return "write to_ms(column) in the model"
     if kind == "number" and column_type == "VARCHAR":
-        return "write column::DOUBLE in the model, if it holds numbers"
+        return "write to_number(column) in the model, if it holds numbers"
     if kind in ("string", "id") and column_type.startswith(("TIMESTAMP", "DATE")):
         return "write to_iso(column) or to_day(column) in the model"
     if kind.startswith("array:") and column_type == "VARCHAR":
-        return "write pg_array(column) in the model, for the text of a Postgres array"
+        return "write pg_array(column) for the text of a Postgres array, or column::JSON for JSON"
     return "cast the column in the model to what the field takes"
-
-
-def orphan_check(shape: Shape, source: str | None) -> Check:
-    """A reference must have its target; `known of <field>` is joined (see run.py)."""
-    column = f"m.{name_sql(shape.name)}"
-    known = name_sql(f"known of {shape.name}")
-    nowhere = text_sql(f" is not in {source or shape.target}")
-    return Check(
-        field=shape.name,
-        rule="orphan",
-        when=f"{column} IS NOT NULL AND ({known}.ref IS NULL OR {known}.rule IS NOT NULL)",
-        reason=f"coalesce({known}.reason, {column} || {nowhere})",
-    )
-
-
-def checked_sql(
-    compiled: Mapping[str, Compiled], orphans: Mapping[str, str], sources: Mapping[str, str | None]
-) -> str:
-    """SQL over `modelled m`: _source_id, staged fields, `_failures`, `_nulled`.
-
-    `_failures` lists {field, rule, reason} of what keeps the row out; `_nulled` the orphans that
-    the plan turns to null, as {field, old}. `sources` is reference target → source, for words.
-    """
-    staged: list[str] = ["m._source_id"]
-    sizes: list[str] = []
-    joins: list[str] = []
-    checks: list[Check] = []
-    nulled: list[str] = []
-    for name, field in compiled.items():
-        column, value = name_sql(name), field.value
-        checks += field.checks
-        if field.shape.kind == "any" and "canonical of" in value:
-            joined = name_sql(f"canonical of {name}")
-            joins.append(f"LEFT JOIN canonical AS {joined} ON {joined}.text = m.{column}")
-            sizes.append(f"{len(name) + 1} + {joined}.size")
-        elif field.shape.kind != "any":
-            sizes.append(f"{len(name) + 1} + {size_sql(field.shape, value)}")
-        if field.shape.kind == "id" and not value.startswith("NULL"):
-            known = name_sql(f"known of {name}")
-            joins.append(
-                f"LEFT JOIN {name_sql('known ' + str(field.shape.target))} AS {known} "
-                f"ON {known}.ref = m.{column}"
-            )
-            check = orphan_check(field.shape, sources.get(field.shape.target or ""))
-            if orphans.get(name) == "null":
-                nulled.append(
-                    f"CASE WHEN {check.when} THEN {{'field': {text_sql(name)}, 'old': {value}}} END"
-                )
-                value = f"CASE WHEN NOT ({check.when}) THEN {value} END"
-            else:
-                checks.append(check)
-        staged.append(f"{value} AS {column}")
-    size = " + ".join([str(2 + SYSTEM_BYTES), *(f"coalesce({s}, 0)" for s in sizes)])
-    checks.append(
-        Check(
-            field="",
-            rule="too_large",
-            when=f"({size}) > {DOCUMENT_BYTES}",
-            reason=f"'the document has more than {DOCUMENT_BYTES:,} bytes'",
-        )
-    )
-    failures = ",\n    ".join(
-        f"CASE WHEN {c.when} THEN {{'field': {text_sql(c.field)}, 'rule': {_rule_sql(c)}, "
-        f"'reason': {c.reason}}} END"
-        for c in checks
-    )
-    return (
-        f"SELECT {', '.join(staged)},\n"
-        f"list_filter([\n    {failures}\n], lambda f: f IS NOT NULL) AS _failures,\n"
-        f'list_filter([{", ".join(nulled)}]::STRUCT(field VARCHAR, "old" VARCHAR)[], '
-        "lambda n: n IS NOT NULL) AS _nulled\n"
-        "FROM modelled m " + "\n".join(joins)
-    )
-
-
-def _rule_sql(check: Check) -> str:
-    """An orphan's rule is that of its key, where that is known not to be usable."""
-    if check.rule == "orphan":
-        return f"coalesce({name_sql('known of ' + check.field)}.rule, 'orphan')"
-    return text_sql(check.rule)

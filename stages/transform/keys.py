@@ -14,6 +14,7 @@ from stages.checkpoint import (
     fingerprint,
     part_entry,
     read_json,
+    read_manifest,
     write_json,
     write_parquet,
 )
@@ -23,6 +24,7 @@ from stages.errors import UserError
 from stages.paths import Paths
 from stages.plan import Plan, ReferenceTable
 from stages.transform.models import Inputs, describe, key_sql, read_model
+from stages.transform.reads import columns_of
 from stages.views import keys_view
 
 if TYPE_CHECKING:
@@ -49,7 +51,10 @@ def run_keys(
         same = manifest is not None and manifest["made_from"] == made_from
         damaged = damages(paths.keys, manifest["parts"]) if manifest and same else ""
         if manifest is None or not same or damaged:
-            manifest = {"made_from": made_from, **_run(connection, paths, reference, model.text)}
+            manifest = {
+                "made_from": made_from,
+                **_run(connection, paths, plan, reference, model.text),
+            }
             write_json(file, manifest)
             sentence = f"{damaged + ', made again: ' if damaged else ''}"
             sentence += f"{manifest['known']:,} keys known, {manifest['rejected']:,} not"
@@ -62,7 +67,11 @@ def run_keys(
 
 
 def _run(
-    connection: duckdb.DuckDBPyConnection, paths: Paths, reference: ReferenceTable, sql: str
+    connection: duckdb.DuckDBPyConnection,
+    paths: Paths,
+    plan: Plan,
+    reference: ReferenceTable,
+    sql: str,
 ) -> dict[str, Any]:
     assert reference.source is not None
     columns = describe(connection, str(reference.keys), sql)
@@ -120,6 +129,7 @@ def _run(
     ).fetchall()
     return {
         "table": reference.name,
+        "reads": columns_of(connection, plan, [sql]),
         "known": parts[0]["rows"],
         "rejected": parts[1]["rows"],
         "rules": dict(counts),
@@ -144,4 +154,23 @@ def known_sql(paths: Paths, name: str) -> str:
         f"FROM read_parquet({known}) UNION ALL "
         f"SELECT {prefix} || source_id, rule, {prefix} || source_id || ': ' || reason "
         f"FROM read_parquet({rejected})"
+    )
+
+
+def known_documents_sql(paths: Paths, target: str) -> str:
+    """`known` of a table of this plan: its documents, and its rejects, which take children along.
+
+    A table that is missing at the source has neither: everything that refers to it is an orphan.
+    """
+    manifest = read_manifest(paths.transform(target))
+    if not manifest or not manifest["parts"]:
+        return "SELECT '' AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason WHERE false"
+    documents = text_sql(str(paths.transform(target) / "documents.parquet"))
+    rejects = text_sql(str(paths.transform(target) / "rejects.parquet"))
+    prefix = text_sql(f"{target}:")
+    return (
+        f"SELECT {prefix} || _source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
+        f"FROM read_parquet({documents}) UNION ALL "
+        f"SELECT {prefix} || source_id, 'parent_rejected', {prefix} || source_id || "
+        f"' is rejected: ' || rule || ' ' || field FROM read_parquet({rejects})"
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +12,8 @@ from stages.duck import first_row
 from stages.errors import StagesError, UserError
 from stages.paths import Paths
 from stages.plan import Plan
-from stages.views import side_hashes
+from stages.transform.syntax import parse, refuse_chance, tables
+from stages.views import KEYLESS, side_hashes
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,7 +34,8 @@ def read_model(paths: Paths, name: str) -> Model:
         text = file.read_text("utf-8")
     except FileNotFoundError:
         raise UserError(f"there is no model {name}", f"write {file}, one SELECT") from None
-    return Model(name=name, text=text.strip().rstrip(";").rstrip())
+    # The end of the line ends a comment too, so that a bracket may follow.
+    return Model(name=name, text=re.sub(r";(\s|--[^\n]*(\n|$))*\Z", "", text).strip() + "\n")
 
 
 def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict[str, str]:
@@ -45,7 +45,28 @@ def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict
         if statements != 1:
             raise UserError(f"{name} has {statements} statements", "a model is one SELECT")
         rows = connection.execute(f"DESCRIBE {sql}").fetchall()
+    refuse_chance(name, sql, parse(connection, sql))
     return {row[0]: row[1] for row in rows}
+
+
+def refuse_ids(connection: duckdb.DuckDBPyConnection, model: Model) -> None:
+    """Raise UserError unless `_source_id` of `modelled` is not null and unique."""
+    row = first_row(
+        connection,
+        "SELECT count(*) - count(_source_id), "
+        "(SELECT min(_source_id) FROM (SELECT _source_id FROM modelled WHERE _source_id IS NOT "
+        "NULL GROUP BY _source_id HAVING count(*) > 1)) FROM modelled",
+    )
+    if row[0]:
+        raise UserError(
+            f"{model.name} gives {row[0]:,} rows without a _source_id",
+            "does an outer join leave it null?",
+        )
+    if row[1] is not None:
+        raise UserError(
+            f"{model.name} gives the _source_id {row[1]} more than once",
+            "does a join match twice? join on what is unique",
+        )
 
 
 class sql_errors:
@@ -112,25 +133,13 @@ class Inputs:
         All of them where DuckDB can't take the SQL apart (PIVOT, or an error that shows later).
         DuckDB's get_table_names is not asked: it overlooks tables beside a CTE and a USING.
         """
-        row = first_row(connection, "SELECT json_serialize_sql(?::VARCHAR)", [model.text])
-        parsed = json.loads(row[0])
-        named = None if parsed["error"] else set(_tables(parsed))
+        parsed = parse(connection, model.text)
+        named = None if parsed is None else set(tables(parsed))
         return {
             name: content
             for name, content in sorted(self._known.items())
             if named is None or name.lower() in named
         }
-
-
-def _tables(node: Any) -> Iterator[str]:
-    """`schema.table`, in lower case, of every table in a serialised query."""
-    if isinstance(node, dict):
-        if node.get("type") == "BASE_TABLE":
-            yield f"{node['schema_name']}.{node['table_name']}".lower()
-        node = list(node.values())
-    if isinstance(node, list):
-        for part in node:
-            yield from _tables(part)
 
 
 def require_extract(paths: Paths, name: str) -> Manifest:
@@ -145,12 +154,26 @@ def require_extract(paths: Paths, name: str) -> Manifest:
 
 
 def key_sql(paths: Paths, source: str) -> str:
-    """SQL of a source's key as one text. Raises UserError for a source without a key."""
+    """SQL of a source's key as one text, as the macro `key` gives it.
+
+    A row without a key has `_key` in its view: its hash, and its number among its equals.
+    """
     manifest = read_manifest(paths.extract(source))
     key = manifest["key"] if manifest and manifest["status"] != "missing" else []
     if not key:
-        raise UserError(
-            f"`{source}` has no primary key, so its rows can't be told apart",
-            f"name columns that are unique and not null as `key` in [sources.{source}]",
-        )
-    return f'"key"({", ".join(name_sql(column) for column in key)})'
+        return KEYLESS
+    texts = [f"key_text({name_sql(column)})" for column in key]
+    return texts[0] if len(texts) == 1 else f"key_list([{', '.join(texts)}])"
+
+
+def hold_keyless(connection: duckdb.DuckDBPyConnection, paths: Paths, source: str) -> None:
+    """Number the rows of a source without a key once, instead of whenever its view is read."""
+    if key_sql(paths, source) != KEYLESS:
+        return
+    held, view = name_sql(f"rows of {source}"), f"extract.{name_sql(source)}"
+    there = connection.execute(
+        "SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [f"rows of {source}"]
+    ).fetchall()
+    if not there:
+        connection.execute(f"CREATE TABLE main.{held} AS FROM {view}")
+        connection.execute(f"CREATE OR REPLACE VIEW {view} AS FROM main.{held}")

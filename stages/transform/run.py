@@ -9,12 +9,16 @@ from typing import Any
 from stages.checkpoint import Manifest, read_manifest, require_whole
 from stages.convex.schema import Schema
 from stages.errors import StagesError
-from stages.order import in_order
-from stages.paths import Paths
+from stages.order import groups, require_order
+from stages.paths import Paths, Preview
 from stages.plan import Plan, allowed_rejects
-from stages.progress import Progress
+from stages.progress import Progress, Silent
+from stages.staging import with_references
+from stages.transform.circles import Circle
 from stages.transform.keys import run_keys
 from stages.transform.models import Inputs, require_extract
+from stages.transform.preview import preview
+from stages.transform.side import check_sides
 from stages.transform.table import TableRun
 from stages.views import connect, refresh
 
@@ -43,15 +47,32 @@ def transform(
 ) -> TransformResult:
     """Bring the chosen tables, and the parents that they refer to, up to date.
 
-    Raises UserError for a model or plan that can't be meant, StagesError where an input is not
-    there. Tables over their limit of rejects are in the result.
+    With `limit` or `explain` this is done in a copy, and only shown. Raises UserError for a model
+    or plan that can't be meant, StagesError where an input is not there. Tables over their limit
+    of rejects are in the result.
     """
+    if options.limit is None and not options.explain:
+        return _transform(paths, plan, schema, options, progress)
+    with preview(paths) as aside:
+        return _transform(aside, plan, schema, options, Silent())
+
+
+def _transform(
+    paths: Paths, plan: Plan, schema: Schema, options: TransformOptions, progress: Progress
+) -> TransformResult:
+    shown = isinstance(paths, Preview)
     wanted = {table.name for table in plan.select_tables(options.tables)}
-    references = schema.references()
-    closure = _closure(wanted, references, plan)
-    order = [plan.tables[name] for name in in_order(schema, plan.tables) if name in closure]
+    schema = with_references(schema, plan)
+    closure = _closure(wanted, schema.references(), plan)
+    # A circle is in the closure as a whole, or not at all.
+    together = [g for g in groups(schema, plan.tables) if closure & set(g.tables)]
+    for group in together:
+        require_order(schema, group)
+    order = [plan.tables[name] for group in together for name in group.tables]
     for table in order:
         require_extract(paths, table.source)
+    for side in plan.sides.values():
+        require_extract(paths, side.of)
     for reference in plan.references.values():
         if reference.source:
             require_extract(paths, reference.source)
@@ -70,17 +91,25 @@ def transform(
             connection, paths, plan, inputs,
             lambda name, told, manifest: progress.done("keys", name, told, **manifest["rules"]),
         )  # fmt: skip
+        check_sides(
+            connection, paths, plan, inputs,
+            lambda name, told, figures: progress.done("side", name, told, **figures),
+        )  # fmt: skip
+        runs = {t.name: TableRun(connection, paths, plan, schema, t, inputs) for t in order}
+        for group in together:
+            if group.circle:
+                circle = Circle(connection, {name: runs[name] for name in group.tables})
+                for name in group.tables:
+                    runs[name].circle = circle
         for table in order:
-            run = TableRun(connection, paths, plan, schema, table, inputs)
-            if options.limit is not None or options.explain:
-                if table.name in wanted:
-                    result.shown[table.name] = (
-                        run.explain()
-                        if options.limit is None
-                        else run.first_documents(options.limit)
-                    )
-                continue
+            run = runs[table.name]
+            if options.explain and table.name in wanted:
+                result.shown[table.name] = run.explain()
             manifest, sentence = run.bring_up_to_date(restart=options.restart)
+            if shown:
+                if options.limit is not None and table.name in wanted:
+                    result.shown[table.name] = run.first_documents(options.limit)
+                continue
             result.tables[table.name] = manifest
             if sentence != "fresh":
                 refresh(paths, plan)
@@ -99,7 +128,8 @@ def over_limit(plan: Plan, manifests: Mapping[str, Manifest]) -> list[str]:
     found = []
     total_rows = total_rejects = 0
     for name, manifest in manifests.items():
-        rows, rejects = manifest["source_rows"], manifest["rejects"]
+        # What is dropped on purpose has its reason, and is nothing to be accepted.
+        rows, rejects = manifest["source_rows"], manifest["rejects"] - manifest.get("dropped", 0)
         total_rows += rows
         total_rejects += rejects
         limit = plan.tables[name].max_rejects

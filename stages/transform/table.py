@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +21,39 @@ from stages.checkpoint import (
     write_parquet,
     write_zero_rows,
 )
-from stages.convex.canonical import canonicalise
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, name_sql, shapes, text_sql
 from stages.duck import first_row
 from stages.errors import Shortfall, TableFailed, UserError
-from stages.inputs import staged_inputs
+from stages.inputs import checked_by, staged_inputs
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.transform.changes import changes_sql
-from stages.transform.compile import Compiled, checked_sql, compile_field
-from stages.transform.keys import known_sql
-from stages.transform.models import Inputs, Model, describe, key_sql, read_model, sql_errors
+from stages.transform.checked import checked_sql
+from stages.transform.circles import Circle
+from stages.transform.compile import Compiled, compile_field
+from stages.transform.creation import ordered_sql, with_order
+from stages.transform.drops import RULE as DROPPED
+from stages.transform.drops import drop_model, make_dropped
+from stages.transform.guards import guarded
+from stages.transform.json_values import column_sql, make_json_values
+from stages.transform.keys import known_documents_sql, known_sql
+from stages.transform.models import (
+    Inputs,
+    Model,
+    describe,
+    hold_keyless,
+    key_sql,
+    read_model,
+    refuse_ids,
+    sql_errors,
+)
+from stages.transform.planned import refuse_fields, with_values
+from stages.transform.reads import columns_read
+from stages.transform.references import edges_sql, make_orphans, refuse_rules, rule_of
+from stages.transform.syntax import column_lines, parse
+from stages.transform.unique import find_collisions, reject_collisions
+from stages.transform.urls import class_urls
 from stages.views import macros
 
 if TYPE_CHECKING:
@@ -59,18 +82,27 @@ class TableRun:
         self.schema = schema
         self.table = table
         self.inputs = inputs
+        # Of the tables that refer to one another in a circle with this one, and to itself.
+        self.circle: Circle | None = None
         self.folder = paths.transform(table.name)
         self.source = read_manifest(paths.extract(table.source)) or {}
+
+    @property
+    def missing(self) -> bool:
+        """Whether the source has no such table."""
+        return bool(self.source["status"] == "missing")
 
     # ── freshness ───────────────────────────────────────────────────────────────────────────
 
     def bring_up_to_date(self, *, restart: bool) -> tuple[Manifest, str]:
         """The manifest, and what was done in one sentence."""
         manifest = read_manifest(self.folder)
-        if self.source["status"] == "missing":
+        if self.missing:
             return self._missing(manifest)
         model = read_model(self.paths, self.table.model)
-        made_from = self._made_from(model)
+        made_from = self.made_from(model)
+        if self.circle:
+            made_from = fingerprint(made_from, self.circle.made_from())
         damaged = ""
         if manifest and not restart and manifest["made_from"] == made_from:
             damaged = damages(self.folder, manifest["parts"])
@@ -87,8 +119,10 @@ class TableRun:
         write_manifest(self.folder, manifest)
         sentence = f"{damaged + ', made again: ' if damaged else ''}"
         sentence += f"{manifest['documents']:,} documents"
-        if manifest["rejects"]:
-            sentence += f", {manifest['rejects']:,} rejected"
+        if manifest["rejects"] > manifest["dropped"]:
+            sentence += f", {manifest['rejects'] - manifest['dropped']:,} rejected"
+        if manifest["dropped"]:
+            sentence += f", {manifest['dropped']:,} dropped on purpose"
         if manifest["changes"]:
             sentence += f", {manifest['changes']:,} changes"
         return manifest, sentence
@@ -98,58 +132,57 @@ class TableRun:
             remove(self.folder)
             manifest = {
                 "table": self.table.name, "source": self.table.source, "status": "missing",
-                "made_from": None, "source_rows": 0, "documents": 0, "rejects": 0, "changes": 0,
-                "rules": [], "changed": [], "parts": [],
+                "made_from": None, "source_rows": 0, "documents": 0, "rejects": 0, "dropped": 0,
+                "changes": 0, "rules": [], "changed": [], "reads": {}, "urls": [], "parts": [],
             }  # fmt: skip
             write_manifest(self.folder, manifest)
         return manifest, "missing: the source has no such table"
 
-    def _made_from(self, model: Model) -> str:
-        """All that the three files depend on."""
+    def made_from(self, model: Model) -> str:
+        """All that the three files depend on, but the other tables of a circle."""
+        together = self.circle.tables if self.circle else ()
         parents = {
             name: (read_manifest(self.paths.transform(name)) or {}).get("parts")
             for name in self._referred()
-            if name in self.plan.tables
+            if name in self.plan.tables and name not in together
         }
         code = [hash_file(file) for file in sorted(HERE.glob("*.py"))]
         code += [hash_file(HERE.parent / "convex" / f"{n}.py") for n in ("values", "canonical")]
+        validators = (HERE.parent / "convex" / "validators").glob("*.py")
+        code += [hash_file(file) for file in sorted(validators)]
         keys = {
             name: self.inputs.content(f"keys.{name}")
             for name in self._referred()
             if name in self.plan.references
         }
+        drops = drop_model(self.paths, self.table)
         return fingerprint(
             model.text, macros(), code, parents, keys,
             self.inputs.of(self.connection, model),
+            drops and [drops.text, self.inputs.of(self.connection, drops)],
             self.inputs.content(f"extract.{self.table.source}"),
-            self.schema.tables.get(self.table.name, {}).get("documentType"),
-            self.table.grain, dict(self.table.orphans), self.table.keep_null,
-            dict(self.table.lineage),
+            checked_by(self.schema.tables.get(self.table.name, {})),
+            {**asdict(self.table), "function": None, "max_rejects": None},
         )  # fmt: skip
 
     def _referred(self) -> list[str]:
-        fields = self.schema.fields(self.table.name).values()
-        return sorted({name for each in fields for name in each.references()})
+        return sorted(self.schema.references()[self.table.name])
 
     # ── the work ────────────────────────────────────────────────────────────────────────────
 
     def explain(self) -> str:
         """The SQL that checks the table; nothing is written."""
-        if self.source["status"] == "missing":
+        if self.missing:
             return "-- missing at the source"
         return self._checked(self._prepare(read_model(self.paths, self.table.model)))
 
     def first_documents(self, limit: int) -> list[dict[str, Any]]:
-        """The first documents as dictionaries; nothing is written."""
-        if self.source["status"] == "missing":
+        """The first documents that are staged, as dictionaries."""
+        file = self.folder / FILES[0]
+        if not file.exists():
             return []
-        fields = self._prepare(read_model(self.paths, self.table.model))
-        checked = self._checked(fields)
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE checked AS {checked}")
-        names = ", ".join(["_source_id", *(name_sql(name) for name in fields)])
         rows = self.connection.sql(
-            f"SELECT {names} FROM checked WHERE len(_failures) = 0 ORDER BY _source_id "
-            f"LIMIT {limit}"
+            f"SELECT * FROM read_parquet({text_sql(str(file))}) LIMIT {limit}"
         ).to_arrow_table()
         documents: list[dict[str, Any]] = rows.to_pylist()
         return documents
@@ -161,17 +194,34 @@ class TableRun:
                 f"CREATE OR REPLACE TEMP TABLE checked AS {self._checked(fields)}"
             )
         self._refuse_failing_orphans(fields)
+        if not self.circle:
+            find_collisions(self.connection, self.table)
+        reject_collisions(self.connection, self.table)
         self._account()
+        # Before anything is written: the plan may name what is not there.
+        documents, changes = self._documents_sql(fields), self._changes_sql(fields)
+        schema = with_order(self.table, _documents_schema(fields))
         make_folder(self.folder)
-        write_zero_rows(self.folder, _documents_schema(fields))
-        parts = [self._documents(fields), self._rejects(), self._changes(fields)]
+        write_zero_rows(self.folder, schema)
+        parts = [
+            self._write(FILES[0], documents, schema), self._rejects(),
+            self._write(FILES[2], changes),
+        ]  # fmt: skip
         manifest = {
             "source_rows": self._count("SELECT count(*) FROM keyed"),
             "documents": parts[0]["rows"],
             "rejects": parts[1]["rows"],
+            "dropped": self._count("SELECT count(*) FROM dropped"),
             "changes": parts[2]["rows"],
             "rules": self._counts(f"read_parquet({text_sql(str(self.folder / FILES[1]))})"),
             "changed": self._counts(f"read_parquet({text_sql(str(self.folder / FILES[2]))})"),
+            "reads": columns_read(self.connection, self.paths, self.plan, self.table, model),
+            "urls": class_urls(
+                self.connection,
+                self.table,
+                (f.shape for f in fields.values()),
+                self.folder / FILES[0],
+            ),
             "parts": parts,
         }
         if self.table.grain == "row":
@@ -186,41 +236,82 @@ class TableRun:
 
     def _prepare(self, model: Model) -> dict[str, Compiled]:
         """Run the model into `modelled`, and make what its checks are joined to."""
-        fields = shapes(self.table.name, self.schema.fields(self.table.name))
+        compiled = self.circle.prove(self) if self.circle else self.run_model(model)
+        for target in self._referred():
+            self._know(target, model)
+        self._make_orphans(compiled)
+        return compiled
+
+    def run_model(self, model: Model) -> dict[str, Compiled]:
+        """`modelled`, the values that go by way of JSON, and `keyed`."""
+        hold_keyless(self.connection, self.paths, self.table.source)
         types = describe(self.connection, model.name, model.text)
-        self._refuse_columns(model, types, fields)
+        given = [name for name in types if name != "_source_id"]
+        fields = shapes(self.table.name, self.schema.fields(self.table.name, given))
+        refuse_fields(self.plan.file, self.table, fields)
+        lines = column_lines(model.text, parse(self.connection, model.text))
+        self._refuse_columns(model, types, fields, lines)
+        model = with_values(model, self.table, types)
+        types |= {name: "VARCHAR" for name in self.table.values if name in types}
         compiled = {
-            name: compile_field(model.name, shape, types.get(name))
+            name: compile_field(_at(model, lines, name), shape, types.get(name))
             for name, shape in fields.items()
         }
+        compiled = guarded(compiled, model.text, types, self.schema.tables[self.table.name])
         columns = ["_source_id::VARCHAR AS _source_id"]
-        texts = []
-        for name, kind in types.items():
-            column = name_sql(name)
-            if name == "_source_id":
-                continue
-            if fields[name].kind == "any":
-                as_json = column if kind == "JSON" else f"to_json({column})"
-                columns.append(f"CASE WHEN {column} IS NOT NULL THEN {as_json}::VARCHAR END "
-                               f"AS {column}")  # fmt: skip
-                texts.append(f"SELECT {column} AS text FROM modelled")
-            else:
-                columns.append(column)
+        for name in given:
+            column = compiled[name].column or "NULL"
+            if compiled[name].json:
+                column = f"list_transform([{column}], lambda j: {column_sql('j')})[1]"
+            columns.append(f"{column} AS {name_sql(name)}")
         with sql_errors(model.name):
             self.connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE modelled AS SELECT {', '.join(columns)} "
                 f"FROM ({model.text})"
             )
-        self._refuse_ids(model)
-        if texts:
-            canonicalise(self.connection, "canonical", texts)
-        for target in self._referred():
-            self._know(target, model)
+        refuse_ids(self.connection, model)
+        make_json_values(self.connection, compiled)
         self._key_source(model)
         return compiled
 
+    def prove_own(self, together: tuple[str, ...]) -> dict[str, Compiled]:
+        """For a circle: this table's rows into `own`, their references to `together` into `edges`;
+        see references.settle. What its checks would say of these references is left out."""
+        model = read_model(self.paths, self.table.model)
+        compiled = self.run_model(model)
+        run = self.connection.execute
+        run(f"INSERT INTO edges {edges_sql(self.table, compiled, together)}")
+        for target in self._referred():
+            if target in together:
+                run(
+                    f"CREATE OR REPLACE TEMP TABLE {name_sql(f'known {target}')} AS "
+                    "SELECT DISTINCT parent AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
+                    "FROM edges"
+                )
+            else:
+                self._know(target, model)
+        self._make_orphans(compiled)
+        with sql_errors(model.name):
+            run(f"CREATE OR REPLACE TEMP TABLE checked AS {self._checked(compiled)}")
+        find_collisions(self.connection, self.table)
+        reject_collisions(self.connection, self.table)
+        self._account()
+        run(
+            f"INSERT INTO own SELECT {text_sql(f'{self.table.name}:')} || source_id, rule, field "
+            "FROM (SELECT _source_id AS source_id, NULL AS rule, NULL AS field FROM checked "
+            "WHERE len(_failures) = 0 UNION ALL SELECT source_id, rule, field FROM rejected)"
+        )
+        return compiled
+
+    def _make_orphans(self, compiled: Mapping[str, Compiled]) -> None:
+        make_orphans(self.connection, compiled, self._sources())
+
     def _refuse_columns(
-        self, model: Model, types: Mapping[str, str], fields: Mapping[str, Shape]
+        self,
+        model: Model,
+        types: Mapping[str, str],
+        fields: Mapping[str, Shape],
+        lines: Mapping[str, int],
     ) -> None:
         if "_source_id" not in types:
             raise UserError(
@@ -230,40 +321,18 @@ class TableRun:
         for name in types:
             if name != "_source_id" and name not in fields:
                 raise UserError(
-                    f"{model.name} has the column `{name}`, and {self.table.name} in "
+                    f"{_at(model, lines, name)} has the column `{name}`, and {self.table.name} in "
                     "convex/schema.ts has no such field",
                     f"remove it from the model, or add the field; there are: {', '.join(fields)}",
                 )
-        for name, rule in self.table.orphans.items():
-            if name not in fields or fields[name].kind != "id":
-                raise UserError(
-                    f"plan.toml: [tables.{self.table.name}] orphans names `{name}`, which is no "
-                    "reference", f"edit {self.plan.file}",
-                )  # fmt: skip
-            if rule == "null" and fields[name].required:
-                raise UserError(
-                    f"plan.toml: [tables.{self.table.name}] orphans turns `{name}` to null, and "
-                    "convex/schema.ts requires it", f"use reject or fail in {self.plan.file}",
-                )  # fmt: skip
-
-    def _refuse_ids(self, model: Model) -> None:
-        """`_source_id` is not null and unique."""
-        row = first_row(
-            self.connection,
-            "SELECT count(*) - count(_source_id), "
-            "(SELECT min(_source_id) FROM (SELECT _source_id FROM modelled WHERE _source_id IS NOT "
-            "NULL GROUP BY _source_id HAVING count(*) > 1)) FROM modelled",
-        )
-        if row[0]:
-            raise UserError(
-                f"{model.name} gives {row[0]:,} rows without a _source_id",
-                "does an outer join leave it null?",
-            )
-        if row[1] is not None:
-            raise UserError(
-                f"{model.name} gives the _source_id {row[1]} more than once",
-                "does a join match twice? join on what is unique",
-            )
+        if self.schema.document(self.table.name)["type"] == "any":
+            for name in fields:
+                if not re.fullmatch(r"(?![$_])[ !#-\[\]-~]{1,1024}", name):
+                    raise UserError(
+                        f"{model.name} has the column `{name}`, which can't be a field's name",
+                        "a name is printable ASCII, and does not begin with $ or _",
+                    )
+        refuse_rules(self.plan, self.table, fields)
 
     def _know(self, target: str, model: Model) -> None:
         """`known <target>`: every key that may be referred to, and those that may not, and why."""
@@ -274,13 +343,10 @@ class TableRun:
                     f"add keys and source to [reference.{target}]",
                 )
             sql = known_sql(self.paths, target)
-        elif target == self.table.name:
-            raise UserError(
-                f"{self.table.name} refers to itself, which can't be loaded yet",
-                "leave that field out of the model",
-            )
+        elif self.circle and target in self.circle.tables:
+            return  # the circle has made it
         elif target in self.plan.tables:
-            sql = _known_documents(self.paths, target)
+            sql = known_documents_sql(self.paths, target)
         else:
             raise UserError(
                 f"{self.table.name} refers to `{target}`, which is neither in [tables] nor in "
@@ -316,27 +382,35 @@ class TableRun:
             )
 
     def _checked(self, fields: Mapping[str, Compiled]) -> str:
+        document = self.schema.document(self.table.name)
+        return checked_sql(fields, self.table, document, self._sources())
+
+    def _sources(self) -> dict[str, str | None]:
+        """Reference target → its source."""
         sources: dict[str, str | None] = {t.name: t.source for t in self.plan.tables.values()}
-        sources |= {r.name: r.source for r in self.plan.references.values()}
-        return checked_sql(fields, self.table.orphans, sources)
+        return sources | {r.name: r.source for r in self.plan.references.values()}
 
     def _refuse_failing_orphans(self, fields: Mapping[str, Compiled]) -> None:
-        failing = [name for name, rule in self.table.orphans.items() if rule == "fail"]
-        for name in failing:
+        places = [place for field in fields.values() for place in field.shape.positions]
+        for place in places:
+            if rule_of(self.table, place) != "fail":
+                continue
             row = first_row(
                 self.connection,
                 "SELECT count(*), min(f.reason) FROM (SELECT unnest(_failures) AS f FROM checked) "
                 "WHERE f.field = ? AND f.rule NOT IN ('required_null')",
-                [name],
+                [place.path],
             )
             if row[0]:
                 raise Shortfall(
-                    f"{self.table.name}.{name}: {row[0]:,} references have no target ({row[1]})",
+                    f"{self.table.name}.{place.path}: {row[0]:,} references have no target "
+                    f"({row[1]})",
                     "the plan says fail for this field; mend the source, or say reject",
                 )
 
     def _account(self) -> None:
-        """`rejected`: failures, and source rows that the model leaves out."""
+        """`rejected`: failures, and source rows that are left out, on purpose or not."""
+        make_dropped(self.connection, self.table, drop_model(self.paths, self.table))
         self.connection.execute(
             "CREATE OR REPLACE TEMP TABLE rejected AS "
             "SELECT _source_id AS source_id, _failures[1].field AS field, "
@@ -344,35 +418,36 @@ class TableRun:
             "to_json(_failures[2:])::VARCHAR AS others "
             "FROM checked WHERE len(_failures) > 0 UNION ALL "
             "SELECT k.source_id, '', 'dropped_by_model', 'the model leaves this row out', '[]' "
-            "FROM keyed k ANTI JOIN checked c ON c._source_id = k.source_id"
+            "FROM keyed k ANTI JOIN checked c ON c._source_id = k.source_id "
+            "ANTI JOIN dropped d ON d.source_id = k.source_id UNION ALL "
+            f"SELECT source_id, '', '{DROPPED}', reason, '[]' FROM dropped"
         )
 
     # ── the three files ─────────────────────────────────────────────────────────────────────
 
-    def _documents(self, fields: Mapping[str, Compiled]) -> dict[str, Any]:
+    def _documents_sql(self, fields: Mapping[str, Compiled]) -> str:
         columns = ["_source_id"]
         for name, compiled in fields.items():
             column = name_sql(name)
             as_text = compiled.shape.sql == "JSON"
             columns.append(f"{column}::VARCHAR AS {column}" if as_text else column)
-        return self._write(
-            FILES[0],
-            f"SELECT {', '.join(columns)} FROM checked WHERE len(_failures) = 0 "
-            "ORDER BY _source_id",
-            _documents_schema(fields),
-        )
+        documents = f"SELECT {', '.join(columns)} FROM checked WHERE len(_failures) = 0"
+        plan_file = self.plan.file
+        return ordered_sql(self.connection, plan_file, self.table, self._key() or "", documents)
+
+    def _changes_sql(self, fields: Mapping[str, Compiled]) -> str:
+        compared = list(fields.values())
+        return changes_sql(self.connection, self.plan.file, self.table, self._key(), compared)
+
+    def _key(self) -> str | None:
+        """SQL of the source's key; None where documents are not source rows (derived)."""
+        return None if self.table.grain == "derived" else key_sql(self.paths, self.table.source)
 
     def _rejects(self) -> dict[str, Any]:
         return self._write(
             FILES[1],
             "SELECT r.source_id, r.field, r.rule, r.reason, k.row, r.others FROM rejected r "
             "JOIN keyed k USING (source_id) ORDER BY r.source_id",
-        )
-
-    def _changes(self, fields: Mapping[str, Compiled]) -> dict[str, Any]:
-        source = None if self.table.grain == "derived" else key_sql(self.paths, self.table.source)
-        return self._write(
-            FILES[2], changes_sql(self.connection, self.table, source, list(fields.values()))
         )
 
     def _write(self, name: str, sql: str, schema: pa.Schema | None = None) -> dict[str, Any]:
@@ -391,23 +466,10 @@ class TableRun:
         return [{"field": row[0], "rule": row[1], "rows": row[2]} for row in rows]
 
 
-def _known_documents(paths: Paths, target: str) -> str:
-    """`known` of a table of this plan: its documents, and its rejects, which take children along.
-
-    A table that is missing at the source has neither: everything that refers to it is an orphan.
-    """
-    manifest = read_manifest(paths.transform(target))
-    if not manifest or not manifest["parts"]:
-        return "SELECT '' AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason WHERE false"
-    documents = text_sql(str(paths.transform(target) / FILES[0]))
-    rejects = text_sql(str(paths.transform(target) / FILES[1]))
-    prefix = text_sql(f"{target}:")
-    return (
-        f"SELECT {prefix} || _source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
-        f"FROM read_parquet({documents}) UNION ALL "
-        f"SELECT {prefix} || source_id, 'parent_rejected', {prefix} || source_id || "
-        f"' is rejected: ' || rule || ' ' || field FROM read_parquet({rejects})"
-    )
+def _at(model: Model, lines: Mapping[str, int], column: str) -> str:
+    """The model, and the line of one of its columns where that is known."""
+    line = lines.get(column.lower())
+    return f"{model.name}, line {line}" if line else model.name
 
 
 def _documents_schema(fields: Mapping[str, Compiled]) -> pa.Schema:
@@ -423,5 +485,5 @@ def _documents_schema(fields: Mapping[str, Compiled]) -> pa.Schema:
         shape = compiled.shape
         base = types[shape.sql.removesuffix("[]")]
         kind = pa.list_(base) if shape.sql.endswith("[]") else base
-        columns.append(pa.field(name, kind, nullable=not shape.required or shape.kind == "any"))
+        columns.append(pa.field(name, kind, nullable=not shape.required))
     return pa.schema(columns)

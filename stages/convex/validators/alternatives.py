@@ -1,0 +1,115 @@
+"""A validator as what it takes of each kind: unions, however nested, become one set."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from stages.convex.schema import Validator, members
+from stages.errors import UserError
+
+NULL: Validator = {"type": "null"}
+ANY: Validator = {"type": "any"}
+# Validators with one type of values each, and the kind of these in marked JSON.
+SCALARS = {
+    "string": "STRING", "id": "STRING", "number": "NUMBER", "boolean": "BOOLEAN",
+    "bigint": "INTEGER", "commitTs": "INTEGER", "bytes": "BYTES", "null": "NULL",
+}  # fmt: skip
+KNOWN = {*SCALARS, "any", "map", "set", "literal", "array", "record", "object"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alternatives:
+    """What a validator takes. `kinds`: those of which every value is taken.
+
+    `literals` are Python values (an int64 is an int, a number a float), `ids` the v.id()s,
+    `items` the validators of the items of each v.array(), `objects` each v.object() and v.record(),
+    `anything` each v.any().
+    """
+
+    kinds: frozenset[str]
+    literals: tuple[str | bool | int | float, ...]
+    ids: tuple[Validator, ...]
+    items: tuple[Validator, ...]
+    objects: tuple[Validator, ...]
+    anything: tuple[Validator, ...]
+
+    @property
+    def null(self) -> bool:
+        return "NULL" in self.kinds or bool(self.anything)
+
+    def of_kind(self, kind: str) -> list[str | bool | int | float]:
+        """The literals of STRING, BOOLEAN, NUMBER or INTEGER."""
+        types = {"STRING": str, "BOOLEAN": bool, "NUMBER": float, "INTEGER": int}
+        return [value for value in self.literals if type(value) is types[kind]]
+
+
+def alternatives(validator: Validator) -> Alternatives:
+    """Raises UserError for a validator of a kind that is not known here."""
+    kinds: set[str] = set()
+    literals: list[str | bool | int | float] = []
+    found: dict[str, list[Validator]] = {name: [] for name in ("id", "array", "object", "any")}
+    for member in members(validator):
+        kind = str(member["type"])
+        if kind not in KNOWN:
+            raise UserError(
+                f"convex/schema.ts has a validator of the kind `{kind}`, which is not known",
+                "is there a newer version of stages, for this version of convex?",
+            )
+        if kind == "literal":
+            literals.append(literal_value(member["value"]))
+        elif kind in ("any", "map", "set"):
+            found["any"].append(member)
+        elif kind == "array":
+            found["array"].append(member["value"])
+        elif kind in ("record", "object"):
+            found["object"].append(member)
+        elif kind == "id":
+            found["id"].append(member)
+        else:
+            kinds.add(SCALARS[kind])
+    return Alternatives(
+        kinds=frozenset(kinds),
+        literals=tuple(literals),
+        ids=tuple(found["id"]),
+        items=tuple(found["array"]),
+        objects=tuple(found["object"]),
+        anything=tuple(found["any"]),
+    )
+
+
+def literal_value(value: Any) -> str | bool | int | float:
+    """The value of a v.literal() as the schema's export has it; int64 is the only int."""
+    if isinstance(value, dict):
+        (number,) = struct.unpack("<q", base64.b64decode(value["$integer"]))
+        return int(number)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    found: str | bool | float = value
+    return found
+
+
+def field_of(validator: Validator, name: str) -> tuple[Validator, bool] | None:
+    """(validator, optional) of a field of a v.object(), or of any key of a v.record()."""
+    if validator["type"] == "record":
+        return validator["values"]["fieldType"], True
+    found = validator["value"].get(name)
+    return (found["fieldType"], found["optional"]) if found else None
+
+
+def describe(validator: Validator) -> str:
+    """A validator in a few words, such as `array of string or null`."""
+    names = []
+    for member in members(validator):
+        kind = str(member["type"])
+        if kind == "literal":
+            names.append(repr(literal_value(member["value"])).replace('"', "'"))
+        elif kind == "array":
+            names.append(f"array of {describe(member['value'])}")
+        elif kind == "id":
+            names.append(f"id of {member['tableName']}")
+        else:
+            names.append({"bigint": "int64", "commitTs": "int64"}.get(kind, kind))
+    return " or ".join(dict.fromkeys(names)) or "nothing"

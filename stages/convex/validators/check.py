@@ -1,0 +1,327 @@
+"""A validator → SQL of what is wrong with a marked, canonical JSON value, or NULL.
+
+Every value is bound once, by the lambda that takes it out of its array or object, so that the SQL
+grows with the validator and not with its depth. What the model may leave to stages is no problem:
+a whole number where an int64 is due, a null where an optional field takes none, and a bare key
+where the plan names the table (see rewrite.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+
+from stages.convex.schema import Validator
+from stages.convex.validators.alternatives import Alternatives, alternatives, describe
+from stages.convex.validators.marks import (
+    BASE64,
+    EIGHT_BYTES,
+    MARK,
+    PLAIN,
+    SPECIAL,
+    kind_sql,
+    payload_sql,
+)
+from stages.duck import member_sql, text_sql
+
+EXACT = 2**53
+SAID = {"INTEGER": "an int64", "BYTES": "bytes", "ARRAY": "an array", "OBJECT": "an object"}
+
+
+def problem_sql(validator: Validator, value: str, path: str) -> str:
+    """SQL of "rule: reason at path", or NULL. `value` is SQL of marked canonical JSON that is not
+    SQL NULL and is short, such as a column; `path` is SQL of the words for where it is."""
+    return _Check().value(validator, value, path)
+
+
+def conditions(
+    members: Sequence[Validator], value: str, *, items: bool = False, bound: bool = False
+) -> list[str]:
+    """SQL for each member of a union of objects (or of arrays, by their items): whether the value
+    is that member's. The first that holds decides. `bound`: it has ids of Convex, not references.
+    """
+    if len(members) == 1:
+        return ["true"]
+    if not items:
+        name, choices = discriminator(members)
+        if name:
+            return [
+                f"({value} ->> '$.{name}') IN ({', '.join(map(text_sql, texts))})"
+                for texts in choices
+            ]
+    check = _Check(bound=bound)
+    problem = check.array if items else check.object
+    return [f"({problem(member, value, text_sql(''))}) IS NULL" for member in members]
+
+
+def discriminator(members: Sequence[Validator]) -> tuple[str, list[list[str]]]:
+    """The required field whose literal texts tell objects of a union apart; "" where none does."""
+    if any(member["type"] != "object" for member in members):
+        return "", []
+    for name in members[0]["value"]:
+        choices = []
+        for member in members:
+            field = member["value"].get(name)
+            if field is None or field["optional"]:
+                break
+            found = alternatives(field["fieldType"])
+            texts = found.of_kind("STRING")
+            if not texts or len(texts) < len(found.literals) or _takes_more(found):
+                break
+            choices.append([str(text) for text in texts])
+        texts_of_all = list(itertools.chain.from_iterable(choices))
+        if len(choices) == len(members) and len(set(texts_of_all)) == len(texts_of_all):
+            return name, choices
+    return "", []
+
+
+def _takes_more(found: Alternatives) -> bool:
+    return bool(found.kinds or found.ids or found.items or found.objects or found.anything)
+
+
+def wrong(rule: str, reason: str, path: str) -> str:
+    """SQL of a problem; `reason` is SQL too."""
+    return f"({text_sql(rule + ': ')} || {reason} || ' at ' || {path})"
+
+
+class _Check:
+    """The walk; names of its lambdas are unique in one expression."""
+
+    def __init__(self, *, bound: bool = False) -> None:
+        self.bound = bound
+        self._names = (f"v{n}" for n in itertools.count())
+
+    def value(self, validator: Validator, value: str, path: str) -> str:
+        found = alternatives(validator)
+        kind = kind_sql(value)
+        cases = " ".join(f"WHEN {text_sql(k)} THEN {text_sql(w)}" for k, w in SAID.items())
+        said = f"CASE kind {cases} ELSE 'a ' || lower(kind) END"
+        wanted = text_sql(f", not {describe(validator)}")
+        mismatch = wrong("type_mismatch", f"{said} || {wanted}", path)
+        branches = "".join(
+            f"WHEN {text_sql(name)} THEN {sql} " for name, sql in self._kinds(found, value, path)
+        )
+        null = "" if found.null else (
+            f"WHEN 'NULL' THEN {wrong('required_null', text_sql('the value is null'), path)} "
+        )  # fmt: skip
+        return (
+            f"list_transform([{kind}], lambda kind: "
+            f"CASE kind {null}{branches}ELSE {mismatch} END)[1]"
+        )
+
+    def _kinds(self, found: Alternatives, value: str, path: str) -> Iterator[tuple[str, str]]:
+        """(kind, SQL of the problem) for each kind of which some values are taken."""
+        if found.anything:
+            inner = self._anything(found.anything[0], value, path)
+            for kind in (*PLAIN, "FLOAT"):
+                yield kind, inner
+            yield from (
+                (kind, wrong("field_name", text_sql("a key begins with $"), path))
+                for kind in ("INTEGER", "BYTES")
+                if kind not in found.kinds
+            )
+            yield from self._wrapped(found, value, path)
+            return
+        if "NULL" in found.kinds:
+            yield "NULL", "NULL"
+        yield from self._text(found, value, path)
+        if "BOOLEAN" in found.kinds:
+            yield "BOOLEAN", "NULL"
+        elif found.of_kind("BOOLEAN"):
+            among = ", ".join(str(x).lower() for x in found.of_kind("BOOLEAN"))
+            yield "BOOLEAN", _unless(f"({value})::BOOLEAN IN ({among})", self._none_of(value, path))
+        number = self._number(found, value, path)
+        if number:
+            yield "NUMBER", number
+        yield from self._wrapped(found, value, path)
+        if found.items:
+            yield (
+                "ARRAY",
+                self._one_of(
+                    [self.array(item, value, path) for item in found.items],
+                    found.items,
+                    value,
+                    path,
+                ),
+            )
+        if found.objects:
+            problems = [self.object(member, value, path) for member in found.objects]
+            yield "OBJECT", self._one_of(problems, found.objects, value, path)
+
+    def _text(self, found: Alternatives, value: str, path: str) -> Iterator[tuple[str, str]]:
+        text = f"({value} ->> '$')"
+        literals = found.of_kind("STRING")
+        free = self.bound or any(member.get("bare") for member in found.ids)
+        if "STRING" in found.kinds or (found.ids and free):
+            yield "STRING", "NULL"
+            return
+        taken = [f"starts_with({text}, {text_sql(m['tableName'] + ':')})" for m in found.ids]
+        if literals:
+            taken.append(f"{text} IN ({', '.join(text_sql(str(x)) for x in literals)})")
+        tables = " or ".join(dict.fromkeys(member["tableName"] for member in found.ids))
+        orphan = wrong("orphan", f"{text} || {text_sql(f' is no reference to {tables}')}", path)
+        if taken:
+            yield (
+                "STRING",
+                _unless(" OR ".join(taken), orphan if found.ids else self._none_of(value, path)),
+            )
+
+    def _none_of(self, value: str, path: str) -> str:
+        reason = f"({value} ->> '$') || ' is none of the literals of the schema'"
+        return wrong("not_in_union", reason, path)
+
+    def _number(self, found: Alternatives, value: str, path: str) -> str:
+        """A plain JSON number: a float64, and a whole one where an int64 is due."""
+        if "NUMBER" in found.kinds or any(member.get("bare") for member in found.ids):
+            return "NULL"
+        number = f"({value} ->> '$')::DOUBLE"
+        taken = []
+        literals = [*found.of_kind("NUMBER"), *found.of_kind("INTEGER")]
+        if literals:
+            taken.append(f"{number} IN ({', '.join(f'{x!r}::DOUBLE' for x in literals)})")
+        if "INTEGER" in found.kinds:
+            taken.append(f"({number} = trunc({number}) AND abs({number}) <= {EXACT})")
+        return _unless(" OR ".join(taken), self._none_of(value, path) if literals else wrong(
+            "type_mismatch", f"({value} ->> '$') || ' is not a whole number up to 2^53'", path
+        )) if taken else ""  # fmt: skip
+
+    def _wrapped(
+        self, found: Alternatives, value: str, path: str
+    ) -> Iterator[tuple[str, str]]:  # fmt: skip
+        payload = payload_sql(value)
+        malformed = wrong("type_mismatch", text_sql("an encoded value is malformed"), path)
+        if "NUMBER" in found.kinds and not found.anything:
+            special = ", ".join(text_sql(text) for text in SPECIAL)
+            yield "FLOAT", _unless(f"{payload} IN ({special})", malformed)
+        literals = found.of_kind("INTEGER")
+        if "INTEGER" in found.kinds:
+            valid = f"regexp_full_match({payload}, '{EIGHT_BYTES}')"
+            yield "INTEGER", _unless(valid, malformed)
+        elif literals:
+            among = ", ".join(text_sql(int64_text(int(n))) for n in literals)
+            yield (
+                "INTEGER",
+                _unless(
+                    f"{payload} IN ({among})",
+                    wrong("not_in_union", text_sql("the int64 is none of the literals"), path),
+                ),
+            )
+        if "BYTES" in found.kinds:
+            yield "BYTES", _unless(f"regexp_full_match({payload}, '{BASE64}')", malformed)
+
+    def _one_of(
+        self, problems: list[str], members: Sequence[Validator], value: str, path: str
+    ) -> str:
+        if len(problems) == 1:
+            return problems[0]
+        none = wrong(
+            "not_in_union", text_sql(f"none of the {len(members)} in the union takes it"), path
+        )
+        name, choices = discriminator(members) if "type" in members[0] else ("", [])
+        if name and len(choices) == len(problems):
+            cases = " ".join(
+                f"WHEN {condition} THEN {problem}"
+                for condition, problem in zip(conditions(members, value), problems, strict=True)
+            )
+            return f"CASE {cases} ELSE {none} END"
+        return f"CASE WHEN NOT ({' OR '.join(f'({p}) IS NULL' for p in problems)}) THEN {none} END"
+
+    def array(self, item: Validator, value: str, path: str) -> str:
+        name = next(self._names)
+        inner = self.value(item, name, f"{path} || '[' || (i{name} - 1) || ']'")
+        return _first(f"json_extract({value}, '$[*]')", f"lambda {name}, i{name}: {inner}")
+
+    def object(self, member: Validator, value: str, path: str) -> str:
+        if member["type"] == "record":
+            return self._record(member, value, path)
+        names = list(member["value"])
+        at = next(self._names)
+        declared = ", ".join(text_sql(name) for name in names) or "NULL"
+        extra = f"list_filter(json_keys({value}), lambda k: (k IN ({declared})) IS NOT TRUE)[1]"
+        problems = [
+            f"(({text_sql('extra_field: the field ')} || {extra} || ' is not in the schema at ' "
+            f"|| {path}))"
+        ]
+        for number, name in enumerate(names, start=1):
+            field = member["value"][name]
+            there = f"{at}[{number}]"
+            inner = self.value(field["fieldType"], there, f"{path} || {text_sql('.' + name)}")
+            absent = wrong("missing_field", text_sql(f"the field {name} is required"), path)
+            if not field["optional"]:
+                problems.append(f"CASE WHEN {there} IS NULL THEN {absent} ELSE {inner} END")
+            elif alternatives(field["fieldType"]).null:
+                problems.append(f"CASE WHEN {there} IS NOT NULL THEN {inner} END")
+            else:
+                problems.append(
+                    f"CASE WHEN coalesce(json_type({there}), 'NULL') <> 'NULL' THEN {inner} END"
+                )
+        paths = ", ".join(member_sql(name) for name in names)
+        extracted = f"json_extract({value}, [{paths}]::VARCHAR[])"
+        return f"list_transform([{extracted}], lambda {at}: coalesce({', '.join(problems)}))[1]"
+
+    def _record(self, member: Validator, value: str, path: str) -> str:
+        name = next(self._names)
+        keys = alternatives(member["keys"])
+        here = f"{path} || '.' || {name}[1]"
+        problems = []
+        if "STRING" not in keys.kinds and not (keys.ids and self.bound):
+            taken = ["false"]
+            taken += [f"{name}[1] = {text_sql(str(text))}" for text in keys.of_kind("STRING")]
+            taken += [f"starts_with({name}[1], {text_sql(m['tableName'] + ':')})" for m in keys.ids]
+            reason = text_sql(f"the key is not {describe(member['keys'])}")
+            problems.append(_unless(" OR ".join(taken), wrong("not_in_union", reason, here)))
+        problems.append(self.value(member["values"]["fieldType"], f"{name}[2]", here))
+        return _first(entries_sql(value), f"lambda {name}: coalesce({', '.join(problems)}, NULL)")
+
+    def _anything(self, member: Validator, value: str, path: str) -> str:
+        """v.any(): no int64 or bytes, whose encoding in a column of JSON is that of an object with
+        a key of $; and what the plan says of places in it."""
+        special = "|".join(text.replace("+", "[+]") for text in SPECIAL)
+        rest = f"regexp_replace({value}::VARCHAR, '\"{MARK}f({special})\"', '0', 'g')"
+        problems = [
+            f"CASE WHEN contains({value}::VARCHAR, '\"{MARK}') AND contains({rest}, "
+            f"'\"{MARK}') THEN {wrong('field_name', text_sql('a key begins with $'), path)} END"
+        ]
+        for name, inner in member.get("fields", {}).items():
+            at = next(self._names)
+            problem = self.value(inner, at, f"{path} || {text_sql('.' + name)}")
+            there = f"json_extract({value}, {member_sql(name)})"
+            problems.append(
+                f"CASE WHEN json_type({value}) = 'OBJECT' THEN "
+                + _first(f"list_filter([{there}], lambda x: x IS NOT NULL)",
+                         f"lambda {at}: {problem}") + " END"
+            )  # fmt: skip
+        if "items" in member:
+            problems.append(
+                f"CASE WHEN json_type({value}) = 'ARRAY' "
+                f"THEN {self.array(member['items'], value, path)} END"
+            )
+        if "values" in member:
+            at = next(self._names)
+            problem = self.value(member["values"], f"{at}[2]", f"{path} || '.' || {at}[1]")
+            problems.append(
+                f"CASE WHEN json_type({value}) = 'OBJECT' "
+                f"THEN {_first(entries_sql(value), f'lambda {at}: {problem}')} END"
+            )
+        return f"coalesce({', '.join(problems)}, NULL)"
+
+
+def entries_sql(value: str) -> str:
+    """SQL of an object's (key, value) pairs, as a list in order."""
+    return f"list_zip(json_keys({value}), json_extract({value}, '$.*'))"
+
+
+def int64_text(number: int) -> str:
+    """base64 of an int64, as Convex encodes it."""
+    return b64encode(struct.pack("<q", number)).decode()
+
+
+def _unless(taken: str, problem: str) -> str:
+    return f"CASE WHEN NOT ({taken}) THEN {problem} END"
+
+
+def _first(values: str, problem: str) -> str:
+    """SQL of the first problem of a list."""
+    return f"list_filter(list_transform({values}, {problem}), lambda p: p IS NOT NULL)[1]"

@@ -1,0 +1,74 @@
+"""int64, bytes and special floats inside of JSON, as one text each while SQL works on them.
+
+Convex' encoded JSON says them as objects, such as {"$integer": "AQAAAAAAAAA="}. Marked, such an
+object is one string that begins with a character of Unicode's private use, so that it is a leaf
+like any other; a string of the data that begins so is refused (see `ambiguous_sql`).
+"""
+
+from __future__ import annotations
+
+MARK = "\uf8ff"
+WRAPPERS = {"integer": "i", "bytes": "b", "float": "f"}
+KINDS = {"i": "INTEGER", "b": "BYTES", "f": "FLOAT"}
+# JSON's own types, as `kind_sql` names them.
+PLAIN = ("NULL", "BOOLEAN", "STRING", "NUMBER", "ARRAY", "OBJECT")
+SPECIAL = ("AAAAAAAA+H8=", "AAAAAAAA8H8=", "AAAAAAAA8P8=", "AAAAAAAAAIA=")
+EIGHT_BYTES = "[A-Za-z0-9+/]{10}[AEIMQUYcgkosw048]="
+BASE64 = "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?"
+
+
+def marked_sql(text: str) -> str:
+    """SQL of a JSON text with every wrapper as a marked string. A quote inside of a string is
+    escaped, so that nothing but a wrapper has its form."""
+    made = text
+    for name, sign in WRAPPERS.items():
+        pattern = rf'\{{\s*"\${name}"\s*:\s*"([A-Za-z0-9+/=]*)"\s*\}}'
+        made = f"regexp_replace({made}, '{pattern}', '\"{MARK}{sign}\\1\"', 'g')"
+    return f"CASE WHEN contains({text}, '\"$') THEN {made} ELSE {text} END"
+
+
+def unmarked_sql(text: str) -> str:
+    """SQL of the encoded JSON of a marked text."""
+    made = text
+    for name, sign in WRAPPERS.items():
+        wrapper = f'{{"${name}":"\\1"}}'
+        made = f"regexp_replace({made}, '\"{MARK}{sign}([^\"]*)\"', '{wrapper}', 'g')"
+    return f"CASE WHEN contains({text}, '{MARK}') THEN {made} ELSE {text} END"
+
+
+def ambiguous_sql(text: str) -> str:
+    """SQL: whether a JSON text, not marked yet, has a string that would be taken for a mark."""
+    return f"(contains({text}, '\"{MARK}') OR regexp_matches({text}, '(?i)\"\\\\uf8ff'))"
+
+
+def kind_sql(value: str) -> str:
+    """SQL of the kind of a marked JSON value: one of PLAIN, INTEGER, BYTES or FLOAT."""
+    marks = " ".join(
+        f"WHEN starts_with({value}::VARCHAR, '\"{MARK}{sign}') THEN '{kind}'"
+        for sign, kind in KINDS.items()
+    )
+    return (
+        f"CASE json_type({value}) WHEN 'VARCHAR' THEN CASE {marks} ELSE 'STRING' END "
+        f"WHEN 'NULL' THEN 'NULL' WHEN 'BOOLEAN' THEN 'BOOLEAN' WHEN 'ARRAY' THEN 'ARRAY' "
+        f"WHEN 'OBJECT' THEN 'OBJECT' ELSE 'NUMBER' END"
+    )
+
+
+def payload_sql(value: str) -> str:
+    """SQL of the base64 text of a marked JSON value."""
+    return f"substr({value} ->> '$', 3)"
+
+
+def excess_sql(text: str) -> str:
+    """SQL of how many bytes more a marked text counts by Convex' size rule than what it says.
+
+    A marked float or int64 is a string of 2 + 4 + 12 bytes in the place of 9, and bytes are their
+    base64 after a mark of 4 bytes.
+    """
+    fixed = f"9 * len(regexp_extract_all({text}, '\"{MARK}[if]'))"
+    found = f'regexp_extract_all({text}, \'"{MARK}b([^"]*)"\', 1)'
+    texts = f"list_transform({found}, lambda b: 4 + strlen(b) - octet_length(from_base64(b)))"
+    return (
+        f"CASE WHEN contains({text}, '{MARK}') "
+        f"THEN {fixed} + coalesce(list_sum({texts}), 0)::BIGINT ELSE 0 END"
+    )

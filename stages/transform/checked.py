@@ -1,0 +1,172 @@
+"""The checks of whole rows, in one query over a model: what is staged, and what falls out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from stages.convex.schema import Validator, members
+from stages.convex.validators.check import problem_sql
+from stages.convex.validators.marks import marked_sql, unmarked_sql
+from stages.convex.validators.rewrite import Unorphan
+from stages.convex.values import document_sql, name_sql, text_sql
+from stages.plan import TargetTable
+from stages.transform.compile import Check, Compiled, simple_check
+from stages.transform.references import json_join, known_as, rule_of
+
+# Convex' limits of one document; the system fields count: _id (32 characters) and _creationTime.
+DOCUMENT_BYTES = 1 << 20
+SYSTEM_BYTES = 38 + 23
+# Between a field's name and its problem; no name holds it.
+SEPARATOR = "\x1f"
+BENT = 'STRUCT(field VARCHAR, rule VARCHAR, "old" VARCHAR)[]'
+
+
+def checked_sql(
+    compiled: Mapping[str, Compiled],
+    table: TargetTable,
+    document: Validator,
+    sources: Mapping[str, str | None],
+) -> str:
+    """SQL over `modelled m`: _source_id, staged fields, `_failures`, `_bent`.
+
+    `_failures` lists {field, rule, reason} of what keeps the row out; `_bent` the orphans that the
+    plan turns to null or drops, as {field, rule, old}. `document` is the validator of the table's
+    documents; `sources` is reference target → source, for words.
+    """
+    staged: list[str] = ["m._source_id"]
+    joins: list[str] = []
+    checks: list[Check] = []
+    bent: list[str] = []
+    for field in compiled.values():
+        if field.json:
+            joins.append(json_join(field))
+        checks += field.checks
+        value, found, lost = _proven(field, table, sources, joins)
+        checks += found
+        bent += lost
+        staged.append(f"{value} AS {name_sql(field.shape.name)}")
+    checks.append(_size(compiled))
+    problems = [f"{text_sql(check.field + SEPARATOR)} || {check.problem}" for check in checks]
+    none = "[]::STRUCT(field VARCHAR, rule VARCHAR, reason VARCHAR)[]"
+    sql = (
+        f"SELECT {', '.join(staged)},\n"
+        f"CASE WHEN coalesce({', '.join(c.problem for c in checks)}) IS NULL THEN {none}\n"
+        f"ELSE {_failures(problems)} END AS _failures,\n"
+        f"{_concatenated(bent)} AS _bent\n"
+        "FROM modelled m " + "\n".join(joins)
+    )
+    return _of_one_member(sql, compiled, table, document)
+
+
+def _failures(problems: list[str]) -> str:
+    """SQL of {field, rule, reason} of "field\\x1frule: reason" texts that are not NULL."""
+    listed = ",\n    ".join(problems)
+    parts = f"split_part(f, '{SEPARATOR}', 2)"
+    return (
+        f"list_transform(list_filter([\n    {listed}\n], lambda f: f IS NOT NULL), lambda f: "
+        f"{{'field': split_part(f, '{SEPARATOR}', 1), 'rule': split_part({parts}, ': ', 1), "
+        f"'reason': substr({parts}, strpos({parts}, ': ') + 2)}})"
+    )
+
+
+def _proven(
+    field: Compiled, table: TargetTable, sources: Mapping[str, str | None], joins: list[str]
+) -> tuple[str, list[Check], list[str]]:
+    """(staged value, checks of references, SQL of lists of what is bent) of a field."""
+    shape = field.shape
+    if not shape.positions or field.column is None:
+        return field.value, [], []
+    if shape.kind == "id":
+        return _proven_column(field, table, sources, joins)
+    alias = name_sql(f"orphans of {shape.name}")
+    joins.append(f"LEFT JOIN {alias} ON {alias}._source_id = m._source_id")
+    checks = []
+    bent = []
+    rules = {place.path: rule_of(table, place) for place in shape.positions}
+    for number, place in enumerate(shape.positions):
+        here = f"list_filter({alias}.refs, lambda o: o.p = {number})"
+        rule = rules[place.path]
+        if rule in ("reject", "fail"):
+            first = f"{here}[1]"
+            checks.append(
+                Check(field=place.path, problem=f"({first}.rule || ': ' || {first}.reason)")
+            )
+            continue
+        name = text_sql("orphan_nulled" if rule == "null" else "orphan_dropped")
+        bent.append(
+            f"list_transform({here}, lambda o: "
+            f"{{'field': {text_sql(place.path)}, 'rule': {name}, 'old': o.r}})"
+        )
+    if not bent:
+        return field.value, checks, []
+    orphans = f"{alias}.refs"
+    if not field.json:
+        kept = f"list_filter({field.value}, lambda r: NOT list_contains(list_transform("
+        kept += f"{orphans}, lambda o: o.r), r))"
+        value = f"CASE WHEN {orphans} IS NULL THEN {field.value} ELSE {kept} END"
+        return value, checks, bent
+    unorphan = Unorphan(
+        shape.name,
+        shape.validator,
+        orphans,
+        frozenset(path for path, rule in rules.items() if rule == "null"),
+        frozenset(path for path, rule in rules.items() if rule == "drop"),
+    )
+    # One name for the value, which the walk reads again and again.
+    marked = f"({marked_sql(field.value)})::JSON"
+    text = f"list_transform([{marked}], lambda v: {unmarked_sql(unorphan.sql('v'))})[1]"
+    return f"CASE WHEN {orphans} IS NULL THEN {field.value} ELSE {text} END", checks, bent
+
+
+def _proven_column(
+    field: Compiled, table: TargetTable, sources: Mapping[str, str | None], joins: list[str]
+) -> tuple[str, list[Check], list[str]]:
+    shape = field.shape
+    known = name_sql(f"known of {shape.name}")
+    joins.append(f"LEFT JOIN {known_as(shape.targets)} AS {known} ON {known}.ref = {field.value}")
+    orphan = f"{field.value} IS NOT NULL AND ({known}.ref IS NULL OR {known}.rule IS NOT NULL)"
+    (place,) = shape.positions
+    if rule_of(table, place) == "null":
+        lost = (
+            f"CASE WHEN {orphan} THEN [{{'field': {text_sql(shape.name)}, "
+            f"'rule': 'orphan_nulled', 'old': {field.value}}}] END"
+        )
+        return f"CASE WHEN NOT ({orphan}) THEN {field.value} END", [], [lost]
+    nowhere = " or ".join(sources.get(target) or target for target in shape.targets)
+    reason = f"coalesce({known}.reason, {field.value} || {text_sql(f' is not in {nowhere}')})"
+    problem = f"CASE WHEN {orphan} THEN coalesce({known}.rule, 'orphan') || ': ' || {reason} END"
+    return field.value, [Check(field=shape.name, problem=problem)], []
+
+
+def _size(compiled: Mapping[str, Compiled]) -> Check:
+    sizes = [
+        f"coalesce({len(name) + 1} + {field.size}, 0)"
+        for name, field in compiled.items()
+        if field.column is not None
+    ]
+    size = " + ".join([str(2 + SYSTEM_BYTES), *sizes])
+    words = text_sql(f"the document has more than {DOCUMENT_BYTES:,} bytes")
+    return simple_check("", "too_large", f"({size}) > {DOCUMENT_BYTES}", words)
+
+
+def _concatenated(lists: list[str]) -> str:
+    if not lists:
+        return f"[]::{BENT}"
+    return f"flatten([{', '.join(f'coalesce({each}, [])' for each in lists)}])::{BENT}"
+
+
+def _of_one_member(
+    sql: str, compiled: Mapping[str, Compiled], table: TargetTable, document: Validator
+) -> str:
+    """A union of objects must have one member that takes the whole row, as it would be sent."""
+    if len(members(document)) < 2 or document["type"] == "any":
+        return sql
+    shapes = {name: field.shape for name, field in compiled.items()}
+    sent = marked_sql(document_sql(shapes, table.keep_null))
+    found = problem_sql(document, "d", text_sql("the document"))
+    problem = f"list_transform([({sent})::JSON], lambda d: {found})[1]"
+    failure = _failures([f"'{SEPARATOR}' || {problem}"])
+    return (
+        f"SELECT * REPLACE (CASE WHEN len(_failures) > 0 THEN _failures ELSE {failure} END "
+        f"AS _failures) FROM ({sql})"
+    )

@@ -1,0 +1,75 @@
+"""Rows that are left out on purpose: `<model>.drop.sql`, a SELECT of _source_id and reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stages.duck import first_row
+from stages.errors import UserError
+from stages.paths import Paths
+from stages.plan import TargetTable
+from stages.transform.models import Model, describe, read_model, sql_errors
+
+if TYPE_CHECKING:
+    import duckdb
+
+RULE = "dropped_on_purpose"
+
+
+def drop_model(paths: Paths, table: TargetTable) -> Model | None:
+    """The table's file of drops; None where there is none."""
+    return read_model(paths, table.drops) if paths.model(table.drops).exists() else None
+
+
+def make_dropped(
+    connection: duckdb.DuckDBPyConnection, table: TargetTable, model: Model | None
+) -> None:
+    """Make `dropped(source_id, reason)`, over `modelled` and `keyed(source_id)`.
+
+    Raises UserError for keys that the source has not, that are there twice, or that the model
+    gives too.
+    """
+    if model is None:
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE dropped AS "
+            "SELECT ''::VARCHAR AS source_id, ''::VARCHAR AS reason WHERE false"
+        )
+        return
+    if table.grain == "derived":
+        raise UserError(
+            f"{model.name}: {table.name} is derived, so that there are no rows to leave out",
+            f"remove {model.name}, and leave rows out with WHERE in {table.model}",
+        )
+    columns = describe(connection, model.name, model.text)
+    if set(columns) != {"_source_id", "reason"}:
+        raise UserError(
+            f"{model.name} gives the columns {', '.join(columns)}",
+            "a file of drops gives _source_id and reason",
+        )
+    with sql_errors(model.name):
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE dropped AS SELECT _source_id::VARCHAR AS source_id, "
+            f"reason::VARCHAR AS reason FROM ({model.text})"
+        )
+    wrong = {
+        "gives a row without a _source_id or a reason": (
+            "SELECT coalesce(source_id, '') FROM dropped "
+            "WHERE source_id IS NULL OR coalesce(trim(reason), '') = ''"
+        ),
+        "gives the _source_id {0} more than once": (
+            "SELECT source_id FROM dropped GROUP BY ALL HAVING count(*) > 1"
+        ),
+        f"gives the _source_id {{0}}, which is no key of {table.source}": (
+            "SELECT source_id FROM dropped ANTI JOIN keyed USING (source_id)"
+        ),
+        f"leaves out the _source_id {{0}}, and {table.model} gives it": (
+            "SELECT source_id FROM dropped d JOIN modelled m ON m._source_id = d.source_id"
+        ),
+    }
+    for words, sql in wrong.items():
+        found = first_row(connection, f"SELECT min(source_id) FROM ({sql}) w(source_id)")[0]
+        if found is not None:
+            raise UserError(
+                f"{model.name} {words.format(found)}",
+                f"a key is either in {table.model} or, once and with a reason, in {model.name}",
+            )

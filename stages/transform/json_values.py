@@ -1,0 +1,108 @@
+"""Fields that go by way of JSON: each distinct text is made canonical, checked and rewritten once.
+
+For a field there is then `json of <field>(text, staged, size, problem, refs)`: the text that the
+model gave (marked, see validators/marks.py), the canonical encoded JSON that is staged, Convex'
+size of it, what is wrong as "rule: reason at path", and the references in it as {p, r}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from stages.convex.canonical import canonicalise
+from stages.convex.validators.alternatives import ANY
+from stages.convex.validators.check import problem_sql
+from stages.convex.validators.marks import ambiguous_sql, excess_sql, marked_sql, unmarked_sql
+from stages.convex.validators.positions import REFS, refs_sql
+from stages.convex.validators.rewrite import Normalise
+from stages.convex.values import ID_LENGTH, Shape, name_sql, text_sql
+from stages.transform.compile import Compiled
+
+if TYPE_CHECKING:
+    import duckdb
+
+# What is no JSON, or can't be marked, as the text that stands for it.
+INVALID, AMBIGUOUS = "invalid", "ambiguous"
+REASONS = {
+    INVALID: "invalid_json: the text is not JSON that Convex can hold; an unpaired surrogate?",
+    AMBIGUOUS: "type_mismatch: a text begins with U+F8FF, which stages keeps for itself",
+}
+
+
+def column_sql(text: str) -> str:
+    """SQL of the marked text of a JSON text; of what is none, its sign in INVALID or AMBIGUOUS."""
+    return (
+        f"CASE WHEN {text} IS NULL THEN NULL WHEN NOT json_valid({text}) THEN '{INVALID}' "
+        f"WHEN {ambiguous_sql(text)} THEN '{AMBIGUOUS}' ELSE {marked_sql(text)} END"
+    )
+
+
+def make_json_values(
+    connection: duckdb.DuckDBPyConnection, compiled: Mapping[str, Compiled]
+) -> None:
+    """Make `json of <field>` for each of the fields that go by way of JSON, over `modelled`."""
+    fields = [field.shape for field in compiled.values() if field.json]
+    if not fields:
+        return
+    signs = ", ".join(text_sql(sign) for sign in REASONS)
+    canonicalise(
+        connection,
+        "canonical",
+        [
+            f"SELECT {name_sql(s.name)} AS text FROM modelled WHERE {name_sql(s.name)} NOT IN "
+            f"({signs})"
+            for s in fields
+        ],
+    )
+    for shape in fields:
+        name = name_sql(f"json of {shape.name}")
+        made = _values_sql(shape, fields)
+        # A plain v.any() needs nothing more than its canonical form, so it is not stored again.
+        if shape.validator != ANY:
+            stored = name_sql(f"values of {shape.name}")
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE {stored} AS {made}")
+            made = f"FROM {stored}"
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {made}")
+
+
+def _values_sql(shape: Shape, fields: list[Shape]) -> str:
+    texts = "canonical c"
+    if len(fields) > 1 and shape.validator != ANY:
+        column = name_sql(shape.name)
+        texts += f" SEMI JOIN modelled m ON m.{column} = c.text"
+    given = (
+        "SELECT c.text, c.size, c.problem, CASE WHEN c.problem IS NULL THEN "
+        f"({marked_sql('c.canonical')})::JSON END AS v FROM {texts}"
+    )
+    absent = "false"
+    if shape.optional and not shape.nullable:
+        absent = "json_type(v) = 'NULL'"
+    checked = (
+        "SELECT text, size, v, coalesce(problem, CASE WHEN v IS NOT NULL AND NOT "
+        f"({absent}) THEN {problem_sql(shape.validator, 'v', text_sql(shape.name))} END) "
+        f"AS problem FROM ({given})"
+    )
+    normalise = Normalise(shape.name, shape.validator)
+    new = f"({normalise.sql('v')})::JSON" if normalise.needed else "v"
+    rewritten = (
+        f"SELECT text, size, problem, CASE WHEN problem IS NULL AND NOT ({absent}) THEN {new} END "
+        f"AS v FROM ({checked})"
+    )
+    refs = f"[]::{REFS}"
+    if shape.positions:
+        refs = f"CASE WHEN v IS NOT NULL THEN {refs_sql(shape.name, shape.validator, 'v')} END"
+    listed = f"SELECT text, size, problem, v, {refs} AS refs FROM ({rewritten})"
+    unlike = "0"
+    if shape.positions:
+        # A reference is staged as t:<key>, which may be shorter or longer than its id.
+        unlike = f"coalesce(list_sum(list_transform(refs, lambda x: {ID_LENGTH} - strlen(x.r))), 0)"
+    signs = " UNION ALL ".join(
+        f"SELECT {text_sql(sign)}, NULL, NULL, {text_sql(reason)}, NULL"
+        for sign, reason in REASONS.items()
+    )
+    return (
+        f"SELECT text, {unmarked_sql('v::VARCHAR')} AS staged, "
+        f"(CASE WHEN v IS NOT NULL THEN size - {excess_sql('v::VARCHAR')} + {unlike} END)::BIGINT "
+        f"AS size, problem, refs FROM ({listed}) UNION ALL {signs}"
+    )

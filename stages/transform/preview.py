@@ -1,0 +1,30 @@
+"""Transform without writing: a real run, in a copy of what is there that is made of links.
+
+Every file is written aside and renamed, so that a link's other end stays what it is.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from stages.checkpoint import make_folder, remove
+from stages.paths import Paths, Preview
+
+
+@contextmanager
+def preview(paths: Paths) -> Iterator[Preview]:
+    """Paths whose transform folder is a copy; gone at the end."""
+    aside = Preview(project=paths.project, data=paths.data, target=paths.target)
+    remove(aside.transforms)
+    make_folder(aside.transforms)
+    try:
+        if paths.transforms.exists():
+            shutil.copytree(
+                paths.transforms, aside.transforms, copy_function=os.link, dirs_exist_ok=True
+            )
+        yield aside
+    finally:
+        remove(aside.transforms)

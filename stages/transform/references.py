@@ -1,0 +1,187 @@
+"""References: every one must have its target, wherever it is in a document.
+
+A reference column is joined to the keys that are known. References inside of lists and JSON are
+taken out, row by row as a set, and those without a target are filed as `orphans of <field>`.
+Tables that refer to one another in a circle are proven together: see `settle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from stages.convex.validators.positions import Position
+from stages.convex.values import Shape, name_sql, text_sql
+from stages.entries import entry_error
+from stages.errors import UserError
+from stages.plan import Plan, TargetTable
+from stages.transform.compile import Compiled
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def rule_of(table: TargetTable, position: Position) -> str:
+    """What the plan says of orphans at a position: reject where it says nothing."""
+    path = position.path
+    return table.orphans.get(path) or table.orphans.get(path.removesuffix("[]")) or "reject"
+
+
+def refuse_rules(plan: Plan, table: TargetTable, fields: Mapping[str, Shape]) -> None:
+    """Raise UserError for a rule for orphans that can't be meant."""
+    places = {place.path: place for shape in fields.values() for place in shape.positions}
+    for name, rule in table.orphans.items():
+
+        def refusal(message: str, hint: str, entry: str = f"orphans.{name}") -> UserError:
+            return entry_error(plan.file, f"tables.{table.name}", message, entry, hint)
+
+        entry = f"[tables.{table.name}] orphans"
+        place = places.get(name) or places.get(f"{name}[]")
+        if place is None:
+            there = ", ".join(places) or "none"
+            raise refusal(
+                f"{entry} names `{name}`, which is no reference",
+                f"edit {plan.file}; the references are: {there}",
+            )
+        shape = fields.get(place.path)
+        may_be_null = not shape.required if shape is not None else place.nullable or place.removable
+        if rule == "null" and not may_be_null:
+            raise refusal(
+                f"{entry} turns `{name}` to null, and convex/schema.ts requires it",
+                f"use reject{', drop' if place.in_array else ''} or fail in {plan.file}",
+            )
+        if rule == "drop" and not place.in_array:
+            raise refusal(
+                f"{entry} drops `{name}`, which is in no array",
+                f"use reject, null or fail in {plan.file}",
+            )
+
+
+def known_as(targets: Iterable[str]) -> str:
+    """SQL of a relation of all keys of some tables: ref, rule, reason."""
+    names = [name_sql(f"known {target}") for target in targets]
+    if len(names) == 1:
+        return names[0]
+    return f"({' UNION ALL '.join(f'FROM {name}' for name in names)})"
+
+
+def listed_refs(compiled: Compiled) -> str | None:
+    """SQL over `modelled m` of the references of a field as {p, r}; None for a plain column."""
+    shape = compiled.shape
+    if not shape.positions or compiled.column is None or shape.kind == "id":
+        return None
+    if compiled.json:
+        return f"{name_sql(f'json of {shape.name}')}.refs"
+    texts = f"list_filter({compiled.value}, lambda r: r IS NOT NULL)"
+    return f"list_transform({texts}, lambda r: {{'p': 0, 'r': r}})"
+
+
+def json_join(compiled: Compiled) -> str:
+    """SQL of the join of a field that goes by way of JSON to its values; nothing for others."""
+    if not compiled.json:
+        return ""
+    name = name_sql(compiled.shape.name)
+    joined = name_sql(f"json of {compiled.shape.name}")
+    return f"LEFT JOIN {joined} ON {joined}.text = m.{name}"
+
+
+def make_orphans(
+    connection: duckdb.DuckDBPyConnection,
+    compiled: Mapping[str, Compiled],
+    sources: Mapping[str, str | None],
+) -> None:
+    """Make `orphans of <field>(_source_id, refs)` for fields with references inside.
+
+    `refs` lists {p, r, rule, reason}: where, which, and why it can't be referred to.
+    """
+    for field in compiled.values():
+        refs = listed_refs(field)
+        if refs is None:
+            continue
+        shape = field.shape
+        numbers = list(enumerate(shape.positions))
+        elsewhere = " ".join(
+            f"WHEN {n} THEN " + " OR ".join(
+                f"starts_with(u.r, {text_sql(target + ':')})" for target in place.targets
+            ) for n, place in numbers
+        )  # fmt: skip
+        nowhere = " ".join(
+            f"WHEN {n} THEN {text_sql(_names(place.targets, sources))}" for n, place in numbers
+        )
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name_sql(f'orphans of {shape.name}')} AS "
+            "SELECT _source_id, list({'p': p, 'r': r, 'rule': rule, 'reason': reason} "
+            "ORDER BY p, r) AS refs FROM (SELECT DISTINCT u._source_id, u.p, u.r, "
+            "coalesce(k.rule, 'orphan') AS rule, "
+            f"coalesce(k.reason, u.r || ' is not in ' || CASE u.p {nowhere} END) AS reason "
+            f"FROM (SELECT _source_id, unnest(refs, recursive := true) FROM (SELECT m._source_id, "
+            f"{refs} AS refs FROM modelled m {json_join(field)})) u "
+            f"LEFT JOIN {known_as(shape.targets)} k ON k.ref = u.r "
+            f"WHERE k.ref IS NULL OR k.rule IS NOT NULL OR NOT (CASE u.p {elsewhere} END)) "
+            "GROUP BY _source_id"
+        )
+
+
+def _names(targets: Iterable[str], sources: Mapping[str, str | None]) -> str:
+    return " or ".join(sources.get(target) or target for target in targets)
+
+
+# ── circles ─────────────────────────────────────────────────────────────────────────────────
+
+
+def edges_sql(
+    table: TargetTable, compiled: Mapping[str, Compiled], targets: Iterable[str]
+) -> str:  # fmt: skip
+    """SQL of (child, field, parent): references of `modelled` to some tables that reject a row."""
+    wanted = set(targets)
+    child = f"{text_sql(table.name + ':')} || m._source_id"
+    selects = ["SELECT '' AS child, '' AS field, '' AS parent WHERE false"]
+    for name, field in compiled.items():
+        deadly = [
+            (n, place) for n, place in enumerate(field.shape.positions)
+            if wanted & set(place.targets) and rule_of(table, place) in ("reject", "fail")
+        ]  # fmt: skip
+        if not deadly or field.column is None:
+            continue
+        refs = listed_refs(field)
+        join = json_join(field)
+        if refs is None:
+            selects.append(
+                f"SELECT {child}, {text_sql(name)}, {field.value} FROM modelled m {join} "
+                f"WHERE {field.value} IS NOT NULL"
+            )
+            continue
+        paths = " ".join(f"WHEN {n} THEN {text_sql(place.path)}" for n, place in deadly)
+        among = ", ".join(str(n) for n, _ in deadly)
+        selects.append(
+            f"SELECT child, CASE p {paths} END, r FROM (SELECT {child} AS child, "
+            f"unnest({refs}, recursive := true) FROM modelled m {join}) WHERE p IN ({among})"
+        )
+    inside = " OR ".join(f"starts_with(parent, {text_sql(t + ':')})" for t in sorted(wanted))
+    return f"SELECT * FROM ({' UNION ALL '.join(selects)}) WHERE {inside}"
+
+
+def settle(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+    """Make `known <table>` for the tables of a circle, all at once.
+
+    `own(ref, rule, field)` has every row of these tables, its rule NULL where the row passes its
+    own checks; `edges(child, field, parent)` their references to one another. A row is rejected
+    with its parent, and so on to its children: all that is reached from what is not there.
+    """
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE fallen AS WITH RECURSIVE fallen(ref, field) AS ("
+        "SELECT e.child, e.field FROM edges e ANTI JOIN (FROM own WHERE rule IS NULL) o "
+        "ON o.ref = e.parent UNION "
+        "SELECT e.child, e.field FROM fallen f JOIN edges e ON e.parent = f.ref) "
+        "SELECT ref, min(field) AS field FROM fallen GROUP BY ref"
+    )
+    for table in tables:
+        prefix = text_sql(f"{table}:")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name_sql(f'known {table}')} AS SELECT o.ref, "
+            "CASE WHEN o.rule IS NOT NULL OR f.ref IS NOT NULL THEN 'parent_rejected' END AS rule, "
+            "CASE WHEN o.rule IS NOT NULL THEN o.ref || ' is rejected: ' || o.rule || ' ' || "
+            "o.field WHEN f.ref IS NOT NULL THEN o.ref || ' is rejected: reference ' || f.field "
+            f"END AS reason FROM own o LEFT JOIN fallen f USING (ref) WHERE starts_with(o.ref, "
+            f"{prefix})"
+        )

@@ -1,0 +1,56 @@
+"""Uniqueness that the plan asks for: `unique = [["email"], ["workspace_id", "slug"]]`.
+
+All rows that collide are rejected, the first as well: which one is right, no rule can say. A NULL
+collides with nothing, as in Postgres; nor does a row that is rejected for another reason.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stages.convex.values import name_sql, text_sql
+from stages.plan import TargetTable
+
+if TYPE_CHECKING:
+    import duckdb
+
+RULE = "not_unique"
+
+
+def find_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -> None:
+    """Make `collisions of <table>(_source_id, failures)`, of the rows of `checked` that pass."""
+    selects = [_collisions(group) for group in table.unique]
+    if selects:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {_name(table)} AS SELECT _source_id, "
+            "list({'field': field, 'rule': rule, 'reason': reason} ORDER BY field) AS failures "
+            f"FROM ({' UNION ALL '.join(selects)}) GROUP BY _source_id"
+        )
+
+
+def reject_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -> None:
+    """Add a failure `not_unique` to the rows of `checked` that collide.
+
+    In a circle they were found when its tables were proven together, and hold on.
+    """
+    if table.unique:
+        connection.execute(
+            f"UPDATE checked SET _failures = c.failures FROM {_name(table)} c "
+            "WHERE checked._source_id = c._source_id AND len(checked._failures) = 0"
+        )
+
+
+def _name(table: TargetTable) -> str:
+    return name_sql(f"collisions of {table.name}")
+
+
+def _collisions(group: tuple[str, ...]) -> str:
+    columns = ", ".join(name_sql(name) for name in group)
+    filled = " AND ".join(f"{name_sql(name)} IS NOT NULL" for name in group)
+    words = text_sql(f" rows have the same {' and '.join(group)}, the first is ")
+    return (
+        f"SELECT unnest(ids) AS _source_id, {text_sql(', '.join(group))} AS field, "
+        f"{text_sql(RULE)} AS rule, len(ids) || {words} || ids[1] AS reason "
+        "FROM (SELECT list(_source_id ORDER BY _source_id) AS ids FROM checked "
+        f"WHERE len(_failures) = 0 AND {filled} GROUP BY {columns} HAVING count(*) > 1)"
+    )
