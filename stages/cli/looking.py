@@ -1,10 +1,8 @@
-"""Looking at what is staged, what is there, and what went wrong; and cleaning up."""
+"""Looking at what is staged, what is there, and what went wrong."""
 
 from __future__ import annotations
 
 import sys
-import time
-from typing import Literal
 
 import click
 
@@ -14,8 +12,7 @@ from stages.cli.context import (
     json_option,
     pass_context,
     print_json,
-    progress_of,
-    tables_argument,
+    tell_findings,
 )
 from stages.errors import Shortfall, UserError
 
@@ -30,42 +27,9 @@ def check(context: Context, as_json: bool) -> None:
 
     settings = context.settings()
     schema = Schema(export_schema(context.paths.convex))
-    findings = []
-    for finding in run(context.paths, context.plan, schema, settings):
-        findings.append(finding)
-        if not as_json:
-            click.echo(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name}: {finding.told}")
-            if not finding.ok and finding.hint:
-                click.echo(f"      → {finding.hint}")
-    if as_json:
-        print_json([vars(finding) for finding in findings])
-    if not all(finding.ok for finding in findings):
+    findings = run(context.paths, context.plan, schema, settings)
+    if not tell_findings(findings, as_json):
         raise Shortfall("not everything is ready", "mend what is WRONG, then: stages check")
-
-
-@cli.command()
-@tables_argument
-@json_option
-@pass_context
-def verify(context: Context, tables: tuple[str, ...], as_json: bool) -> None:
-    """Read Convex back and compare it with what is staged."""
-    from stages.checkpoint import writing
-    from stages.convex.schema import load_schema
-    from stages.report import write_report
-    from stages.verify import verify as run
-
-    began = time.monotonic()
-    with progress_of(as_json) as progress, writing(context.paths):
-        settings = context.settings()
-        context.announce(settings, progress)
-        schema = load_schema(context.paths)
-        result = run(context.paths, context.plan, schema, settings.target, tables, progress)
-        write_report(context.paths, context.plan, settings.target, time.monotonic() - began)
-    if result.wrong:
-        raise Shortfall(
-            "Convex differs from what is staged: " + "; ".join(result.wrong),
-            f"the rows are in {context.paths.verify('…').parent}/<table>.parquet",
-        )
 
 
 @cli.command()
@@ -144,25 +108,3 @@ def sql(context: Context, query: str | None, as_json: bool) -> None:
             raise UserError(
                 str(error).strip(), 'see the tables with: stages sql "show all tables"'
             ) from None
-
-
-@cli.command()
-@click.option("--staged", "what", flag_value="staged", default=True,
-              help="All staged files, of all targets.")  # fmt: skip
-@click.option("--target-folder", "what", flag_value="target", help="This target's folder only.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@pass_context
-def clean(context: Context, what: Literal["staged", "target"], yes: bool) -> None:
-    """Remove staged files; nothing is deleted in Supabase or Convex."""
-    from stages.checkpoint import writing
-    from stages.clean import remove_all as run
-    from stages.clean import staged_files, target_files
-
-    paths = context.paths
-    files = staged_files(paths) if what == "staged" else target_files(paths)
-    if not yes:
-        click.confirm(
-            f"remove {', '.join(str(f) for f in files) or 'nothing'}?", abort=True, err=True
-        )
-    with writing(paths):
-        run(files)

@@ -1,0 +1,228 @@
+"""Read Convex back and compare it with what is staged, in DuckDB.
+
+missing: staged and loaded, or in the ledger, but no document. changed: a document that differs
+from the staged one. removed: in the ledger, but not staged any more. unowned: a document that the
+ledger does not know; duplicate: one of these that equals a loaded one. dangling: a reference to a
+document that is not there. unaccounted: a reference of the source that is neither bound nor made
+null nor rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from stages.checkpoint import (
+    read_manifest,
+    require_whole,
+    write_parquet,
+)
+from stages.convex.client import Deployment
+from stages.convex.ledger import require_epoch, require_target
+from stages.convex.schema import Schema
+from stages.convex.values import Shape, name_sql, null_is_sent, text_sql
+from stages.errors import StagesError, Stopped, Transient
+from stages.inputs import stale
+from stages.order import groups
+from stages.paths import Paths
+from stages.plan import Plan, TargetTable
+from stages.progress import Progress
+from stages.settings import Target
+from stages.staging import staged_shapes, with_references
+from stages.verify.compare import differences_sql, pair
+from stages.verify.reading import Convex
+from stages.verify.record import KINDS, Proof, write_proof
+from stages.verify.references import Account, account, unaccounted
+from stages.views import bound_sql, connect
+
+if TYPE_CHECKING:
+    import duckdb
+
+# Of DuckDB; what does not fit is spilled to data/tmp.
+MEMORY = "1GiB"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    """What may be asked of a verify. `sample`: so many documents a table, always the same ones."""
+
+    tables: tuple[str, ...] = ()
+    sample: int | None = None
+
+
+@dataclass
+class VerifyResult:
+    """What was found, by table."""
+
+    tables: dict[str, Proof] = field(default_factory=dict)
+
+    @property
+    def wrong(self) -> list[str]:
+        """Sentences for what must not be."""
+        return [f"{n}: {', '.join(proof.wrong)}" for n, proof in self.tables.items() if proof.wrong]
+
+
+def verify(
+    paths: Paths,
+    plan: Plan,
+    schema: Schema,
+    target: Target,
+    options: VerifyOptions,
+    progress: Progress,
+) -> VerifyResult:
+    """Compare every loaded table; differences go to `verify/<table>.parquet`.
+
+    Nothing is written to Convex. Raises StagesError where a table is not loaded yet.
+    """
+    chosen = {table.name for table in plan.select_tables(options.tables)}
+    schema = with_references(schema, plan)
+    order = [name for group in groups(schema, plan.tables) for name in group.tables]
+    require_target(paths, target)
+    result = VerifyResult()
+    with Deployment(target, on_retry=_teller(progress)) as deployment:
+        require_epoch(paths, deployment, plan.module, claim=False)
+        connection = connect(paths, plan)
+        try:
+            connection.execute(f"SET memory_limit = '{MEMORY}'")
+            connection.execute("SET preserve_insertion_order = false")
+            convex = Convex(connection, deployment, plan.module, progress)
+            for name in order:
+                if name not in chosen:
+                    continue
+                run = _Table(connection, paths, plan, schema, plan.tables[name], convex, options)
+                proof = run.compare(progress)
+                if proof is not None:
+                    result.tables[name] = proof
+        except Transient as error:
+            raise Stopped(error.message, "run again: stages verify") from None
+        finally:
+            connection.close()
+    return result
+
+
+class _Table:
+    """One table: related, compared, written down."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        paths: Paths,
+        plan: Plan,
+        schema: Schema,
+        table: TargetTable,
+        convex: Convex,
+        options: VerifyOptions,
+    ) -> None:
+        self.connection = connection
+        self.paths = paths
+        self.plan = plan
+        self.table = table
+        self.convex = convex
+        self.sample = options.sample
+        self.schema = schema
+        self.fields: dict[str, Shape] = {}
+
+    def compare(self, progress: Progress) -> Proof | None:
+        """What was found; None for one that is missing at the source."""
+        name = self.table.name
+        transformed = read_manifest(self.paths.transform(name))
+        if transformed and transformed["status"] == "missing":
+            return None
+        loaded = read_manifest(self.paths.load(name))
+        if not transformed or not loaded:
+            raise StagesError(f"`{name}` is not loaded yet", f"run: stages load {name}")
+        require_whole(self.paths.transform(name), transformed["parts"], f"stages transform {name}")
+        require_whole(self.paths.load(name), [loaded["ids"]], f"stages load {name}")
+        self.fields = staged_shapes(self.paths, self.schema, name)
+        progress.start("verify", name, min(loaded["documents"], self.sample or 1 << 62))
+        self._relate()
+        told = dict.fromkeys(("verified", *KINDS), 0)
+        told["verified"] = pair(self.connection, self.fields)
+        told |= self._differences()
+        accounts: dict[str, Account] = {}
+        if not self.sample:
+            changed = stale(self.paths, self.plan, self.table, transformed)
+            if changed:
+                progress.note(f"  {name}: references are not counted, {changed} has changed")
+            else:
+                accounts = account(self.connection, self.paths, self.table, self.fields)
+                told["unaccounted"] = unaccounted(accounts)
+            self.convex.forget_fields(name)
+        proof = Proof(counts=told, references=accounts)
+        # A sample that finds nothing wrong leaves the proof of the whole as it is.
+        if proof.wrong or not self.sample:
+            write_proof(self.paths, name, loaded, proof)
+        words = [f"{told[kind]:,} {kind}" for kind in KINDS if told[kind]]
+        of = f" of a sample of {self.sample:,}" if self.sample else ""
+        progress.done(
+            "verify", name, ", ".join([f"{told['verified']:,} verified{of}", *words]),
+            **told, references=accounts,
+        )  # fmt: skip
+        return proof
+
+    def _relate(self) -> None:
+        """skipped, staged, found, owned: what `compare` and `references` work on."""
+        run = self.connection.execute
+        skipped = self.paths.load(self.table.name) / "rejects.jsonl"
+        columns = "{sourceId: 'VARCHAR', rule: 'VARCHAR', reason: 'VARCHAR'}"
+        run("CREATE OR REPLACE TEMP TABLE skipped (source_id VARCHAR)")
+        # A load that was killed leaves none, or a line that is cut short.
+        if skipped.exists():
+            run(
+                f"INSERT INTO skipped SELECT sourceId FROM read_json({text_sql(str(skipped))}, "
+                f"format = 'newline_delimited', ignore_errors = true, columns = {columns})"
+            )
+        sent = ", ".join(
+            f"coalesce({name_sql(shape.name)}, 'null') AS {name_sql(shape.name)}"
+            for shape in self.fields.values()
+            if shape.kind == "json" and null_is_sent(shape, self.table.keep_null)
+        )
+        bound = bound_sql(self.paths, self.plan, self.table, self.fields)
+        replaced = f" REPLACE ({sent})" if sent else ""
+        staged = (
+            f"SELECT *{replaced} FROM ({bound}) s ANTI JOIN skipped k ON k.source_id = s._source_id"
+        )
+        only = None
+        if self.sample:
+            run(
+                "CREATE OR REPLACE TEMP TABLE sampled AS SELECT _source_id AS source_id FROM "
+                f"({staged}) ORDER BY md5(_source_id), _source_id LIMIT {self.sample}"
+            )
+            staged += " SEMI JOIN sampled t ON t.source_id = s._source_id"
+            ids = text_sql(str(self.paths.load(self.table.name) / "ids.parquet"))
+            owned = (
+                f"SELECT source_id, convex_id AS document_id FROM read_parquet({ids}) "
+                "SEMI JOIN sampled USING (source_id)"
+            )
+            only = "SELECT document_id FROM owned"
+        else:
+            owned = (
+                f"SELECT source_id, document_id FROM {self.convex.ledger()} "
+                f'WHERE "table" = {text_sql(self.table.name)}'
+            )
+        run(f"CREATE OR REPLACE TEMP VIEW staged AS {staged}")
+        run(f"CREATE OR REPLACE TEMP TABLE owned AS {owned}")
+        found = self.convex.documents(self.table.name, self.fields, only)
+        run(f"CREATE OR REPLACE TEMP VIEW found AS FROM {found}")
+
+    def _differences(self) -> dict[str, int]:
+        """Written to a file, and counted."""
+
+        def ids(table: str, referred: str) -> str:
+            return self.convex.ids(table, referred if self.sample else None)
+
+        sql = differences_sql(self.fields, ids, whole=not self.sample)
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE differences AS {sql}")
+        reader = self.connection.sql("FROM differences ORDER BY ALL").to_arrow_reader()
+        write_parquet(self.paths.verify(self.table.name), reader.schema, reader)
+        return dict(
+            self.connection.execute("SELECT kind, count(*) FROM differences GROUP BY 1").fetchall()
+        )
+
+
+def _teller(progress: Progress) -> Callable[[Transient, float], None]:
+    def told(error: Transient, delay: float) -> None:
+        progress.note(f"  {error.message}; again in {delay:.1f} s")
+
+    return told
