@@ -166,12 +166,13 @@ def read_rest(reader: RestReader, schemas: Iterable[str]) -> Catalog:
     """The catalog over REST: what OpenAPI shows."""
     definitions = {schema: reader.definitions(schema) for schema in dict.fromkeys(schemas)}
     tables = {}
-    for place, relation in reader.catalog().items():
+    relations = reader.catalog()
+    for place, relation in relations.items():
         about = definitions.get(place[0], {}).get(place[1], {}).get("properties", {})
         found = _table(relation, {c.name: _of_openapi(about.get(c.name, {}))
                                   for c in relation.columns})  # fmt: skip
         keys = [
-            _openapi_key(place, name, text)
+            _openapi_key(place, name, text, relations)
             for name, text in ((name, each.get("description", "")) for name, each in about.items())
             if "<fk " in text
         ]
@@ -366,14 +367,20 @@ def _default_text(about: Mapping[str, Any]) -> str | None:
     return json.dumps(value)
 
 
-def _openapi_key(place: Place, column: str, text: str) -> ForeignKey:
+def _openapi_key(
+    place: Place, column: str, text: str, relations: Mapping[Place, Relation]
+) -> ForeignKey:
+    """OpenAPI names no schema: a table that is not beside this one can only be auth.users."""
     match = re.search(r"<fk table='([^']*)' column='([^']*)'/>", text)
     assert match is not None
+    parent = (place[0], match[1])
+    if parent not in relations and match[1] == auth.PLACE[1]:
+        parent = auth.PLACE
     return ForeignKey(
         name=f"{place[1]}_{column}_fkey",
         columns=(column,),
-        parent=(place[0], match[1]),
+        parent=parent,
         parent_columns=(match[2],),
         on_delete="unknown",
-        definition=f"FOREIGN KEY ({column}) REFERENCES {match[1]}({match[2]})",
+        definition=f"FOREIGN KEY ({column}) REFERENCES {'.'.join(parent)}({match[2]})",
     )

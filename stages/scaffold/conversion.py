@@ -231,7 +231,7 @@ def _literals(column: Column, name: str, values: list[Any]) -> Value:
         big = all(isinstance(value, Mapping) for value in values)
         made = _bigint(column, name) if big else _number(column, name)
         if family(column) in ("integer", "float", "numeric") and not big:
-            _tell_missing(made, column.choices, values)
+            _tell_missing(made, made.sql, column.choices, values, {})
         return made
     made = _string(column, name)
     if not column.choices:
@@ -246,26 +246,32 @@ def _literals(column: Column, name: str, values: list[Any]) -> Value:
         for choice in column.choices
         if choice not in texts and _plain(str(choice)) in known
     }
-    if mapped and made.sql is not None:
-        whens = " ".join(
-            f"WHEN {sql_text(str(old))} THEN {sql_text(new)}" for old, new in mapped.items()
-        )
-        made.sql = f"CASE {made.sql} {whens} ELSE {made.sql} END"
-    _tell_missing(made, [c for c in column.choices if c not in mapped], values)
+    plain = made.sql
+    if mapped and plain is not None:
+        made.sql = _case(plain, mapped)
+    _tell_missing(made, plain, column.choices, values, mapped)
     return made
 
 
-def _tell_missing(made: Value, choices: Iterable[Choice], values: list[Any]) -> None:
-    missing = [choice for choice in choices if choice not in values]
-    if missing and made.sql is not None:
-        whens = " ".join(
-            f"WHEN {_literal(choice)} THEN {_literal(values[0])}" for choice in missing
-        )
+def _tell_missing(
+    made: Value,
+    plain: str | None,
+    choices: Iterable[Choice],
+    values: list[Any],
+    mapped: Mapping[Choice, Any],
+) -> None:
+    missing = [choice for choice in choices if choice not in values and choice not in mapped]
+    if missing and plain is not None:
         made.doubt(
             f"the source knows {_listed(missing)}, the field takes only {_listed(values)}; "
             "such rows are rejected",
-            f"CASE {made.sql} {whens} ELSE {made.sql} END",
+            _case(plain, {**mapped, **dict.fromkeys(missing, values[0])}),
         )
+
+
+def _case(plain: str, mapped: Mapping[Choice, Any]) -> str:
+    whens = " ".join(f"WHEN {_literal(old)} THEN {_literal(new)}" for old, new in mapped.items())
+    return f"CASE {plain} {whens} ELSE {plain} END"
 
 
 def _plain(text: str) -> str:

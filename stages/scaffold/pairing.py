@@ -256,6 +256,7 @@ def _fields(
         key = table.foreign_key_of(columns[0].name) if columns else None
         found[name] = Pair(field=each, columns=columns, foreign_key=key)
     found = _composite(found, table, places, taken)
+    found = _by_foreign_key(found, table, places, taken)
     unused = tuple(
         name
         for name in table.columns
@@ -316,4 +317,29 @@ def _composite(
             taken |= set(key.columns)
             used.add(name)
             break
+    return found
+
+
+def _by_foreign_key(
+    pairs: dict[str, Pair], table: Table, places: Mapping[str, Place], taken: set[str]
+) -> dict[str, Pair]:
+    """A reference that has no column by its name takes the one foreign key to its table."""
+    found = dict(pairs)
+    for name, each in found.items():
+        if each.columns:
+            continue
+        parents = {places.get(target) for target in each.field.references()} - {None}
+        keys = [
+            key
+            for key in table.foreign_keys
+            if len(key.columns) == 1 and key.parent in parents and key.columns[0] not in taken
+        ]
+        if len(keys) > 1:
+            stem = words(_without_id(name))
+            keys = [key for key in keys if words(key.columns[0])[: len(stem)] == stem]
+        if len(keys) == 1:
+            found[name] = replace(
+                each, columns=(table.columns[keys[0].columns[0]],), foreign_key=keys[0]
+            )
+            taken.add(keys[0].columns[0])
     return found

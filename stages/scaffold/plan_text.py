@@ -31,7 +31,7 @@ def plan_text(name: str, schema: Schema, pairing: Pairing, references: Sequence[
         lines += _reference(target, pairing.tables.get(target))
     lines += [
         "",
-        "# To be loaded, in any order: parents go first by themselves. creation_time becomes Convex'",
+        "# To be loaded, in any order: parents go first by themselves. creation_time becomes",
         "# _creationTime by import, and functions load in its order, with one batch in flight.",
     ]
     for paired in chosen:

@@ -148,7 +148,7 @@ class References:
 
 
 def _is_list(pair: Pair) -> bool:
-    return alternatives(pair.field.validator)[0]["type"] == "array"
+    return bool(alternatives(pair.field.validator)[0]["type"] == "array")
 
 
 def _ref(target: str, key: str) -> str:
