@@ -20,6 +20,7 @@ from stages.scaffold.names import (
     cased,
     distinct,
     identifier,
+    singulars,
 )
 from stages.scaffold.pairing import LEDGER, Renames
 
@@ -120,12 +121,31 @@ def _table(
     lines = [f"  {names[table.place]}: defineTable({{"]
     for column, name in fields.items():
         lines.append(f"    {name}: {_validator(table, table.columns[column], names, catalog)},")
+    lines += _composite(table, names, fields.values(), catalog)
     indexes = _indexes(table, fields)
     lines.append(f"  }}){'' if indexes else ','}")
     for number, (name, columns) in enumerate(indexes):
         end = "," if number == len(indexes) - 1 else ""
         lines.append(f"    .index({json.dumps(name)}, {json.dumps(columns)}){end}")
     return "\n".join(lines) + "\n\n"
+
+
+def _composite(
+    table: Table, names: Mapping[Place, str], taken: Iterable[str], catalog: Catalog
+) -> list[str]:
+    """An id besides the columns of a foreign key of several, where these are the parent's key."""
+    used, lines = list(taken), []
+    for key in table.foreign_keys:
+        parent = catalog.tables.get(key.parent)
+        if len(key.columns) < 2 or key.parent not in names or parent is None:
+            continue
+        if set(parent.row_key) == set(key.parent_columns):
+            name = distinct(min(singulars(names[key.parent]), key=len), used)
+            used.append(name)
+            inner = f'v.id("{names[key.parent]}")'
+            whole = all(table.columns[column].not_null for column in key.columns)
+            lines.append(f"    {name}: {inner if whole else f'v.optional({inner})'},")
+    return lines
 
 
 def _validator(table: Table, column: Column, names: Mapping[Place, str], catalog: Catalog) -> str:
