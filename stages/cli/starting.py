@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stages.cli.context import Context, cli, json_option, pass_context, print_json, progress_of
+from stages.cli.context import Context, cli, json_option, pass_context, print_json
+from stages.progress import Lines
 
 if TYPE_CHECKING:
     from stages.scaffold.run import InitResult
@@ -82,9 +83,9 @@ def init(context: Context, folder: Path, as_json: bool, **chosen: Any) -> None:
     file = project / ".planning" / "migrations" / "plan.toml"
     plan = load_plan(file) if chosen["update"] and file.exists() else None
     source = load_source(project, plan, context.target_named, read_environment(project))
-    with progress_of(as_json) as progress:
-        progress.note(f"{source.label} → {project}")
-        result = run(project, source, InitOptions(**chosen), progress)
+    progress = Lines()  # on stderr: stdout has the result, as text or as JSON
+    progress.note(f"{source.label} → {project}")
+    result = run(project, source, InitOptions(**chosen), progress)
     if as_json:
         print_json(_as_json(result))
     else:

@@ -287,7 +287,7 @@ def _with_checks(
 def choices_of_check(definition: str) -> tuple[Choice, ...]:
     """The values of a CHECK that says `column IN (…)`, as Postgres prints it; () for any other."""
     match = re.fullmatch(
-        r"CHECK \(\(+[\w\"]+\)?(?:::[\w ]+)? = ANY \(+ARRAY\[(.*)\]\)?(?:::[\w \[\]]+)?\)+"
+        r"CHECK \(\(+[\w\"]+\)?(?:::[\w ]+)? = ANY \(+ARRAY\[(.*?)\]\)?(?:::[\w \[\]]+)?\)+"
         r"(?: NOT VALID)?",
         definition,
     )
