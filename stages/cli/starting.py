@@ -47,8 +47,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     multiple=True,
     default=["public"],
-    show_default="public",
-    help="A schema of Postgres to look into. May be repeated.",
+    help="A schema of Postgres to look into. May be repeated. Default: public.",
 )
 @click.option(
     "--via",
@@ -69,18 +68,20 @@ if TYPE_CHECKING:
 @json_option
 @pass_context
 def init(context: Context, folder: Path, as_json: bool, **chosen: Any) -> None:
-    """Write a migration for the project DIR from a Supabase catalog and its convex/schema.ts.
+    """Write a migration for the project DIR: plan, models and loading functions.
 
-    Tables and columns are paired by name, across cases and plural forms. Nothing that is there is
-    changed: lines for your own files are printed, and so is every TODO that is left to you.
+    They come from a Supabase catalog and the project's convex/schema.ts, paired by name across cases
+    and plural forms. Nothing that is there is changed: lines for your own files are printed, and so
+    is every TODO that is left to you.
     """
+    from stages.paths import Paths
     from stages.plan import load_plan
     from stages.scaffold.run import InitOptions
     from stages.scaffold.run import init as run
     from stages.settings import load_source, read_environment
 
     project = folder.resolve()
-    file = project / ".planning" / "migrations" / "plan.toml"
+    file = Paths(project=project, data=project / "data", target="default").plan
     plan = load_plan(file) if chosen["update"] and file.exists() else None
     source = load_source(project, plan, context.target_named, read_environment(project))
     progress = Lines()  # on stderr: stdout has the result, as text or as JSON

@@ -109,7 +109,7 @@ def init(project: Path, source: Source, options: InitOptions, progress: Progress
             "--schema",
         )
     references = _references(schema, pairing, options.references)
-    files |= _migration(project, catalog, schema, pairing, references)
+    files |= _migration(paths, catalog, schema, pairing, references)
     files |= _functions(schema, options, paths)
     if not (project / ".gitignore").exists():
         files[".gitignore"] = "".join(f"{line}\n" for line in IGNORED)
@@ -173,20 +173,23 @@ def _references(schema: Schema, pairing: Pairing, named: Iterable[str]) -> list[
 
 
 def _migration(
-    project: Path, catalog: Catalog, schema: Schema, pairing: Pairing, references: list[str]
+    paths: Paths, catalog: Catalog, schema: Schema, pairing: Pairing, references: list[str]
 ) -> dict[str, str]:
-    folder = ".planning/migrations"
+    def named(file: Path) -> str:
+        return file.relative_to(paths.project).as_posix()
+
     files = {}
     for target in references:
         if target in pairing.tables:
             text = key_model_text(pairing.tables[target], pairing, references)
-            files[f"{folder}/keys/{target}.sql"] = text
+            files[named(paths.model(f"keys/{target}.sql"))] = text
     for target, paired in pairing.tables.items():
         if target not in references:
-            files[f"{folder}/models/{target}.sql"] = model_text(paired, catalog, pairing)
-    files[f"{folder}/not-carried.md"] = not_carried_text(catalog, pairing)
-    name = project.resolve().name or "migration"
-    files[f"{folder}/plan.toml"] = plan_text(name, schema, pairing, references)
+            text = model_text(paired, catalog, pairing)
+            files[named(paths.model(f"models/{target}.sql"))] = text
+    files[named(paths.not_carried)] = not_carried_text(catalog, pairing)
+    name = paths.project.resolve().name or "migration"
+    files[named(paths.plan)] = plan_text(name, schema, pairing, references)
     return files
 
 

@@ -54,7 +54,8 @@ WHERE c.relkind IN ('v', 'm') AND n.nspname IN ({schemas})
   AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.objid = c.oid AND e.deptype = 'e')
 UNION ALL
 SELECT 'publication', p.schemaname || '.' || p.tablename, p.pubname::text,
-    coalesce('where ' || p.rowfilter, '')
+    -- As JSON, since older servers do not have that column.
+    coalesce('where ' || (to_jsonb(p) ->> 'rowfilter'), '')
 FROM pg_publication_tables p
 WHERE p.schemaname IN ({schemas})
 ORDER BY 1, 2, 3

@@ -34,6 +34,7 @@ CREATE TABLE products (
   embedding float8[],
   vector vector,
   photo bytea,
+  photo_id text,
   launched date,
   opens time,
   "order" int,

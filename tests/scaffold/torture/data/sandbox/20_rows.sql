@@ -6,7 +6,7 @@ INSERT INTO profiles (id, user_id, display_name, mail, role, created_at) VALUES
 INSERT INTO categories (parent_id, slug, name) VALUES (NULL, 'top', 'Top'), (1, 'sub', 'Sub');
 INSERT INTO products VALUES (
   'A-1', 'sub', 12.50, 9007199254740993, 0.5, 'live', 'so_far', '{a,"b c"}', '{2,1}',
-  '{"size": "L"}', '{"amount": 3, "currency": "EUR"}', '{0.25,0.5}', '[1,2,3]', '\xdead',
+  '{"size": "L"}', '{"amount": 3, "currency": "EUR"}', '{0.25,0.5}', '[1,2,3]', '\xdead', 'photos/a.png',
   '2024-02-29', '08:30', 7, 2, '2024-02-29T12:00:00Z', 'x'
 );
 INSERT INTO orders VALUES
