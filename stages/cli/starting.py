@@ -70,9 +70,9 @@ if TYPE_CHECKING:
 def init(context: Context, folder: Path, as_json: bool, **chosen: Any) -> None:
     """Write a migration for the project DIR: plan, models and loading functions.
 
-    They come from a Supabase catalog and the project's convex/schema.ts, paired by name across cases
-    and plural forms. Nothing that is there is changed: lines for your own files are printed, and so
-    is every TODO that is left to you.
+    They come from a Supabase catalog and the project's convex/schema.ts, paired by name across
+    cases and plural forms. Nothing that is there is changed: lines for your own files are printed,
+    and so is every TODO that is left to you.
     """
     from stages.paths import Paths
     from stages.plan import load_plan

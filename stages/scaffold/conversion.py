@@ -12,7 +12,7 @@ from typing import Any
 
 from stages.convex.schema import Validator, members
 from stages.scaffold.catalog import Choice, Column
-from stages.scaffold.names import sql_name, sql_text, words
+from stages.scaffold.names import looks_like_time, sql_name, sql_text, words
 
 Kind = str
 INTEGERS = {"int2", "int4", "int8", "oid"}
@@ -144,6 +144,12 @@ def _string(column: Column, name: str) -> Value:
         return Value(f"to_json(pg_array({name}))::VARCHAR").doubt(
             "a list as one text", f"array_to_string(pg_array({name}), ', ')"
         )
+    if of in ("integer", "float") and looks_like_time(column.name):
+        return Value(f"to_iso(make_timestamp({name} * 1000))").doubt(
+            f"{column.declared} as a time: are these milliseconds?",
+            f"to_iso(make_timestamp({name} * 1000000))",
+            f"{name}::VARCHAR",
+        )
     return Value(f"{name}::VARCHAR")
 
 
@@ -171,8 +177,13 @@ def _number(column: Column, name: str) -> Value:
         )
     if of in ("uuid", "bytes", "array", "vector"):
         return Value(None).doubt(f"{column.declared} is no number")
+    moment = f"to_ms(try_cast({name} AS TIMESTAMPTZ))"
+    if looks_like_time(column.name):
+        return Value(moment).doubt(
+            f"{column.declared} as a time: what is none becomes null", f"try_cast({name} AS DOUBLE)"
+        )
     return Value(f"try_cast({name} AS DOUBLE)").doubt(
-        f"{column.declared} as a number: what is none becomes null", f"{name}::DOUBLE"
+        f"{column.declared} as a number: what is none becomes null", f"{name}::DOUBLE", moment
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from stages.scaffold.catalog import Catalog, Column, Table
 from stages.scaffold.conversion import Doubt, Value, alternatives, convert, default_sql, family
-from stages.scaffold.names import sql_name, sql_text, words
+from stages.scaffold.names import looks_like_time, sql_name, sql_text, words
 from stages.scaffold.pairing import Pair, Paired, Pairing
 from stages.scaffold.reference import References, is_reference, key_sql
 
@@ -135,7 +135,7 @@ def _without_source(paired: Paired, pair: Pair) -> list[str]:
     name = pair.field.name
     need = "optional" if pair.field.optional else "required"
     time = ""
-    if words(name)[-1] in ("at", "on", "date", "time", "timestamp", "created", "updated"):
+    if looks_like_time(name):
         time = "; it looks like a time, which must come from the source, never from this run"
     choices = [f"stages init --rename {paired.table.name}.{near}={paired.target}.{name}"
                for near in pair.close]  # fmt: skip

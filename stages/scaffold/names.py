@@ -42,6 +42,13 @@ def singulars(word: str) -> set[str]:
     return found
 
 
+def looks_like_time(name: str) -> bool:
+    """Whether a name is that of a moment, such as `created_at` or `paidOn`."""
+    return (words(name) or [""])[-1] in {
+        "at", "on", "date", "time", "timestamp", "ts", "ms", "created", "updated",
+    }  # fmt: skip
+
+
 def closeness(one: str, other: str) -> int:
     """0 the same name, 1 but for its case, 2 but for plural forms; 9 another name."""
     if one == other:

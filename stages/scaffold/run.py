@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from stages.convex.schema import Schema, export_schema
 from stages.errors import UserError
 from stages.paths import Paths
+from stages.plan import Plan, ReferenceTable, TargetTable, load_plan
 from stages.scaffold.catalog import Catalog, read_postgres, read_rest
 from stages.scaffold.model import Todo, key_model_text, model_text, todos
 from stages.scaffold.names import Case
 from stages.scaffold.not_carried import not_carried_text
-from stages.scaffold.pairing import LEDGER, Pairing, pair, read_renames
+from stages.scaffold.pairing import LEDGER, Pairing, Renames, pair, read_renames
 from stages.scaffold.plan_text import in_reference_order, plan_text
 from stages.scaffold.schema_text import schema_text
 from stages.scaffold.typescript import http_action, http_route, ledger_tables, stages_module
@@ -85,21 +86,28 @@ def init(project: Path, source: Source, options: InitOptions, progress: Progress
     catalog = _read_catalog(source, replace(options, schemas=schemas), progress)
     renames = read_renames(options.renames)
     files: dict[str, str] = {}
-    if (paths.convex / "schema.ts").exists():
-        if options.write_schema and not options.update:
+    there = (paths.convex / "schema.ts").exists()
+    if options.write_schema:
+        if there and not options.update:
             raise UserError(
                 f"{paths.convex / 'schema.ts'} is there already", "leave out --write-schema"
             )
+        written = schema_text(catalog, schemas, options.case, renames)
+        files["convex/schema.ts"] = written.text
+    if there:
         schema = Schema(export_schema(paths.convex))
     elif options.write_schema:
-        written = schema_text(catalog, schemas, options.case, renames)
-        files["convex/schema.ts"], renames = written.text, written.renames
-        schema = _export_text(written.text)
+        schema, renames = _export_text(written.text), written.renames
     else:
         raise UserError(
             f"{paths.convex / 'schema.ts'} is missing",
             "stages init --write-schema makes one of the source's catalog",
         )
+    references = options.references
+    if paths.plan.exists():
+        plan = load_plan(paths.plan)
+        renames = _as_planned(plan, catalog, schema, renames)
+        references += tuple(name for name in plan.references if name in schema.tables)
     pairing = pair(catalog, schema, renames, schemas)
     if not pairing.tables:
         raise UserError(
@@ -108,8 +116,8 @@ def init(project: Path, source: Source, options: InitOptions, progress: Progress
             "say which is which with --rename source_table=convexTable, or name others with "
             "--schema",
         )
-    references = _references(schema, pairing, options.references)
-    files |= _migration(paths, catalog, schema, pairing, references)
+    already = _references(schema, pairing, references)
+    files |= _migration(paths, catalog, schema, pairing, already)
     files |= _functions(schema, options, paths)
     if not (project / ".gitignore").exists():
         files[".gitignore"] = "".join(f"{line}\n" for line in IGNORED)
@@ -125,9 +133,25 @@ def init(project: Path, source: Source, options: InitOptions, progress: Progress
         kept=kept,
         add=tuple(_additions(project, schema, options)),
         todos=found,
-        without_source=tuple(n for n in pairing.without_source if n not in references),
+        without_source=tuple(n for n in pairing.without_source if n not in already),
         without_target=tuple(".".join(place) for place in pairing.without_target),
     )
+
+
+def _as_planned(plan: Plan, catalog: Catalog, schema: Schema, renames: Renames) -> Renames:
+    """The renames, and besides them the pairs of tables that the plan has already."""
+    found = dict(renames.tables)
+    entries: list[TargetTable | ReferenceTable] = [
+        *plan.tables.values(),
+        *plan.references.values(),
+    ]
+    for entry in entries:
+        source = plan.sources.get(entry.source or "")
+        if source is None or entry.name not in schema.tables or entry.name in found.values():
+            continue
+        if (source.schema, source.table) in catalog.tables:
+            found.setdefault(f"{source.schema}.{source.table}", entry.name)
+    return replace(renames, tables=found)
 
 
 def _read_catalog(source: Source, options: InitOptions, progress: Progress) -> Catalog:

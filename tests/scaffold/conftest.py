@@ -15,10 +15,12 @@ from stages import sandbox
 def torture(sandbox_root: Path) -> Iterator[sandbox.State]:
     """A source with everything that init must tell apart; no deployment."""
     root = sandbox_root / "torture"
-    with sandbox_at(root):
-        try:
-            yield sandbox.up(HERE / "torture", [])
-        finally:
+    try:
+        with sandbox_at(root):
+            state = sandbox.up(HERE / "torture", [])
+        yield state
+    finally:
+        with sandbox_at(root):
             sandbox.reset(HERE / "torture")
 
 

@@ -160,6 +160,8 @@ def test_a_known_pair_is_converted_without_a_doubt(
 
 DOUBTFUL: list[tuple[Column, dict[str, Any], str]] = [
     (column("text"), NUMBER, "becomes null"),
+    (replace(column("text"), name="paid_at"), NUMBER, "as a time"),
+    (replace(column("int8"), name="paid_at"), STRING, "milliseconds?"),
     (column("text"), one_of("a", "b"), "may hold anything"),
     (column("mood", choices=("a", "lost")), one_of("a", "b"), "knows 'lost'"),
     (column("int4", choices=(1, 2, 3)), one_of(1, 2), "knows 3"),
@@ -184,7 +186,7 @@ def test_a_doubtful_pair_is_valid_sql_and_says_so(
     assert any(words in doubt.what for doubt in found.doubts)
     connection = duckdb.connect()
     connection.execute(macros())
-    kind = {"int32": "INTEGER", "json": "JSON"}.get(of.arrow, "VARCHAR")
+    kind = {"int32": "INTEGER", "int64": "BIGINT", "json": "JSON"}.get(of.arrow, "VARCHAR")
     connection.execute(f"CREATE TABLE t (c {kind})")
     for sql in (found.sql, *(choice for doubt in found.doubts for choice in doubt.choices)):
         if sql is not None and "…" not in sql:

@@ -200,6 +200,15 @@ def test_update_writes_what_is_new_and_shows_the_rest(
     assert not result.add
 
 
+def test_update_goes_on_from_what_the_plan_says(torture: sandbox.State, project: Path) -> None:
+    source = source_of(torture)
+    first = run_init(project, source, renames=("leftovers=plans",), references=("categories",))
+    assert f"{MIGRATIONS}/keys/categories.sql" in first.written
+    assert "FROM extract.leftovers" in model(project, "plans")
+    again = run_init(project, source, update=True)
+    assert (again.written, again.kept) == ((), {})
+
+
 def test_other_schemas_and_names_that_are_none(torture: sandbox.State, project: Path) -> None:
     (project / "convex" / "schema.ts").write_text(
         """import { defineSchema, defineTable } from "convex/server";
@@ -242,7 +251,8 @@ export default defineSchema({
     things = plan.sources["Some_Things"]
     assert (things.schema, things.table) == ("app", "Some Things")
     # A table without a primary key has one by its unique columns; names of two schemas differ.
-    assert plan.tables["leftovers"].source == "leftovers"
+    ours = plan.sources[plan.tables["leftovers"].source]
+    assert (ours.schema, ours.table) == ("public", "leftovers")
     other = plan.sources[plan.tables["otherLeftovers"].source]
     assert (other.schema, other.table, other.key) == ("app", "leftovers", ("n",))
 
