@@ -209,6 +209,19 @@ def test_update_goes_on_from_what_the_plan_says(torture: sandbox.State, project:
     assert (again.written, again.kept) == ((), {})
 
 
+def test_update_shows_what_a_schema_of_today_would_be(
+    torture: sandbox.State, project: Path
+) -> None:
+    source = source_of(torture)
+    shutil.rmtree(project / "convex")
+    run_init(project, source, write_schema=True)
+    edit(project / "convex" / "schema.ts", "  leftovers: defineTable({\n  }),\n\n", "")
+    result = run_init(project, source, write_schema=True, update=True)
+    assert "+  leftovers: defineTable({" in result.kept["convex/schema.ts"]
+    assert "leftovers" not in (project / "convex" / "schema.ts").read_text("utf-8")
+    assert "public.leftovers" in result.without_target
+
+
 def test_other_schemas_and_names_that_are_none(torture: sandbox.State, project: Path) -> None:
     (project / "convex" / "schema.ts").write_text(
         """import { defineSchema, defineTable } from "convex/server";
