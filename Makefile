@@ -7,7 +7,7 @@ PYTHON ?= python3
 STAGES := .venv/bin/stages
 READY := .venv/.ready node_modules/.ready
 
-.PHONY: help setup extract transform load verify demo test bench lock lint types clean
+.PHONY: help setup extract transform load verify demo test bench docs lock lint types clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ bench: $(READY) .venv-bench/.ready ## measure extract beside COPY, ADBC, dlt and
 	@$(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+docs: $(READY) ## the diff in docs/init.md anew
+	@.venv/bin/python -m tests.scaffold.finished
 
 lint: $(READY)
 	@.venv/bin/ruff check .

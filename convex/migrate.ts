@@ -1,6 +1,6 @@
 /**
  * The functions that `stages` calls, all internal: from outside they answer to the deployment's
- * admin key, or through the HTTP action of http.ts, which takes its list of names from here.
+ * admin key, or through the HTTP action of door.ts, which takes its list of names from here.
  * One line a table; what they do is in loading.ts and upkeep.ts.
  */
 import { internalMutation, internalQuery } from "./_generated/server";

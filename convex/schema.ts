@@ -1,5 +1,6 @@
 import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
+import { stagesTables } from "./stagesTables";
 
 // Every time is a number of milliseconds since 1970-01-01 UTC, as `Date.now()` gives it.
 const created = { created_at: v.number(), updated_at: v.number() };
@@ -240,12 +241,5 @@ export default defineSchema({
     .index("by_contact", ["contact_id"])
     .index("by_workspace", ["workspace_id"]),
 
-  // What was loaded from where; see ledger.ts. Empty it or drop it once the migration is over.
-  migrationLedger: defineTable({
-    table: v.string(),
-    sourceId: v.string(),
-    documentId: v.string(),
-    digest: v.string(),
-    stored: v.string(),
-  }).index("by_source", ["table", "sourceId"]),
+  ...stagesTables,
 });

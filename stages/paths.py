@@ -30,6 +30,11 @@ class Paths:
         """`convex/`, with schema.ts"""
         return self.project / "convex"
 
+    @property
+    def not_carried(self) -> Path:
+        """`.planning/migrations/not-carried.md`"""
+        return self.migrations / "not-carried.md"
+
     def model(self, name: str) -> Path:
         """`.planning/migrations/models/articles.sql`"""
         return self.migrations / name

@@ -11,10 +11,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from stages.errors import UserError
 from stages.plan import SETTING_NAMES, Plan
+
+if TYPE_CHECKING:
+    from stages.sandbox import State
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -108,9 +112,25 @@ def load_settings(project: Path, plan: Plan, target: str, environ: Mapping[str, 
     return Settings(source=source, target=_target(environ, names, target))
 
 
-def _names(plan: Plan, target: str) -> dict[str, str]:
+def load_source(
+    project: Path, plan: Plan | None, target: str | None, environ: Mapping[str, str]
+) -> Source:
+    """The source alone, for a project that may have no plan yet; no deployment is needed.
+
+    Starts the sandbox' source where that is the one to use. Raises UserError as `load_settings`.
+    """
+    if _uses_sandbox(project, plan, target, environ):
+        from stages import sandbox
+
+        return _sandbox_source(sandbox.up(project, []))
+    return _source(environ, _names(plan, target or "default"))
+
+
+def _names(plan: Plan | None, target: str) -> dict[str, str]:
     """Setting → environment variable, as `[targets.NAME]` of the plan renames it."""
     names = {name: name for name in SETTING_NAMES}
+    if plan is None:
+        return names
     if target in plan.targets:
         names |= {key.upper(): variable for key, variable in plan.targets[target].items()}
     elif target != "default":
@@ -123,11 +143,11 @@ def _names(plan: Plan, target: str) -> dict[str, str]:
 
 
 def _uses_sandbox(
-    project: Path, plan: Plan, target: str | None, environ: Mapping[str, str]
+    project: Path, plan: Plan | None, target: str | None, environ: Mapping[str, str]
 ) -> bool:
     if target is not None and re.fullmatch(r"sandbox(-.*)?", target):
         return True
-    if target is not None and target in plan.targets:
+    if target is not None and plan is not None and target in plan.targets:
         return False
     return project.resolve() == ROOT and not any(environ.get(name) for name in SETTING_NAMES)
 
@@ -138,12 +158,7 @@ def _sandbox(project: Path, target: str) -> Settings:
     state = sandbox.up(project, [target])
     deployment = state.deployments[target]
     return Settings(
-        source=Source(
-            ref=state.source.ref,
-            url=state.source.url,
-            key=Secret(state.source.service_role_key),
-            db_url=Secret(state.source.db_url),
-        ),
+        source=_sandbox_source(state),
         target=Target(
             name=target,
             deployment=deployment.name,
@@ -153,6 +168,15 @@ def _sandbox(project: Path, target: str) -> Settings:
             secret=Secret(deployment.migration_secret),
             sandbox=True,
         ),
+    )
+
+
+def _sandbox_source(state: State) -> Source:
+    return Source(
+        ref=state.source.ref,
+        url=state.source.url,
+        key=Secret(state.source.service_role_key),
+        db_url=Secret(state.source.db_url),
     )
 
 

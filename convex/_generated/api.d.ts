@@ -13,10 +13,12 @@ import type {
   FilterApi,
   FunctionReference,
 } from "convex/server";
+import type * as door from "../door.js";
 import type * as http from "../http.js";
 import type * as ledger from "../ledger.js";
 import type * as loading from "../loading.js";
 import type * as migrate from "../migrate.js";
+import type * as stagesTables from "../stagesTables.js";
 import type * as upkeep from "../upkeep.js";
 
 /**
@@ -28,10 +30,12 @@ import type * as upkeep from "../upkeep.js";
  * ```
  */
 declare const fullApi: ApiFromModules<{
+  door: typeof door;
   http: typeof http;
   ledger: typeof ledger;
   loading: typeof loading;
   migrate: typeof migrate;
+  stagesTables: typeof stagesTables;
   upkeep: typeof upkeep;
 }>;
 export declare const api: FilterApi<

@@ -3,14 +3,16 @@
  *
  *     node --import tsx stages/convex/export_schema.ts <absolute path of a convex folder>
  *
- * The schema is executed, so that whatever it imports and computes is in it. Exit 1 with one line
- * on stderr when that fails.
+ * With `--with-inputs` it prints {"exported", "inputs"}: the files that the schema was made of too,
+ * those of node_modules left out. The schema is bundled as a push bundles it, and executed, so that
+ * whatever it imports and computes is in it. Exit 1 with one line on stderr when that fails.
  */
 import { join } from "node:path";
-import { loadModule } from "./load_module.ts";
+import { loadBundle, placeOf } from "./load_module.ts";
 
-async function exportSchema(folder: string): Promise<string> {
-  const schema = (await loadModule(join(folder, "schema.ts"))).default;
+async function exportSchema(file: string): Promise<{ exported: string; inputs: string[] }> {
+  const { exports, inputs } = await loadBundle(file);
+  const schema = exports.default;
   if (
     typeof schema !== "object" ||
     schema === null ||
@@ -19,20 +21,25 @@ async function exportSchema(folder: string): Promise<string> {
   ) {
     throw new TypeError("its default export is not a schema of defineSchema");
   }
-  return String(schema.export());
+  return { exported: String(schema.export()), inputs };
 }
 
 // stdout belongs to the result, also when the project's code logs as it loads.
 console.log = console.info = console.debug = console.error;
 const folder = process.argv[2];
 if (folder === undefined) {
-  console.error("usage: export_schema.ts <absolute path of a convex folder>");
+  console.error("usage: export_schema.ts <absolute path of a convex folder> [--with-inputs]");
   process.exit(1);
 }
 try {
-  process.stdout.write(`${await exportSchema(folder)}\n`);
+  const { exported, inputs } = await exportSchema(join(folder, "schema.ts"));
+  const told = process.argv.includes("--with-inputs")
+    ? JSON.stringify({ exported: JSON.parse(exported), inputs })
+    : exported;
+  process.stdout.write(`${told}\n`);
 } catch (error) {
   const words = error instanceof Error ? error.message : String(error);
-  console.error(`can't load ${join(folder, "schema.ts")}: ${words.replaceAll(/\s*\n\s*/g, " ")}`);
+  const place = placeOf(error) ?? join(folder, "schema.ts");
+  console.error(`can't load ${place}: ${words.replaceAll(/\s*\n\s*/g, " ")}`);
   process.exitCode = 1;
 }

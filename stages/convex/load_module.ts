@@ -33,3 +33,71 @@ export async function loadModule(file: string): Promise<LoadedModule> {
   const inner = loaded.default as LoadedModule | undefined;
   return inner?.__esModule ? inner : loaded;
 }
+
+/**
+ * A module and all that it imports, bundled into one and executed. As in a push, the nearest
+ * tsconfig.json decides about path aliases, and packages come from the project's own node_modules.
+ * `inputs` are absolute paths of the project's files that went into it.
+ *
+ * Throws esbuild's failure where a file can't be read or resolved, else what the module throws.
+ */
+export async function loadBundle(
+  file: string,
+): Promise<{ exports: LoadedModule; inputs: string[] }> {
+  const { build } = await import("esbuild");
+  let built;
+  try {
+    built = await build({
+      entryPoints: [file],
+      absWorkingDir: dirname(file),
+      bundle: true,
+      write: false,
+      metafile: true,
+      format: "cjs",
+      platform: "node",
+      conditions: ["convex", "module"],
+      nodePaths: [fallback],
+      sourcemap: "inline",
+      logLevel: "silent",
+    });
+  } catch (error) {
+    throw new BundleError(error as BuildFailure, dirname(file));
+  }
+  const inputs = Object.keys(built.metafile.inputs)
+    .map((path) => join(dirname(file), path))
+    .filter((path) => !/[\\/]node_modules[\\/]/.test(path))
+    .sort();
+  const made = new Module(file) as Module & { _compile(code: string, file: string): void };
+  made.filename = file;
+  process.setSourceMapsEnabled(true);
+  // A name of its own, so that the source map's paths are not those of the bundle.
+  made._compile(built.outputFiles[0]!.text, join(dirname(file), "schema.bundle.cjs"));
+  return { exports: made.exports as LoadedModule, inputs };
+}
+
+interface BuildFailure {
+  errors?: { text: string; location: { file: string; line: number } | null }[];
+}
+
+class BundleError extends Error {
+  readonly place: string | null;
+  constructor(failure: BuildFailure, folder: string) {
+    const first = failure.errors?.[0];
+    super(first?.text ?? String(failure));
+    this.place = first?.location
+      ? `${join(folder, first.location.file)}, line ${first.location.line}`
+      : null;
+  }
+}
+
+/** Where in the project's own files an error of `loadBundle` comes from: `file, line n`. */
+export function placeOf(error: unknown): string | null {
+  if (error instanceof BundleError) return error.place;
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  for (const [, file, line] of stack.matchAll(/(?:\(|at )((?:\/|[A-Z]:)[^()\n]*?):(\d+):\d+\)?$/gm)) {
+    if (!/[\\/]node_modules[\\/]|export_schema\.ts|load_module\.ts|^node:/.test(file!)) {
+      return `${file}, line ${line}`;
+    }
+  }
+  return null;
+}

@@ -7,6 +7,7 @@ validators and helper modules are what they are. Source of the JSON's form: `sch
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +21,7 @@ from stages.paths import Paths
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXPORTER = Path(__file__).with_name("export_schema.ts")
+LOADER = Path(__file__).with_name("load_module.ts")
 Validator = Mapping[str, Any]
 
 
@@ -132,37 +134,43 @@ def _references(validator: Validator) -> Iterator[str]:
 
 
 def load_schema(paths: Paths) -> Schema:
-    """The project's schema; exported again only when a file of convex/ has changed.
+    """The project's schema; exported again only when a file that it was made of has changed.
 
     Raises UserError where schema.ts is missing or can't be executed.
     """
-    files = sorted(
-        file
-        for file in paths.convex.rglob("*.ts")
-        if "_generated" not in file.parts and "node_modules" not in file.parts
-    )
-    if paths.convex / "schema.ts" not in files:
-        raise UserError(
-            f"{paths.convex / 'schema.ts'} is missing", "stages loads into tables that it declares"
-        )
-    made_from = fingerprint(
-        [[str(file.relative_to(paths.convex)), hash_file(file)] for file in files],
-        hash_file(EXPORTER),
-    )
     stored = read_json(paths.schema)
-    if not stored or stored["made_from"] != made_from:
-        stored = {"made_from": made_from, "exported": export_schema(paths.convex)}
+    if not stored or stored["made_from"] != _made_from(paths.convex, stored.get("inputs", [])):
+        exported, inputs = _export(paths.convex)
+        stored = {
+            "made_from": _made_from(paths.convex, inputs),
+            "inputs": inputs,
+            "exported": exported,
+        }
         write_json(paths.schema, stored)
     return Schema(stored["exported"])
 
 
 def export_schema(convex: Path) -> dict[str, Any]:
-    """Execute convex/schema.ts in Node and return what `schema.export()` says."""
+    """Execute convex/schema.ts in Node and return what `schema.export()` says.
+
+    Raises UserError with file and line where that fails.
+    """
+    return _export(convex)[0]
+
+
+def _export(convex: Path) -> tuple[dict[str, Any], list[str]]:
+    """The exported schema, and the files that it was made of, relative to convex/."""
+    if not (convex / "schema.ts").exists():
+        raise UserError(
+            f"{convex / 'schema.ts'} is missing",
+            "stages loads into tables that it declares; stages init --write-schema makes one of "
+            "the source's catalog",
+        )
     node = shutil.which("node")
     if not node:
         raise UserError("node is not on the PATH", "install Node.js 20 or newer")
     ran = subprocess.run(
-        [node, "--import", "tsx", str(EXPORTER), str(convex.resolve())],
+        [node, "--import", "tsx", str(EXPORTER), str(convex.resolve()), "--with-inputs"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -174,5 +182,15 @@ def export_schema(convex: Path) -> dict[str, Any]:
             f"{convex / 'schema.ts'} can't be executed: {words[-1] if words else 'no reason'}",
             "run `npm ci` if node_modules is missing; try: npx tsc --noEmit -p convex",
         )
-    exported: dict[str, Any] = json.loads(ran.stdout)
-    return exported
+    told = json.loads(ran.stdout)
+    return told["exported"], [os.path.relpath(file, convex.resolve()) for file in told["inputs"]]
+
+
+def _made_from(convex: Path, inputs: list[str]) -> str:
+    """What the export hangs on: its files, how they are resolved, and the exporter."""
+    files = [convex / name for name in (*inputs, "tsconfig.json", "../tsconfig.json")]
+    return fingerprint(
+        inputs,
+        [hash_file(file) if file.exists() else None for file in files],
+        [hash_file(file) for file in (EXPORTER, LOADER)],
+    )

@@ -98,8 +98,7 @@ class PostgresReader:
         )
 
     def catalog(self) -> Catalog:
-        with _translated():
-            rows = _rows(self._coordinator, _sql("catalog.sql"))
+        rows = self.rows(_sql("catalog.sql"))
         columns: dict[tuple[str, str], list[Column]] = {}
         keys: dict[tuple[str, str], dict[int, str]] = {}
         virtual = set()
@@ -128,9 +127,8 @@ class PostgresReader:
         from stages.extract.sample import ForeignKey
 
         found: dict[int, list[dict[str, Any]]] = {}
-        with _translated():
-            for row in _rows(self._coordinator, _sql("foreign_keys.sql")):
-                found.setdefault(row["id"], []).append(row)
+        for row in self.rows(_sql("foreign_keys.sql")):
+            found.setdefault(row["id"], []).append(row)
         return [
             ForeignKey(
                 child=(rows[0]["child_schema"], rows[0]["child_name"]),
@@ -140,6 +138,11 @@ class PostgresReader:
             )
             for rows in found.values()
         ]
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """What a query of the catalog gives, in the snapshot; for few rows."""
+        with _translated():
+            return _rows(self._coordinator, sql)
 
     def missing(self, schema: str, table: str) -> bool:
         return True  # pg_catalog hides nothing

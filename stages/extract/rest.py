@@ -78,18 +78,23 @@ class RestReader:
                 schema="auth", name="users", columns=auth.columns(), key=("id",)
             )
         for schema in self.schemas:
-            try:
-                document = self.get(
-                    "", {}, schema, document_of,
-                    headers={"accept": "application/openapi+json, application/json"},
-                )  # fmt: skip
-            except Answered as error:
-                if error.code != "PGRST106":
-                    raise
-                continue  # not exposed: `missing` says so for each of its tables
-            for name, definition in document.get("definitions", {}).items():
+            for name, definition in self.definitions(schema).items():
                 found[schema, name] = _relation(schema, name, definition)
         return found
+
+    def definitions(self, schema: str) -> dict[str, Any]:
+        """Table → what OpenAPI says of it; nothing for a schema that the API does not expose."""
+        try:
+            document = self.get(
+                "", {}, schema, document_of,
+                headers={"accept": "application/openapi+json, application/json"},
+            )  # fmt: skip
+        except Answered as error:
+            if error.code != "PGRST106":
+                raise
+            return {}  # `missing` says so for each of its tables
+        definitions: dict[str, Any] = document.get("definitions", {})
+        return definitions
 
     def missing(self, schema: str, table: str) -> bool:
         try:

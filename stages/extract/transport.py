@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from stages.checkpoint import read_manifest
 from stages.errors import Transient, UserError
@@ -13,6 +13,10 @@ from stages.extract.restart import Restart
 from stages.plan import Plan
 from stages.progress import Progress
 from stages.settings import Source
+
+if TYPE_CHECKING:
+    from stages.extract.postgres import PostgresReader
+    from stages.extract.rest import RestReader
 
 Via = Literal["auto", "postgres", "rest"]
 
@@ -32,25 +36,37 @@ def open_reader(
             f"`{half[0]}` is half read over {half[1]}, and {via} may see other rows",
             f"go on with --via {half[1]}, or start anew with --restart",
         )
-    wanted = half[1] if half else via
-    reader: Reader
-    if wanted == "rest" or (wanted == "auto" and not source.db_url):
-        reader = _rest(plan, source)
-    elif wanted == "postgres" or not source.url:
+    schemas = {entry.schema for entry in plan.sources.values()}
+    with connect(source, half[1] if half else via, schemas, progress) as reader:
+        yield reader
+
+
+@contextmanager
+def connect(
+    source: Source, via: Via, schemas: Iterable[str], progress: Progress
+) -> Iterator[PostgresReader | RestReader]:
+    """A reader over what `via` says, closed at the end; `schemas` are what REST looks into.
+
+    Raises UserError where the settings lack what `via` needs.
+    """
+    reader: PostgresReader | RestReader
+    if via == "rest" or (via == "auto" and not source.db_url):
+        reader = _rest(source, schemas)
+    elif via == "postgres" or not source.url:
         reader = _postgres(source)
     else:
         try:
             reader = _postgres(source)
         except Transient as error:
             progress.note(f"{error.message}; reading over REST, which has no snapshot")
-            reader = _rest(plan, source)
+            reader = _rest(source, schemas)
     try:
         yield reader
     finally:
         reader.close()
 
 
-def _half_read(plan: Plan, restart: Restart) -> tuple[str, str] | None:
+def _half_read(plan: Plan, restart: Restart) -> tuple[str, Via] | None:
     for name in plan.sources:
         manifest = read_manifest(restart.folder(name))
         if manifest and manifest["status"] == "reading" and manifest["parts"]:
@@ -58,7 +74,7 @@ def _half_read(plan: Plan, restart: Restart) -> tuple[str, str] | None:
     return None
 
 
-def _postgres(source: Source) -> Reader:
+def _postgres(source: Source) -> PostgresReader:
     from stages.extract.postgres import PostgresReader
 
     if not source.db_url:
@@ -68,7 +84,7 @@ def _postgres(source: Source) -> Reader:
     return PostgresReader(source)
 
 
-def _rest(plan: Plan, source: Source) -> Reader:
+def _rest(source: Source, schemas: Iterable[str]) -> RestReader:
     from stages.extract.rest import RestReader
 
     if not source.url:
@@ -76,4 +92,4 @@ def _rest(plan: Plan, source: Source) -> Reader:
             "there are no SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY for --via rest",
             "set them, or use --via postgres",
         )
-    return RestReader(source, {entry.schema for entry in plan.sources.values()})
+    return RestReader(source, schemas)

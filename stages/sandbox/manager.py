@@ -226,7 +226,13 @@ def _start_host(project: Path, root: Path, database: Postgres, target: str) -> S
         "ready": str(service.ready),
     }
     write_private(service.config, json.dumps(config))
-    service.start([node, "--import", "tsx", str(HOST), str(service.config)], cwd=REPOSITORY)
+    # Whose path aliases hold in the project's own modules.
+    aliases = folder / "tsconfig.json"
+    service.start(
+        [node, "--import", "tsx", str(HOST), str(service.config)],
+        cwd=REPOSITORY,
+        variables={"TSX_TSCONFIG_PATH": str(aliases)} if aliases.exists() else None,
+    )
     return service
 
 

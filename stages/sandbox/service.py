@@ -87,8 +87,18 @@ class Service:
         self._reap()
         return False
 
-    def start(self, command: Sequence[str], *, cwd: Path, account: Account | None = None) -> None:
-        """Start `command` in a session of its own. The caller holds the sandbox's lock."""
+    def start(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        account: Account | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start `command` in a session of its own, with more variables of its environment.
+
+        The caller holds the sandbox's lock.
+        """
         self.ready.unlink(missing_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         lock = os.open(self.lock, flags, 0o600)
@@ -105,7 +115,7 @@ class Service:
                 start_new_session=True,
                 umask=0o077,
                 cwd=cwd,
-                env=environment(),
+                env={**environment(), **(variables or {})},
                 **(account.options() if account else {}),
             )
         finally:

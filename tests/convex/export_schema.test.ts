@@ -92,17 +92,49 @@ test("what can't be loaded is one line and exit 1", () => {
   const bad: [string, string, RegExp][] = [
     ["throws", `throw new Error("first\\nsecond");`, /first second$/],
     ["syntax", "export default (;", /Unexpected/],
-    ["none", "export const a = 1;", /not a schema/],
     ["import", `import "./nowhere"; export default {};`, /nowhere/],
     ["package", `import "nopackage"; export default {};`, /nopackage/],
   ];
   for (const [name, text, words] of bad) {
     const { status, stdout, stderr } = exportSchema(project(name, text));
     assert.deepEqual([status, stdout], [1, ""], name);
-    assert.match(stderr, /^can't load .*schema\.ts: .*\n$/);
+    assert.match(stderr, /^can't load .*schema\.ts, line \d+: .*\n$/);
     assert.match(stderr.trimEnd(), words);
   }
+  const none = exportSchema(project("none", "export const a = 1;"));
+  assert.match(none.stderr, /^can't load .*schema\.ts: its default export is not a schema/);
   const { status, stderr } = exportSchema(join(folder, "nothing"));
   assert.equal(status, 1);
   assert.match(stderr, /^can't load .*\n$/);
+});
+
+test("path aliases, helpers outside of convex/, and where in them an error is", () => {
+  const convex = project(
+    "aliased",
+    `import { defineSchema, defineTable } from "convex/server";
+     import { person } from "@shared/person";
+     export default defineSchema({ people: defineTable(person) });`,
+  );
+  writeFileSync(
+    join(convex, "tsconfig.json"),
+    `{ "compilerOptions": { "paths": { "@shared/*": ["../src/*"] } } }`,
+  );
+  mkdirSync(join(convex, "../src"));
+  const helper = join(convex, "../src/person.ts");
+  const lines = [`import { v } from "convex/values";`, "", "export const person = { of: v.id('people') };"];
+  writeFileSync(helper, lines.join("\n"));
+  const { status, stdout } = exportSchema(convex);
+  assert.equal(status, 0);
+  const fields = JSON.parse(stdout).tables[0].documentType.value;
+  assert.deepEqual(fields.of.fieldType, { type: "id", tableName: "people" });
+
+  for (const [text, words] of [
+    ["export const person = { of: v.idd('people') };", /idd is not a function/],
+    ["export const person = {;", /Expected identifier/],
+  ] as const) {
+    writeFileSync(helper, [...lines.slice(0, 2), text].join("\n"));
+    const failed = exportSchema(convex);
+    assert.match(failed.stderr, /^can't load .*src\/person\.ts, line 3: /);
+    assert.match(failed.stderr, words);
+  }
 });

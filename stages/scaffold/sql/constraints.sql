@@ -1,0 +1,29 @@
+-- Constraints of tables: primary and foreign keys, unique, check, exclusion. Columns in their order.
+SELECT
+    n.nspname::text AS table_schema,
+    c.relname::text AS table_name,
+    k.conname::text AS name,
+    k.contype::text AS kind,
+    (
+        SELECT json_agg(a.attname::text ORDER BY u.place)::text
+        FROM unnest(k.conkey) WITH ORDINALITY AS u (number, place)
+        JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number
+    ) AS columns,
+    pn.nspname::text AS parent_schema,
+    pc.relname::text AS parent_name,
+    (
+        SELECT json_agg(a.attname::text ORDER BY u.place)::text
+        FROM unnest(k.confkey) WITH ORDINALITY AS u (number, place)
+        JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number
+    ) AS parent_columns,
+    k.confdeltype::text AS on_delete,
+    pg_get_constraintdef(k.oid)::text AS definition
+FROM pg_constraint k
+JOIN pg_class c ON c.oid = k.conrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_class pc ON pc.oid = k.confrelid
+LEFT JOIN pg_namespace pn ON pn.oid = pc.relnamespace
+WHERE k.contype IN ('p', 'f', 'u', 'c', 'x') AND k.conparentid = 0
+  AND NOT c.relispartition
+  AND n.nspname IN ({schemas})
+ORDER BY 1, 2, 4, 3

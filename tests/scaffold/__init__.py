@@ -1,0 +1,1 @@
+"""What `stages init` writes, and that it runs."""

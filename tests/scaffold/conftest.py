@@ -1,0 +1,35 @@
+"""Two sources in sandboxes of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scaffold.support import HERE, sandbox_at
+from stages import sandbox
+
+
+@pytest.fixture(scope="package")
+def torture(sandbox_root: Path) -> Iterator[sandbox.State]:
+    """A source with everything that init must tell apart; no deployment."""
+    root = sandbox_root / "torture"
+    try:
+        with sandbox_at(root):
+            state = sandbox.up(HERE / "torture", [])
+        yield state
+    finally:
+        with sandbox_at(root):
+            sandbox.reset(HERE / "torture")
+
+
+@pytest.fixture
+def shop(sandbox_root: Path) -> Iterator[Path]:
+    """The folder of a sandbox for one project."""
+    root = sandbox_root / "shop"
+    try:
+        yield root
+    finally:
+        with sandbox_at(root):
+            sandbox.reset(HERE)
