@@ -55,7 +55,7 @@ demo: $(READY) ## the three stages and verify, on the embedded sandbox
 
 test: $(READY) lint types ## every test, lint and type check
 	@npm test --silent
-	@.venv/bin/python -m pytest -q
+	@.venv/bin/python -m pytest -q -n auto --dist loadfile
 
 bench: $(READY) .venv-bench/.ready ## measure extract beside COPY, ADBC, dlt and a page-by-page reader
 	@.venv/bin/python -m tests.bench $(ARGS)
