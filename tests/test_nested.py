@@ -19,7 +19,11 @@ from samples import Work
 
 from stages import sandbox
 from stages.convex.client import Deployment
+from stages.convex.schema import load_schema
+from stages.convex.values import document_sql
 from stages.settings import Secret, Target
+from stages.staging import staged_shapes
+from stages.views import bound_sql, connect
 
 HERE = Path(__file__).parent / "nested"
 LOADED = ("users", "files", "pages", "events", "notes")
@@ -215,6 +219,23 @@ def test_a_circle_is_made_anew_as_a_whole(work: Work) -> None:
     work.model("teams", "name,", "coalesce(name, 'unnamed') AS name,")
     work.transform("members")
     assert rejects(work, "teams") == {} and rejects(work, "members") == {}
+
+
+def test_fields_of_a_circle_can_be_left_for_later(staged: Work) -> None:
+    """As the first pass of a load sends them: absent, or an empty array where there must be one."""
+    schema = load_schema(staged.paths)
+    fields = staged_shapes(staged.paths, schema, "members")
+    table = staged.plan.tables["members"]
+    sql = bound_sql(staged.paths, staged.plan, table, fields, deferred={"team", "friends"})
+    with connect(staged.paths, staged.plan, views=False) as connection:
+        rows = connection.execute(
+            f"SELECT {document_sql(fields, ())}, _unbound FROM ({sql}) ORDER BY _source_id"
+        ).fetchall()
+    assert rows == [('{"friends":[]}', [])] * 3
+    sql = bound_sql(staged.paths, staged.plan, table, fields)
+    with connect(staged.paths, staged.plan, views=False) as connection:
+        rows = connection.execute(f"SELECT _unbound FROM ({sql}) ORDER BY _source_id").fetchall()
+    assert rows == [(["teams:1", "members:2"],), ([],), (["members:1", "members:2"],)]
 
 
 # ── load and verify ─────────────────────────────────────────────────────────────────────────

@@ -432,6 +432,8 @@ def has_any(validator: Validator) -> bool:
 # ── limits and sizes, by the rules alone ────────────────────────────────────────────────────
 
 STRING = {"type": "string"}
+INT64 = {"type": "bigint"}
+NUMBER = {"type": "number"}
 RECORD = {"type": "record", "keys": STRING, "values": optional({"type": "any"}, False)}
 NUMBERS = {"type": "array", "value": {"type": "union", "value": [{"type": "number"}, STRING]}}
 
@@ -455,6 +457,12 @@ LIMITS: list[tuple[Validator, Any, str | None]] = [
     (RECORD, {"k" * 1025: 1.0}, "field_name"),
     (RECORD, {"a": Int64(1)}, "field_name"),
     (RECORD, {"a": [b"x"]}, "field_name"),
+    ({"type": "any"}, {"$bytes": "abc"}, "field_name"),
+    ({"type": "bytes"}, {"$bytes": "abc"}, "type_mismatch"),
+    (INT64, {"$integer": "AQAAAAAAAA=="}, "type_mismatch"),
+    (INT64, 2.0**53 + 2, "type_mismatch"),
+    (NUMBER, {"$float": "AAAAAAAA8D8="}, "type_mismatch"),
+    (NUMBER, {"$float": "AAAAAAAA8H8=", "a": 1.0}, "field_name"),
     ({"type": "union", "value": [STRING, {"type": "bytes"}]}, "\uf8ffb", "type_mismatch"),
 ]
 
@@ -526,8 +534,6 @@ def thing(**fields: Validator) -> Validator:
 
 MAYBE = {"type": "object", "value": {"a": optional(STRING, True), "b": optional(
     {"type": "union", "value": [STRING, {"type": "null"}]}, True)}}  # fmt: skip
-INT64 = {"type": "bigint"}
-NUMBER = {"type": "number"}
 TYPED: list[tuple[Validator, str, str]] = [
     (thing(a=INT64, b=NUMBER), "{'a': 9007199254740993, 'b': 7::BIGINT}",
      '{"a":{"$integer":"AQAAAAAAIAA="},"b":7}'),

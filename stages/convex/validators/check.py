@@ -278,12 +278,7 @@ class _Check:
     def _anything(self, member: Validator, value: str, path: str) -> str:
         """v.any(): no int64 or bytes, whose encoding in a column of JSON is that of an object with
         a key of $; and what the plan says of places in it."""
-        special = "|".join(text.replace("+", "[+]") for text in SPECIAL)
-        rest = f"regexp_replace({value}::VARCHAR, '\"{MARK}f({special})\"', '0', 'g')"
-        problems = [
-            f"CASE WHEN contains({value}::VARCHAR, '\"{MARK}') AND contains({rest}, "
-            f"'\"{MARK}') THEN {wrong('field_name', text_sql('a key begins with $'), path)} END"
-        ]
+        problems = [any_problem_sql(f"{value}::VARCHAR", path)]
         for name, inner in member.get("fields", {}).items():
             at = next(self._names)
             problem = self.value(inner, at, f"{path} || {text_sql('.' + name)}")
@@ -306,6 +301,18 @@ class _Check:
                 f"THEN {_first(entries_sql(value), f'lambda {at}: {problem}')} END"
             )
         return f"coalesce({', '.join(problems)}, NULL)"
+
+
+def any_problem_sql(text: str, path: str) -> str:
+    """SQL of what is wrong with a marked text for v.any(): an int64 or bytes, whose encoding would
+    be an object with a key of $, and a float that JSON can say itself."""
+    special = "|".join(payload.replace("+", "[+]") for payload in SPECIAL)
+    rest = f"regexp_replace({text}, '\"{MARK}f({special})\"', '0', 'g')"
+    problem = wrong("field_name", text_sql("a key begins with $"), path)
+    return (
+        f"CASE WHEN contains({text}, '\"{MARK}') AND contains({rest}, '\"{MARK}') "
+        f"THEN {problem} END"
+    )
 
 
 def entries_sql(value: str) -> str:
