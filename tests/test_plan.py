@@ -33,7 +33,7 @@ REFUSALS = [
     (f"{ONE}function = []", "[tables.articles]: `function` is not a text"),
     (f"{ONE}grain = 'rows'", "`grain` is one of row, derived, not 'rows'"),
     (f"{ONE}orphans = 'null'", "`orphans` is not a table of field = rule"),
-    (f"{ONE}orphans = {{a = 'drop'}}", "`a` is one of reject, null, fail, not 'drop'"),
+    (f"{ONE}orphans = {{a = 'x'}}", "`a` is one of reject, null, fail, drop, not 'x'"),
     (f"{ONE}keep_null = 'a'", "`keep_null` is not a list of texts"),
     (f"{ONE}keep_null = [1]", "`keep_null` is not a list of texts"),
     (f"{ONE}from = 'a'", "`from` is not a table of field = source column"),
