@@ -137,6 +137,15 @@ def test_references_are_staged_at_every_position_and_nowhere_else(staged: Work) 
     assert page["owner"] == "users:4"
 
 
+def test_a_table_of_any_documents_has_the_fields_of_its_model(staged: Work) -> None:
+    note = staged.document("notes", "1")
+    assert (note["body"], note["author"]) == ('"n"', '"users:2"')
+    assert json.loads(note["data"])["editors"] == ["users:4", "users:3"]
+    assert staged.document("notes", "2") == {
+        "_source_id": "2", "body": None, "data": "null", "author": None
+    }  # fmt: skip
+
+
 def test_orphans_in_arrays_and_json_follow_the_plan(staged: Work) -> None:
     page = staged.document("pages", "3")
     assert page["authors"] == ["users:1", "users:2"]

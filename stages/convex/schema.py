@@ -79,8 +79,11 @@ class Schema:
         """
         members_of_table = members(self.document(table))
         if any(member["type"] != "object" for member in members_of_table):
-            anything = self.document(table)
-            return {name: Field(name=name, validator=anything, optional=True) for name in columns}
+            named = self.document(table).get("fields", {})
+            return {
+                name: Field(name=name, validator=named.get(name, {"type": "any"}), optional=True)
+                for name in columns
+            }
         names = dict.fromkeys(name for member in members_of_table for name in member["value"])
         return {name: _merged(name, members_of_table) for name in names}
 

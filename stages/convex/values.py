@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stages.convex.schema import Field, Validator
-from stages.convex.validators.alternatives import alternatives
+from stages.convex.validators.alternatives import UnknownValidator, alternatives
 from stages.convex.validators.positions import Position, positions
 from stages.duck import member_sql
 from stages.duck import name_sql as name_sql
@@ -68,6 +68,11 @@ class Shape:
 
 def shape(table: str, field: Field) -> Shape:
     """The shape of a field. Raises UserError for a validator of a kind that is not known."""
+    try:
+        places = positions(field.name, field.validator)  # which reads all of it
+    except UnknownValidator as error:
+        where = f"convex/schema.ts: {table}.{field.name}"
+        raise UnknownValidator(error.kind, where) from None
     kind, sql, choices = _storage(field.validator)
     return Shape(
         name=field.name,
@@ -77,7 +82,7 @@ def shape(table: str, field: Field) -> Shape:
         nullable=alternatives(field.validator).null,
         validator=field.validator,
         choices=choices,
-        positions=positions(field.name, field.validator),
+        positions=places,
     )
 
 
