@@ -176,12 +176,12 @@ def leaves_to_stages(value: Any, found: Any) -> bool:
 
 
 def plain(value: Any) -> bool:
-    """What v.any() may hold in a column of JSON: no int64, no bytes."""
+    """What v.any() may hold in JSON: no int64, no bytes. A reference is a text there."""
     if isinstance(value, list):
         return all(map(plain, value))
     if isinstance(value, dict):
-        return all(map(plain, value.values())) and not any(isinstance(k, Ref) for k in value)
-    return not isinstance(value, Int64 | bytes | Ref)
+        return all(map(plain, value.values()))
+    return not isinstance(value, Int64 | bytes)
 
 
 def mock_is_lax(validator: Validator) -> bool:
@@ -326,7 +326,7 @@ def is_name(key: str) -> bool:
 @st.composite
 def cases(draw: st.DrawFn) -> list[tuple[Validator, list[Any]]]:
     chosen = draw(st.lists(validators, min_size=10, max_size=10))
-    return [(v, draw(st.lists(value_for(v), min_size=8, max_size=8))) for v in chosen]
+    return [(v, draw(st.lists(value_for(v), min_size=12, max_size=12))) for v in chosen]
 
 
 # ── the SQL ─────────────────────────────────────────────────────────────────────────────────
@@ -390,7 +390,7 @@ def test_compiled_checks_agree_with_convex_and_the_rules() -> None:
     expected: list[list[tuple[Any, bool]]] = []
 
     @settings(
-        max_examples=40, deadline=None, database=None, derandomize=True,
+        max_examples=25, deadline=None, database=None, derandomize=True,
         suppress_health_check=list(HealthCheck), phases=[Phase.generate],
     )  # fmt: skip
     @given(cases())
