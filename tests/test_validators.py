@@ -474,6 +474,23 @@ def test_limits_hold_inside_of_values() -> None:
         assert found == rule, (validator, str(value)[:80], row["problem"])
 
 
+def test_arrays_of_a_union_are_told_apart_by_all_their_items() -> None:
+    """Not by a field of the items, which an array does not have; the first that fits is taken."""
+    kinds = [
+        {"type": "array", "value": {"type": "object", "value": {
+            "kind": optional({"type": "literal", "value": kind}, False),
+            "of": optional({"type": "id", "tableName": table}, False)}}}
+        for kind, table in (("a", "users"), ("b", "files"))
+    ]  # fmt: skip
+    good = [{"kind": "b", "of": Ref("files", "1")}]
+    mixed = [*good, {"kind": "a", "of": Ref("users", "1")}]
+    (told,) = judge([({"type": "union", "value": kinds}, [good, mixed, []])])
+    assert [row["problem"] and row["problem"].split(":")[0] for row in told] == [
+        None, "not_in_union", None
+    ]  # fmt: skip
+    assert json.loads(told[0]["bound"]) == [{"kind": "b", "of": Ref("files", "1").id}]
+
+
 def test_texts_that_are_no_json_are_rejects() -> None:
     CONNECTION.execute("CREATE OR REPLACE TABLE odd (text VARCHAR)")
     CONNECTION.execute("INSERT INTO odd VALUES ('\"\\ud800\"'), ('{'), ('\"fine\"')")
