@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from stages.convex.validators.positions import refs_sql
-from stages.convex.values import Shape, name_sql, text_sql
+from stages.convex.values import Shape, name_sql, references_sql, text_sql
 from stages.duck import first_row
 from stages.verify.reading import canonicalise_columns
 
@@ -111,15 +110,8 @@ def _dangling(fields: Mapping[str, Shape], ids: Ids) -> list[str]:
 def _referred_sql(shape: Shape, number: int) -> str:
     """SQL of (_id, id) of `found`: what its documents refer to at one position."""
     column = name_sql(shape.name)
-    if shape.kind == "id":
-        return f"SELECT _id, {column} AS id FROM found WHERE {column} IS NOT NULL"
-    if shape.item:
-        return f"SELECT _id, unnest({column}) AS id FROM found WHERE {column} IS NOT NULL"
-    listed = refs_sql(shape.name, shape.validator, "v", bound=True)
-    return (
-        f"SELECT _id, unnest(list_filter({listed}, lambda r: r.p = {number})).r AS id "
-        f"FROM (SELECT _id, {column}::JSON AS v FROM found WHERE {column} IS NOT NULL)"
-    )
+    listed = references_sql(shape, number, column, bound=True)
+    return f"SELECT _id, unnest({listed}) AS id FROM found WHERE {column} IS NOT NULL"
 
 
 def _hash(fields: Mapping[str, Shape]) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from stages.convex.canonical import canonicalise
 from stages.convex.client import Deployment
 from stages.convex.pages import read_documents, read_pages
-from stages.convex.validators.marks import MARK, marked_sql, unmarked_sql
 from stages.convex.values import Shape, decode_sql, name_sql
 from stages.progress import Progress
 
@@ -108,21 +107,10 @@ def canonicalise_columns(
     """Give JSON columns of a temporary table their canonical form, which is one text a value."""
     if not columns:
         return
-    for column in columns:
-        marked = marked_sql(f"{name_sql(column)}::VARCHAR")
-        connection.execute(
-            f"UPDATE {relation} SET {name_sql(column)} = {marked} "
-            f"WHERE contains({name_sql(column)}::VARCHAR, '\"$')"
-        )
     texts = [f"SELECT {name_sql(c)}::VARCHAR AS text FROM {relation}" for c in columns]
     canonicalise(connection, "canonical", texts)
     for column in columns:
         connection.execute(
             f"UPDATE {relation} SET {name_sql(column)} = c.canonical FROM canonical c "
             f"WHERE c.text = {relation}.{name_sql(column)}::VARCHAR"
-        )
-        unmarked = unmarked_sql(f"{name_sql(column)}::VARCHAR")
-        connection.execute(
-            f"UPDATE {relation} SET {name_sql(column)} = {unmarked} "
-            f"WHERE contains({name_sql(column)}::VARCHAR, '{MARK}')"
         )
