@@ -63,6 +63,8 @@ def require_order(schema: Schema, group: Group) -> None:
 
 def may_wait(field: Field) -> bool:
     """Whether a document is valid for a while without this field's references."""
+    if field.demanded:
+        return False
     kinds = [m["type"] for m in field.members()]
     return field.optional or "null" in kinds or kinds == ["array"]
 

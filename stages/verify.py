@@ -24,9 +24,14 @@ from stages.convex.client import Deployment
 from stages.convex.ledger import require_epoch, require_target
 from stages.convex.pages import read_pages
 from stages.convex.schema import Schema
-from stages.convex.validators.marks import marked_sql
-from stages.convex.validators.positions import refs_sql
-from stages.convex.values import Shape, decode_sql, name_sql, null_is_sent, text_sql
+from stages.convex.values import (
+    Shape,
+    decode_sql,
+    name_sql,
+    null_is_sent,
+    references_sql,
+    text_sql,
+)
 from stages.duck import first_row
 from stages.errors import StagesError, Stopped, Transient
 from stages.paths import Paths
@@ -206,13 +211,6 @@ class _Run:
             if null_is_sent(shape, table.keep_null):
                 column = name_sql(shape.name)
                 self.connection.execute(f"UPDATE staged SET {column} = coalesce({column}, 'null')")
-        for relation in ("found", "staged"):
-            for name in names:
-                column = name_sql(name)
-                self.connection.execute(
-                    f"UPDATE {relation} SET {column} = {marked_sql(f'{column}::VARCHAR')} "
-                    f"WHERE contains({column}::VARCHAR, '\"$')"
-                )
         texts = [
             f"SELECT {name_sql(n)}::VARCHAR AS text FROM {relation}"
             for n in names
@@ -234,16 +232,8 @@ class _Run:
             for target in place.targets
         )
         column = f"f.{name_sql(shape.name)}"
-        if shape.kind == "id":
-            ids = f"SELECT _id, {column} AS id FROM found f"
-        elif shape.item:
-            ids = f"SELECT _id, unnest({column}) AS id FROM found f"
-        else:
-            listed = refs_sql(shape.name, shape.validator, "v", bound=True)
-            ids = (
-                f"SELECT _id, unnest(list_filter({listed}, lambda r: r.p = {number})).r AS id "
-                f"FROM (SELECT _id, {column}::JSON AS v FROM found f WHERE {column} IS NOT NULL)"
-            )
+        ids = f"SELECT _id, unnest({references_sql(shape, number, column, bound=True)}) AS id "
+        ids += "FROM found f"
         return (
             f"SELECT DISTINCT 'dangling', o.source_id, f._id, {text_sql(place.path)} "
             f"FROM ({ids}) f "

@@ -93,3 +93,19 @@ def test_a_tail_does_not_belong_to_its_circle() -> None:
     found = [group.tables for group in groups(schema, ["child", "a", "b", "z", "parent"])]
     assert sorted(map(len, found)) == [1, 1, 1, 2]
     assert found.index(("a", "b")) < found.index(("child",))
+
+
+def test_what_a_member_of_a_union_demands_does_not_wait() -> None:
+    """Optional for the table as a whole, but no document of that member is valid without it."""
+    schema = a_schema(a={"b": "b"}, b={})
+    tables = list(schema.exported["tables"])
+    tables[1]["documentType"] = {
+        "type": "union",
+        "value": [
+            {"type": "object", "value": {"a": required(an_id("a")), "c": optional(an_id("a"))}},
+            {"type": "object", "value": {}},
+        ],
+    }
+    with pytest.raises(UserError, match="in which every reference is required"):
+        in_order(Schema({"tables": tables}), ["a", "b"])
+    assert groups(Schema({"tables": tables}), ["a", "b"])[0].deferred == {"b": frozenset({"c"})}

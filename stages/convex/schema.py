@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,15 @@ Validator = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One field of a table: its validator as JSON, and whether it may be absent."""
+    """One field of a table: its validator as JSON, and whether it may be absent.
+
+    `demanded`: some member of a union of objects takes no document without a value for it.
+    """
 
     name: str
     validator: Validator
     optional: bool
+    demanded: bool = False
 
     @property
     def kind(self) -> str:
@@ -50,7 +55,7 @@ class Schema:
 
     exported: Mapping[str, Any]
 
-    @property
+    @cached_property
     def tables(self) -> Mapping[str, Mapping[str, Any]]:
         """Table name → its export."""
         return {table["tableName"]: table for table in self.exported["tables"]}
@@ -74,13 +79,20 @@ class Schema:
         """
         members_of_table = members(self.document(table))
         if any(member["type"] != "object" for member in members_of_table):
-            anything = self.document(table)
-            return {name: Field(name=name, validator=anything, optional=True) for name in columns}
+            named = self.document(table).get("fields", {})
+            return {
+                name: Field(name=name, validator=named.get(name, {"type": "any"}), optional=True)
+                for name in columns
+            }
         names = dict.fromkeys(name for member in members_of_table for name in member["value"])
         return {name: _merged(name, members_of_table) for name in names}
 
-    def references(self) -> dict[str, set[str]]:
+    def references(self) -> Mapping[str, set[str]]:
         """Table → tables that its v.id fields name."""
+        return self._references
+
+    @cached_property
+    def _references(self) -> Mapping[str, set[str]]:
         return {
             name: set(_references(table["documentType"])) for name, table in self.tables.items()
         }
@@ -104,7 +116,13 @@ def _merged(name: str, objects: list[Validator]) -> Field:
         name=name,
         validator=validators[0] if len(validators) == 1 else {"type": "union", "value": validators},
         optional=len(found) < len(objects) or any(value["optional"] for value in found),
+        demanded=len(objects) > 1 and any(_demanded(value) for value in found),
     )
+
+
+def _demanded(field: Mapping[str, Any]) -> bool:
+    kinds = [member["type"] for member in members(field["fieldType"])]
+    return not field["optional"] and "null" not in kinds
 
 
 def _references(validator: Validator) -> Iterator[str]:

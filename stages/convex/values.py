@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stages.convex.schema import Field, Validator
-from stages.convex.validators.alternatives import alternatives
-from stages.convex.validators.positions import Position, positions
+from stages.convex.validators.alternatives import UnknownValidator, alternatives
+from stages.convex.validators.marks import marked_sql
+from stages.convex.validators.positions import Position, positions, refs_sql
 from stages.duck import member_sql
 from stages.duck import name_sql as name_sql
 from stages.duck import text_sql as text_sql
@@ -68,6 +69,11 @@ class Shape:
 
 def shape(table: str, field: Field) -> Shape:
     """The shape of a field. Raises UserError for a validator of a kind that is not known."""
+    try:
+        places = positions(field.name, field.validator)  # which reads all of it
+    except UnknownValidator as error:
+        where = f"convex/schema.ts: {table}.{field.name}"
+        raise UnknownValidator(error.kind, where) from None
     kind, sql, choices = _storage(field.validator)
     return Shape(
         name=field.name,
@@ -77,7 +83,7 @@ def shape(table: str, field: Field) -> Shape:
         nullable=alternatives(field.validator).null,
         validator=field.validator,
         choices=choices,
-        positions=positions(field.name, field.validator),
+        positions=places,
     )
 
 
@@ -177,6 +183,26 @@ def _decode_scalar(kind: str, value: str) -> str:
     if kind == "bigint":
         return f"decode_int64({value})"
     return f"from_base64({value} ->> '$.\"$bytes\"')"
+
+
+# ── references ──────────────────────────────────────────────────────────────────────────────
+
+
+def references_sql(shape: Shape, number: int, column: str, *, bound: bool) -> str:
+    """SQL of the texts that a staged column has at one of the shape's positions, as a list.
+
+    `bound`: they are ids of Convex, else references.
+    """
+    if shape.kind == "id":
+        return f"[{column}]"
+    if shape.item:
+        return column
+    listed = refs_sql(shape.name, shape.validator, "v", bound=bound)
+    here = f"list_transform(list_filter({listed}, lambda r: r.p = {number}), lambda r: r.r)"
+    marked = f"({marked_sql(f'{column}::VARCHAR')})::JSON"
+    return (
+        f"CASE WHEN {column} IS NOT NULL THEN list_transform([{marked}], lambda v: {here})[1] END"
+    )
 
 
 # ── size ────────────────────────────────────────────────────────────────────────────────────

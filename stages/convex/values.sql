@@ -25,12 +25,13 @@ CREATE OR REPLACE TEMP MACRO decode_float(j) AS
         ELSE try_cast(j ->> '$' AS DOUBLE)
     END;
 
--- Two's complement, little-endian: 2^64 is added so that shifts see no sign.
+-- Two's complement, little-endian: the eight bytes of the big-endian hex, turned around.
 CREATE OR REPLACE TEMP MACRO encode_int64(x) AS
-    '{"$integer":"' || to_base64(unhex(array_to_string(list_transform(
-        range(0, 8),
-        lambda i: printf('%02x', ((x::HUGEINT + 18446744073709551616) >> (8 * i)) & 255)
-    ), ''))) || '"}';
+    '{"$integer":"' || to_base64(unhex(regexp_replace(
+        lpad(to_hex(x::BIGINT), 16, '0'),
+        '(..)(..)(..)(..)(..)(..)(..)(..)',
+        '\8\7\6\5\4\3\2\1'
+    ))) || '"}';
 
 CREATE OR REPLACE TEMP MACRO decode_int64(j) AS
     list_sum(list_transform(

@@ -94,9 +94,7 @@ def compile_field(model: str, shape: Shape, column_type: str | None) -> Compiled
     )
 
 
-def _through_json(
-    model: str, shape: Shape, column_type: str, checks: list[Check]
-) -> Compiled:  # fmt: skip
+def _through_json(model: str, shape: Shape, column_type: str, checks: list[Check]) -> Compiled:
     joined = name_sql(f"json of {shape.name}")
     problem = Check(field=shape.name, problem=f"{joined}.problem")
     text = json_sql(model, shape.name, shape.validator, name_sql(shape.name), column_type)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from stages.convex.canonical import canonicalise
 from stages.convex.validators.alternatives import ANY
-from stages.convex.validators.check import problem_sql
+from stages.convex.validators.check import any_problem_sql, problem_sql
 from stages.convex.validators.marks import ambiguous_sql, excess_sql, marked_sql, unmarked_sql
 from stages.convex.validators.positions import REFS, refs_sql
 from stages.convex.validators.rewrite import Normalise
@@ -67,8 +67,19 @@ def make_json_values(
 
 
 def _values_sql(shape: Shape, fields: list[Shape]) -> str:
+    signs = " UNION ALL ".join(
+        f"SELECT {text_sql(sign)}, NULL, NULL, {text_sql(reason)}, NULL"
+        for sign, reason in REASONS.items()
+    )
+    if shape.validator == ANY:
+        return (
+            f"SELECT text, {unmarked_sql('canonical')} AS staged, "
+            f"(size - {excess_sql('canonical')})::BIGINT AS size, coalesce(problem, "
+            f"{any_problem_sql('canonical', text_sql(shape.name))}) AS problem, "
+            f"[]::{REFS} AS refs FROM canonical UNION ALL {signs}"
+        )
     texts = "canonical c"
-    if len(fields) > 1 and shape.validator != ANY:
+    if len(fields) > 1:
         column = name_sql(shape.name)
         texts += f" SEMI JOIN modelled m ON m.{column} = c.text"
     given = (
@@ -97,10 +108,6 @@ def _values_sql(shape: Shape, fields: list[Shape]) -> str:
     if shape.positions:
         # A reference is staged as t:<key>, which may be shorter or longer than its id.
         unlike = f"coalesce(list_sum(list_transform(refs, lambda x: {ID_LENGTH} - strlen(x.r))), 0)"
-    signs = " UNION ALL ".join(
-        f"SELECT {text_sql(sign)}, NULL, NULL, {text_sql(reason)}, NULL"
-        for sign, reason in REASONS.items()
-    )
     return (
         f"SELECT text, {unmarked_sql('v::VARCHAR')} AS staged, "
         f"(CASE WHEN v IS NOT NULL THEN size - {excess_sql('v::VARCHAR')} + {unlike} END)::BIGINT "

@@ -129,9 +129,7 @@ def _names(targets: Iterable[str], sources: Mapping[str, str | None]) -> str:
 # ── circles ─────────────────────────────────────────────────────────────────────────────────
 
 
-def edges_sql(
-    table: TargetTable, compiled: Mapping[str, Compiled], targets: Iterable[str]
-) -> str:  # fmt: skip
+def edges_sql(table: TargetTable, compiled: Mapping[str, Compiled], targets: Iterable[str]) -> str:
     """SQL of (child, field, parent): references of `modelled` to some tables that reject a row."""
     wanted = set(targets)
     child = f"{text_sql(table.name + ':')} || m._source_id"

@@ -32,7 +32,8 @@ INSERT INTO events VALUES
     (4, 'upload', 1, '00000000-0000-0000-0000-000000000002', NULL, 9),
     (5, 'login', 1, NULL, NULL, NULL);
 CREATE TABLE notes (id integer PRIMARY KEY, body text, data jsonb);
-INSERT INTO notes VALUES (1, 'n', '{"b": [1, {"a": null}], "a": -0.0}'), (2, NULL, 'null');
+INSERT INTO notes VALUES (1, 'n', '{"b": [1, {"a": null}], "a": -0.0, "editors": [4, 3]}'),
+    (2, NULL, 'null');
 CREATE TABLE categories (id integer PRIMARY KEY, name text, parent integer);
 INSERT INTO categories VALUES (1, 'root', NULL), (2, NULL, 1), (3, 'of 2', 2), (4, 'of 3', 3),
     (5, 'of 1', 1), (6, 'of itself', 6), (7, 'orphan', 99), (8, 'of 7', 7), (9, 'ring', 10),

@@ -20,6 +20,17 @@ SCALARS = {
 KNOWN = {*SCALARS, "any", "map", "set", "literal", "array", "record", "object"}
 
 
+class UnknownValidator(UserError):
+    """A validator of a kind that is not known here."""
+
+    def __init__(self, kind: str, where: str = "convex/schema.ts") -> None:
+        super().__init__(
+            f"{where} has a validator of the kind `{kind}`, which is not known",
+            "is there a newer version of stages, for this version of convex?",
+        )
+        self.kind = kind
+
+
 @dataclass(frozen=True, kw_only=True)
 class Alternatives:
     """What a validator takes. `kinds`: those of which every value is taken.
@@ -47,17 +58,14 @@ class Alternatives:
 
 
 def alternatives(validator: Validator) -> Alternatives:
-    """Raises UserError for a validator of a kind that is not known here."""
+    """Raises UnknownValidator for one of a kind that is not known here."""
     kinds: set[str] = set()
     literals: list[str | bool | int | float] = []
     found: dict[str, list[Validator]] = {name: [] for name in ("id", "array", "object", "any")}
     for member in members(validator):
         kind = str(member["type"])
         if kind not in KNOWN:
-            raise UserError(
-                f"convex/schema.ts has a validator of the kind `{kind}`, which is not known",
-                "is there a newer version of stages, for this version of convex?",
-            )
+            raise UnknownValidator(kind)
         if kind == "literal":
             literals.append(literal_value(member["value"]))
         elif kind in ("any", "map", "set"):

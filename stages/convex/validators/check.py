@@ -137,18 +137,13 @@ class _Check:
             yield "NUMBER", number
         yield from self._wrapped(found, value, path)
         if found.items:
-            yield (
-                "ARRAY",
-                self._one_of(
-                    [self.array(item, value, path) for item in found.items],
-                    found.items,
-                    value,
-                    path,
-                ),
-            )
+            arrays = [self.array(item, value, path) for item in found.items]
+            yield "ARRAY", self._one_of(arrays, path)
         if found.objects:
             problems = [self.object(member, value, path) for member in found.objects]
-            yield "OBJECT", self._one_of(problems, found.objects, value, path)
+            told = len(problems) > 1 and discriminator(found.objects)[0]
+            apart = conditions(found.objects, value) if told else ()
+            yield "OBJECT", self._one_of(problems, path, apart)
 
     def _text(self, found: Alternatives, value: str, path: str) -> Iterator[tuple[str, str]]:
         text = f"({value} ->> '$')"
@@ -187,9 +182,7 @@ class _Check:
             "type_mismatch", f"({value} ->> '$') || ' is not a whole number up to 2^53'", path
         )) if taken else ""  # fmt: skip
 
-    def _wrapped(
-        self, found: Alternatives, value: str, path: str
-    ) -> Iterator[tuple[str, str]]:  # fmt: skip
+    def _wrapped(self, found: Alternatives, value: str, path: str) -> Iterator[tuple[str, str]]:
         payload = payload_sql(value)
         malformed = wrong("type_mismatch", text_sql("an encoded value is malformed"), path)
         if "NUMBER" in found.kinds and not found.anything:
@@ -211,20 +204,15 @@ class _Check:
         if "BYTES" in found.kinds:
             yield "BYTES", _unless(f"regexp_full_match({payload}, '{BASE64}')", malformed)
 
-    def _one_of(
-        self, problems: list[str], members: Sequence[Validator], value: str, path: str
-    ) -> str:
+    def _one_of(self, problems: list[str], path: str, apart: Sequence[str] = ()) -> str:
+        """The problem of the member that `apart` has conditions for; else of none of them."""
         if len(problems) == 1:
             return problems[0]
-        none = wrong(
-            "not_in_union", text_sql(f"none of the {len(members)} in the union takes it"), path
-        )
-        name, choices = discriminator(members) if "type" in members[0] else ("", [])
-        if name and len(choices) == len(problems):
-            cases = " ".join(
-                f"WHEN {condition} THEN {problem}"
-                for condition, problem in zip(conditions(members, value), problems, strict=True)
-            )
+        count = text_sql(f"none of the {len(problems)} in the union takes it")
+        none = wrong("not_in_union", count, path)
+        if apart:
+            pairs = zip(apart, problems, strict=True)
+            cases = " ".join(f"WHEN {condition} THEN {problem}" for condition, problem in pairs)
             return f"CASE {cases} ELSE {none} END"
         return f"CASE WHEN NOT ({' OR '.join(f'({p}) IS NULL' for p in problems)}) THEN {none} END"
 
@@ -278,12 +266,7 @@ class _Check:
     def _anything(self, member: Validator, value: str, path: str) -> str:
         """v.any(): no int64 or bytes, whose encoding in a column of JSON is that of an object with
         a key of $; and what the plan says of places in it."""
-        special = "|".join(text.replace("+", "[+]") for text in SPECIAL)
-        rest = f"regexp_replace({value}::VARCHAR, '\"{MARK}f({special})\"', '0', 'g')"
-        problems = [
-            f"CASE WHEN contains({value}::VARCHAR, '\"{MARK}') AND contains({rest}, "
-            f"'\"{MARK}') THEN {wrong('field_name', text_sql('a key begins with $'), path)} END"
-        ]
+        problems = [any_problem_sql(f"{value}::VARCHAR", path)]
         for name, inner in member.get("fields", {}).items():
             at = next(self._names)
             problem = self.value(inner, at, f"{path} || {text_sql('.' + name)}")
@@ -306,6 +289,18 @@ class _Check:
                 f"THEN {_first(entries_sql(value), f'lambda {at}: {problem}')} END"
             )
         return f"coalesce({', '.join(problems)}, NULL)"
+
+
+def any_problem_sql(text: str, path: str) -> str:
+    """SQL of what is wrong with a marked text for v.any(): an int64 or bytes, whose encoding would
+    be an object with a key of $, and a float that JSON can say itself."""
+    special = "|".join(payload.replace("+", "[+]") for payload in SPECIAL)
+    rest = f"regexp_replace({text}, '\"{MARK}f({special})\"', '0', 'g')"
+    problem = wrong("field_name", text_sql("a key begins with $"), path)
+    return (
+        f"CASE WHEN contains({text}, '\"{MARK}') AND contains({rest}, '\"{MARK}') "
+        f"THEN {problem} END"
+    )
 
 
 def entries_sql(value: str) -> str:

@@ -38,7 +38,8 @@ def unmarked_sql(text: str) -> str:
 
 def ambiguous_sql(text: str) -> str:
     """SQL: whether a JSON text, not marked yet, has a string that would be taken for a mark."""
-    return f"(contains({text}, '\"{MARK}') OR regexp_matches({text}, '(?i)\"\\\\uf8ff'))"
+    escaped = f"contains({text}, '\\u') AND regexp_matches({text}, '(?i)\"\\\\uf8ff')"
+    return f"(contains({text}, '\"{MARK}') OR ({escaped}))"
 
 
 def kind_sql(value: str) -> str:
@@ -67,7 +68,8 @@ def excess_sql(text: str) -> str:
     """
     fixed = f"9 * len(regexp_extract_all({text}, '\"{MARK}[if]'))"
     found = f'regexp_extract_all({text}, \'"{MARK}b([^"]*)"\', 1)'
-    texts = f"list_transform({found}, lambda b: 4 + strlen(b) - octet_length(from_base64(b)))"
+    decoded = "(strlen(b) // 4 * 3 - (strlen(b) - strlen(rtrim(b, '='))))"
+    texts = f"list_transform({found}, lambda b: 4 + strlen(b) - {decoded})"
     return (
         f"CASE WHEN contains({text}, '{MARK}') "
         f"THEN {fixed} + coalesce(list_sum({texts}), 0)::BIGINT ELSE 0 END"

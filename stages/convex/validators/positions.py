@@ -262,9 +262,7 @@ def with_reference(validator: Validator, path: str, table: str) -> Validator | N
     return None
 
 
-def _in_any(
-    validator: Validator, step: re.Match[str], rest: str, table: str
-) -> Validator | None:  # fmt: skip
+def _in_any(validator: Validator, step: re.Match[str], rest: str, table: str) -> Validator | None:
     name = {"[]": "items", "{}": "values"}.get(step[0], "fields")
     before = validator.get(name, {} if name == "fields" else ANY)
     inner = with_reference(before.get(step[1], ANY) if name == "fields" else before, rest, table)

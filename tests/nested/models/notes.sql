@@ -1,1 +1,1 @@
-SELECT key(id) AS _source_id, body, data FROM extract.notes
+SELECT key(id) AS _source_id, body, data, CASE id WHEN 1 THEN 2 END AS author FROM extract.notes
