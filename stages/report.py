@@ -157,7 +157,6 @@ def _summary(report: dict[str, Any]) -> str:
         for change, rows in told.get("changes", {}).items()
     ]
     lines += bent or ["No value was changed."]
-    lines += summary_lines(report)
     lines += ["", "## Where references went", ""]
     references = [
         f"| {name} | {field} | {told['source']:,} | {told['bound']:,} | {told['nulled']:,} | "
@@ -176,4 +175,4 @@ def _summary(report: dict[str, Any]) -> str:
     errors = [f"- {name}: {e}" for name, told in tables.items() for e in told["errors"]]
     if errors:
         lines += ["", "## Errors", "", *errors]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *summary_lines(report)]) + "\n"

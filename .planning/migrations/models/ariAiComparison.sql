@@ -6,7 +6,7 @@ SELECT
     avg_response_time_ms,
     coalesce(total_tokens_used, 0) AS total_tokens_used,
     coalesce(conversion_count, 0) AS conversion_count,
-    satisfaction_score::DOUBLE AS satisfaction_score,
+    to_number(satisfaction_score) AS satisfaction_score,
     to_ms(period_start) AS period_start,
     to_ms(period_end) AS period_end,
     to_ms(created_at) AS created_at,
