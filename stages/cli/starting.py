@@ -123,4 +123,4 @@ def _tell(result: InitResult, folder: Path) -> None:
         click.echo(f"{todo.file}:{todo.line}: {todo.what}")
         for choice in todo.choices:
             click.echo(f"    or: {choice}")
-    click.echo(f"\nThen: stages --project {folder} check")
+    click.echo(f"\nThen push convex/ (npx convex dev --once), and: stages --project {folder} check")

@@ -177,7 +177,7 @@ def key_model_text(paired: Paired, pairing: Pairing, references: Sequence[str]) 
     The first way is taken, the others are choices. Where there is none, the model finds nothing, so
     that all rows which refer to the table are rejected.
     """
-    ways = list(_ways(paired, pairing, references))
+    ways = list(_ways(paired, pairing, references)) if paired.table.row_key else []
     lines = _todo(
         f"{paired.target}: these documents are there already. Is this how they are found?"
         if ways
@@ -185,7 +185,8 @@ def key_model_text(paired: Paired, pairing: Pairing, references: Sequence[str]) 
         "until this model finds documents, all that refers to them is rejected"
     )
     source = f"extract.{sql_name(paired.source)}"
-    key = key_sql([f"s.{sql_name(paired.table.columns[n].staged)}" for n in paired.table.row_key])
+    named = [f"s.{sql_name(paired.table.columns[n].staged)}" for n in paired.table.row_key]
+    key = key_sql(named) if named else "NULL::VARCHAR"
     if not ways:
         lines += [
             f"SELECT {key} AS source_id, NULL::VARCHAR AS convex_id, 'none' AS rule",

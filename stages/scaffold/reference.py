@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stages.extract import auth
 from stages.scaffold.catalog import Catalog, Column, ForeignKey, Place, Table
@@ -93,6 +93,14 @@ class References:
                 _ref(target, key_sql(["…"] * len(parent.table.row_key))),
             )
         if keys and not self._same_key(parent.table, keys[0].parent):
+            for other in parent.table.foreign_keys:
+                if (other.parent, other.parent_columns) == (
+                    keys[0].parent,
+                    keys[0].parent_columns,
+                ) and other.columns in parent.table.unique:
+                    # Both refer to the same row of a third table, as to a user: they meet there.
+                    through = replace(keys[0], parent_columns=other.columns)
+                    return Value(_ref(target, self._looked_up(parent, through, [column])))
             made.doubt(
                 f"the foreign key leads to {'.'.join(keys[0].parent)}, the field to {target}, "
                 f"which comes from {parent.table.name}"

@@ -21,7 +21,13 @@ from stages.scaffold.not_carried import not_carried_text
 from stages.scaffold.pairing import LEDGER, Pairing, Renames, pair, read_renames
 from stages.scaffold.plan_text import in_reference_order, plan_text
 from stages.scaffold.schema_text import schema_text
-from stages.scaffold.typescript import http_action, http_route, ledger_tables, stages_module
+from stages.scaffold.typescript import (
+    generated,
+    http_action,
+    http_route,
+    ledger_tables,
+    stages_module,
+)
 
 if TYPE_CHECKING:
     from stages.extract.transport import Via
@@ -224,6 +230,9 @@ def _functions(schema: Schema, options: InitOptions, paths: Paths) -> dict[str, 
         files["convex/stagesHttp.ts"] = http_action()
         if not (paths.convex / "http.ts").exists():
             files["convex/http.ts"] = http_route()
+    if not (paths.convex / "_generated").exists():
+        # So that the functions run before the first push, which makes these anew.
+        files |= {f"convex/_generated/{name}": text for name, text in generated().items()}
     return files
 
 

@@ -61,6 +61,15 @@ def ledger_tables() -> str:
     return (CONVEX / "stagesTables.ts").read_text("utf-8")
 
 
+def generated() -> dict[str, str]:
+    """File → text of what `npx convex codegen` makes alike for every project."""
+    folder = CONVEX / "_generated"
+    return {
+        name: (folder / name).read_text("utf-8")
+        for name in ("server.js", "server.d.ts", "dataModel.d.ts")
+    }
+
+
 def http_action() -> str:
     """convex/stagesHttp.ts: the second door, as it is here."""
     return (CONVEX / "door.ts").read_text("utf-8")

@@ -65,14 +65,6 @@ def spread_ledger(project: Path) -> None:
     schema.write_text(f"{text.removesuffix('});')}  ...stagesTables,\n}});\n", "utf-8")
 
 
-def generate(project: Path) -> None:
-    """What `npx convex codegen` makes, but for the list of modules, which nothing here needs."""
-    folder = project / "convex" / "_generated"
-    folder.mkdir()
-    for name in ("server.js", "server.d.ts", "dataModel.d.ts"):
-        shutil.copy(ROOT / "convex" / "_generated" / name, folder)
-
-
 def typecheck(project: Path) -> str:
     """What tsc has to say about convex/, as strict as can be."""
     config = project / "tsconfig.check.json"

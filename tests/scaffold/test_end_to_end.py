@@ -8,7 +8,7 @@ from pathlib import Path
 from conftest import Stages
 from copies import edit_model, edit_plan
 
-from scaffold.support import copy_project, generate, sandbox_at, spread_ledger, typecheck
+from scaffold.support import copy_project, sandbox_at, spread_ledger, typecheck
 
 
 def test_a_shop_goes_from_init_to_a_verified_load(shop: Path, tmp_path: Path) -> None:
@@ -25,7 +25,6 @@ def test_a_shop_goes_from_init_to_a_verified_load(shop: Path, tmp_path: Path) ->
             ("orderLines.sql", "quantity"),
         }
         spread_ledger(project)
-        generate(project)
         assert typecheck(project) == ""
 
         stages.run("extract")

@@ -62,6 +62,8 @@ export default defineSchema({
   ),
   blobs: defineTable(v.any()),
   comments: defineTable({ target: v.union(v.id("products"), v.id("orders")), text: v.string() }),
+  members: defineTable({ name: v.string() }),
+  reviews: defineTable({ author: v.id("members"), text: v.string() }),
   plans: defineTable({ name: v.string() }),
   subscriptions: defineTable({ planId: v.id("plans"), profileId: v.id("profiles") }),
 });

@@ -69,6 +69,12 @@ CREATE TABLE comments (
 CREATE TABLE subscriptions (
   id int PRIMARY KEY, plan_id int NOT NULL, profile_id uuid NOT NULL REFERENCES profiles (id)
 );
+CREATE TABLE members (
+  id int PRIMARY KEY, user_id uuid NOT NULL UNIQUE REFERENCES auth.users (id), name text NOT NULL
+);
+CREATE TABLE reviews (
+  id int PRIMARY KEY, author_id uuid NOT NULL REFERENCES auth.users (id), text text NOT NULL
+);
 CREATE TABLE leftovers (id int PRIMARY KEY);
 
 CREATE INDEX products_by_status ON products (status, created_at DESC);
