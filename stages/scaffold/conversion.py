@@ -158,7 +158,7 @@ def _number(column: Column, name: str) -> Value:
     if of in ("integer", "float"):
         return Value(name)
     if of == "numeric":
-        return Value(f"{name}::DOUBLE")
+        return Value(f"to_number({name})")
     if of in ("time", "date"):
         return Value(f"to_ms({name})")
     if of == "boolean":

@@ -69,7 +69,6 @@ def model_text(paired: Paired, catalog: Catalog, pairing: Pairing) -> str:
         text.append(f"    {sql}{',' if number < len(columns) - 1 else ''}")
     text += [f"    {line}" for line in loose]
     alias = " s" if any(" = s." in sql for _, sql in columns) else ""
-    alias = alias or (" s" if not paired.table.row_key else "")
     text.append(f"FROM extract.{sql_name(paired.source)}{alias}")
     return "\n".join(text) + "\n"
 
@@ -77,8 +76,8 @@ def model_text(paired: Paired, catalog: Catalog, pairing: Pairing) -> str:
 def _source_id(table: Table) -> str:
     if table.row_key:
         return key_sql([sql_name(table.columns[name].staged) for name in table.row_key])
-    # Equal rows are numbered: which is which makes no difference.
-    return "md5(s::VARCHAR) || ':' || row_number() OVER (PARTITION BY s::VARCHAR)"
+    # Of its view: each row's hash, and its number among its equals.
+    return "_key"
 
 
 def _whole(column: Column) -> str:

@@ -71,8 +71,7 @@ def _reference(target: str, paired: Paired | None) -> list[str]:
 def _table(paired: Paired, schema: Schema, pairing: Pairing) -> list[str]:
     lines = [f"[tables.{_key(paired.target)}]", f"source = {_text(paired.source)}"]
     if not paired.table.row_key:
-        lines += ["# The source has no key: rows are told apart by their content.",
-                  'grain = "derived"']  # fmt: skip
+        lines.append("# The source has no key: rows are told apart by their content, see _key.")
     elif paired.created:
         lines.append(f"# creation_time = {_text(paired.table.columns[paired.created].staged)}")
     nulled = [

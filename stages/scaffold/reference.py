@@ -14,10 +14,9 @@ from stages.scaffold.pairing import Pair, Paired, Pairing
 
 def key_sql(columns: Sequence[str]) -> str:
     """`key(…)` of a row's key columns (SQL text each)."""
-    if len(columns) <= 4:
+    if len(columns) <= 8:
         return f"key({', '.join(columns)})"
-    texts = ", ".join(f"{column}::VARCHAR" for column in columns)
-    return f"to_json([{texts}])::VARCHAR"
+    return f"key_list([{', '.join(f'key_text({column})' for column in columns)}])"
 
 
 def is_reference(pair: Pair) -> bool:

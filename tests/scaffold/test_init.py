@@ -56,7 +56,7 @@ def test_a_model_has_a_column_a_field_and_a_todo_a_doubt(
     assert "id AS legacyId" in model(project, "categories")
     assert "ref('users', user_id) AS userId" in model(project, "profiles")
     assert "FROM extract.auth_users" in model(project, "users")
-    assert "PARTITION BY s::VARCHAR" in model(project, "notes")
+    assert "_key AS _source_id" in model(project, "notes")
     # A status that the field does not take is told; one that has another case is mapped.
     orders = model(project, "orders")
     assert "CASE status WHEN 'in_progress' THEN 'inProgress' ELSE status END AS status" in orders
@@ -72,7 +72,7 @@ def test_a_model_has_a_column_a_field_and_a_todo_a_doubt(
     assert plan.module == "stages"
     assert plan.sources["orders"].key == ("tenant", "number")
     assert plan.sources["auth_users"].schema == "auth"
-    assert plan.tables["notes"].grain == "derived"
+    assert plan.tables["notes"].grain == "row", "_key tells its rows apart"
     assert result.without_target == ("public.cheap_products", "public.leftovers")
 
 
@@ -478,7 +478,7 @@ SELECT
     key(sku) AS _source_id,
     sku,
     ref('categories', (SELECT key(p.id) FROM extract.categories p WHERE p.slug = s.category_slug)) AS categoryId,
-    price::DOUBLE AS price,
+    to_number(price) AS price,
     stock,
     weight,
     -- TODO status may be null, the field is required: such a row is rejected
