@@ -52,7 +52,7 @@ def verify(context: Context, tables: tuple[str, ...], as_json: bool) -> None:
     from stages.checkpoint import writing
     from stages.convex.schema import load_schema
     from stages.report import write_report
-    from stages.verify import verify as run
+    from stages.verify.run import verify as run
 
     began = time.monotonic()
     with progress_of(as_json) as progress, writing(context.paths):

@@ -20,6 +20,8 @@ Kind = Literal["query", "mutation"]
 Door = Literal["functions", "http-action"]
 # Above the server's own limit of 300 s for a request.
 TIMEOUT = httpx.Timeout(310.0, connect=15.0)
+# How an answer begins, in the order in which backend and HTTP action write it.
+SUCCESS = b'{"status":"success"'
 TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 
 
@@ -91,6 +93,17 @@ class Deployment:
 
     def call_once(self, kind: Kind, function: str, args: str) -> bytes:
         """One request; see `call`."""
+        return self._checked(function, self._request(kind, function, args))
+
+    def fetch(self, kind: Kind, function: str, args: str) -> bytes:
+        """One request whose answer is not read here where it is of success: for large ones.
+
+        The caller proves that it is whole.
+        """
+        content = self._request(kind, function, args)
+        return content if content.startswith(SUCCESS) else self._checked(function, content)
+
+    def _request(self, kind: Kind, function: str, args: str) -> bytes:
         if self.door == "functions":
             url = f"{self.target.url}/api/{kind}"
             assert self.target.admin_key is not None
@@ -102,8 +115,7 @@ class Deployment:
             authorization = f"Bearer {self.target.secret.reveal()}"
             head = json.dumps({"function": function.rpartition(":")[2]})
         body = f'{head[:-1]}, "args": {args}}}'.encode()
-        answer = self._send(url, body, authorization)
-        return self._checked(function, answer)
+        return self._content(function, self._send(url, body, authorization))
 
     def _send(self, url: str, body: bytes, authorization: str) -> httpx.Response:
         headers = {"Content-Type": "application/json", "Authorization": authorization}
@@ -116,7 +128,8 @@ class Deployment:
                 "see if it is up, then run the same command again",
             ) from None
 
-    def _checked(self, function: str, answer: httpx.Response) -> bytes:
+    def _content(self, function: str, answer: httpx.Response) -> bytes:
+        """What a function answered, whether it failed or not."""
         status = answer.status_code
         if status in TRANSIENT_STATUS:
             raise Transient(
@@ -137,7 +150,9 @@ class Deployment:
                 f"{self.target.label} answered {status} to {function}: {_words(answer)}",
                 "see what is wrong with: stages check",
             )
-        content = answer.content
+        return answer.content
+
+    def _checked(self, function: str, content: bytes) -> bytes:
         try:
             # Read whole, although callers read it again: an answer may be cut behind any `}`.
             parsed = json.loads(content)

@@ -82,13 +82,16 @@ def _read(
     connection = duckdb.connect()
     try:
         connection.execute(resources.files("stages.convex").joinpath("values.sql").read_text())
-        read_pages(connection, "pages", deployment, plan.module, table, progress)
         columns = ["document ->> '$._id' AS _id", "decode_float(document -> '$._creationTime')"]
         columns[1] += " AS _creationTime"
         columns += [f"{decode_sql(s, 'document')} AS {name_sql(s.name)}" for s in shapes]
-        reader = connection.sql(
-            f"SELECT {', '.join(columns)} FROM pages ORDER BY _id"
-        ).to_arrow_reader()
+        connection.execute(
+            f"CREATE TEMP TABLE found AS SELECT {', '.join(columns)} "
+            "FROM (SELECT NULL::JSON AS document) LIMIT 0"
+        )
+        for arrived in read_pages(connection, deployment, plan.module, table, progress):
+            connection.execute(f"INSERT INTO found SELECT {', '.join(columns)} FROM {arrived}")
+        reader = connection.sql("FROM found ORDER BY _id").to_arrow_reader()
         write_zero_rows(folder, reader.schema)
         part = part_entry(write_parquet(folder / "part-00000.parquet", reader.schema, reader))
     finally:

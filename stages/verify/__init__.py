@@ -1,0 +1,1 @@
+"""Verify: Convex read back and compared with what is staged; nothing is written to Convex."""

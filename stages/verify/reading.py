@@ -1,0 +1,93 @@
+"""What Convex holds, read once a table into DuckDB, which spills what does not fit its memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from stages.convex.canonical import canonicalise
+from stages.convex.client import Deployment
+from stages.convex.pages import read_pages
+from stages.convex.values import Shape, decode_sql, name_sql
+from stages.progress import Progress
+
+if TYPE_CHECKING:
+    import duckdb
+
+LEDGER = "migrationLedger"
+
+
+class Convex:
+    """Tables of a deployment as temporary tables, until they are forgotten."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        deployment: Deployment,
+        module: str,
+        progress: Progress,
+    ) -> None:
+        self.connection = connection
+        self.deployment = deployment
+        self.module = module
+        self.progress = progress
+        self._columns: dict[str, dict[str, str]] = {}
+
+    def ledger(self) -> str:
+        """`(table, source_id, document_id)`, its epoch too."""
+        columns = {
+            "table": "document ->> '$.table'",
+            "source_id": "document ->> '$.sourceId'",
+            "document_id": "document ->> '$.documentId'",
+        }
+        return self._table(LEDGER, columns, [])
+
+    def documents(self, table: str, fields: Mapping[str, Shape]) -> str:
+        """`(_id, …)`: a column a field, JSON in its canonical form."""
+        columns = {"_id": "document ->> '$._id'"}
+        columns |= {name: decode_sql(shape, "document") for name, shape in fields.items()}
+        return self._table(table, columns, [n for n, s in fields.items() if s.kind == "any"])
+
+    def ids(self, table: str) -> str:
+        """`(_id, …)` of a table that is referred to."""
+        return self._table(table, {"_id": "document ->> '$._id'"}, [])
+
+    def forget_fields(self, table: str) -> None:
+        """Keep the ids only, which other tables may refer to."""
+        name = name_sql(f"found {table}")
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT _id FROM {name}")
+        self._columns[table] = {"_id": ""}
+
+    def _table(self, table: str, columns: dict[str, str], as_json: list[str]) -> str:
+        name = name_sql(f"found {table}")
+        if columns.keys() <= self._columns.get(table, {}).keys():
+            return name
+        selected = ", ".join(f"{sql} AS {name_sql(column)}" for column, sql in columns.items())
+        run = self.connection.execute
+        run(
+            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {selected} "
+            "FROM (SELECT NULL::JSON AS document) LIMIT 0"
+        )
+        for arrived in read_pages(
+            self.connection, self.deployment, self.module, table, self.progress
+        ):
+            run(f"CREATE OR REPLACE TEMP TABLE decoded AS SELECT {selected} FROM {arrived}")
+            canonicalise_columns(self.connection, "decoded", as_json)
+            run(f"INSERT INTO {name} FROM decoded")
+        self._columns[table] = columns
+        return name
+
+
+def canonicalise_columns(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: list[str]
+) -> None:
+    """Give JSON columns of a temporary table their canonical form, which is one text a value."""
+    if not columns:
+        return
+    texts = [f"SELECT {name_sql(c)}::VARCHAR AS text FROM {relation}" for c in columns]
+    canonicalise(connection, "canonical", texts)
+    for column in columns:
+        connection.execute(
+            f"UPDATE {relation} SET {name_sql(column)} = c.canonical FROM canonical c "
+            f"WHERE c.text = {relation}.{name_sql(column)}::VARCHAR"
+        )
