@@ -59,7 +59,7 @@ export function ledgerRow(
 }
 
 /** The document, or null where the id is of no document of this table. */
-export async function documentOf<T extends Loadable>(
+export async function documentOf<T extends TableNames>(
   ctx: QueryCtx,
   table: T,
   documentId: string,

@@ -5,7 +5,14 @@
  */
 import { internalMutation, internalQuery } from "./_generated/server";
 import { bulkInsert } from "./loading";
-import { adopter, epochKeeper, pageReader, remover } from "./upkeep";
+import {
+  adopter,
+  documentReader,
+  epochKeeper,
+  ledgerClearer,
+  pageReader,
+  remover,
+} from "./upkeep";
 
 export const bulkInsertAriDestinations = bulkInsert("ariDestinations");
 export const bulkInsertAriPayments = bulkInsert("ariPayments");
@@ -21,6 +28,8 @@ export const bulkInsertWebinars = bulkInsert("webinars");
 export const bulkInsertWebinarRegistrations = bulkInsert("webinarRegistrations");
 
 export const readPage = internalQuery(pageReader);
+export const readDocuments = internalQuery(documentReader);
 export const epoch = internalMutation(epochKeeper);
 export const adopt = internalMutation(adopter);
 export const remove = internalMutation(remover);
+export const clearLedger = internalMutation(ledgerClearer);

@@ -44,6 +44,24 @@ export const pageReader = {
 };
 
 /**
+ * Documents of any table of the schema by id, in the order of `ids`; null for an id of no document
+ * of this table. All of them must fit what one transaction may read.
+ *
+ * Errors: ConvexError `UnknownTable`.
+ */
+export const documentReader = {
+  args: { table: v.string(), ids: v.array(v.string()) },
+  returns: v.object({ documents: v.array(v.any()) }),
+  handler: async (
+    ctx: QueryCtx,
+    args: { table: string; ids: string[] },
+  ): Promise<{ documents: (Doc<TableNames> | null)[] }> => {
+    const table = tableNamed(args.table);
+    return { documents: await Promise.all(args.ids.map((id) => documentOf(ctx, table, id))) };
+  },
+};
+
+/**
  * The random mark that the first load leaves in the ledger; a loader that has kept another one is
  * looking at another ledger. With `claim` and no mark yet, `claim` becomes the mark.
  */
@@ -203,5 +221,24 @@ export const remover = {
       unknown: count("unknown"),
       results,
     };
+  },
+};
+
+/**
+ * Deletes up to `numItems` rows of the ledger, its mark first: a loader that has kept the mark
+ * refuses to go on from then. The documents stay, and nobody knows any more where they came from.
+ * Call it until `isDone`.
+ */
+export const ledgerClearer = {
+  args: { numItems: v.number() },
+  returns: v.object({ deleted: v.number(), isDone: v.boolean() }),
+  handler: async (
+    ctx: MutationCtx,
+    { numItems }: { numItems: number },
+  ): Promise<{ deleted: number; isDone: boolean }> => {
+    // In the index' order the mark, whose table is "", comes first.
+    const rows = await ctx.db.query("migrationLedger").withIndex("by_source").take(numItems);
+    for (const row of rows) await ctx.db.delete(row._id);
+    return { deleted: rows.length, isDone: rows.length < numItems };
   },
 };

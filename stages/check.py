@@ -17,6 +17,8 @@ from stages.plan import Plan
 from stages.settings import Settings
 
 LEAST_DISK = 1 << 30
+# Of the plan's module, beside one function a table.
+FUNCTIONS = ("readPage", "readDocuments", "epoch", "adopt", "remove", "clearLedger")
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def _deployment(plan: Plan, schema: Schema, settings: Settings) -> list[Finding]
         if "identifier" in each
     }
     needed = [table.function for table in plan.tables.values() if table.name in schema.tables]
-    needed += [f"{plan.module}:{name}" for name in ("readPage", "epoch", "adopt", "remove")]
+    needed += [f"{plan.module}:{name}" for name in FUNCTIONS]
     lacking = [name for name in needed if name not in functions]
     public = [
         name for name, kind in functions.items()

@@ -111,6 +111,15 @@ class Paths:
         """`…/verify/articles.parquet`: one row a difference"""
         return self.target_folder / "verify" / f"{table}.parquet"
 
+    def verified_of(self, table: str) -> Path:
+        """`…/verify/articles.json`: which load was looked at, and where its references went"""
+        return self.target_folder / "verify" / f"{table}.json"
+
+    @property
+    def rolled_back(self) -> Path:
+        """`…/rollback.json`: tables whose rollback has begun and not ended"""
+        return self.target_folder / "rollback.json"
+
     @property
     def verified(self) -> Path:
         """`…/verify/manifest.json`: counts of the last verify, by table"""

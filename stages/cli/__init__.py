@@ -13,11 +13,11 @@ from typing import NoReturn
 
 import click
 
-from stages.cli import looking, moving, sandbox
+from stages.cli import looking, moving, proving, sandbox
 from stages.cli.context import cli
 from stages.errors import StagesError
 
-__all__ = ["cli", "looking", "main", "moving", "sandbox"]
+__all__ = ["cli", "looking", "main", "moving", "proving", "sandbox"]
 
 
 def main() -> NoReturn:

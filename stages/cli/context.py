@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -16,6 +16,9 @@ from stages.paths import Paths
 from stages.plan import Plan, load_plan
 from stages.progress import Bars, JsonLines, Lines, Progress
 from stages.settings import Settings, load_settings, read_environment, resolve_target
+
+if TYPE_CHECKING:
+    from stages.check import Finding
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -114,6 +117,20 @@ def progress_of(as_json: bool) -> Iterator[Progress]:
             yield bars
     else:
         yield Lines()
+
+
+def tell_findings(findings: Iterable[Finding], as_json: bool) -> bool:
+    """Print what was looked at, as it comes; returns whether all is well."""
+    listed = []
+    for finding in findings:
+        listed.append(finding)
+        if not as_json:
+            click.echo(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name}: {finding.told}")
+            if not finding.ok and finding.hint:
+                click.echo(f"      → {finding.hint}")
+    if as_json:
+        print_json([vars(finding) for finding in listed])
+    return all(finding.ok for finding in listed)
 
 
 def print_json(value: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import Literal
 
 import click
@@ -14,8 +13,7 @@ from stages.cli.context import (
     json_option,
     pass_context,
     print_json,
-    progress_of,
-    tables_argument,
+    tell_findings,
 )
 from stages.errors import Shortfall, UserError
 
@@ -30,42 +28,9 @@ def check(context: Context, as_json: bool) -> None:
 
     settings = context.settings()
     schema = Schema(export_schema(context.paths.convex))
-    findings = []
-    for finding in run(context.paths, context.plan, schema, settings):
-        findings.append(finding)
-        if not as_json:
-            click.echo(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name}: {finding.told}")
-            if not finding.ok and finding.hint:
-                click.echo(f"      → {finding.hint}")
-    if as_json:
-        print_json([vars(finding) for finding in findings])
-    if not all(finding.ok for finding in findings):
+    findings = run(context.paths, context.plan, schema, settings)
+    if not tell_findings(findings, as_json):
         raise Shortfall("not everything is ready", "mend what is WRONG, then: stages check")
-
-
-@cli.command()
-@tables_argument
-@json_option
-@pass_context
-def verify(context: Context, tables: tuple[str, ...], as_json: bool) -> None:
-    """Read Convex back and compare it with what is staged."""
-    from stages.checkpoint import writing
-    from stages.convex.schema import load_schema
-    from stages.report import write_report
-    from stages.verify.run import verify as run
-
-    began = time.monotonic()
-    with progress_of(as_json) as progress, writing(context.paths):
-        settings = context.settings()
-        context.announce(settings, progress)
-        schema = load_schema(context.paths)
-        result = run(context.paths, context.plan, schema, settings.target, tables, progress)
-        write_report(context.paths, context.plan, settings.target, time.monotonic() - began)
-    if result.wrong:
-        raise Shortfall(
-            "Convex differs from what is staged: " + "; ".join(result.wrong),
-            f"the rows are in {context.paths.verify('…').parent}/<table>.parquet",
-        )
 
 
 @cli.command()

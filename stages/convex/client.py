@@ -7,6 +7,7 @@ nothing; a mutation carries no idempotency key, so only functions that may be re
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -18,6 +19,12 @@ from stages.settings import Target
 
 Kind = Literal["query", "mutation"]
 Door = Literal["functions", "http-action"]
+# Limits and timeouts of one transaction: the batch is too large, not a document wrong.
+LIMIT = re.compile(
+    r"TooMany|too many|Too many|timed out|took too long|SystemTimeout|"
+    r"FunctionArgumentsTooLarge|arguments? (?:is|are) too large|return value is too large|"
+    r"out of memory"
+)
 # Above the server's own limit of 300 s for a request.
 TIMEOUT = httpx.Timeout(310.0, connect=15.0)
 # How an answer begins, in the order in which backend and HTTP action write it.
@@ -39,6 +46,11 @@ class FunctionError(StagesError):
         """The `code` of a ConvexError's data, which passes where messages are redacted."""
         code = self.data.get("code") if isinstance(self.data, dict) else None
         return code if isinstance(code, str) else None
+
+    @property
+    def over_limit(self) -> bool:
+        """Whether it was a limit of one transaction, so that a smaller one may succeed."""
+        return bool(LIMIT.search(self.words) or LIMIT.search(self.code or ""))
 
 
 class Deployment:

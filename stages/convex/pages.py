@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stages.convex.batches import in_batches
 from stages.convex.client import Deployment, FunctionError
 from stages.errors import StagesError, Transient
 from stages.progress import Progress
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # The most that readPage gives; it stops earlier, at 4 MiB.
 PAGE = 4096
+MOST_IDS = 1000
 ARRIVED = "arrived"
 # Of JSON text; what is made of it takes several times as much while it is worked on.
 ARRIVED_BYTES = 16 << 20
@@ -100,6 +102,39 @@ def _fetch(
         ) from None
     documents, (done, following) = found[0]
     return _Page(text, documents, done == "true", following)
+
+
+def read_documents(
+    connection: duckdb.DuckDBPyConnection,
+    deployment: Deployment,
+    module: str,
+    table: str,
+    ids: str,
+    progress: Progress,
+) -> Iterator[str]:
+    """The same for documents by id: `ids` is SQL of one column; what is not there is left out."""
+    run = connection.execute
+    run(
+        "CREATE OR REPLACE TEMP TABLE wanted AS SELECT row_number() OVER () - 1 AS n, "
+        f"to_json(id)::VARCHAR AS element FROM (SELECT DISTINCT * FROM ({ids}) AS i(id))"
+    )
+
+    def read(elements: str) -> str:
+        args = f'{{"table": {json.dumps(table)}, "ids": {elements}}}'
+        try:
+            return deployment.call("query", f"{module}:readDocuments", args).decode()
+        except FunctionError as error:
+            raise missing_function(error, deployment) from None
+
+    for count, answer in in_batches(connection, "wanted", read, most=MOST_IDS):
+        run(
+            f"CREATE OR REPLACE TEMP TABLE {ARRIVED} AS SELECT document FROM (SELECT "
+            "unnest(json_extract(?::JSON, '$.value.documents[*]')) AS document) "
+            "WHERE json_type(document) <> 'NULL'",
+            [answer],
+        )
+        progress.advance(table, count, len(answer))
+        yield ARRIVED
 
 
 def missing_function(error: FunctionError, deployment: Deployment) -> StagesError:

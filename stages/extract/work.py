@@ -28,6 +28,7 @@ from stages.checkpoint import (
 from stages.errors import Stopped, TableFailed
 from stages.extract.catalog import Reading, renamed
 from stages.extract.reader import Key, Reader, Session, Size, Span, key_texts, require_key
+from stages.extract.standing import moved_since
 from stages.extract.types import arrow_schema
 from stages.paths import manifest as manifest_file
 from stages.plan import SourceTable
@@ -166,16 +167,7 @@ class TableWork:
 
     def _compare(self, session: Session, manifest: Manifest) -> dict[str, Any]:
         """A cheap second look at the source of a table that is complete."""
-        now = session.standing(self.reading, manifest["snapshots"][-1])
-        parts = manifest["parts"]
-        last = parts[-1].get("last") if parts else None
-        moved = []
-        if now.rows != manifest["rows"]:
-            moved.append(f"{now.rows:,} rows instead of {manifest['rows']:,}")
-        elif self.reading.key and now.greatest not in (None, last):
-            moved.append("another greatest key")
-        if now.newer:
-            moved.append(f"{now.newer:,} rows written since")
+        _, moved = moved_since(session, self.reading, manifest)
         if moved:
             note = f"the source has moved: {', '.join(moved)}; read anew with --restart"
         else:

@@ -18,11 +18,6 @@ from stages.errors import TableFailed
 from stages.load.bind import Record
 from stages.load.pace import Pace
 
-# Limits and timeouts of one transaction: the batch is too large, not a document wrong.
-LIMIT = re.compile(
-    r"TooMany|too many|Too many|timed out|took too long|SystemTimeout|"
-    r"FunctionArgumentsTooLarge|arguments? (?:is|are) too large|out of memory"
-)
 # A document's own fault, in the words of argument validation, schema and size checks.
 INVALID = re.compile(
     r"ArgumentValidation|SchemaEnforcement|does not match|Validator error|[Vv]alidation|"
@@ -99,7 +94,7 @@ class Sender:
 
     def _refused(self, records: list[Record], error: FunctionError) -> Sent:
         self._require_function()
-        limit = bool(LIMIT.search(error.words)) or bool(LIMIT.search(error.code or ""))
+        limit = error.over_limit
         if limit:
             self.pace.too_much(len(records))
         if len(records) > 1:

@@ -16,6 +16,9 @@ from stages.verify.reading import canonicalise_columns
 if TYPE_CHECKING:
     import duckdb
 
+# (table, field) → relation
+Ids = Callable[[str, str], str]
+
 
 def pair(connection: duckdb.DuckDBPyConnection, fields: Mapping[str, Shape]) -> int:
     """Make `bent(source_id, document_id, fields)`: documents that are not as staged, and which
@@ -54,11 +57,12 @@ def pair(connection: duckdb.DuckDBPyConnection, fields: Mapping[str, Shape]) -> 
     return int(counted[0])
 
 
-def differences_sql(fields: Mapping[str, Shape], ids: Callable[[str], str], *, whole: bool) -> str:
+def differences_sql(fields: Mapping[str, Shape], ids: Ids, *, whole: bool) -> str:
     """SQL of (kind, source_id, document_id, fields) after `pair`.
 
-    `ids` gives the relation of a table's `_id`s. Without `whole` the relations are a sample, which
-    can't tell what is beyond it: removed, unowned, duplicate.
+    `ids` gives the relation of the `_id`s of a table, as far as a field of `found` refers to them.
+    Without `whole` the relations are a sample, which can't tell what is beyond it: removed,
+    unowned, duplicate.
     """
     selects = [
         # Staged without a ledger row, and ledger rows without their document.
@@ -84,10 +88,10 @@ def differences_sql(fields: Mapping[str, Shape], ids: Callable[[str], str], *, w
     return " UNION ALL ".join(selects)
 
 
-def _dangling(fields: Mapping[str, Shape], ids: Callable[[str], str]) -> list[str]:
+def _dangling(fields: Mapping[str, Shape], ids: Ids) -> list[str]:
     return [
         f"SELECT 'dangling', o.source_id, f._id, {text_sql(name)} FROM found f "
-        f"ANTI JOIN {ids(shape.target)} t ON t._id = f.{name_sql(name)} "
+        f"ANTI JOIN {ids(shape.target, name)} t ON t._id = f.{name_sql(name)} "
         f"LEFT JOIN owned o ON o.document_id = f._id WHERE f.{name_sql(name)} IS NOT NULL"
         for name, shape in fields.items()
         if shape.kind == "id" and shape.target

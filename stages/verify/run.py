@@ -3,16 +3,19 @@
 missing: staged and loaded, or in the ledger, but no document. changed: a document that differs
 from the staged one. removed: in the ledger, but not staged any more. unowned: a document that the
 ledger does not know; duplicate: one of these that equals a loaded one. dangling: a reference to a
-document that is not there.
+document that is not there. unaccounted: a reference of the source that is neither bound nor made
+null nor rejected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stages.checkpoint import (
+    Manifest,
+    fingerprint,
     read_json,
     read_manifest,
     require_whole,
@@ -22,8 +25,9 @@ from stages.checkpoint import (
 from stages.convex.client import Deployment
 from stages.convex.ledger import require_epoch, require_target
 from stages.convex.schema import Schema
-from stages.convex.values import Shape, shapes, text_sql
+from stages.convex.values import Shape, name_sql, shapes, text_sql
 from stages.errors import StagesError, Stopped, Transient
+from stages.inputs import stale
 from stages.order import groups
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
@@ -31,15 +35,24 @@ from stages.progress import Progress
 from stages.settings import Target
 from stages.verify.compare import differences_sql, pair
 from stages.verify.reading import Convex
+from stages.verify.references import Account, account, unaccounted
 from stages.views import bound_sql, connect
 
 if TYPE_CHECKING:
     import duckdb
 
-WRONG = ("missing", "changed", "duplicate", "dangling")
-KINDS = ("missing", "changed", "removed", "unowned", "duplicate", "dangling")
+WRONG = ("missing", "changed", "duplicate", "dangling", "unaccounted")
+KINDS = ("missing", "changed", "removed", "unowned", "duplicate", "dangling", "unaccounted")
 # Of DuckDB; what does not fit is spilled to data/tmp.
 MEMORY = "1GiB"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    """What may be asked of a verify. `sample`: so many documents a table, always the same ones."""
+
+    tables: tuple[str, ...] = ()
+    sample: int | None = None
 
 
 @dataclass
@@ -63,39 +76,40 @@ def verify(
     plan: Plan,
     schema: Schema,
     target: Target,
-    tables: tuple[str, ...],
+    options: VerifyOptions,
     progress: Progress,
 ) -> VerifyResult:
     """Compare every loaded table; differences go to `verify/<table>.parquet`.
 
     Nothing is written to Convex. Raises StagesError where a table is not loaded yet.
     """
-    chosen = {table.name for table in plan.select_tables(tables)}
+    chosen = {table.name for table in plan.select_tables(options.tables)}
     order = [name for group in groups(schema, plan.tables) for name in group.tables]
     require_target(paths, target)
     result = VerifyResult()
-    with Deployment(target) as deployment:
+    with Deployment(target, on_retry=_teller(progress)) as deployment:
         require_epoch(paths, deployment, plan.module, claim=False)
-        connection = connect(paths, plan, views=False)
+        connection = connect(paths, plan)
         try:
             connection.execute(f"SET memory_limit = '{MEMORY}'")
             connection.execute("SET preserve_insertion_order = false")
-            run = _Run(connection, paths, plan, schema, deployment, progress)
+            convex = Convex(connection, deployment, plan.module, progress)
             for name in order:
-                told = run.table(plan.tables[name]) if name in chosen else None
+                if name not in chosen:
+                    continue
+                run = _Table(connection, paths, plan, schema, plan.tables[name], convex, options)
+                told = run.compare(progress)
                 if told is not None:
                     result.tables[name] = told
         except Transient as error:
             raise Stopped(error.message, "run again: stages verify") from None
         finally:
             connection.close()
-    stored = read_json(paths.verified) or {}
-    write_json(paths.verified, {**stored, **{n: dict(t) for n, t in result.tables.items()}})
     return result
 
 
-class _Run:
-    """One table after the other, parents first."""
+class _Table:
+    """One table: related, compared, written down."""
 
     def __init__(
         self,
@@ -103,49 +117,58 @@ class _Run:
         paths: Paths,
         plan: Plan,
         schema: Schema,
-        deployment: Deployment,
-        progress: Progress,
+        table: TargetTable,
+        convex: Convex,
+        options: VerifyOptions,
     ) -> None:
         self.connection = connection
         self.paths = paths
         self.plan = plan
+        self.table = table
+        self.convex = convex
+        self.sample = options.sample
         self.schema = schema
-        self.progress = progress
-        self.convex = Convex(connection, deployment, plan.module, progress)
+        self.fields: dict[str, Shape] = {}
 
-    def table(self, table: TargetTable) -> dict[str, int] | None:
-        transformed = read_manifest(self.paths.transform(table.name))
+    def compare(self, progress: Progress) -> dict[str, int] | None:
+        """The table's counts; None for one that is missing at the source."""
+        name = self.table.name
+        transformed = read_manifest(self.paths.transform(name))
         if transformed and transformed["status"] == "missing":
             return None
-        loaded = read_manifest(self.paths.load(table.name))
+        loaded = read_manifest(self.paths.load(name))
         if not transformed or not loaded:
-            raise StagesError(f"`{table.name}` is not loaded yet", f"run: stages load {table.name}")
-        again = f"stages transform {table.name}"
-        require_whole(self.paths.transform(table.name), transformed["parts"], again)
-        require_whole(self.paths.load(table.name), [loaded["ids"]], f"stages load {table.name}")
-        self.progress.start("verify", table.name, loaded["documents"])
-        fields = shapes(table.name, self.schema.fields(table.name))
-        self._relate(table, fields)
-        verified = pair(self.connection, fields)
-        told = {"verified": verified, **self._differences(table, fields)}
-        self.convex.forget_fields(table.name)
+            raise StagesError(f"`{name}` is not loaded yet", f"run: stages load {name}")
+        require_whole(self.paths.transform(name), transformed["parts"], f"stages transform {name}")
+        require_whole(self.paths.load(name), [loaded["ids"]], f"stages load {name}")
+        self.fields = shapes(name, self.schema.fields(name))
+        progress.start("verify", name, min(loaded["documents"], self.sample or 1 << 62))
+        self._relate()
+        told = dict.fromkeys(("verified", *KINDS), 0)
+        told["verified"] = pair(self.connection, self.fields)
+        told |= self._differences()
+        accounts: dict[str, Account] = {}
+        if not self.sample:
+            changed = stale(self.paths, self.plan, self.table, transformed)
+            if changed:
+                progress.note(f"  {name}: references are not counted, {changed} has changed")
+            else:
+                accounts = account(self.connection, self.paths, self.table, self.fields)
+                told["unaccounted"] = unaccounted(accounts)
+            self.convex.forget_fields(name)
+        self._record(loaded, told, accounts)
         words = [f"{told[kind]:,} {kind}" for kind in KINDS if told[kind]]
-        self.progress.done(
-            "verify", table.name, f"{told['verified']:,} verified"
-            + (f", {', '.join(words)}" if words else ""), **told
+        of = f" of a sample of {self.sample:,}" if self.sample else ""
+        progress.done(
+            "verify", name, ", ".join([f"{told['verified']:,} verified{of}", *words]),
+            **told, references=accounts,
         )  # fmt: skip
         return told
 
-    def _relate(self, table: TargetTable, fields: Mapping[str, Shape]) -> None:
-        """staged, found, owned: what `compare` works on."""
+    def _relate(self) -> None:
+        """skipped, staged, found, owned: what `compare` and `references` work on."""
         run = self.connection.execute
-        run(
-            "CREATE OR REPLACE TEMP TABLE owned AS SELECT source_id, document_id "
-            f'FROM {self.convex.ledger()} WHERE "table" = {text_sql(table.name)}'
-        )
-        found = self.convex.documents(table.name, fields)
-        run(f"CREATE OR REPLACE TEMP VIEW found AS FROM {found}")
-        skipped = self.paths.load(table.name) / "rejects.jsonl"
+        skipped = self.paths.load(self.table.name) / "rejects.jsonl"
         columns = "{sourceId: 'VARCHAR', rule: 'VARCHAR', reason: 'VARCHAR'}"
         run("CREATE OR REPLACE TEMP TABLE skipped (source_id VARCHAR)")
         # A load that was killed leaves none, or a line that is cut short.
@@ -154,19 +177,69 @@ class _Run:
                 f"INSERT INTO skipped SELECT sourceId FROM read_json({text_sql(str(skipped))}, "
                 f"format = 'newline_delimited', ignore_errors = true, columns = {columns})"
             )
-        run(
-            "CREATE OR REPLACE TEMP VIEW staged AS SELECT * FROM "
-            f"({bound_sql(self.paths, self.plan, table, fields)}) s "
+        staged = (
+            f"SELECT * FROM ({bound_sql(self.paths, self.plan, self.table, self.fields)}) s "
             "ANTI JOIN skipped k ON k.source_id = s._source_id"
         )
+        only = None
+        if self.sample:
+            run(
+                "CREATE OR REPLACE TEMP TABLE sampled AS SELECT _source_id AS source_id FROM "
+                f"({staged}) ORDER BY md5(_source_id), _source_id LIMIT {self.sample}"
+            )
+            staged += " SEMI JOIN sampled t ON t.source_id = s._source_id"
+            ids = text_sql(str(self.paths.load(self.table.name) / "ids.parquet"))
+            owned = (
+                f"SELECT source_id, convex_id AS document_id FROM read_parquet({ids}) "
+                "SEMI JOIN sampled USING (source_id)"
+            )
+            only = "SELECT document_id FROM owned"
+        else:
+            owned = (
+                f"SELECT source_id, document_id FROM {self.convex.ledger()} "
+                f'WHERE "table" = {text_sql(self.table.name)}'
+            )
+        run(f"CREATE OR REPLACE TEMP VIEW staged AS {staged}")
+        run(f"CREATE OR REPLACE TEMP TABLE owned AS {owned}")
+        found = self.convex.documents(self.table.name, self.fields, only)
+        run(f"CREATE OR REPLACE TEMP VIEW found AS FROM {found}")
 
-    def _differences(self, table: TargetTable, fields: Mapping[str, Shape]) -> dict[str, int]:
+    def _differences(self) -> dict[str, int]:
         """Written to a file, and counted."""
-        sql = differences_sql(fields, self.convex.ids, whole=True)
+
+        def ids(table: str, name: str) -> str:
+            only = f"SELECT {name_sql(name)} FROM found WHERE {name_sql(name)} IS NOT NULL"
+            return self.convex.ids(table, only if self.sample else None)
+
+        sql = differences_sql(self.fields, ids, whole=not self.sample)
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE differences AS {sql}")
         reader = self.connection.sql("FROM differences ORDER BY ALL").to_arrow_reader()
-        write_parquet(self.paths.verify(table.name), reader.schema, reader)
-        counted = dict(
+        write_parquet(self.paths.verify(self.table.name), reader.schema, reader)
+        return dict(
             self.connection.execute("SELECT kind, count(*) FROM differences GROUP BY 1").fetchall()
         )
-        return {kind: counted.get(kind, 0) for kind in KINDS}
+
+    def _record(
+        self, loaded: Manifest, told: dict[str, int], accounts: Mapping[str, Account]
+    ) -> None:
+        """A sample that finds nothing wrong leaves the proof of the whole as it is."""
+        if self.sample and not any(told[kind] for kind in WRONG):
+            return
+        write_json(
+            self.paths.verified_of(self.table.name),
+            {"of": load_seen(loaded), "references": accounts},
+        )
+        stored = read_json(self.paths.verified) or {}
+        write_json(self.paths.verified, {**stored, self.table.name: told})
+
+
+def load_seen(loaded: Manifest) -> str:
+    """What a verify looked at: another load makes it old."""
+    return fingerprint(loaded["content"], loaded["ids"]["sha256"])
+
+
+def _teller(progress: Progress) -> Callable[[Transient, float], None]:
+    def told(error: Transient, delay: float) -> None:
+        progress.note(f"  {error.message}; again in {delay:.1f} s")
+
+    return told

@@ -252,13 +252,17 @@ test("the system's functions, for the key only", async () => {
   });
   assert.deepEqual([data.page.length, data.isDone, data.page[0]._id], [1, true, workspace]);
 
+  const variable = (name: string) => system("_system/cli/queryEnvironmentVariables:get", { name });
+  assert.deepEqual(Object.keys((await variable("MIGRATION_SECRET")) as object), ["name", "value"]);
+  assert.equal(await variable("NO_SUCH_VARIABLE"), null);
+
   const spec = (await system("_system/cli/modules:apiSpec")) as any[];
   const one = spec.find(({ identifier }) => identifier === "migrate.js:bulkInsertArticles");
   assert.deepEqual([one.functionType, one.visibility], ["Mutation", { kind: "internal" }]);
   assert.equal(one.args.value.records.fieldType.type, "array");
   assert.equal(one.returns.value.inserted.fieldType.type, "number");
   assert.deepEqual(spec.at(-1), { functionType: "HttpAction", method: "POST", path: "/migrate" });
-  assert.equal(spec.length, 17);
+  assert.equal(spec.length, 19);
 
   const visitor = await host.post(
     "/api/query",

@@ -91,6 +91,8 @@ test("every function of migrate.ts can be called, by both forms of its name", as
     epoch: {},
     adopt: { table: "articles", records: [] },
     remove: { table: "articles", records: [] },
+    readDocuments: { table: "articles", ids: [] },
+    clearLedger: { numItems: 1 },
   };
   for (const name of Object.keys(LOADERS)) calls[name] = { records: [] };
   for (const [name, args] of Object.entries(calls)) {

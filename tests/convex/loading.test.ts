@@ -295,6 +295,7 @@ test("the functions of convex/ are the sixteen of migrate.ts, all internal", () 
       assert.deepEqual([visible.isPublic, visible.isInternal], [undefined, true], name);
     }
   }
-  const expected = [...Object.keys(LOADERS), "adopt", "epoch", "readPage", "remove"];
+  const upkeep = ["adopt", "clearLedger", "epoch", "readDocuments", "readPage", "remove"];
+  const expected = [...Object.keys(LOADERS), ...upkeep];
   assert.deepEqual(found.sort(), expected.map((name) => `migrate:${name}`).sort());
 });

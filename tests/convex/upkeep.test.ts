@@ -195,3 +195,36 @@ test("adopt and remove refuse a source key twice in a call", async () => {
   for (const call of calls) assert.equal((await convexError(call)).code, "DuplicateSourceId");
   assert.equal((await everything(t, "articles")).length, 1);
 });
+
+test("readDocuments gives documents by id, in order, and null for what is not there", async () => {
+  const { t, workspace, ids } = await loaded(3);
+  await t.run((ctx) => ctx.db.delete(ids[1]!));
+  const read = (table: string, wanted: string[]) =>
+    t.query(internal.migrate.readDocuments, { table, ids: wanted });
+
+  const { documents } = await read("articles", [ids[2]!, ids[1]!, ids[0]!, ids[2]!, "no id"]);
+  assert.deepEqual(
+    documents.map((document) => document && [document._id, "slug" in document && document.slug]),
+    [[ids[2], "slug-2"], null, [ids[0], "slug-0"], [ids[2], "slug-2"], null],
+  );
+  // An id of another table is of no document of this one.
+  assert.deepEqual((await read("articles", [workspace])).documents, [null]);
+  assert.equal((await read("workspaces", [workspace])).documents[0]!._id, workspace);
+  assert.deepEqual((await read("articles", [])).documents, []);
+  assert.equal((await convexError(read("nothing", []))).code, "UnknownTable");
+});
+
+test("clearLedger deletes the rows, the mark first, and no document", async () => {
+  const { t } = await loaded(5);
+  await t.mutation(internal.migrate.epoch, { claim: "mark" });
+  const clear = (numItems: number) => t.mutation(internal.migrate.clearLedger, { numItems });
+
+  assert.deepEqual(await clear(1), { deleted: 1, isDone: false });
+  const left = await everything(t, "migrationLedger");
+  assert.deepEqual(left.map(({ sourceId }) => sourceId).sort(), ["0", "1", "2", "3", "4"]);
+  assert.deepEqual(await clear(4), { deleted: 4, isDone: false });
+  assert.deepEqual(await clear(4), { deleted: 1, isDone: true });
+  assert.deepEqual(await clear(4), { deleted: 0, isDone: true });
+  assert.equal((await everything(t, "migrationLedger")).length, 0);
+  assert.equal((await everything(t, "articles")).length, 5);
+});

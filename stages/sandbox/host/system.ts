@@ -1,6 +1,6 @@
 /**
  * The few `_system/…` functions of a deployment that `stages` and the CLI read, for admins only.
- * They are undocumented there and may change; results have the same shape.
+ * Stand-ins: they are undocumented there and may change; results have the same shape.
  */
 import type { PaginationOptions } from "convex/server";
 import { jsonToConvex, type JSONValue, type Value } from "convex/values";
@@ -60,6 +60,11 @@ const FUNCTIONS: Record<string, SystemFunction> = {
       path,
     })),
   ],
+
+  "_system/cli/queryEnvironmentVariables:get": async (_, { name }) => {
+    const value = process.env[String(name)];
+    return value === undefined ? null : { name: String(name), value };
+  },
 
   "_system/cli/convexUrl:cloudUrl": async () => process.env.CONVEX_CLOUD_URL ?? null,
 };

@@ -1,0 +1,49 @@
+"""Many small arguments in as few calls as a transaction's limits allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+from stages.convex.client import FunctionError
+from stages.duck import first_row
+
+if TYPE_CHECKING:
+    import duckdb
+
+Answer = TypeVar("Answer")
+START = 100
+
+
+def in_batches(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    call: Callable[[str], Answer],
+    *,
+    most: int,
+) -> Iterator[tuple[int, Answer]]:
+    """Call with JSON arrays of `relation(n, element)`, in the order of n = 0, 1, …; yields how
+    many elements each answer is for.
+
+    A call that is over a limit of one transaction is halved, and no larger one is tried after it.
+    Raises what `call` raises, but for FunctionErrors of that kind.
+    """
+    total = int(first_row(connection, f"SELECT count(*) FROM {relation}")[0])
+    first, size = 0, min(START, most)
+    while first < total:
+        text = first_row(
+            connection,
+            f"SELECT '[' || string_agg(element, ',' ORDER BY n) || ']' FROM {relation} "
+            "WHERE n >= ? AND n < ?",
+            [first, first + size],
+        )[0]
+        try:
+            answer = call(text)
+        except FunctionError as error:
+            if size == 1 or not error.over_limit:
+                raise
+            most = size = size // 2
+            continue
+        yield min(size, total - first), answer
+        first += size
+        size = min(most, size * 2)

@@ -1,0 +1,81 @@
+"""A cheap second look at the source: has it moved since it was extracted?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from stages.checkpoint import Manifest, read_manifest
+from stages.errors import StagesError
+from stages.extract.catalog import Catalog, Reading, settle
+from stages.extract.reader import Session
+from stages.extract.restart import Restart
+from stages.extract.transport import open_reader
+from stages.paths import Paths
+from stages.plan import Plan, SourceTable
+from stages.progress import Progress
+from stages.settings import Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stood:
+    """One source now: `rows` as counted (None where it is not there), and what has moved, in
+    words; empty where it is as it was extracted."""
+
+    rows: int | None
+    moved: tuple[str, ...]
+
+
+def standing(
+    paths: Paths, plan: Plan, source: Source, tables: tuple[str, ...], progress: Progress
+) -> dict[str, Stood]:
+    """Count the sources of the chosen tables again, and compare greatest keys and, read directly,
+    the rows written since. Raises StagesError where one is not extracted yet.
+    """
+    entries = plan.select_sources(tables)
+    found = {}
+    with open_reader(plan, source, "auto", Restart(paths), progress) as reader:
+        catalog = reader.catalog()
+        session = reader.session()
+        try:
+            for entry in entries:
+                manifest = read_manifest(paths.extract(entry.name))
+                if manifest is None or manifest["status"] == "reading":
+                    raise StagesError(
+                        f"`{entry.name}` is not extracted yet", f"run: stages extract {entry.name}"
+                    )
+                found[entry.name] = _stood(session, catalog, entry, manifest)
+        finally:
+            session.close()
+    return found
+
+
+def moved_since(session: Session, reading: Reading, manifest: Manifest) -> tuple[int, list[str]]:
+    """Rows now, and what has moved since a table was extracted, in a few words each."""
+    now = session.standing(reading, manifest["snapshots"][-1])
+    parts = manifest["parts"]
+    last = parts[-1].get("last") if parts else None
+    moved = []
+    if now.rows != manifest["rows"]:
+        moved.append(f"{now.rows:,} rows instead of {manifest['rows']:,}")
+    elif reading.key and now.greatest not in (None, last):
+        moved.append("another greatest key")
+    if now.newer:
+        moved.append(f"{now.newer:,} rows written since")
+    return now.rows, moved
+
+
+def _stood(
+    session: Session, catalog: Catalog, entry: SourceTable, manifest: dict[str, Any]
+) -> Stood:
+    relation = catalog.get((entry.schema, entry.table))
+    if relation is None:
+        gone = manifest["status"] != "missing"
+        return Stood(rows=None, moved=("the source has no such table any more",) if gone else ())
+    if manifest["status"] == "missing":
+        return Stood(rows=None, moved=("the table is there now",))
+    reading = settle(entry, relation)
+    rows, moved = moved_since(session, reading, manifest)
+    if manifest["spec"] != reading.fingerprint:
+        moved.append("its columns, key or filter have changed")
+    return Stood(rows=rows, moved=tuple(moved))

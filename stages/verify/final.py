@@ -1,0 +1,125 @@
+"""After the migration: nothing of it that anybody else may use is left on the deployment.
+
+Looked at twice: as the deployment lists its functions and variables to the admin key, and as it
+answers to a visitor without any key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+
+from stages.check import FUNCTIONS, Finding
+from stages.convex.client import TIMEOUT, Deployment, FunctionError
+from stages.errors import StagesError
+from stages.plan import Plan
+from stages.settings import Target
+
+VARIABLE = "MIGRATION_SECRET"
+
+
+def look_finally(plan: Plan, target: Target) -> Iterator[Finding]:
+    """One finding at a time; a failure of one does not end the others. Nothing is changed."""
+    looks: list[tuple[str, Callable[[], Finding]]] = [
+        ("visitors", lambda: _visitors(plan, target)),
+        ("HTTP action", lambda: _http_action(target)),
+    ]
+    if target.admin_key:
+        looks += [
+            ("functions", lambda: _functions(plan, target)),
+            ("secret", lambda: _secret(target)),
+        ]
+    for name, look in looks:
+        try:
+            yield look()
+        except StagesError as error:
+            yield Finding(name, False, error.message, error.hint)
+
+
+def _functions(plan: Plan, target: Target) -> Finding:
+    spec = _system(target, "_system/cli/modules:apiSpec", {})
+    ours = {
+        each["identifier"].replace(".js:", ":"): each["visibility"]["kind"]
+        for each in spec
+        if each.get("identifier", "").startswith(f"{plan.module}.js:")
+    }
+    public = sorted(name for name, kind in ours.items() if kind == "public")
+    if public:
+        told = f"anybody may call {', '.join(public)}"
+    elif ours:
+        told = f"{len(ours)} of {plan.module}.ts are still there, for the deploy key only"
+    else:
+        told = "none is left"
+    return Finding(
+        "functions",
+        not public,
+        told,
+        f"remove convex/{plan.module}.ts, and push: npx convex deploy",
+    )
+
+
+def _secret(target: Target) -> Finding:
+    there = _system(target, "_system/cli/queryEnvironmentVariables:get", {"name": VARIABLE})
+    return Finding(
+        "secret", there is None, "not set" if there is None else f"{VARIABLE} is still set",
+        f"npx convex env remove {VARIABLE}",
+    )  # fmt: skip
+
+
+def _system(target: Target, function: str, args: dict[str, str]) -> Any:
+    with Deployment(target, "functions") as deployment:
+        try:
+            return deployment.query(function, args)
+        except FunctionError as error:
+            raise StagesError(
+                f"{target.label} does not say what it has: {error.words}",
+                "does the deploy key have the rights deployment:data:view and deployment:env:view?",
+            ) from None
+
+
+def _visitors(plan: Plan, target: Target) -> Finding:
+    """Calls without a key must not find the functions. The arguments are wrong on purpose."""
+    names = {table.function for table in plan.tables.values()}
+    names |= {f"{plan.module}:{name}" for name in FUNCTIONS}
+    found = []
+    with httpx.Client(timeout=TIMEOUT) as http:
+        for name in sorted(names):
+            kind = "query" if ":read" in name else "mutation"
+            body = {"path": name, "args": {"stages": "is anybody there?"}, "format": "json"}
+            answer = _post(http, f"{target.url}/api/{kind}", body)
+            words = answer.text
+            if answer.status_code == 200 and "Could not find public function" not in words:
+                found.append(name)
+            elif answer.status_code != 200:
+                raise StagesError(f"{target.url} answered {answer.status_code} to a visitor")
+    return Finding(
+        "visitors", not found,
+        f"{', '.join(found)} answer without a key" if found else "can call none of the functions",
+        "make them internal, or remove them, and push: npx convex deploy",
+    )  # fmt: skip
+
+
+def _http_action(target: Target) -> Finding:
+    if not target.site_url:
+        return Finding("HTTP action", True, "not looked at: there is no CONVEX_SITE_URL")
+    with httpx.Client(timeout=TIMEOUT) as http:
+        answer = _post(http, f"{target.site_url}/migrate", {})
+    gone = answer.status_code == 404
+    closed = answer.status_code == 401 and '"MigrationClosed"' in answer.text
+    return Finding(
+        "HTTP action",
+        gone or closed,
+        "not there" if gone else "there, and closed" if closed
+        else f"POST /migrate answers {answer.status_code}: whoever has the secret may use it",
+        f"npx convex env remove {VARIABLE}; remove convex/http.ts, and push: npx convex deploy",
+    )  # fmt: skip
+
+
+def _post(http: httpx.Client, url: str, body: dict[str, Any]) -> httpx.Response:
+    try:
+        return http.post(url, json=body)
+    except httpx.TransportError as error:
+        words = str(error) or type(error).__name__
+        raise StagesError(f"{url} did not answer: {words}", "run again: stages verify") from None

@@ -1,0 +1,108 @@
+"""Where every reference of the source went: bound, made null, or rejected with its row.
+
+The source's side is the model's own output, so that transform is not asked about itself; the other
+end is what was read back from Convex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from stages.convex.values import Shape, name_sql, text_sql
+from stages.duck import first_row
+from stages.errors import StagesError
+from stages.paths import Paths
+from stages.plan import TargetTable
+
+if TYPE_CHECKING:
+    import duckdb
+
+Account = dict[str, int]
+
+
+def account(
+    connection: duckdb.DuckDBPyConnection,
+    paths: Paths,
+    table: TargetTable,
+    fields: Mapping[str, Shape],
+) -> dict[str, Account]:
+    """Field → {source, bound, nulled, rejected}, in references that are not null.
+
+    Over `found`, `owned` and `skipped` (what load could not send). Raises StagesError where the
+    model can't be run any more.
+    """
+    import duckdb
+
+    references = {n: s for n, s in fields.items() if s.kind in ("id", "array:id")}
+    if not references:
+        return {}
+    run = connection.execute
+    model = paths.model(table.model).read_text("utf-8").strip().rstrip(";")
+    try:
+        columns = {row[0] for row in run(f"DESCRIBE {model}").fetchall()}
+        counted = ", ".join(
+            f"{_positions(shape, name_sql(name)) if name in columns else '0'} AS {name_sql(name)}"
+            for name, shape in references.items()
+        )
+        run(
+            "CREATE OR REPLACE TEMP TABLE referring AS "
+            f"SELECT _source_id::VARCHAR AS source_id, {counted} FROM ({model})"
+        )
+    except duckdb.Error as error:
+        words = str(error).splitlines()[0]
+        raise StagesError(
+            f"{table.model} can't be run to count its references: {words}",
+            f"run: stages transform {table.name}",
+        ) from None
+    rejects = text_sql(str(paths.transform(table.name) / "rejects.parquet"))
+    changes = text_sql(str(paths.transform(table.name) / "changes.parquet"))
+    run(
+        "CREATE OR REPLACE TEMP TABLE fallen AS "
+        f"SELECT source_id FROM read_parquet({rejects}) UNION SELECT source_id FROM skipped"
+    )
+    nulled = dict(
+        run(
+            f"SELECT field, count(*) FROM read_parquet({changes}) c ANTI JOIN skipped s "
+            "ON s.source_id = c.source_id WHERE rule = 'orphan_nulled' GROUP BY 1"
+        ).fetchall()
+    )
+    sums = ", ".join(f"coalesce(sum({name_sql(name)}), 0)" for name in references)
+    bound = ", ".join(
+        f"coalesce(sum({_positions(shape, 'f.' + name_sql(name))}), 0)"
+        for name, shape in references.items()
+    )
+    at_source = first_row(connection, f"SELECT {sums} FROM referring")
+    rejected = first_row(
+        connection,
+        f"SELECT {sums} FROM referring r SEMI JOIN fallen x ON x.source_id = r.source_id",
+    )
+    in_convex = first_row(
+        connection,
+        f"SELECT {bound} FROM found f JOIN owned o ON o.document_id = f._id "
+        "SEMI JOIN referring r ON r.source_id = o.source_id",
+    )
+    return {
+        name: {
+            "source": int(at_source[at]),
+            "bound": int(in_convex[at]),
+            "nulled": nulled.get(name, 0),
+            "rejected": int(rejected[at]),
+        }
+        for at, name in enumerate(references)
+    }
+
+
+def unaccounted(accounts: Mapping[str, Account]) -> int:
+    """References of the source that are neither bound nor nulled nor rejected, or are so twice."""
+    return sum(
+        abs(told["source"] - told["bound"] - told["nulled"] - told["rejected"])
+        for told in accounts.values()
+    )
+
+
+def _positions(shape: Shape, column: str) -> str:
+    """SQL: how many references a column holds."""
+    if shape.kind == "array:id":
+        return f"coalesce(len({column}), 0)"
+    return f"({column} IS NOT NULL)::BIGINT"
