@@ -1,17 +1,27 @@
-"""Remove staged files, which hold personal data. Nothing in Supabase or Convex is touched."""
+"""Remove what holds personal data: staged files here, and the ledger in Convex."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from stages.checkpoint import read_json, remove
+from stages.checkpoint import read_json, remove, write_json
+from stages.convex.client import Deployment, FunctionError
+from stages.convex.ledger import CLEARED, require_epoch, require_target
+from stages.convex.pages import missing_function
+from stages.errors import Stopped, Transient
 from stages.paths import Paths
+from stages.plan import Plan
+from stages.progress import Progress
+from stages.settings import Target
 
 if TYPE_CHECKING:
     from stages.sandbox import State
+
+# Rows a call; each is read and deleted, well inside of what a transaction may.
+MOST_ROWS = 1000
 
 
 def staged_files(paths: Paths) -> list[Path]:
@@ -36,6 +46,51 @@ def remove_all(files: Iterable[Path]) -> None:
     """Remove files and folders."""
     for file in files:
         remove(file)
+
+
+def clear_ledger(paths: Paths, plan: Plan, target: Target, progress: Progress) -> int:
+    """Delete every row of the ledger in Convex; the documents stay. Returns the rows deleted.
+
+    From the first row on, a load to this target is refused: it would insert all documents a second
+    time. Can be run again after a kill. Raises UserError where the ledger is not the one that was
+    loaded to, Stopped where the deployment was lost on the way.
+    """
+    require_target(paths, target)
+    stored: dict[str, Any] = read_json(paths.identity) or {}
+    deleted = 0
+    try:
+        with Deployment(target) as deployment:
+            if stored.get("ledger") != CLEARED:
+                require_epoch(paths, deployment, plan.module, claim=False)
+                stored = read_json(paths.identity) or {}
+                write_json(paths.identity, {**stored, "ledger": CLEARED})
+            progress.start("clean", "migrationLedger")
+            done = False
+            while not done:
+                told = deployment.mutation(f"{plan.module}:clearLedger", {"numItems": MOST_ROWS})
+                deleted += int(told["deleted"])
+                progress.advance("migrationLedger", int(told["deleted"]))
+                done = told["isDone"]
+    except FunctionError as error:
+        raise missing_function(error, deployment) from None
+    except Transient as error:
+        raise Stopped(error.message, "run again: stages clean --ledger") from None
+    progress.done("clean", "migrationLedger", f"{deleted:,} rows deleted; the documents stay")
+    return deleted
+
+
+def hand_steps(plan: Plan) -> list[str]:
+    """What only a person can remove from the deployment, in order."""
+    return [
+        "npx convex env remove MIGRATION_SECRET",
+        f"remove convex/{plan.module}.ts and the files that only it uses (ledger.ts, loading.ts, "
+        "upkeep.ts), the route /migrate in convex/http.ts, and the table migrationLedger in "
+        "convex/schema.ts",
+        "npx convex deploy",
+        "stages verify --final",
+        "delete the deploy key that was made for this, and reset the database password and "
+        "service key that were used",
+    ]
 
 
 def renew_sandbox_targets(paths: Paths, state: State) -> list[str]:

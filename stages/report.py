@@ -9,6 +9,7 @@ from stages.checkpoint import Manifest, read_json, read_manifest, write_json, wr
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.settings import Target
+from stages.verify.record import Proof, read_proof
 
 MIGRATED = ("inserted", "replaced", "unchanged", "conflict")
 
@@ -61,7 +62,7 @@ def _entry(paths: Paths, table: TargetTable) -> dict[str, Any]:
         }  # fmt: skip
     transformed = read_manifest(paths.transform(table.name)) or {}
     loaded = read_manifest(paths.load(table.name)) or {}
-    verified = (read_json(paths.verified) or {}).get(table.name)
+    proof = read_proof(paths, table.name, loaded)
     rows = int(transformed.get("source_rows") or (extracted or {}).get("rows") or 0)
     counts: dict[str, int] = loaded.get("counts", {})
     migrated = sum(counts.get(name, 0) for name in MIGRATED)
@@ -79,7 +80,7 @@ def _entry(paths: Paths, table: TargetTable) -> dict[str, Any]:
         "source": rows,
         "migrated": migrated,
         "skipped": rows - migrated,
-        "errors": _errors(extracted, loaded, verified),
+        "errors": _errors(extracted, loaded, proof),
         "target": table.name,
         "status": _status(extracted, transformed, loaded),
         "reasons": reasons,
@@ -88,13 +89,12 @@ def _entry(paths: Paths, table: TargetTable) -> dict[str, Any]:
             for change in transformed.get("changed", [])
         },
         "loaded": {name: counts.get(name, 0) for name in MIGRATED},
-        "verified": verified,
+        "verified": proof and dict(proof.counts),
+        "references": proof and dict(proof.references),
     }
 
 
-def _errors(
-    extracted: Manifest | None, loaded: Manifest, verified: dict[str, int] | None
-) -> list[str]:
+def _errors(extracted: Manifest | None, loaded: Manifest, proof: Proof | None) -> list[str]:
     found = []
     if extracted and extracted.get("moving"):
         counted = extracted["counted"]
@@ -104,10 +104,7 @@ def _errors(
     for name in ("refused", "held_back"):
         if loaded.get("counts", {}).get(name):
             found.append(f"{loaded['counts'][name]} {name.replace('_', ' ')}")
-    for name in ("missing", "changed", "duplicate", "dangling"):
-        if verified and verified[name]:
-            found.append(f"verify: {verified[name]} {name}")
-    return found
+    return found + [f"verify: {words}" for words in (proof.wrong if proof else [])]
 
 
 def _status(extracted: Manifest | None, transformed: Manifest, loaded: Manifest) -> str:
@@ -157,6 +154,21 @@ def _summary(report: dict[str, Any]) -> str:
         for change, rows in told.get("changes", {}).items()
     ]
     lines += bent or ["No value was changed."]
+    lines += ["", "## Where references went", ""]
+    references = [
+        f"| {name} | {field} | {told['source']:,} | {told['bound']:,} | {told['nulled']:,} | "
+        f"{told['rejected']:,} |"
+        for name, entry in tables.items()
+        for field, told in (entry.get("references") or {}).items()
+    ]
+    if references:
+        lines += [
+            "| source | field | not null | bound | made null | rejected |",
+            "|---|---|---:|---:|---:|---:|",
+            *references,
+        ]
+    else:
+        lines.append("Not counted yet: stages verify does.")
     errors = [f"- {name}: {e}" for name, told in tables.items() for e in told["errors"]]
     if errors:
         lines += ["", "## Errors", "", *errors]

@@ -6,9 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stages.checkpoint import Manifest, read_json, read_manifest
+from stages.convex.ledger import CLEARED
 from stages.inputs import stale
 from stages.paths import Paths
 from stages.plan import Plan
+from stages.verify.record import read_proof
+
+MADE_FROM = ("transform", "verify")
 
 
 def consistency(manifests: list[Manifest]) -> str:
@@ -38,7 +42,7 @@ def status(paths: Paths, plan: Plan) -> dict[str, Any]:
         "consistency": consistency([m for m in extracts.values() if m]),
         "tables": tables,
         "sources": only_read,
-        "next": _next(tables, only_read),
+        "next": _after(paths, plan) or _next(tables, only_read),
     }
 
 
@@ -58,7 +62,8 @@ def _table(paths: Paths, plan: Plan, name: str) -> dict[str, Any]:
     table = plan.tables[name]
     transformed = read_manifest(paths.transform(name))
     loaded = read_manifest(paths.load(name))
-    verified = (read_json(paths.verified) or {}).get(name)
+    counts = (read_json(paths.verified) or {}).get(name)
+    proof = read_proof(paths, name, loaded)
     return {
         "source": table.source,
         "extract": _extract(read_manifest(paths.extract(table.source))),
@@ -78,7 +83,8 @@ def _table(paths: Paths, plan: Plan, name: str) -> dict[str, Any]:
             and transformed["status"] == "complete"
             and transformed["parts"][0]["sha256"] != loaded["content"],
         },
-        "verify": verified,
+        "verify": counts
+        and {**counts, "stale": proof is None, "wrong": proof.wrong if proof else []},
     }
 
 
@@ -101,6 +107,16 @@ def _extract(manifest: Manifest | None) -> dict[str, Any] | None:
     }
 
 
+def _after(paths: Paths, plan: Plan) -> str | None:
+    """What to run next where the migration is being taken back, or is over; None where not."""
+    if (read_json(paths.identity) or {}).get("ledger") == CLEARED:
+        return "stages verify --final; the ledger is emptied"
+    begun = (read_json(paths.rolled_back) or {}).get("tables", [])
+    # A load may have followed on it.
+    left = [name for name in begun if name in plan.tables and not read_manifest(paths.load(name))]
+    return f"stages rollback {' '.join(left)}, which has not ended" if left else None
+
+
 def _next(tables: dict[str, Any], only_read: dict[str, Any]) -> str:
     extracts = [told["extract"] for told in tables.values()] + list(only_read.values())
     if any(e is None or e["status"] == "reading" for e in extracts):
@@ -112,8 +128,12 @@ def _next(tables: dict[str, Any], only_read: dict[str, Any]) -> str:
         return "stages load"
     if any(t["load"]["status"] != "complete" for t in there):
         return "stages rejects"
-    if any(not t["verify"] for t in there):
+    if any(not t["verify"] or t["verify"]["stale"] for t in there):
         return "stages verify"
+    wrong = [f"{name}: {', '.join(t['verify']['wrong'])}" for name, t in tables.items()
+             if t["verify"] and t["verify"]["wrong"]]  # fmt: skip
+    if wrong:
+        return f"look into verify/<table>.parquet ({'; '.join(wrong)}), mend it, stages verify"
     return "nothing: everything is loaded and verified; see stages report"
 
 
@@ -131,16 +151,17 @@ def as_text(told: dict[str, Any]) -> str:
             load["counts"][did] for did in ("inserted", "replaced", "unchanged", "conflict")
         ) if load else None  # fmt: skip
         stale_mark = "*" if transform and transform["stale"] else ""
+        unsure = "*" if verify and verify["stale"] else ""
         lines.append(
             f"{name:<24} {_extracted(table['extract']):>16} "
             f"{_number(transform and transform['documents']) + stale_mark:>10} "
             f"{_number(transform and transform['rejects']):>9} {_number(loaded):>8} "
-            f"{_number(verify and verify['verified']):>9}"
+            f"{_number(verify and verify['verified']) + unsure:>9}"
         )
     for name, extract in told["sources"].items():
         lines.append(f"{name + ' (read only)':<24} {_extracted(extract):>16}")
-    if any(t["transform"] and t["transform"]["stale"] for t in told["tables"].values()):
-        lines.append("* made from an older extract or model")
+    if any(t[what] and t[what]["stale"] for t in told["tables"].values() for what in MADE_FROM):
+        lines.append("* made from an older extract or model, or of an older load")
     lines.append(f"next: {told['next']}")
     return "\n".join(lines)
 

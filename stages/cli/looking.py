@@ -1,9 +1,8 @@
-"""Looking at what is staged, what is there, and what went wrong; and cleaning up."""
+"""Looking at what is staged, what is there, and what went wrong."""
 
 from __future__ import annotations
 
 import sys
-from typing import Literal
 
 import click
 
@@ -109,25 +108,3 @@ def sql(context: Context, query: str | None, as_json: bool) -> None:
             raise UserError(
                 str(error).strip(), 'see the tables with: stages sql "show all tables"'
             ) from None
-
-
-@cli.command()
-@click.option("--staged", "what", flag_value="staged", default=True,
-              help="All staged files, of all targets.")  # fmt: skip
-@click.option("--target-folder", "what", flag_value="target", help="This target's folder only.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@pass_context
-def clean(context: Context, what: Literal["staged", "target"], yes: bool) -> None:
-    """Remove staged files; nothing is deleted in Supabase or Convex."""
-    from stages.checkpoint import writing
-    from stages.clean import remove_all as run
-    from stages.clean import staged_files, target_files
-
-    paths = context.paths
-    files = staged_files(paths) if what == "staged" else target_files(paths)
-    if not yes:
-        click.confirm(
-            f"remove {', '.join(str(f) for f in files) or 'nothing'}?", abort=True, err=True
-        )
-    with writing(paths):
-        run(files)

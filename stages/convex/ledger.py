@@ -17,6 +17,9 @@ WAYS = (
     "stages clean --target-folder (in a sandbox: stages sandbox up --renew)"
 )
 
+# `ledger` in target.json: it was emptied when the migration was over.
+CLEARED = "cleared"
+
 
 def require_target(paths: Paths, target: Target) -> None:
     """The target folder must be this deployment's; the first time, it becomes it."""
@@ -32,6 +35,13 @@ def require_epoch(paths: Paths, deployment: Deployment, module: str, *, claim: b
     """
     stored: dict[str, Any] = read_json(paths.identity) or {}
     local = stored.get("epoch")
+    if stored.get("ledger") == CLEARED:
+        raise UserError(
+            f"the ledger of {deployment.target.label} was emptied by stages clean --ledger: what "
+            "was loaded is not known any more, and would be loaded a second time",
+            f"to begin anew all the same, remove {paths.target_folder} with: "
+            "stages clean --target-folder",
+        )
     seen = _epoch(deployment, module, None)
     if seen is None and claim and local is None:
         seen = _epoch(deployment, module, secrets.token_hex(16))

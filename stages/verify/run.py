@@ -9,17 +9,13 @@ null nor rejected.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stages.checkpoint import (
-    Manifest,
-    fingerprint,
-    read_json,
     read_manifest,
     require_whole,
-    write_json,
     write_parquet,
 )
 from stages.convex.client import Deployment
@@ -35,14 +31,13 @@ from stages.progress import Progress
 from stages.settings import Target
 from stages.verify.compare import differences_sql, pair
 from stages.verify.reading import Convex
+from stages.verify.record import KINDS, Proof, write_proof
 from stages.verify.references import Account, account, unaccounted
 from stages.views import bound_sql, connect
 
 if TYPE_CHECKING:
     import duckdb
 
-WRONG = ("missing", "changed", "duplicate", "dangling", "unaccounted")
-KINDS = ("missing", "changed", "removed", "unowned", "duplicate", "dangling", "unaccounted")
 # Of DuckDB; what does not fit is spilled to data/tmp.
 MEMORY = "1GiB"
 
@@ -57,18 +52,14 @@ class VerifyOptions:
 
 @dataclass
 class VerifyResult:
-    """Counts by table: verified documents, and each kind of difference."""
+    """What was found, by table."""
 
-    tables: dict[str, dict[str, int]] = field(default_factory=dict)
+    tables: dict[str, Proof] = field(default_factory=dict)
 
     @property
     def wrong(self) -> list[str]:
         """Sentences for what must not be."""
-        return [
-            f"{name}: {', '.join(f'{told[k]:,} {k}' for k in WRONG if told[k])}"
-            for name, told in self.tables.items()
-            if any(told[k] for k in WRONG)
-        ]
+        return [f"{n}: {', '.join(proof.wrong)}" for n, proof in self.tables.items() if proof.wrong]
 
 
 def verify(
@@ -98,9 +89,9 @@ def verify(
                 if name not in chosen:
                     continue
                 run = _Table(connection, paths, plan, schema, plan.tables[name], convex, options)
-                told = run.compare(progress)
-                if told is not None:
-                    result.tables[name] = told
+                proof = run.compare(progress)
+                if proof is not None:
+                    result.tables[name] = proof
         except Transient as error:
             raise Stopped(error.message, "run again: stages verify") from None
         finally:
@@ -130,8 +121,8 @@ class _Table:
         self.schema = schema
         self.fields: dict[str, Shape] = {}
 
-    def compare(self, progress: Progress) -> dict[str, int] | None:
-        """The table's counts; None for one that is missing at the source."""
+    def compare(self, progress: Progress) -> Proof | None:
+        """What was found; None for one that is missing at the source."""
         name = self.table.name
         transformed = read_manifest(self.paths.transform(name))
         if transformed and transformed["status"] == "missing":
@@ -156,14 +147,17 @@ class _Table:
                 accounts = account(self.connection, self.paths, self.table, self.fields)
                 told["unaccounted"] = unaccounted(accounts)
             self.convex.forget_fields(name)
-        self._record(loaded, told, accounts)
+        proof = Proof(counts=told, references=accounts)
+        # A sample that finds nothing wrong leaves the proof of the whole as it is.
+        if proof.wrong or not self.sample:
+            write_proof(self.paths, name, loaded, proof)
         words = [f"{told[kind]:,} {kind}" for kind in KINDS if told[kind]]
         of = f" of a sample of {self.sample:,}" if self.sample else ""
         progress.done(
             "verify", name, ", ".join([f"{told['verified']:,} verified{of}", *words]),
             **told, references=accounts,
         )  # fmt: skip
-        return told
+        return proof
 
     def _relate(self) -> None:
         """skipped, staged, found, owned: what `compare` and `references` work on."""
@@ -218,24 +212,6 @@ class _Table:
         return dict(
             self.connection.execute("SELECT kind, count(*) FROM differences GROUP BY 1").fetchall()
         )
-
-    def _record(
-        self, loaded: Manifest, told: dict[str, int], accounts: Mapping[str, Account]
-    ) -> None:
-        """A sample that finds nothing wrong leaves the proof of the whole as it is."""
-        if self.sample and not any(told[kind] for kind in WRONG):
-            return
-        write_json(
-            self.paths.verified_of(self.table.name),
-            {"of": load_seen(loaded), "references": accounts},
-        )
-        stored = read_json(self.paths.verified) or {}
-        write_json(self.paths.verified, {**stored, self.table.name: told})
-
-
-def load_seen(loaded: Manifest) -> str:
-    """What a verify looked at: another load makes it old."""
-    return fingerprint(loaded["content"], loaded["ids"]["sha256"])
 
 
 def _teller(progress: Progress) -> Callable[[Transient, float], None]:

@@ -1,0 +1,192 @@
+"""The way back: delete from Convex what the ledger says was loaded, children first.
+
+The ledger is asked what there is, so that a run that was killed is simply run again. What is kept
+here about a table's load goes before its first document does: from then on a load would send it
+anew, and never believe that it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stages.checkpoint import remove, write_json
+from stages.convex.batches import in_batches
+from stages.convex.client import Deployment, FunctionError
+from stages.convex.ledger import require_epoch, require_target
+from stages.convex.pages import missing_function, read_pages
+from stages.convex.schema import Schema
+from stages.convex.values import text_sql
+from stages.duck import first_row
+from stages.errors import Stopped, Transient, UserError
+from stages.order import groups
+from stages.paths import Paths
+from stages.plan import Plan
+from stages.progress import Progress
+from stages.settings import Target
+from stages.verify.record import forget_proof
+from stages.views import connect, refresh
+
+if TYPE_CHECKING:
+    import duckdb
+
+LEDGER = "migrationLedger"
+# A call looks up, reads and deletes two documents for each: a transaction may touch 4,096 ranges.
+MOST_RECORDS = 500
+SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackOptions:
+    """What may be asked of a rollback. `force`: documents that the app has changed go, too."""
+
+    tables: tuple[str, ...] = ()
+    force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolledBack:
+    """What came of one table: documents deleted, kept since the app has changed them, and those
+    that were gone already."""
+
+    removed: int
+    kept: int
+    gone: int
+
+
+def rollback(
+    paths: Paths,
+    plan: Plan,
+    schema: Schema,
+    target: Target,
+    options: RollbackOptions,
+    confirm: Callable[[Mapping[str, int]], None],
+    progress: Progress,
+) -> dict[str, RolledBack]:
+    """Delete the documents of the chosen tables, and what is kept here about their load.
+
+    `confirm` is given the tables and their documents before anything is done, and raises where
+    they are to stay. Raises UserError where a table that stays refers to one that goes, Stopped
+    where the deployment was lost on the way.
+    """
+    chosen = {table.name for table in plan.select_tables(options.tables)}
+    require_target(paths, target)
+
+    def retried(error: Transient, delay: float) -> None:
+        progress.note(f"  {error.message}; again in {delay:.1f} s")
+
+    connection = connect(paths, plan, views=False)
+    try:
+        with Deployment(target, on_retry=retried) as deployment:
+            require_epoch(paths, deployment, plan.module, claim=False)
+            listed = _list(connection, deployment, plan.module, progress)
+            _refuse_orphans(schema, chosen, listed)
+            order = [name for group in groups(schema, chosen) for name in group.tables]
+            doomed = {
+                name: listed.get(name, 0)
+                for name in reversed(order)
+                if name in listed or paths.load(name).exists()
+            }
+            if not doomed:
+                return {}
+            confirm(doomed)
+            write_json(paths.rolled_back, {"tables": list(doomed), "force": options.force})
+            found = {}
+            for name, documents in doomed.items():
+                progress.start("rollback", name, documents)
+                forget_proof(paths, name)
+                remove(paths.load(name))
+                found[name] = _remove(connection, deployment, plan.module, name, options, progress)
+            remove(paths.rolled_back)
+    except Transient as error:
+        raise Stopped(error.message, "run again: stages rollback") from None
+    finally:
+        connection.close()
+    refresh(paths, plan)
+    return found
+
+
+def _list(
+    connection: duckdb.DuckDBPyConnection, deployment: Deployment, module: str, progress: Progress
+) -> dict[str, int]:
+    """Make `listed(table, source_id)` of the whole ledger; returns its rows by table."""
+    run = connection.execute
+    run('CREATE OR REPLACE TEMP TABLE listed ("table" VARCHAR, source_id VARCHAR)')
+    for arrived in read_pages(connection, deployment, module, LEDGER, progress):
+        run(
+            "INSERT INTO listed SELECT document ->> '$.table', document ->> '$.sourceId' "
+            f"FROM {arrived} WHERE document ->> '$.table' <> ''"
+        )
+    return dict(run('SELECT "table", count(*) FROM listed GROUP BY 1 ORDER BY 1').fetchall())
+
+
+def _refuse_orphans(schema: Schema, chosen: set[str], listed: Mapping[str, int]) -> None:
+    """A loaded table that stays must not refer to one that goes."""
+    references = schema.references()
+    going = chosen & listed.keys()
+    staying: set[str] = set()
+    while found := {
+        name
+        for name in listed.keys() - chosen - staying
+        if references.get(name, set()) & (going | staying)
+    }:
+        staying |= found
+    if staying:
+        names = ", ".join(f"`{name}` ({listed[name]:,} documents)" for name in sorted(staying))
+        raise UserError(
+            f"what stays loaded would refer to what is gone: {names}",
+            f"take it along: stages rollback {' '.join(sorted(going | staying))}",
+        )
+
+
+def _remove(
+    connection: duckdb.DuckDBPyConnection,
+    deployment: Deployment,
+    module: str,
+    table: str,
+    options: RollbackOptions,
+    progress: Progress,
+) -> RolledBack:
+    run = connection.execute
+    run(
+        "CREATE OR REPLACE TEMP TABLE doomed AS SELECT row_number() OVER (ORDER BY source_id) - 1 "
+        "AS n, '{\"sourceId\":' || to_json(source_id)::VARCHAR || '}' AS element FROM listed "
+        f'WHERE "table" = {text_sql(table)}'
+    )
+    run("CREATE OR REPLACE TEMP TABLE results (source_id VARCHAR, did VARCHAR)")
+    force = ', "force": true' if options.force else ""
+
+    def call(records: str) -> str:
+        args = f'{{"table": "{table}", "records": {records}{force}}}'
+        try:
+            return deployment.call("mutation", f"{module}:remove", args).decode()
+        except FunctionError as error:
+            raise missing_function(error, deployment) from None
+
+    for count, answer in in_batches(connection, "doomed", call, most=MOST_RECORDS):
+        run(
+            "INSERT INTO results SELECT r ->> '$.sourceId', r ->> '$.did' FROM "
+            "(SELECT unnest(json_extract(?::JSON, '$.value.results[*]')) AS r)",
+            [answer],
+        )
+        progress.advance(table, count)
+    did = dict(run("SELECT did, count(*) FROM results GROUP BY 1").fetchall())
+    found = RolledBack(
+        removed=did.get("removed", 0),
+        kept=did.get("changed", 0),
+        gone=did.get("gone", 0) + did.get("unknown", 0),
+    )
+    words = [f"{found.removed:,} removed"]
+    if found.gone:
+        words.append(f"{found.gone:,} gone already")
+    if found.kept:
+        keys = first_row(
+            connection,
+            "SELECT string_agg(source_id, ', ' ORDER BY source_id) FROM (SELECT source_id "
+            f"FROM results WHERE did = 'changed' ORDER BY 1 LIMIT {SHOWN})",
+        )[0]
+        more = ", …" if found.kept > SHOWN else ""
+        words.append(f"{found.kept:,} kept, since the app has changed them ({keys}{more})")
+    progress.done("rollback", table, ", ".join(words), **vars(found))
+    return found
