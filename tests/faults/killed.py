@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from stages import cli
+from stages import clean, cli, rollback
 from stages.checkpoint import Journal
 from stages.convex.client import Deployment, Kind
 from stages.errors import Transient
@@ -105,6 +105,8 @@ def cut_small() -> None:
         (postgres, "BATCH_BYTES", 2000),
         (rest, "PAGE", ROWS),
         (load, "MOST_DOCUMENTS", ROWS),
+        (rollback, "MOST_RECORDS", ROWS),
+        (clean, "MOST_ROWS", ROWS),
     ):
         assert hasattr(module, name), f"{module.__name__} has no {name} any more"
         setattr(module, name, value)

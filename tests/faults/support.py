@@ -43,6 +43,8 @@ class Host:
 
     folder: Path
     state: State
+    convex: Path = ROOT / "convex"
+    secret: str | None = SECRET
     process: subprocess.Popen[bytes] | None = None
     url: str = ""
     site_url: str = ""
@@ -55,9 +57,9 @@ class Host:
             json.dumps(
                 {
                     "name": NAME,
-                    "convex": str(ROOT / "convex"),
+                    "convex": str(self.convex),
                     "adminKey": KEY,
-                    "env": {"MIGRATION_SECRET": SECRET},
+                    "env": {"MIGRATION_SECRET": self.secret} if self.secret else {},
                     # What the sandbox has put into its own deployment.
                     "seed": str(self.state.root / "convex-sandbox.seed.jsonl"),
                     "ready": str(ready),
@@ -117,10 +119,12 @@ class Host:
 
 
 @contextmanager
-def host(folder: Path, state: State) -> Iterator[Host]:
+def host(
+    folder: Path, state: State, convex: Path = ROOT / "convex", secret: str | None = SECRET
+) -> Iterator[Host]:
     """A new, empty deployment, gone at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = Host(folder, state)
+    found = Host(folder, state, convex, secret)
     try:
         found.start()
         yield found

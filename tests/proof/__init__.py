@@ -1,0 +1,1 @@
+"""Proof that what was moved is there, and the way back."""
