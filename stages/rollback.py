@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stages.checkpoint import remove, write_json
+from stages.checkpoint import read_json, remove, write_json
 from stages.convex.batches import in_batches
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.ledger import require_epoch, require_target
@@ -88,23 +88,31 @@ def rollback(
                 for name in reversed(order)
                 if name in listed or paths.load(name).exists()
             }
-            if not doomed:
-                return {}
-            confirm(doomed)
-            write_json(paths.rolled_back, {"tables": list(doomed), "force": options.force})
+            begun = (read_json(paths.rolled_back) or {}).get("tables", [])
+            if doomed:
+                confirm(doomed)
+                write_json(paths.rolled_back, {"tables": sorted({*begun, *doomed})})
             found = {}
             for name, documents in doomed.items():
                 progress.start("rollback", name, documents)
                 forget_proof(paths, name)
                 remove(paths.load(name))
                 found[name] = _remove(connection, deployment, plan.module, name, options, progress)
-            remove(paths.rolled_back)
+            _end(paths, set(begun) - chosen)
     except Transient as error:
         raise Stopped(error.message, "run again: stages rollback") from None
     finally:
         connection.close()
     refresh(paths, plan)
     return found
+
+
+def _end(paths: Paths, left: set[str]) -> None:
+    """Nothing has begun and not ended, but for tables that an earlier run was killed in."""
+    if left:
+        write_json(paths.rolled_back, {"tables": sorted(left)})
+    else:
+        remove(paths.rolled_back)
 
 
 def _list(

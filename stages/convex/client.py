@@ -21,7 +21,7 @@ Kind = Literal["query", "mutation"]
 Door = Literal["functions", "http-action"]
 # Limits and timeouts of one transaction: the batch is too large, not a document wrong.
 LIMIT = re.compile(
-    r"TooMany|too many|Too many|timed out|took too long|SystemTimeout|"
+    r"in a single function execution|TooMany|[Tt]oo (?:many|much)|timed out|took too long|SystemTimeout|"
     r"FunctionArgumentsTooLarge|arguments? (?:is|are) too large|return value is too large|"
     r"out of memory"
 )
