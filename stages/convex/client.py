@@ -21,9 +21,9 @@ Kind = Literal["query", "mutation"]
 Door = Literal["functions", "http-action"]
 # Limits and timeouts of one transaction: the batch is too large, not a document wrong.
 LIMIT = re.compile(
-    r"in a single function execution|TooMany|[Tt]oo (?:many|much)|timed out|took too long|SystemTimeout|"
-    r"FunctionArgumentsTooLarge|arguments? (?:is|are) too large|return value is too large|"
-    r"out of memory"
+    r"in a single function execution|TooMany|[Tt]oo (?:many|much)|timed out|took too long|"
+    r"SystemTimeout|FunctionArgumentsTooLarge|arguments? (?:is|are) too large|"
+    r"return value is too large|out of memory"
 )
 # Above the server's own limit of 300 s for a request.
 TIMEOUT = httpx.Timeout(310.0, connect=15.0)
