@@ -150,6 +150,8 @@ class _Table:
         proof = Proof(counts=told, references=accounts)
         # A sample that finds nothing wrong leaves the proof of the whole as it is.
         if proof.wrong or not self.sample:
+            reader = self.connection.sql("FROM differences ORDER BY ALL").to_arrow_reader()
+            write_parquet(self.paths.verify(name), reader.schema, reader)
             write_proof(self.paths, name, loaded, proof)
         words = [f"{told[kind]:,} {kind}" for kind in KINDS if told[kind]]
         of = f" of a sample of {self.sample:,}" if self.sample else ""
@@ -199,7 +201,7 @@ class _Table:
         run(f"CREATE OR REPLACE TEMP VIEW found AS FROM {found}")
 
     def _differences(self) -> dict[str, int]:
-        """Written to a file, and counted."""
+        """Make `differences`, and count them by kind."""
 
         def ids(table: str, name: str) -> str:
             only = f"SELECT {name_sql(name)} FROM found WHERE {name_sql(name)} IS NOT NULL"
@@ -207,8 +209,6 @@ class _Table:
 
         sql = differences_sql(self.fields, ids, whole=not self.sample)
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE differences AS {sql}")
-        reader = self.connection.sql("FROM differences ORDER BY ALL").to_arrow_reader()
-        write_parquet(self.paths.verify(self.table.name), reader.schema, reader)
         return dict(
             self.connection.execute("SELECT kind, count(*) FROM differences GROUP BY 1").fetchall()
         )
