@@ -20,7 +20,7 @@ from stages.verify.run import VerifyOptions, verify
 @pytest.fixture(scope="module")
 def whole(deployed: Moved) -> Moved:
     """Loaded and verified once; each test leaves it so."""
-    deployed.stages.run("load", "--restart", "--overwrite")
+    deployed.stages.run("load")
     deployed.stages.run("verify")
     return deployed
 
