@@ -13,19 +13,11 @@ from typing import NoReturn
 
 import click
 
-<<<<<<< HEAD
 from stages.cli import looking, moving, proving, sandbox, starting
 from stages.cli.context import cli
 from stages.errors import StagesError
 
 __all__ = ["cli", "looking", "main", "moving", "proving", "sandbox", "starting"]
-=======
-from stages.cli import looking, moving, proving, sandbox
-from stages.cli.context import cli
-from stages.errors import StagesError
-
-__all__ = ["cli", "looking", "main", "moving", "proving", "sandbox"]
->>>>>>> proof
 
 
 def main() -> NoReturn:

@@ -9,22 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-<<<<<<< HEAD
 from stages.convex.values import Shape, name_sql, references_sql, text_sql
-=======
-from stages.convex.values import Shape, name_sql, text_sql
->>>>>>> proof
 from stages.duck import first_row
 from stages.verify.reading import canonicalise_columns
 
 if TYPE_CHECKING:
     import duckdb
 
-<<<<<<< HEAD
 # (table, SQL of the ids that are referred to) → relation
-=======
-# (table, field) → relation
->>>>>>> proof
 Ids = Callable[[str, str], str]
 
 
@@ -48,13 +40,9 @@ def pair(connection: duckdb.DuckDBPyConnection, fields: Mapping[str, Shape]) -> 
         "FROM staged s JOIN paired p ON p.source_id = s._source_id WHERE NOT p.same"
     )
     # An id inside of JSON may have moved a key when it was bound.
-<<<<<<< HEAD
     canonicalise_columns(
         connection, "staged_of", [n for n, s in fields.items() if s.kind == "json"]
     )
-=======
-    canonicalise_columns(connection, "staged_of", [n for n, s in fields.items() if s.sql == "JSON"])
->>>>>>> proof
     differing = ", ".join(
         f"CASE WHEN s.{name_sql(n)} IS DISTINCT FROM f.{name_sql(n)} THEN {text_sql(n)} END"
         for n in fields
@@ -103,7 +91,6 @@ def differences_sql(fields: Mapping[str, Shape], ids: Ids, *, whole: bool) -> st
 
 
 def _dangling(fields: Mapping[str, Shape], ids: Ids) -> list[str]:
-<<<<<<< HEAD
     selects = []
     for shape in fields.values():
         for number, place in enumerate(shape.positions):
@@ -125,15 +112,6 @@ def _referred_sql(shape: Shape, number: int) -> str:
     column = name_sql(shape.name)
     listed = references_sql(shape, number, column, bound=True)
     return f"SELECT _id, unnest({listed}) AS id FROM found WHERE {column} IS NOT NULL"
-=======
-    return [
-        f"SELECT 'dangling', o.source_id, f._id, {text_sql(name)} FROM found f "
-        f"ANTI JOIN {ids(shape.target, name)} t ON t._id = f.{name_sql(name)} "
-        f"LEFT JOIN owned o ON o.document_id = f._id WHERE f.{name_sql(name)} IS NOT NULL"
-        for name, shape in fields.items()
-        if shape.kind == "id" and shape.target
-    ]
->>>>>>> proof
 
 
 def _hash(fields: Mapping[str, Shape]) -> str:

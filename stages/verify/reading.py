@@ -51,11 +51,7 @@ class Convex:
         """`(_id, …)`: a column a field, JSON in its canonical form. `only` is SQL of the ids."""
         columns = {"_id": "document ->> '$._id'"}
         columns |= {name: decode_sql(shape, "document") for name, shape in fields.items()}
-<<<<<<< HEAD
         as_json = [name for name, shape in fields.items() if shape.kind == "json"]
-=======
-        as_json = [name for name, shape in fields.items() if shape.sql == "JSON"]
->>>>>>> proof
         if only is None:
             return self._whole(table, columns, as_json)
         return self._fill(f"found {table}", columns, as_json, self._by_id(table, only))

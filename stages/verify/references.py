@@ -34,11 +34,7 @@ def account(
     """
     import duckdb
 
-<<<<<<< HEAD
     references = {n: s for n, s in fields.items() if "id" in (s.kind, s.item)}
-=======
-    references = {n: s for n, s in fields.items() if s.kind in ("id", "array:id")}
->>>>>>> proof
     if not references:
         return {}
     run = connection.execute
@@ -67,14 +63,9 @@ def account(
     )
     nulled = dict(
         run(
-<<<<<<< HEAD
             "SELECT rtrim(field, '[]'), count(*) "
             f"FROM read_parquet({changes}) c ANTI JOIN skipped s ON s.source_id = c.source_id "
             "WHERE rule IN ('orphan_nulled', 'orphan_dropped') GROUP BY 1"
-=======
-            f"SELECT field, count(*) FROM read_parquet({changes}) c ANTI JOIN skipped s "
-            "ON s.source_id = c.source_id WHERE rule = 'orphan_nulled' GROUP BY 1"
->>>>>>> proof
         ).fetchall()
     )
     sums = ", ".join(f"coalesce(sum({name_sql(name)}), 0)" for name in references)
@@ -113,10 +104,6 @@ def unaccounted(accounts: Mapping[str, Account]) -> int:
 
 def _positions(shape: Shape, column: str) -> str:
     """SQL: how many references a column holds."""
-<<<<<<< HEAD
     if shape.item:
-=======
-    if shape.kind == "array:id":
->>>>>>> proof
         return f"coalesce(len({column}), 0)"
     return f"({column} IS NOT NULL)::BIGINT"

@@ -21,11 +21,7 @@ from stages.checkpoint import (
 from stages.convex.client import Deployment
 from stages.convex.ledger import require_epoch, require_target
 from stages.convex.schema import Schema
-<<<<<<< HEAD
 from stages.convex.values import Shape, name_sql, null_is_sent, text_sql
-=======
-from stages.convex.values import Shape, name_sql, shapes, text_sql
->>>>>>> proof
 from stages.errors import StagesError, Stopped, Transient
 from stages.inputs import stale
 from stages.order import groups
@@ -33,10 +29,7 @@ from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.progress import Progress
 from stages.settings import Target
-<<<<<<< HEAD
 from stages.staging import staged_shapes, with_references
-=======
->>>>>>> proof
 from stages.verify.compare import differences_sql, pair
 from stages.verify.reading import Convex
 from stages.verify.record import KINDS, Proof, write_proof
@@ -83,10 +76,7 @@ def verify(
     Nothing is written to Convex. Raises StagesError where a table is not loaded yet.
     """
     chosen = {table.name for table in plan.select_tables(options.tables)}
-<<<<<<< HEAD
     schema = with_references(schema, plan)
-=======
->>>>>>> proof
     order = [name for group in groups(schema, plan.tables) for name in group.tables]
     require_target(paths, target)
     result = VerifyResult()
@@ -144,11 +134,7 @@ class _Table:
             raise StagesError(f"`{name}` is not loaded yet", f"run: stages load {name}")
         require_whole(self.paths.transform(name), transformed["parts"], f"stages transform {name}")
         require_whole(self.paths.load(name), [loaded["ids"]], f"stages load {name}")
-<<<<<<< HEAD
         self.fields = staged_shapes(self.paths, self.schema, name)
-=======
-        self.fields = shapes(name, self.schema.fields(name))
->>>>>>> proof
         progress.start("verify", name, min(loaded["documents"], self.sample or 1 << 62))
         self._relate()
         told = dict.fromkeys(("verified", *KINDS), 0)
@@ -166,11 +152,8 @@ class _Table:
         proof = Proof(counts=told, references=accounts)
         # A sample that finds nothing wrong leaves the proof of the whole as it is.
         if proof.wrong or not self.sample:
-<<<<<<< HEAD
-=======
             reader = self.connection.sql("FROM differences ORDER BY ALL").to_arrow_reader()
             write_parquet(self.paths.verify(name), reader.schema, reader)
->>>>>>> proof
             write_proof(self.paths, name, loaded, proof)
         words = [f"{told[kind]:,} {kind}" for kind in KINDS if told[kind]]
         of = f" of a sample of {self.sample:,}" if self.sample else ""
@@ -192,7 +175,6 @@ class _Table:
                 f"INSERT INTO skipped SELECT sourceId FROM read_json({text_sql(str(skipped))}, "
                 f"format = 'newline_delimited', ignore_errors = true, columns = {columns})"
             )
-<<<<<<< HEAD
         sent = ", ".join(
             f"coalesce({name_sql(shape.name)}, 'null') AS {name_sql(shape.name)}"
             for shape in self.fields.values()
@@ -202,11 +184,6 @@ class _Table:
         replaced = f" REPLACE ({sent})" if sent else ""
         staged = (
             f"SELECT *{replaced} FROM ({bound}) s ANTI JOIN skipped k ON k.source_id = s._source_id"
-=======
-        staged = (
-            f"SELECT * FROM ({bound_sql(self.paths, self.plan, self.table, self.fields)}) s "
-            "ANTI JOIN skipped k ON k.source_id = s._source_id"
->>>>>>> proof
         )
         only = None
         if self.sample:
@@ -232,26 +209,13 @@ class _Table:
         run(f"CREATE OR REPLACE TEMP VIEW found AS FROM {found}")
 
     def _differences(self) -> dict[str, int]:
-<<<<<<< HEAD
-        """Written to a file, and counted."""
+        """Make `differences`, and count them by kind."""
 
         def ids(table: str, referred: str) -> str:
             return self.convex.ids(table, referred if self.sample else None)
 
         sql = differences_sql(self.fields, ids, whole=not self.sample)
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE differences AS {sql}")
-        reader = self.connection.sql("FROM differences ORDER BY ALL").to_arrow_reader()
-        write_parquet(self.paths.verify(self.table.name), reader.schema, reader)
-=======
-        """Make `differences`, and count them by kind."""
-
-        def ids(table: str, name: str) -> str:
-            only = f"SELECT {name_sql(name)} FROM found WHERE {name_sql(name)} IS NOT NULL"
-            return self.convex.ids(table, only if self.sample else None)
-
-        sql = differences_sql(self.fields, ids, whole=not self.sample)
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE differences AS {sql}")
->>>>>>> proof
         return dict(
             self.connection.execute("SELECT kind, count(*) FROM differences GROUP BY 1").fetchall()
         )

@@ -108,12 +108,7 @@ def deployed(supabase: sandbox.State, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture
 def moved(deployed: Moved) -> Moved:
-<<<<<<< HEAD
-    """Everything loaded and verified, whatever the test before has done."""
-    deployed.stages.run("load", "--restart", "--overwrite")
-=======
     """Everything loaded and verified, whatever the test before has taken back."""
     deployed.stages.run("load")
->>>>>>> proof
     deployed.stages.run("verify")
     return deployed

@@ -20,11 +20,7 @@ from stages.verify.run import VerifyOptions, verify
 @pytest.fixture(scope="module")
 def whole(deployed: Moved) -> Moved:
     """Loaded and verified once; each test leaves it so."""
-<<<<<<< HEAD
-    deployed.stages.run("load", "--restart", "--overwrite")
-=======
     deployed.stages.run("load")
->>>>>>> proof
     deployed.stages.run("verify")
     return deployed
 
