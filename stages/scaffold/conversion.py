@@ -170,10 +170,13 @@ def _number(column: Column, name: str) -> Value:
     if column.type == "money":
         digits = f"regexp_replace({name}, '[^0-9.-]', '', 'g')"
         return Value(f"try_cast({digits} AS DOUBLE)").doubt("money is text in a local form")
-    if column.type in ("interval", "time", "timetz"):
-        cast = "INTERVAL" if column.type == "interval" else "TIME"
-        return Value(f"epoch({name}::{cast})").doubt(
-            f"{column.type} as a number of seconds", f"epoch({name}::{cast}) * 1000"
+    if column.type == "interval":
+        return Value(f"epoch({name}::INTERVAL)").doubt(
+            "interval as a number of seconds", f"epoch({name}::INTERVAL) * 1000"
+        )
+    if column.type in ("time", "timetz"):
+        return Value(f"time_ms({name})").doubt(
+            f"{column.type} as a number of milliseconds", f"time_ms({name}) / 1000"
         )
     if of in ("uuid", "bytes", "array", "vector"):
         return Value(None).doubt(f"{column.declared} is no number")
@@ -324,7 +327,7 @@ def _any(column: Column, name: str) -> Value:
         numbers = item in ("integer", "float", "numeric")
         return Value(f"to_json({_items(column, name, 'number' if numbers else 'string').sql})")
     if of == "vector":
-        return Value(f"to_json({name}::DOUBLE[])")
+        return Value(f"to_json(pg_vector({name}))")
     natural = {"numeric": _number, "time": _number, "date": _string, "bytes": _string}
     made = natural[of](column, name) if of in natural else Value(name)
     return Value(f"to_json({made.sql})", made.doubts)
@@ -336,7 +339,7 @@ def _array(column: Column, name: str, item: Validator) -> Value:
     if found and all(member["type"] == "literal" for member in found):
         kind = "string" if isinstance(found[0]["value"], str) else "number"
     if of == "vector":
-        return Value(f"{name}::DOUBLE[]") if kind == "number" else _any(column, name)
+        return Value(f"pg_vector({name})") if kind == "number" else _any(column, name)
     if of == "array":
         return _items(column, name, kind)
     if of == "json":

@@ -185,7 +185,7 @@ def key_model_text(paired: Paired, pairing: Pairing, references: Sequence[str]) 
     )
     source = f"extract.{sql_name(paired.source)}"
     named = [f"s.{sql_name(paired.table.columns[n].staged)}" for n in paired.table.row_key]
-    key = key_sql(named) if named else "NULL::VARCHAR"
+    key = key_sql(named) if named else "s._key"
     if not ways:
         lines += [
             f"SELECT {key} AS source_id, NULL::VARCHAR AS convex_id, 'none' AS rule",

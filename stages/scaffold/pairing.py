@@ -195,25 +195,10 @@ def _source_names(places: Iterable[Place]) -> dict[Place, str]:
 
 
 def table_fields(schema: Schema, table: str) -> dict[str, Field] | None:
-    """The fields of a table; of a union of objects those of all members, a field that not every
-    member requires being optional; None for documents of any form."""
-    document = schema.tables[table]["documentType"]
-    if document["type"] == "object":
-        return schema.fields(table)
-    objects = [member for member in members(document) if member["type"] == "object"]
-    if not objects:
+    """The fields of a table, of a union those of all members; None for documents of any form."""
+    if any(member["type"] != "object" for member in members(schema.document(table))):
         return None
-    found: dict[str, Field] = {}
-    for name in dict.fromkeys(name for each in objects for name in each["value"]):
-        seen = [each["value"].get(name) for each in objects]
-        kinds = [s["fieldType"] for s in seen if s]
-        same = [k for n, k in enumerate(kinds) if k not in kinds[:n]]
-        found[name] = Field(
-            name=name,
-            validator=same[0] if len(same) == 1 else {"type": "union", "value": same},
-            optional=any(s is None or s["optional"] for s in seen),
-        )
-    return found
+    return schema.fields(table)
 
 
 def _fields(

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Sequence
 
 from stages.convex.schema import Schema
-from stages.errors import UserError
 from stages.scaffold.pairing import Paired, Pairing
 from stages.scaffold.reference import is_reference
 
@@ -15,7 +14,7 @@ BARE = re.compile(r"[A-Za-z0-9_-]+")
 MODULE = "stages"
 
 
-def plan_text(name: str, schema: Schema, pairing: Pairing, references: Sequence[str]) -> str:
+def plan_text(name: str, pairing: Pairing, references: Sequence[str]) -> str:
     """Sources, reference tables and tables, with what init proposes as comments."""
     lines = [
         f"name = {_text(name)}",
@@ -32,11 +31,12 @@ def plan_text(name: str, schema: Schema, pairing: Pairing, references: Sequence[
     lines += [
         "",
         "# To be loaded, in any order: parents go first by themselves. creation_time becomes",
-        "# _creationTime by import, and functions load in its order, with one batch in flight.",
+        "# _creationTime by import, and functions load in its order, with one batch in flight;",
+        "# unique is what Postgres vouched for.",
     ]
     for paired in chosen:
         if paired.target not in references:
-            lines += _table(paired, schema, pairing)
+            lines += _table(paired, pairing)
     return "\n".join(lines) + "\n"
 
 
@@ -68,11 +68,11 @@ def _reference(target: str, paired: Paired | None) -> list[str]:
     ]
 
 
-def _table(paired: Paired, schema: Schema, pairing: Pairing) -> list[str]:
+def _table(paired: Paired, pairing: Pairing) -> list[str]:
     lines = [f"[tables.{_key(paired.target)}]", f"source = {_text(paired.source)}"]
     if not paired.table.row_key:
         lines.append("# The source has no key: rows are told apart by their content, see _key.")
-    elif paired.created:
+    if paired.created:
         lines.append(f"# creation_time = {_text(paired.table.columns[paired.created].staged)}")
     nulled = [
         pair.field.name
@@ -85,18 +85,26 @@ def _table(paired: Paired, schema: Schema, pairing: Pairing) -> list[str]:
     if nulled:
         rules = ", ".join(f'{_key(name)} = "null"' for name in nulled)
         lines.append(f"# orphans = {{ {rules} }}   # ON DELETE SET NULL in Postgres")
+    unique = _unique(paired)
+    if unique:
+        lines.append(f"# unique = {json.dumps(unique, ensure_ascii=False)}")
     others = pairing.ambiguous.get(paired.target, ())
     if others:
         named = ", ".join(".".join(place) for place in others)
         lines.insert(0, f"# TODO {paired.target}: {named} are called so; choose with --rename")
-    try:
-        schema.fields(paired.target)
-    except UserError as error:
-        lines = [
-            f"# TODO {error.message}: it can't be staged yet",
-            *(f"# {line}" for line in lines),
-        ]
     return ["", *lines]
+
+
+def _unique(paired: Paired) -> list[list[str]]:
+    """Fields that are unique together because their columns are; the row's key is so anyway."""
+    fields = {
+        p.columns[0].name: p.field.name for p in paired.fields.values() if len(p.columns) == 1
+    }
+    return [
+        [fields[column] for column in columns]
+        for columns in paired.table.unique
+        if columns != paired.table.row_key and all(column in fields for column in columns)
+    ]
 
 
 def _place(schema: str, table: str) -> str:

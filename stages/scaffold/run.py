@@ -219,7 +219,7 @@ def _migration(
             files[named(paths.model(f"models/{target}.sql"))] = text
     files[named(paths.not_carried)] = not_carried_text(catalog, pairing)
     name = paths.project.resolve().name or "migration"
-    files[named(paths.plan)] = plan_text(name, schema, pairing, references)
+    files[named(paths.plan)] = plan_text(name, pairing, references)
     return files
 
 

@@ -72,6 +72,7 @@ def test_a_model_has_a_column_a_field_and_a_todo_a_doubt(
     assert plan.module == "stages"
     assert plan.sources["orders"].key == ("tenant", "number")
     assert plan.sources["auth_users"].schema == "auth"
+    assert '# unique = [["slug"]]' in (project / MIGRATIONS / "plan.toml").read_text("utf-8")
     assert plan.tables["notes"].grain == "row", "_key tells its rows apart"
     assert result.without_target == ("public.cheap_products", "public.leftovers")
 
@@ -339,7 +340,7 @@ def test_what_convex_has_already_is_found_by_unique_columns(
     orders = (keys / "orders.sql").read_text("utf-8")
     assert "TODO orders: nothing that is unique" in orders and "WHERE false" in orders
     notes = (keys / "notes.sql").read_text("utf-8")
-    assert "SELECT NULL::VARCHAR AS source_id" in notes
+    assert "SELECT s._key AS source_id" in notes
     plan = load_plan(project / MIGRATIONS / "plan.toml")
     assert set(plan.references) == {"categories", "orders", "profiles", "notes", "plans"}
     assert not set(plan.references) & set(plan.tables)
