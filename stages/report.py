@@ -102,7 +102,8 @@ def _errors(extracted: Manifest | None, loaded: Manifest, proof: Proof | None) -
     if extracted and extracted.get("moving"):
         counted = extracted["counted"]
         found.append(
-            f"rows came or went while it was read ({counted['before']} → {counted['after']})"
+            f"{counted.get('of', 'rows')} came or went while it was read "
+            f"({counted['before']} → {counted['after']})"
         )
     for name in ("refused", "held_back"):
         if loaded.get("counts", {}).get(name):

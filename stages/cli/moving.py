@@ -75,7 +75,7 @@ def extract(context: Context, as_json: bool, dry_run: bool, **chosen: Any) -> No
     paths, plan = context.paths, context.plan
     if dry_run:
         source = context.settings().source
-        _tell_forecast(forecast(plan, source, paths, options, Lines()), paths.data, as_json)
+        tell_forecast(forecast(plan, source, paths, options, Lines()), paths.data, as_json)
         return
     with progress_of(as_json) as progress, writing(paths):
         settings = context.settings()
@@ -94,7 +94,8 @@ def extract(context: Context, as_json: bool, dry_run: bool, **chosen: Any) -> No
         )
 
 
-def _tell_forecast(found: list[Any], data: Path, as_json: bool) -> None:
+def tell_forecast(found: list[Any], data: Path, as_json: bool) -> None:
+    """Print forecasts; bytes that the source does not tell are `?`, and null in JSON."""
     import shutil
 
     free = shutil.disk_usage(data if data.exists() else data.parent).free
@@ -102,13 +103,16 @@ def _tell_forecast(found: list[Any], data: Path, as_json: bool) -> None:
         print_json({"tables": [vars(each) for each in found], "disk_free": free})
         return
     for each in found:
+        size = "?" if each.bytes is None else f"{each.bytes / 2**20:,.1f}"
         click.echo(
-            f"{each.table:<28} {each.rows:>14,} rows {each.bytes / 2**20:>10,.1f} MiB "
-            f"{each.seconds / 60:>8,.1f} min"
+            f"{each.table:<28} {each.rows:>14,} rows {size:>10} MiB {each.seconds / 60:>8,.1f} min"
         )
+    known = [each.bytes for each in found if each.bytes is not None]
+    total = f"{sum(known) / 2**20:,.1f}" if known or not found else "?"
+    more = " and more" if known and len(known) < len(found) else ""
     click.echo(
-        f"{sum(e.rows for e in found):,} rows, {sum(e.bytes for e in found) / 2**20:,.1f} MiB at "
-        f"the source, about {sum(e.seconds for e in found) / 60:,.1f} min; "
+        f"{sum(e.rows for e in found):,} rows, {total} MiB{more} at the source, "
+        f"about {sum(e.seconds for e in found) / 60:,.1f} min; "
         f"{free / 2**30:,.1f} GiB are free here"
     )
 

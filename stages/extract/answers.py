@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stages.errors import StagesError, TableFailed, Transient
 from stages.extract import auth
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import httpx
     import pyarrow as pa
 
+Kept = TypeVar("Kept")
 TRANSIENT_STATUS = {429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 HINTS = {
     "42501": "grant SELECT on it to service_role, or set SUPABASE_DB_URL",
@@ -135,12 +136,37 @@ def document_of(answer: httpx.Response) -> dict[str, Any]:
     return document
 
 
-def users_of(answer: httpx.Response, columns: tuple[Column, ...]) -> pa.Table:
-    """A page of the Auth admin API. Raises Transient for what is none."""
+def users_of(answer: httpx.Response, keep: Callable[[list[Any]], Kept]) -> Kept | None:
+    """What `keep` makes of a page of the Auth admin API's users; None for a page without any.
+
+    Raises Transient for what is no such page.
+    """
     try:
-        return auth.users_table(answer.content, columns)
-    except (ValueError, KeyError):
-        raise Transient("the Auth API gave no page of users", "run again") from None
+        users = auth.parsed(answer.content)["users"]
+        if isinstance(users, list):
+            return keep(users) if users else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise Transient("the Auth API gave no page of users", "run again")
+
+
+def identities_of(answer: httpx.Response, columns: tuple[Column, ...]) -> pa.Table:
+    """The identities of one of the Auth admin API's users.
+
+    Raises Transient for what is no user, TableFailed for a user without a list of identities: that
+    is not the same as one with an empty list.
+    """
+    try:
+        user = auth.parsed(answer.content)
+        name, found = user["id"], user.get("identities")
+        if isinstance(found, list):
+            return auth.table_of(auth.IDENTITIES, found, columns)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Transient("the Auth API gave no user", "run again") from None
+    raise TableFailed(
+        f"auth.identities: the Auth API gives user {name} without a list of identities",
+        "set SUPABASE_DB_URL: directly, it is a table like any other",
+    )
 
 
 # ── errors ──────────────────────────────────────────────────────────────────────────────────
@@ -155,10 +181,11 @@ def meaning(answer: httpx.Response, what: str) -> StagesError:
         parsed = {}
     if not isinstance(parsed, dict):
         parsed = {}
-    code = str(parsed.get("code") or "")
+    # The Auth service has its status for `code`, and words for `error_code`.
+    code = str(parsed.get("error_code") or parsed.get("code") or "")
     if not code and answer.headers.get("proxy-status"):
         code = answer.headers["proxy-status"].rpartition("error=")[2]
-    words = str(parsed.get("message") or answer.reason_phrase)[:300]
+    words = str(parsed.get("message") or parsed.get("msg") or answer.reason_phrase)[:300]
     if parsed.get("hint"):
         words += f" ({str(parsed['hint'])[:300]})"
     if code == "57014" or status == 544:

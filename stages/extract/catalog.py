@@ -75,11 +75,12 @@ def settle(entry: SourceTable, relation: Relation) -> Reading:
             f"add key = {list(relation.key)!r}, in index order, to [sources.{entry.name}]",
         )
     left_out = set(entry.exclude)
-    if (relation.schema, relation.name) == auth.PLACE:
-        left_out |= set(names) - set(auth.USERS) - set(entry.include_secrets)
+    place = (relation.schema, relation.name)
+    if place in auth.TABLES:
+        left_out |= set(names) - set(auth.TABLES[place]) - set(entry.include_secrets)
     read = [column for column in relation.columns if column.name not in left_out]
-    if (relation.schema, relation.name) == auth.PLACE:
-        read.sort(key=lambda column: auth.position(column.name))
+    if place in auth.TABLES:
+        read.sort(key=lambda column: auth.position(place, column.name))
     columns = _distinct(replace(column, as_text=column.name in entry.as_text) for column in read)
     key = entry.key or relation.key
     return Reading(

@@ -147,6 +147,9 @@ class PostgresReader:
     def missing(self, schema: str, table: str) -> bool:
         return True  # pg_catalog hides nothing
 
+    def counts(self, reading: Reading) -> str:
+        return "rows"
+
     def jobs(self, wanted: int | None) -> int:
         with _translated():
             row = _one(
@@ -185,7 +188,7 @@ class PostgresSession:
 
     def size(self, reading: Reading) -> Size:
         if reading.virtual or reading.where:
-            return Size(rows=self.count(reading), bytes=0, exact=True)
+            return Size(rows=self.count(reading), bytes=None, exact=True)
         relation = literal(_relation(reading))
         with _translated():
             row = _one(self._connection, _sql("size.sql").format(relation=relation))

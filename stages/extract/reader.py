@@ -25,10 +25,13 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How large a table is, roughly where `exact` is False. Bytes are those at the source."""
+    """How large a table is, roughly where `exact` is False.
+
+    Bytes are those at the source; None where it does not tell them.
+    """
 
     rows: int
-    bytes: int
+    bytes: int | None
     exact: bool = False
 
 
@@ -59,6 +62,9 @@ class Reader(Protocol):
     def snapshot(self) -> dict[str, Any]:
         """What the rows are consistent with: {"kind": "exported" | "none", …}."""
 
+    def counts(self, reading: Reading) -> str:
+        """What a session's `count` counts: "rows", or what stands for them where they can't be."""
+
     def jobs(self, wanted: int | None) -> int:
         """How many sessions may be open side by side, kind to the source."""
 
@@ -79,7 +85,10 @@ class Session(Protocol):
         """How large the reading is about to be; cheap."""
 
     def count(self, reading: Reading, *, filtered: bool = True) -> int:
-        """Rows that the reading gives; with `filtered=False` also those that `where` leaves out."""
+        """Rows that the reading gives; with `filtered=False` also those that `where` leaves out.
+
+        Where the reader `counts` something else, the number of these.
+        """
 
     def standing(self, reading: Reading, snapshot: dict[str, Any]) -> Standing:
         """Rows, greatest key and news, for a table that was extracted earlier."""

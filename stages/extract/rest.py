@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -22,6 +23,7 @@ from stages.extract.answers import (
     Answered,
     SmallerPage,
     document_of,
+    identities_of,
     meaning,
     page_of,
     users_of,
@@ -41,6 +43,9 @@ LEAST_PAGE = 10
 JOBS = 12
 # Of a table without a key: 8 kB blocks asked for at once; Postgres sorts no more than these.
 BLOCKS = 64
+# The Auth service's own code, and all that its versions before 2024 say.
+NO_SUCH_USER = ("user_not_found", "404")
+SAME_AGAIN = "see if something between here and Supabase keeps answers or drops queries"
 # Keys whose order is the same here as in Postgres.
 COMPARABLE: dict[str, Callable[[str], Any]] = {"integer": int, "uuid": str}
 Parsed = TypeVar("Parsed")
@@ -74,9 +79,11 @@ class RestReader:
     def catalog(self) -> Catalog:
         found: dict[tuple[str, str], Relation] = {}
         if "auth" in self.schemas:
-            found[auth.PLACE] = Relation(
-                schema="auth", name="users", columns=auth.columns(), key=("id",)
-            )
+            for place in auth.TABLES:
+                columns = auth.columns(place)
+                found[place] = Relation(
+                    schema=place[0], name=place[1], columns=columns, key=("id",)
+                )
         for schema in self.schemas:
             for name, definition in self.definitions(schema).items():
                 found[schema, name] = _relation(schema, name, definition)
@@ -105,6 +112,9 @@ class RestReader:
             raise
         return False
 
+    def counts(self, reading: Reading) -> str:
+        return "users" if _place(reading) == auth.IDENTITIES else "rows"
+
     def jobs(self, wanted: int | None) -> int:
         return wanted or JOBS
 
@@ -116,6 +126,16 @@ class RestReader:
         url = f"{self._base}/auth/v1/admin/users"
         params = {"page": str(page), "per_page": str(size)}
         return retrying(lambda: parse(self._send(url, params, {}, "auth.users")))
+
+    def user(self, user: str, parse: Callable[[httpx.Response], Parsed]) -> Parsed | None:
+        """One of the Auth admin API's users, by id; None where there is no such user."""
+        url = f"{self._base}/auth/v1/admin/users/{quote(user, safe='')}"
+        try:
+            return retrying(lambda: parse(self._send(url, {}, {}, f"user {user}")))
+        except Answered as error:
+            if error.code not in NO_SUCH_USER:
+                raise
+            return None
 
     def session(self) -> RestSession:
         return RestSession(self)
@@ -193,12 +213,13 @@ class RestSession:
         return
 
     def size(self, reading: Reading) -> Size:
-        return Size(rows=self.count(reading), bytes=0, exact=True)
+        exact = self._reader.counts(reading) == "rows"
+        return Size(rows=self.count(reading), bytes=None, exact=exact)
 
     def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
         # A span for each request under way, of some pages at least.
         pieces = min(JOBS, size.rows // 4000)
-        if pieces < 2 or len(reading.key) != 1 or _is_users(reading):
+        if pieces < 2 or len(reading.key) != 1 or _place(reading) in auth.TABLES:
             return []
         if reading.key_columns[0].rule.form in COMPARABLE:
             with ThreadPoolExecutor(max_workers=JOBS) as pool:
@@ -229,8 +250,9 @@ class RestSession:
 
     def count(self, reading: Reading, *, filtered: bool = True) -> int:
         self._refuse_filter(reading)
-        if _is_users(reading):
-            return self._reader.users(1, 1, lambda a: int(a.headers.get("x-total-count", "0")))
+        if _place(reading) in auth.TABLES:
+            total = self._reader.users(1, 1, lambda answer: answer.headers.get("x-total-count", ""))
+            return _number(reading, total)
         answer = self._reader.get(
             reading.name,
             {"limit": "1"},
@@ -240,13 +262,11 @@ class RestSession:
             method="HEAD",
         )
         total = answer.headers.get("content-range", "").rpartition("/")[2]
-        if not total.isdigit():
-            raise TableFailed(f"{reading.schema}.{reading.name}: the server gave no count")
-        return int(total)
+        return _number(reading, total)
 
     def standing(self, reading: Reading, snapshot: dict[str, Any]) -> Standing:
         rows = self.count(reading)
-        if not reading.key or not rows or _is_users(reading):
+        if not reading.key or not rows or _place(reading) in auth.TABLES:
             return Standing(rows=rows, greatest=None)
         order = ",".join(f"{_name(name)}.desc" for name in reading.key)
         page = self._reader.page(reading, {"order": order, "limit": "1"}, reading.key_columns)
@@ -254,8 +274,8 @@ class RestSession:
 
     def read(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
         self._refuse_filter(reading)
-        if _is_users(reading):
-            yield from self._read_users(reading, span)
+        if _place(reading) in auth.TABLES:
+            yield from self._read_auth(reading, span)
             return
         if not reading.key:
             yield from self._read_places(reading)
@@ -271,7 +291,7 @@ class RestSession:
                 raise TableFailed(
                     f"{reading.schema}.{reading.name}: the server gives the same rows again and "
                     "again, whatever is asked for",
-                    "see if something between here and Supabase keeps answers or drops queries",
+                    SAME_AGAIN,
                 )
 
     def _next(self, reading: Reading, span: Span, limit: int) -> tuple[pa.Table | None, int]:
@@ -302,19 +322,70 @@ class RestSession:
                     raise
                 limit = max(limit // 4, LEAST_PAGE)
 
-    def _read_users(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
-        """The Auth admin API has numbered pages in an order of its own: all users, then sorted."""
-        pages, number = [], 1
-        while True:
-            page = self._reader.users(
-                number, auth.PER_PAGE, lambda answer: users_of(answer, reading.columns)
+    def _read_auth(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
+        """The Auth admin API has numbered pages in an order of its own: all rows, then sorted."""
+        if [(c.name, c.rule.form) for c in reading.key_columns] != [("id", "uuid")]:
+            raise TableFailed(
+                f"{reading.schema}.{reading.name} goes over REST by its key `id` only",
+                f"leave `id` as it is in [sources.{reading.source}], or set SUPABASE_DB_URL",
             )
-            if not page.num_rows:
-                break
-            pages.append(page)
-            number += 1
-        if pages:
-            yield auth.in_key_order(pages, span)
+        if _place(reading) == auth.IDENTITIES:
+            tables = self._identities(reading)
+        else:
+            tables = list(
+                self._users(lambda users: auth.table_of(auth.USERS, users, reading.columns))
+            )
+        yield from auth.in_key_order(tables, span)
+
+    def _users(self, keep: Callable[[list[Any]], Parsed]) -> Iterator[Parsed]:
+        """What `keep` makes of each page of users."""
+        before: Parsed | None = None
+        for number in count(1):
+            page = self._reader.users(number, auth.PER_PAGE, lambda answer: users_of(answer, keep))
+            if page is None:
+                return
+            if page == before:
+                raise TableFailed("auth.users: the server gives the same page again", SAME_AGAIN)
+            yield page
+            before = page
+
+    def _identities(self, reading: Reading) -> list[pa.Table]:
+        """Of one user after the other, some side by side: a list of users comes without them."""
+
+        def ask(user: str) -> pa.Table | None:
+            return self._reader.user(user, lambda a: identities_of(a, reading.columns))
+
+        tables: list[pa.Table] = []
+        gone: set[str] = set()
+        users = self._user_ids(reading)
+        with ThreadPoolExecutor(max_workers=JOBS) as pool:
+            for start in range(0, len(users), auth.PER_PAGE):
+                some = users[start : start + auth.PER_PAGE]
+                for user, found in zip(some, pool.map(ask, some), strict=True):
+                    if found is None:
+                        gone.add(user)
+                    else:
+                        tables.append(found)
+        # Who was deleted meanwhile has no identities; who is still listed has been withheld.
+        if gone and gone.intersection(self._user_ids(reading)):
+            raise TableFailed(
+                f"auth.identities: the Auth API lists users that it does not give, {len(gone):,} "
+                f"of {len(users):,}",
+                "run again; if it stays so, set SUPABASE_DB_URL",
+            )
+        return tables
+
+    def _user_ids(self, reading: Reading) -> list[str]:
+        """Each user once. Raises TableFailed for fewer or more than are counted, twice alike."""
+        before = self.count(reading)
+        pages = self._users(lambda users: [str(user["id"]) for user in users])
+        found = list(dict.fromkeys(chain.from_iterable(pages)))
+        if before == self.count(reading) != len(found):
+            raise TableFailed(
+                f"auth.identities: the Auth API counts {before:,} users, but lists {len(found):,}",
+                "run again; if it stays so, set SUPABASE_DB_URL",
+            )
+        return found
 
     def _read_places(self, reading: Reading) -> Iterator[pa.Table]:
         """A table without a key, by the places of its rows (ctid), a few blocks at a time.
@@ -359,8 +430,14 @@ def _whole(answer: httpx.Response) -> httpx.Response:
     return answer
 
 
-def _is_users(reading: Reading) -> bool:
-    return (reading.schema, reading.name) == auth.PLACE
+def _place(reading: Reading) -> tuple[str, str]:
+    return reading.schema, reading.name
+
+
+def _number(reading: Reading, total: str) -> int:
+    if not total.isdigit():
+        raise TableFailed(f"{reading.schema}.{reading.name}: the server gave no count")
+    return int(total)
 
 
 def _name(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from stages.checkpoint import Manifest, read_manifest
 from stages.errors import StagesError
 from stages.extract.catalog import Catalog, Reading, settle
-from stages.extract.reader import Session
+from stages.extract.reader import Reader, Session
 from stages.extract.restart import Restart
 from stages.extract.transport import open_reader
 from stages.paths import Paths
@@ -19,8 +19,8 @@ from stages.settings import Source
 
 @dataclass(frozen=True, kw_only=True)
 class Stood:
-    """One source now: `rows` as counted (None where it is not there), and what has moved, in
-    words; empty where it is as it was extracted."""
+    """One source now: `rows` as counted (None where it is not there, or tells no number of rows),
+    and what has moved, in words; empty where it is as it was extracted."""
 
     rows: int | None
     moved: tuple[str, ...]
@@ -44,20 +44,26 @@ def standing(
                     raise StagesError(
                         f"`{entry.name}` is not extracted yet", f"run: stages extract {entry.name}"
                     )
-                found[entry.name] = _stood(session, catalog, entry, manifest)
+                found[entry.name] = _stood(reader, session, catalog, entry, manifest)
         finally:
             session.close()
     return found
 
 
-def moved_since(session: Session, reading: Reading, manifest: Manifest) -> tuple[int, list[str]]:
-    """Rows now, and what has moved since a table was extracted, in a few words each."""
+def moved_since(
+    session: Session, reading: Reading, manifest: Manifest, of: str
+) -> tuple[int, list[str]]:
+    """What the source counts now, as `of` names it (see `Reader.counts`), and what has moved
+    since a table was extracted, in a few words each."""
     now = session.standing(reading, manifest["snapshots"][-1])
-    parts = manifest["parts"]
+    parts, counted, then = manifest["parts"], manifest["counted"], manifest["rows"]
     last = parts[-1].get("last") if parts else None
+    if of != "rows":
+        # Read directly, it has no such number to compare with.
+        then = counted["after"] if counted.get("of") == of else now.rows
     moved = []
-    if now.rows != manifest["rows"]:
-        moved.append(f"{now.rows:,} rows instead of {manifest['rows']:,}")
+    if now.rows != then:
+        moved.append(f"{now.rows:,} {of} instead of {then:,}")
     elif reading.key and now.greatest not in (None, last):
         moved.append("another greatest key")
     if now.newer:
@@ -66,7 +72,11 @@ def moved_since(session: Session, reading: Reading, manifest: Manifest) -> tuple
 
 
 def _stood(
-    session: Session, catalog: Catalog, entry: SourceTable, manifest: dict[str, Any]
+    reader: Reader,
+    session: Session,
+    catalog: Catalog,
+    entry: SourceTable,
+    manifest: dict[str, Any],
 ) -> Stood:
     relation = catalog.get((entry.schema, entry.table))
     if relation is None:
@@ -75,7 +85,8 @@ def _stood(
     if manifest["status"] == "missing":
         return Stood(rows=None, moved=("the table is there now",))
     reading = settle(entry, relation)
-    rows, moved = moved_since(session, reading, manifest)
+    of = reader.counts(reading)
+    number, moved = moved_since(session, reading, manifest, of)
     if manifest["spec"] != reading.fingerprint:
         moved.append("its columns, key or filter have changed")
-    return Stood(rows=rows, moved=tuple(moved))
+    return Stood(rows=number if of == "rows" else None, moved=tuple(moved))

@@ -133,6 +133,8 @@ class TableWork:
         manifest = read_manifest(self.folder)
         if manifest is None or manifest["status"] == "missing":
             return None
+        if manifest["status"] == "reading" and manifest["transport"] != self.reader.transport:
+            return None  # it has no parts yet, but a count that may be of something else
         if manifest["spec"] != self.reading.fingerprint:
             self.progress.note(f"{self.entry.name}: {self._drift(manifest)}; reading it anew")
             return None
@@ -167,11 +169,12 @@ class TableWork:
 
     def _compare(self, session: Session, manifest: Manifest) -> dict[str, Any]:
         """A cheap second look at the source of a table that is complete."""
-        _, moved = moved_since(session, self.reading, manifest)
+        of = self.reader.counts(self.reading)
+        now, moved = moved_since(session, self.reading, manifest, of)
         if moved:
             note = f"the source has moved: {', '.join(moved)}; read anew with --restart"
         else:
-            note = f"unchanged, {manifest['rows']:,} rows"
+            note = f"unchanged, {manifest['rows']:,} rows{_told_by(of, now)}"
         status = "moved" if moved else "unchanged"
         return {"status": status, "rows": manifest["rows"], "note": note}
 
@@ -236,12 +239,13 @@ class TableWork:
         """Prove the number of rows, and say that the table is complete."""
         manifest = self.manifest
         rows = sum(part["rows"] for part in manifest["parts"])
-        after = session.count(self.reading)
+        of, after = self.reader.counts(self.reading), session.count(self.reading)
         before = manifest["counted"].get("before", after)
         # What was written between two runs over REST shows only here: it has no snapshots to tell.
         apart = self.resumed and self.reader.transport == "rest"
-        moving = before != after or (apart and rows != after)
-        if rows != after and not moving and len(manifest["snapshots"]) == 1:
+        differs = of == "rows" and rows != after
+        moving = before != after or (apart and differs)
+        if differs and not moving and len(manifest["snapshots"]) == 1:
             raise TableFailed(
                 f"{manifest['table']} has {after:,} rows, but {rows:,} were read",
                 "run again with --restart; if it stays so, the key columns are not unique",
@@ -250,7 +254,7 @@ class TableWork:
         for file in self.folder.glob("part-*.parquet"):
             if file.name not in named:
                 remove(file)  # closed before a kill, and its rows are gone at the source since
-        counted = {"before": before, "after": after}
+        counted = {"before": before, "after": after} | ({"of": of} if of != "rows" else {})
         if self.entry.where and self.reading.sample is None:
             counted["filtered"] = session.count(self.reading, filtered=False) - after
         manifest |= {
@@ -263,8 +267,8 @@ class TableWork:
         write_manifest(self.folder, manifest)
         return {"status": "complete", "rows": rows, "note": self._note(rows, counted)}
 
-    def _note(self, rows: int, counted: dict[str, int]) -> str:
-        note = f"{rows:,} rows"
+    def _note(self, rows: int, counted: dict[str, Any]) -> str:
+        note = f"{rows:,} rows{_told_by(counted.get('of', 'rows'), counted['after'])}"
         if self.manifest["moving"]:
             note += f", while the source moved ({counted['before']:,} → {counted['after']:,})"
         if counted.get("filtered"):
@@ -274,6 +278,11 @@ class TableWork:
         for name, staged in self.manifest["renamed"].items():
             note += f", column {name} is {staged} here"
         return note
+
+
+def _told_by(of: str, number: int) -> str:
+    """A note's words for rows that the source does not count."""
+    return "" if of == "rows" else f" (not counted over REST, which has {number:,} {of} now)"
 
 
 class Deadline:

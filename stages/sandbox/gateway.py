@@ -6,8 +6,8 @@ JSON file: `dsn` (of the login role, usually `authenticator`), `jwt_secret`, `se
 answer down, `latency_ms`. Once it serves, it writes `{"url": …}` to the file named by `ready`.
 
 It is not PostgREST. It does what a reader of tables meets, and refuses the rest: GET and HEAD on
-`/rest/v1/` and its tables, and `GET /auth/v1/admin/users`. JSON is made by Postgres itself, and
-passed on unparsed.
+`/rest/v1/` and its tables, and, in the Auth service's place, GET on `/auth/v1/admin/users` and one
+of these. JSON is made by Postgres itself, and passed on unparsed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from starlette.routing import Route
 
 from stages.sandbox.rest.config import Config
 from stages.sandbox.rest.database import Database
-from stages.sandbox.rest.endpoints import Rest, Users
+from stages.sandbox.rest.endpoints import Rest, User, Users
 
 
 async def _no_route(request: Request, _: Exception) -> Response:
@@ -50,6 +50,7 @@ def application(config: Config) -> Starlette:
         Route("/rest/v1", rest),
         Route("/rest/v1/{table:path}", rest),
         Route("/auth/v1/admin/users", Users(config, database)),
+        Route("/auth/v1/admin/users/{user}", User(config, database)),
     ]
     return Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: _no_route})
 

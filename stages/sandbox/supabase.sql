@@ -1,4 +1,5 @@
--- What every Supabase project has before its owner makes a table: roles, schemas, auth.users.
+-- What every Supabase project has before its owner makes a table: roles, schemas, auth.users
+-- and auth.identities.
 -- Runs once, as the superuser supabase_admin; the project's own SQL runs as postgres afterwards.
 
 -- ── roles ───────────────────────────────────────────────────────────────────────────────────
@@ -66,3 +67,19 @@ CREATE TABLE auth.users (
 ALTER TABLE auth.users OWNER TO supabase_auth_admin;
 ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY;
 GRANT ALL ON auth.users TO postgres;
+
+CREATE TABLE auth.identities (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  provider_id text NOT NULL,
+  user_id uuid NOT NULL REFERENCES auth.users (id) ON DELETE CASCADE,
+  identity_data jsonb NOT NULL,
+  provider text NOT NULL,
+  last_sign_in_at timestamptz,
+  created_at timestamptz,
+  updated_at timestamptz,
+  email text GENERATED ALWAYS AS (lower(identity_data ->> 'email')) STORED,
+  UNIQUE (provider_id, provider)
+);
+ALTER TABLE auth.identities OWNER TO supabase_auth_admin;
+ALTER TABLE auth.identities ENABLE ROW LEVEL SECURITY;
+GRANT ALL ON auth.identities TO postgres;

@@ -102,7 +102,7 @@ class Table:
     def foreign_key_of(self, column: str) -> ForeignKey | None:
         """The foreign key of this column alone; one to a public table before one to auth.users."""
         found = [key for key in self.foreign_keys if key.columns == (column,)]
-        return min(found, key=lambda key: key.parent == auth.PLACE, default=None)
+        return min(found, key=lambda key: key.parent == auth.USERS, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,10 +130,10 @@ def read_postgres(reader: PostgresReader, schemas: Iterable[str]) -> Catalog:
     relations = {
         place: relation
         for place, relation in reader.catalog().items()
-        if place[0] in wanted or place == auth.PLACE
+        if place[0] in wanted or place == auth.USERS
     }
     # auth.users is read for its columns only: what Supabase does there is not the application's.
-    everywhere = _listed([*wanted, *(["auth"] if auth.PLACE in relations else [])])
+    everywhere = _listed([*wanted, *(["auth"] if auth.USERS in relations else [])])
     facts = {
         (row["table_schema"], row["table_name"], row["column_name"]): row
         for row in reader.rows(_sql("columns.sql").format(schemas=everywhere))
@@ -374,8 +374,8 @@ def _openapi_key(
     match = re.search(r"<fk table='([^']*)' column='([^']*)'/>", text)
     assert match is not None
     parent = (place[0], match[1])
-    if parent not in relations and match[1] == auth.PLACE[1]:
-        parent = auth.PLACE
+    if parent not in relations and match[1] == auth.USERS[1]:
+        parent = auth.USERS
     return ForeignKey(
         name=f"{place[1]}_{column}_fkey",
         columns=(column,),

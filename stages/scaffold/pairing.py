@@ -98,7 +98,7 @@ def read_renames(given: Iterable[str]) -> Renames:
 def pair(catalog: Catalog, schema: Schema, renames: Renames, schemas: Iterable[str]) -> Pairing:
     """Pair tables, then their columns. Raises UserError for a rename of what is not there."""
     targets = [name for name in schema.tables if name != LEDGER]
-    order = [*dict.fromkeys(schemas), auth.PLACE[0]]
+    order = [*dict.fromkeys(schemas), auth.USERS[0]]
     _check(catalog, schema, renames)
     chosen: dict[str, Place] = {}
     for source, target in renames.tables.items():
@@ -116,7 +116,7 @@ def pair(catalog: Catalog, schema: Schema, renames: Renames, schemas: Iterable[s
     return Pairing(
         tables=paired,
         without_source=tuple(name for name in targets if name not in paired),
-        without_target=tuple(p for p in catalog.tables if p not in used and p != auth.PLACE),
+        without_target=tuple(p for p in catalog.tables if p not in used and p != auth.USERS),
         ambiguous=ambiguous,
     )
 
@@ -181,7 +181,7 @@ def _source_names(places: Iterable[Place]) -> dict[Place, str]:
     for place in places:
         plain = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in place[1])
         plain = plain if plain[:1].isalnum() else f"t{plain}"
-        if place == auth.PLACE or plain.lower() in {n.lower() for n in names.values()}:
+        if place == auth.USERS or plain.lower() in {n.lower() for n in names.values()}:
             plain = f"{place[0]}_{plain}"
         number, name = 1, plain
         while name.lower() in {n.lower() for n in names.values()}:

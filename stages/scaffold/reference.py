@@ -111,7 +111,7 @@ class References:
         key = table.row_key
         if any(found.columns == key and found.parent == place for found in table.foreign_keys):
             return True
-        return bool(place == auth.PLACE and [table.columns[name].type for name in key] == ["uuid"])
+        return bool(place == auth.USERS and [table.columns[name].type for name in key] == ["uuid"])
 
     def _by_several(self, pair: Pair, target: str, parent: Paired) -> Value:
         key = pair.foreign_key

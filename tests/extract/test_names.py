@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 
 from extract.conftest import FEW_ROWS
 from extract.support import TRANSPORTS, Database, Project, with_rest
+from stages.cli.moving import tell_forecast
 from stages.errors import Shortfall, UserError
 from stages.extract import postgres, rest, work
-from stages.extract.run import ExtractOptions, forecast
+from stages.extract.run import ExtractOptions, Forecast, forecast
 from stages.extract.transport import Via
 from stages.progress import Silent
 
@@ -440,5 +442,22 @@ def test_dry_run(names: Database, project: Project, via: Via) -> None:
     (told,) = forecast(plan, project.source, project.paths, options, Silent())
     assert (told.table, told.rows) == ("keyed", 200)
     assert told.seconds > 0
-    assert (told.bytes > 0) == (via == "postgres")
+    assert (told.bytes is not None and told.bytes > 0) == (via == "postgres")
+    assert (told.bytes is None) == (via == "rest")
     assert not project.paths.data.exists()
+
+
+def test_dry_run_says_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    known = Forecast(table="known", rows=3, bytes=1 << 20, seconds=0.1)
+    unknown = Forecast(table="unknown", rows=4, bytes=None, seconds=0.1)
+    for found, size, total in (
+        ([known], "1.0 MiB", "3 rows, 1.0 MiB at the source"),
+        ([unknown], "? MiB", "4 rows, ? MiB at the source"),
+        ([known, unknown], "? MiB", "7 rows, 1.0 MiB and more at the source"),
+    ):
+        tell_forecast(found, Path(), as_json=False)
+        *lines, last = capsys.readouterr().out.splitlines()
+        assert size in lines[-1]
+        assert last.startswith(total)
+    tell_forecast([unknown], Path(), as_json=True)
+    assert json.loads(capsys.readouterr().out)["tables"][0]["bytes"] is None

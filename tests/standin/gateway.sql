@@ -81,10 +81,19 @@ INSERT INTO auth.users
 SELECT ('10000000-0000-0000-0000-' || lpad(i::text, 12, '0'))::uuid, i || '@example.com', NULL,
   'hash', '{"name": "N"}', NULL, '2024-01-01Z'::timestamptz + i * interval '1 day', now()
 FROM generate_series(1, 3) i;
+CREATE TABLE auth.identities (
+  id uuid PRIMARY KEY, provider_id text, user_id uuid, identity_data jsonb, provider text,
+  last_sign_in_at timestamptz, created_at timestamptz, updated_at timestamptz, email text
+);
+INSERT INTO auth.identities
+SELECT ('20000000-0000-0000-0000-' || lpad(i::text, 12, '0'))::uuid, 'sub' || i,
+  '10000000-0000-0000-0000-000000000001', CASE WHEN i = 1 THEN '{"sub": "sub1"}' ELSE '{}' END::jsonb,
+  'p' || i, NULL, '2024-01-01Z'::timestamptz + i * interval '1 day', now(), ''
+FROM generate_series(1, 2) i;
 
 GRANT USAGE ON SCHEMA public, other TO anon, authenticated, service_role;
 GRANT SELECT ON ALL TABLES IN SCHEMA public, other TO anon, authenticated, service_role;
 GRANT USAGE ON SCHEMA auth TO supabase_auth_admin;
-GRANT SELECT ON auth.users TO supabase_auth_admin;
+GRANT SELECT ON auth.users, auth.identities TO supabase_auth_admin;
 CREATE TABLE ungranted (id integer PRIMARY KEY);
 ANALYZE;

@@ -246,6 +246,30 @@ class TestUsers:
         assert (user["user_metadata"], user["app_metadata"]) == ({"name": "N"}, {})
         assert "hash" not in response.text
 
+    def test_one_with_identities(self, gateway: Gateway) -> None:
+        """One user has identities, under the Auth service's names; the list does not."""
+        user = "10000000-0000-0000-0000-000000000001"
+        assert "identities" not in gateway.get("/auth/v1/admin/users").text
+        found = gateway.get(f"/auth/v1/admin/users/{user}").json()
+        assert found["email"] == "1@example.com"
+        first, second = found["identities"]
+        assert first["identity_id"] == "20000000-0000-0000-0000-000000000001"
+        assert (first["id"], first["user_id"]) == ("sub1", user)
+        assert first["identity_data"] == {"sub": "sub1"}
+        # What is empty is left out.
+        assert {"identity_data", "email", "last_sign_in_at"}.isdisjoint(second)
+        other = gateway.get(f"/auth/v1/admin/users/{user[:-1]}2").json()
+        assert other["identities"] == []
+
+    @pytest.mark.parametrize(
+        ("user", "code"),
+        [("10000000-0000-0000-0000-000000000009", "user_not_found"), ("x", "validation_failed")],
+    )
+    def test_no_such_user(self, gateway: Gateway, user: str, code: str) -> None:
+        """A user who is not there is a 404 with the Auth service's code."""
+        refused = gateway.get(f"/auth/v1/admin/users/{user}")
+        assert (refused.status_code, refused.json()["error_code"]) == (404, code)
+
     def test_only_for_service_keys(self, gateway: Gateway) -> None:
         """§6: an anonymous caller gets no users, by the API nor by a token for the role."""
         refused = gateway.get("/auth/v1/admin/users", key=gateway.config["publishable_key"])

@@ -1,4 +1,4 @@
-"""What answers: the tables, the root document, and the list of users."""
+"""What answers: the tables, the root document, and the users."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
@@ -25,6 +26,7 @@ from stages.sandbox.rest.query import Query, Statement, out_of_bounds, parse_que
 JSON_TYPE = "application/json; charset=utf-8"
 OPENAPI_TYPE = "application/openapi+json; charset=utf-8"
 USERS = (Path(__file__).parent / "users.sql").read_text(encoding="utf-8")
+IDENTITIES = (Path(__file__).parent / "identities.sql").read_text(encoding="utf-8")
 AUTH_ROLE = "supabase_auth_admin"
 _SHARED_SCHEMAS = ("public", "extensions")  # searched for types after the request's own schema
 
@@ -165,13 +167,28 @@ class Rest(Endpoint):
 
 
 class Users(Endpoint):
-    """`/auth/v1/admin/users`: the Auth service's list of users, without their secrets."""
+    """`/auth/v1/admin/users`: the Auth service's list of users, without secrets or identities.
+
+    Made after the service's documented JSON; it is not that service.
+    """
 
     async def answer(self, request: Request, caller: Caller) -> Response:
         if request.method not in ("GET", "HEAD"):
             return _auth_error(405, "not_found", "Method not allowed")
         if not (caller.privileged and caller.role == "service_role"):
             return _auth_error(403, "not_admin", "User not allowed")
+        admin = Caller(role=AUTH_ROLE, claims=caller.claims, privileged=True)
+        try:
+            async with self.database.transaction(admin, schemas=("",), timezone="UTC") as cursor:
+                return await self.found(request, cursor)
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+            what = error.diag.message_primary
+            return _auth_error(404, "not_found", f"This project has no such table: {what}")
+        except psycopg.Error as error:
+            sys.stderr.write(f"auth: {error.sqlstate} {error.diag.message_primary}\n")
+            return _auth_error(500, "unexpected_failure", "Database error finding users")
+
+    async def found(self, request: Request, cursor: Cursor) -> Response:
         page, size = (
             request.query_params.get(name, default)
             for name, default in (("page", "1"), ("per_page", "50"))
@@ -179,19 +196,26 @@ class Users(Endpoint):
         if not (page.isdecimal() and size.isdecimal()):
             return _auth_error(400, "validation_failed", "Bad Pagination Parameters")
         offset = max(int(page) - 1, 0) * int(size)
-        admin = Caller(role=AUTH_ROLE, claims=caller.claims, privileged=True)
-        try:
-            async with self.database.transaction(admin, schemas=("",), timezone="UTC") as cursor:
-                await cursor.execute(USERS, [size, str(offset)])
-                body = _value(cursor, 0)
-                total = _value(cursor, 1).decode()
-        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-            return _auth_error(404, "not_found", "This project has no table auth.users")
-        except psycopg.Error as error:
-            sys.stderr.write(f"auth.users: {error.sqlstate} {error.diag.message_primary}\n")
-            return _auth_error(500, "unexpected_failure", "Database error finding users")
-        content = b'{"users":' + body + b',"aud":"authenticated"}'
+        await cursor.execute(USERS, [size, str(offset), None])
+        content = b'{"users":' + _value(cursor, 0) + b',"aud":"authenticated"}'
+        total = _value(cursor, 1).decode()
         return Response(content, 200, {"X-Total-Count": total}, "application/json")
+
+
+class User(Users):
+    """`/auth/v1/admin/users/<id>`: one user, with identities."""
+
+    async def found(self, request: Request, cursor: Cursor) -> Response:
+        try:
+            user = str(UUID(request.path_params["user"]))
+        except ValueError:
+            return _auth_error(404, "validation_failed", "user_id must be an UUID")
+        await cursor.execute(USERS, ["1", "0", user])
+        page = _value(cursor, 0).decode()
+        if page == "[]":
+            return _auth_error(404, "user_not_found", "User not found")
+        await cursor.execute(IDENTITIES, [page, user])
+        return Response(_value(cursor, 0), 200, None, "application/json")
 
 
 def _auth_error(status: int, code: str, message: str) -> Response:

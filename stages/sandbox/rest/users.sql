@@ -1,5 +1,5 @@
 -- One row: a page of auth.users as a JSON array, and the number of all users. Parameters: page
--- size, offset. A list of what is shown, not of what is hidden: no secret passes by accident.
+-- size, offset, and the one id to show, or null for all. A list of what is shown, not of what is hidden: no secret passes by accident.
 SELECT
   (
     SELECT coalesce(json_agg(page.shown ORDER BY page.created DESC NULLS LAST, page.id), '[]')::text
@@ -19,7 +19,7 @@ SELECT
           'user_metadata', coalesce(nullif(u.row -> 'raw_user_meta_data', 'null'), '{}'),
           'app_metadata', coalesce(nullif(u.row -> 'raw_app_meta_data', 'null'), '{}')
         ) AS shown
-      FROM (SELECT to_jsonb(users) AS row FROM auth.users) u
+      FROM (SELECT to_jsonb(users) AS row FROM auth.users WHERE $3::uuid IS NULL OR id = $3) u
       ORDER BY created DESC NULLS LAST, id
       LIMIT $1 OFFSET $2
     ) page
