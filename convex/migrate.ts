@@ -5,7 +5,7 @@
  */
 import { internalMutation, internalQuery } from "./_generated/server";
 import { bulkInsert } from "./loading";
-import { adopter, epochKeeper, pageReader, remover } from "./upkeep";
+import { adopter, epochKeeper, missingFinder, pageReader, remover } from "./upkeep";
 
 export const bulkInsertAriDestinations = bulkInsert("ariDestinations");
 export const bulkInsertAriPayments = bulkInsert("ariPayments");
@@ -21,6 +21,7 @@ export const bulkInsertWebinars = bulkInsert("webinars");
 export const bulkInsertWebinarRegistrations = bulkInsert("webinarRegistrations");
 
 export const readPage = internalQuery(pageReader);
+export const findMissing = internalQuery(missingFinder);
 export const epoch = internalMutation(epochKeeper);
 export const adopt = internalMutation(adopter);
 export const remove = internalMutation(remover);

@@ -229,17 +229,27 @@ def ids_sql(paths: Paths, plan: Plan, targets: Iterable[str]) -> str:
     return " UNION ALL ".join(selects)
 
 
-def bound_sql(paths: Paths, plan: Plan, table: TargetTable, fields: Mapping[str, Shape]) -> str:
+def bound_sql(
+    paths: Paths,
+    plan: Plan,
+    table: TargetTable,
+    fields: Mapping[str, Shape],
+    leave: frozenset[str] = frozenset(),
+) -> str:
     """SQL of a table's documents with Convex ids for references; NULL where none is known yet.
 
-    Columns: _source_id, the fields, and `_unbound`: the references that have no id yet.
+    Columns: _source_id, the fields, and `_unbound`: the references that have no id yet. Fields that
+    are in `leave` are NULL, or an empty list where they must be there, and never unbound.
     """
-    references = [s for s in fields.values() if s.kind == "id"]
+    references = [s for s in fields.values() if s.kind == "id" and s.name not in leave]
     targets = {s.target for s in references if s.target}
     columns = ["d._source_id"]
     joins = []
     for shape in fields.values():
         column = name_sql(shape.name)
+        if shape.name in leave:
+            columns.append(f"{'[]' if shape.required else 'NULL'}::{shape.sql} AS {column}")
+            continue
         if shape.kind != "id":
             columns.append(f"d.{column}")
             continue
@@ -256,8 +266,14 @@ def bound_sql(paths: Paths, plan: Plan, table: TargetTable, fields: Mapping[str,
     )
     columns.append(f"list_filter([{unbound}]::VARCHAR[], lambda r: r IS NOT NULL) AS _unbound")
     documents = text_sql(str(paths.transform(table.name) / "documents.parquet"))
+    ids = ids_sql(paths, plan, targets)
+    gone = paths.load(table.name) / "gone.parquet"
+    if gone.exists():
+        ids = (
+            f"SELECT * FROM ({ids}) ANTI JOIN read_parquet({text_sql(str(gone))}) USING (convex_id)"
+        )
     return (
-        f"WITH ids AS ({ids_sql(paths, plan, targets)}) SELECT {', '.join(columns)} "
+        f"WITH ids AS ({ids}) SELECT {', '.join(columns)} "
         f"FROM read_parquet({documents}) d {' '.join(joins)}"
     )
 

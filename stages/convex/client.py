@@ -81,7 +81,7 @@ class Deployment:
         """Result of an internal mutation."""
         return json.loads(self.call("mutation", function, json.dumps(args)))["value"]
 
-    def call(self, kind: Kind, function: str, args: str) -> bytes:
+    def call(self, kind: Kind, function: str, args: str | bytes) -> bytes:
         """Call `module:function` with arguments that are JSON text already; retries what passes.
 
         Returns the whole answer, `{"status": "success", "value": …}`. Raises FunctionError,
@@ -89,7 +89,7 @@ class Deployment:
         """
         return retrying(lambda: self.call_once(kind, function, args), self.backoff, self.on_retry)
 
-    def call_once(self, kind: Kind, function: str, args: str) -> bytes:
+    def call_once(self, kind: Kind, function: str, args: str | bytes) -> bytes:
         """One request; see `call`."""
         if self.door == "functions":
             url = f"{self.target.url}/api/{kind}"
@@ -101,7 +101,8 @@ class Deployment:
             assert self.target.secret is not None
             authorization = f"Bearer {self.target.secret.reveal()}"
             head = json.dumps({"function": function.rpartition(":")[2]})
-        body = f'{head[:-1]}, "args": {args}}}'.encode()
+        given = args.encode() if isinstance(args, str) else args
+        body = b"".join((head[:-1].encode(), b', "args": ', given, b"}"))
         answer = self._send(url, body, authorization)
         return self._checked(function, answer)
 

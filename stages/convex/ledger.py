@@ -32,9 +32,9 @@ def require_epoch(paths: Paths, deployment: Deployment, module: str, *, claim: b
     """
     stored: dict[str, Any] = read_json(paths.identity) or {}
     local = stored.get("epoch")
-    seen = _epoch(deployment, module, None)
+    seen = seen_epoch(deployment, module)
     if seen is None and claim and local is None:
-        seen = _epoch(deployment, module, secrets.token_hex(16))
+        seen = seen_epoch(deployment, module, claim=secrets.token_hex(16))
     if local is not None and seen != local:
         raise UserError(
             f"the ledger of {deployment.target.label} is of epoch {seen or 'none'}, the acks here "
@@ -54,7 +54,8 @@ def forget_epoch(paths: Paths) -> None:
     write_json(paths.identity, stored)
 
 
-def _epoch(deployment: Deployment, module: str, claim: str | None) -> str | None:
+def seen_epoch(deployment: Deployment, module: str, *, claim: str | None = None) -> str | None:
+    """The epoch of the deployment's ledger, None where it has none and none is claimed."""
     args = {} if claim is None else {"claim": claim}
     try:
         answer = deployment.mutation(f"{module}:epoch", args)
