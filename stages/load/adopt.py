@@ -32,12 +32,12 @@ def adopt_acks(
     loaded so, since only the lost ledger could tell.
     """
     known = (read_json(paths.identity) or {}).get("epoch")
-    if known is None or seen_epoch(deployment, plan.module) is not None:
+    files = {name: paths.load(name) / "acks.jsonl" for name in plan.tables}
+    files = {name: file for name, file in files.items() if file.exists()}
+    if known is None or not files or seen_epoch(deployment, plan.module) is not None:
         return
-    for name in plan.tables:
-        file = paths.load(name) / "acks.jsonl"
-        if not file.exists() or not read_acks(connection, file):
-            continue
+    for name, file in files.items():
+        read_acks(connection, file)
         did: Counter[str] = Counter()
         rows = connection.execute("SELECT source_id, document_id, digest FROM acked ORDER BY 1")
         while part := rows.fetchmany(AT_ONCE):

@@ -83,8 +83,9 @@ class Sender:
 
         Raises TableFailed for what is no document's fault, Transient for what may pass.
         """
-        self.pace.wait(len(batch), batch.size)
-        return self._send(batch)
+        with self.pace.slot():
+            self.pace.wait(len(batch), batch.size)
+            return self._send(batch)
 
     def _send(self, batch: Batch) -> Sent:
         began = time.monotonic()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from stages.errors import UserError
@@ -52,9 +53,9 @@ def read_rate(texts: Iterable[str]) -> Rate:
 
 @dataclass
 class Pace:
-    """Grows by small steps, shrinks by halves. May be told from several threads.
+    """Grows by small steps, shrinks by halves. Told by the threads that send.
 
-    `wait` and `hold` make the threads sleep; the clock is in seconds.
+    `slot` and `wait` make them wait; the clock is in seconds.
     """
 
     most_in_flight: int = MOST_IN_FLIGHT
@@ -65,12 +66,27 @@ class Pace:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _busy: int = 0
     _free_at: float = 0.0
     _shrunk_at: float = float("-inf")
 
     def __post_init__(self) -> None:
         self.documents = min(self.documents, self.most_documents)
         self.in_flight = min(self.in_flight, self.most_in_flight)
+        self._left = threading.Condition(self._lock)
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """One of those that may be in flight; waits until there is one."""
+        with self._left:
+            self._left.wait_for(lambda: self._busy < self.in_flight)
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._left:
+                self._busy -= 1
+                self._left.notify_all()
 
     def wait(self, documents: int, size: int) -> None:
         """Sleep until a batch may be sent: of so many documents, and bytes of their JSON."""
@@ -95,18 +111,21 @@ class Pace:
                 self.documents = min(self.most_documents, self.documents + self.documents // 2 + 1)
             self.in_flight = min(self.most_in_flight, self.in_flight + 1)
 
-    def refused(self, retry_after: float | None = None) -> None:
+    def refused(self, retry_after: float | None = None) -> bool:
         """The deployment was overloaded, or transactions met: fewer at once.
 
-        Nothing new is sent before the server's own wish, in seconds, is over.
+        Nothing new is sent before the server's own wish, in seconds, is over. Returns whether this
+        is news, and not of a batch that flew beside another one.
         """
         with self._lock:
             now = self.clock()
             if retry_after:
                 self._free_at = max(self._free_at, now + min(retry_after, 60.0))
-            if now - self._shrunk_at >= SAME_NEWS:
-                self._shrunk_at = now
-                self.in_flight = max(1, self.in_flight // 2)
+            if now - self._shrunk_at < SAME_NEWS:
+                return False
+            self._shrunk_at = now
+            self.in_flight = max(1, self.in_flight // 2)
+            return True
 
     def too_much(self, documents: int) -> None:
         """A batch of so many was over a limit of one transaction."""

@@ -77,8 +77,8 @@ def load(
     )
 
     def retried(error: Transient, delay: float) -> None:
-        pace.refused(error.retry_after)
-        progress.note(f"  {error.message}; again in {delay:.1f} s")
+        if pace.refused(error.retry_after):
+            progress.note(f"  {error.message}; again in {delay:.1f} s")
 
     connection = connect(paths, plan, views=False)
     connection.execute(f"SET memory_limit = '{MEMORY}'")

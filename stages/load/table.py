@@ -172,7 +172,8 @@ class TableLoad:
             flight = _Flight(acks, rejects, run.progress, self.table.name)
             try:
                 for batch in cut(binding.stream(overwrite=run.overwrite), run.pace):
-                    while len(flight.flying) >= (1 if one_by_one else run.pace.in_flight):
+                    # Some wait for a slot, so that none is free while answers are written down.
+                    while len(flight.flying) >= (1 if one_by_one else 2 * run.pace.in_flight):
                         flight.land()
                     flight.flying.add(pool.submit(sender.send, batch))
                 while flight.flying:

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--rows N] [--repeat N] [extract|larger|rest|shapes]…`; all for none."""
+"""`python -m tests.bench [--rows N] [--repeat N] [KIND]…`; all kinds for none."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 
 import click
 
-from . import bench_extract, bench_rest, bench_shapes
+from . import bench_extract, bench_load, bench_rest, bench_shapes
 from .setting import setting
 
-BENCHES = ("extract", "larger", "rest", "shapes")
+BENCHES = ("extract", "larger", "rest", "shapes", "load", "load-larger")
 
 
 @click.command()
@@ -19,10 +19,16 @@ BENCHES = ("extract", "larger", "rest", "shapes")
 @click.option("--rows", default=1_000_000, show_default=True, help="Rows of the largest tables.")
 @click.option("--repeat", default=5, show_default=True, help="Runs of each contestant.")
 def main(which: tuple[str, ...], rows: int, repeat: int) -> None:
-    """Measure extract; stdout has the figures."""
+    """Measure extract and load; stdout has the figures."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the sandbox is taken down
     click.echo(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start")
     for name in which or BENCHES:
+        if name == "load":
+            bench_load.bench(rows, repeat)
+            continue
+        if name == "load-larger":
+            bench_load.bench_larger(rows)
+            continue
         with setting() as here:
             if name == "extract":
                 bench_extract.bench(here, rows, repeat)
