@@ -109,7 +109,8 @@ def _deployment(plan: Plan, schema: Schema, settings: Settings) -> list[Finding]
         if "identifier" in each
     }
     needed = [table.function for table in plan.tables.values() if table.name in schema.tables]
-    needed += [f"{plan.module}:{name}" for name in ("readPage", "epoch", "adopt", "remove")]
+    own = ("readPage", "findMissing", "epoch", "adopt", "remove")
+    needed += [f"{plan.module}:{name}" for name in own]
     lacking = [name for name in needed if name not in functions]
     public = [
         name for name, kind in functions.items()

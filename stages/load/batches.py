@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,18 @@ class Batch:
     def halves(self) -> tuple[Batch, Batch]:
         middle = len(self) // 2
         return Batch(self.columns.slice(0, middle)), Batch(self.columns.slice(middle))
+
+
+def ahead(records: Generator[pa.RecordBatch]) -> Generator[pa.RecordBatch]:
+    """The same; while one is used, the next is made in a thread of its own."""
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            coming = pool.submit(next, records, None)
+            while (arrived := coming.result()) is not None:
+                coming = pool.submit(next, records, None)
+                yield arrived
+        finally:
+            pool.submit(records.close).result()
 
 
 def cut(records: Iterable[pa.RecordBatch], pace: Pace) -> Iterator[Batch]:

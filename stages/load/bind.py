@@ -6,7 +6,7 @@ out, and the digest says so (`pending:…`), so that the ledger knows the docume
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,8 +47,11 @@ class Binding:
         """SQL of the documents with ids, and `_unbound`."""
         return bound_sql(self.paths, self.plan, self.table, self.fields, self.leave)
 
-    def records(self) -> str:
-        """SQL of (_source_id, digest, text): every document whose references have ids."""
+    def records(self, which: str = "") -> str:
+        """SQL of (_source_id, digest, text): every document whose references have ids.
+
+        `which` may join something to the documents `b`, to hash no more of them than needed.
+        """
         mark = text_sql(PENDING) if self.leave else "''"
         return (
             "SELECT _source_id, digest, "
@@ -56,41 +59,42 @@ class Binding:
             "'\",\"document\":' || document || '},' AS text FROM ("
             f"SELECT _source_id, {mark} || sha256(document) AS digest, document FROM ("
             f"SELECT _source_id, {document_sql(self.fields, self.table.keep_null)} AS document "
-            f"FROM ({self.bound()}) WHERE len(_unbound) = 0))"
+            f"FROM ({self.bound()}) b {which} WHERE len(_unbound) = 0))"
         )
 
-    def pending(self, *, overwrite: bool) -> str:
-        """SQL of the records that the target has not acknowledged as they are now.
+    def new(self) -> str:
+        """SQL of the records that the target has not acknowledged in any form."""
+        return self.records("ANTI JOIN acked a ON a.source_id = b._source_id")
 
-        In a first pass these are the documents that have no id yet.
-        """
-        if self.leave:
-            return (
-                f"SELECT r.* FROM ({self.records()}) r "
-                "ANTI JOIN acked a ON a.source_id = r._source_id"
-            )
+    def changed(self, *, overwrite: bool) -> str:
+        """SQL of the records that it has acknowledged in another form than they have now."""
         again = " OR a.did = 'conflict'" if overwrite else ""
         return (
-            f"SELECT r.* FROM ({self.records()}) r "
-            "LEFT JOIN acked a ON a.source_id = r._source_id "
-            "WHERE (a.digest IS DISTINCT FROM r.digest AND NOT (a.did = 'inserted' "
+            f"SELECT r.* FROM ({self.records()}) r JOIN acked a ON a.source_id = r._source_id "
+            "WHERE (a.digest <> r.digest AND NOT (a.did = 'inserted' "
             # Nothing was left out of it in the first pass.
-            f"AND a.digest IS NOT DISTINCT FROM {text_sql(PENDING)} || r.digest)){again}"
+            f"AND a.digest = {text_sql(PENDING)} || r.digest)){again}"
         )
 
-    def stream(self, *, overwrite: bool) -> Iterator[pa.RecordBatch]:
-        """The pending records, as they are made; in the order of `_order`, or of source keys."""
-        sql = self.pending(overwrite=overwrite)
+    def pending(self, *, overwrite: bool) -> list[str]:
+        """SQL of what is to be sent, in two parts; in a first pass only what has no id yet."""
+        return [self.new()] if self.leave else [self.new(), self.changed(overwrite=overwrite)]
+
+    def stream(self, *, overwrite: bool) -> Generator[pa.RecordBatch]:
+        """The pending records, as they are made: new ones first, each part in the order of source
+        keys; or all in the order of `_order`."""
+        parts = self.pending(overwrite=overwrite)
         if self.ordered():
             file = text_sql(str(self.documents))
-            sql = (
-                f"SELECT p.* FROM ({sql}) p JOIN (SELECT _source_id, _order FROM "
-                f"read_parquet({file})) o USING (_source_id) ORDER BY o._order"
-            )
+            parts = [
+                f"SELECT p.* FROM ({' UNION ALL '.join(parts)}) p JOIN (SELECT _source_id, _order "
+                f"FROM read_parquet({file})) o USING (_source_id) ORDER BY o._order"
+            ]
         # A single thread keeps the order of the file, and leaves a core to what sends.
         self.connection.execute("SET threads = 1")
         try:
-            yield from self.connection.sql(sql).to_arrow_reader(self._rows_at_once())
+            for part in parts:
+                yield from self.connection.sql(part).to_arrow_reader(self._rows_at_once())
         finally:
             self.connection.execute("RESET threads")
 

@@ -84,7 +84,7 @@ class Prover:
         if acked:
             self.connection.execute(
                 "CREATE OR REPLACE TEMP TABLE todo AS SELECT _source_id FROM "
-                f"({binding.pending(overwrite=True)})"
+                f"({' UNION ALL '.join(binding.pending(overwrite=True))})"
             )
             documents = f"(FROM {documents} SEMI JOIN todo USING (_source_id))"
         for name, each in self.schema.fields(binding.table.name).items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from stages.convex.client import Deployment
 from stages.convex.schema import Schema
 from stages.convex.values import shapes, text_sql
 from stages.duck import first_row
-from stages.load.batches import cut
+from stages.load.batches import ahead, cut
 from stages.load.bind import Binding, read_acks
 from stages.load.functions import Sender, Sent
 from stages.load.pace import Pace
@@ -93,6 +94,7 @@ class TableLoad:
     def recount(self, manifest: Manifest) -> Manifest:
         """The manifest after documents were taken back; what was settled stays as it is."""
         read_acks(self.run.connection, self.acks)
+        self._join_staged()
         counts = {**manifest["counts"], "removed": self._tell_removed()}
         manifest = {**manifest, "counts": counts}
         write_manifest(self.folder, manifest)
@@ -140,7 +142,7 @@ class TableLoad:
     # ── sending ─────────────────────────────────────────────────────────────────────────────
 
     def _send(self, binding: Binding) -> int:
-        """Send in batches, several in flight; each answer is durable before the next is awaited."""
+        """Send in batches, several in flight; answers are written down as they come."""
         run = self.run
         acked = read_acks(run.connection, self.acks)
         if not acked:
@@ -171,15 +173,16 @@ class TableLoad:
             self._write_held(rejects)
             flight = _Flight(acks, rejects, run.progress, self.table.name)
             try:
-                for batch in cut(binding.stream(overwrite=run.overwrite), run.pace):
-                    # Some wait for a slot, so that none is free while answers are written down.
-                    while len(flight.flying) >= (1 if one_by_one else 2 * run.pace.in_flight):
-                        flight.land()
-                    flight.flying.add(pool.submit(sender.send, batch))
+                with closing(ahead(binding.stream(overwrite=run.overwrite))) as records:
+                    for batch in cut(records, run.pace):
+                        # Some wait for a slot, so that none is free while answers are written.
+                        while len(flight.flying) >= (1 if one_by_one else 2 * run.pace.in_flight):
+                            flight.land()
+                        flight.flying.add(pool.submit(sender.send, batch))
                 while flight.flying:
                     flight.land()
             finally:
-                flight.keep()
+                flight.close()
         return flight.sent
 
     def _write_held(self, rejects: Journal) -> None:
@@ -215,13 +218,12 @@ class TableLoad:
         run = self.run.connection.execute
         read_acks(self.run.connection, self.acks)
         self._read_refused()
-        documents = f"read_parquet({text_sql(str(binding.documents))})"
-        staged = f"(SELECT _source_id FROM {documents})"
+        self._join_staged()
         did = dict(
             run(
-                f"SELECT a.did, count(*) FROM acked a SEMI JOIN {staged} d "
-                "ON d._source_id = a.source_id ANTI JOIN held h ON h._source_id = a.source_id "
-                "ANTI JOIN refused r ON r.source_id = a.source_id GROUP BY 1"
+                "SELECT did, count(*) FROM settled s "
+                "ANTI JOIN held h ON h._source_id = s.source_id "
+                "ANTI JOIN refused r USING (source_id) WHERE staged GROUP BY 1"
             ).fetchall()
         )
         counts = {name: did.get(name, 0) for name in DID}
@@ -230,18 +232,13 @@ class TableLoad:
         counts["refused"] = rows - held - sum(counts.values())
         counts["held_back"] = held
         counts["removed"] = self._tell_removed()
-        self._write_keys(
-            "conflicts.parquet",
-            f"SELECT source_id, document_id AS convex_id FROM acked a SEMI JOIN {staged} d "
-            "ON d._source_id = a.source_id WHERE did = 'conflict' ORDER BY 1",
-        )
+        self._write_keys("conflicts.parquet", "staged AND did = 'conflict'")
         if self.deferred and not binding.leave:
             # What waits for its second pass is in Convex all the same, and has an id.
             self._binding(self.deferred).hold_back()
         reader = self.run.connection.sql(
-            f"SELECT a.source_id, a.document_id AS convex_id FROM acked a SEMI JOIN {staged} d "
-            "ON d._source_id = a.source_id ANTI JOIN held h ON h._source_id = a.source_id "
-            "ORDER BY 1"
+            "SELECT source_id, convex_id FROM settled s "
+            "ANTI JOIN held h ON h._source_id = s.source_id WHERE staged ORDER BY 1"
         ).to_arrow_reader()
         ids = write_parquet(self.folder / "ids.parquet", reader.schema, reader)
         if counts["refused"] or counts["held_back"]:
@@ -269,30 +266,33 @@ class TableLoad:
             f"columns = {columns}) WHERE rule = 'refused'"
         )
 
+    def _join_staged(self) -> None:
+        """Make the temporary table settled(source_id, convex_id, did, staged) of the acks."""
+        documents = text_sql(str(self.run.paths.transform(self.table.name) / "documents.parquet"))
+        self.run.connection.execute(
+            "CREATE OR REPLACE TEMP TABLE settled AS SELECT source_id, document_id AS convex_id, "
+            "did, d._source_id IS NOT NULL AS staged FROM acked LEFT JOIN "
+            f"(SELECT _source_id FROM read_parquet({documents})) d ON d._source_id = source_id"
+        )
+
     def _tell_removed(self) -> int:
         """Name what was loaded earlier and is not staged any more; nothing is deleted for it."""
-        documents = text_sql(str(self.run.paths.transform(self.table.name) / "documents.parquet"))
-        found = self._write_keys(
-            "removed.parquet",
-            "SELECT source_id, document_id AS convex_id FROM acked "
-            f"ANTI JOIN (SELECT _source_id FROM read_parquet({documents})) d "
-            "ON d._source_id = acked.source_id ORDER BY 1",
-        )
+        found = self._write_keys("removed.parquet", "NOT staged")
         if found:
-            file = self.folder / "removed.parquet"
             first = self.run.connection.execute(
-                f"SELECT source_id FROM read_parquet({text_sql(str(file))}) LIMIT {SHOWN}"
+                f"SELECT source_id FROM settled WHERE NOT staged ORDER BY 1 LIMIT {SHOWN}"
             ).fetchall()
             names = ", ".join(row[0] for row in first) + (", …" if found > SHOWN else "")
             self.run.progress.note(
                 f"  {self.table.name}: {found:,} in Convex are not staged any more: {names} "
-                f"({file}); delete them with: stages load --prune"
+                f"({self.folder / 'removed.parquet'}); delete them with: stages load --prune"
             )
         return found
 
-    def _write_keys(self, name: str, sql: str) -> int:
-        """A file with the rows of a query, or none where it has none; returns their number."""
+    def _write_keys(self, name: str, which: str) -> int:
+        """A file with some of `settled`, or none where there are none; returns their number."""
         file = self.folder / name
+        sql = f"SELECT source_id, convex_id FROM settled WHERE {which} ORDER BY 1"
         found = int(first_row(self.run.connection, f"SELECT count(*) FROM ({sql})")[0])
         if found:
             reader = self.run.connection.sql(sql).to_arrow_reader()
@@ -303,29 +303,43 @@ class TableLoad:
 
 
 class _Flight:
-    """Batches under way, and the journals that their answers go to."""
+    """Batches under way, and the journals that their answers go to.
+
+    One thread writes, so that an fsync holds up neither what sends nor what makes the next batch;
+    it is never more than one group of answers behind.
+    """
 
     def __init__(self, acks: Journal, rejects: Journal, progress: Progress, table: str) -> None:
         self.flying: set[Future[Sent]] = set()
         self.sent = 0
         self._acks, self._rejects = acks, rejects
         self._progress, self._table = progress, table
+        self._writer = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
 
     def land(self) -> None:
-        """Wait for some batch, and write down all that have come back."""
+        """Wait for some batch, and have all that have come back written down."""
         done, _ = wait(self.flying, return_when=FIRST_COMPLETED)
         self.flying -= done
-        self._write([future.result() for future in done if not future.exception()])
+        self._write_down([future.result() for future in done if not future.exception()])
         for future in done:
             future.result()
 
-    def keep(self) -> None:
-        """After a failure, answers that were under way are still worth writing down."""
+    def close(self) -> None:
+        """Write down what is still under way: after a failure, too, it is worth keeping."""
         for future in self.flying:
             future.cancel()
         came = wait(self.flying).done
-        self._write([f.result() for f in came if not f.cancelled() and not f.exception()])
         self.flying.clear()
+        self._write_down([f.result() for f in came if not f.cancelled() and not f.exception()])
+        self._writer.shutdown()
+        if self._writing:
+            self._writing.result()
+
+    def _write_down(self, landed: list[Sent]) -> None:
+        if self._writing:
+            self._writing.result()
+        self._writing = self._writer.submit(self._write, landed)
 
     def _write(self, landed: list[Sent]) -> None:
         """Add the answers to the journals, with one fsync for all of them."""

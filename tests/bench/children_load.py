@@ -35,7 +35,7 @@ def main(file: Path) -> None:
     if not config["checkpoint"]:
         Journal.write = lambda self, text: None  # type: ignore[method-assign]
     if config["batch"]:
-        run.MOST_DOCUMENTS = config["batch"]
+        run.MOST_DOCUMENTS = config["batch"]  # type: ignore[attr-defined]
     exported = (read_json(paths.schema) or {})["exported"]
     file.with_suffix(".began").write_text(str(time.time()))
     with writing(paths):

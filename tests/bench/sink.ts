@@ -3,7 +3,8 @@
  * as if every document were new. `node --import tsx sink.ts '{"ready": …, "latency": 0, "slots": 16}'`
  *
  * No more than `slots` requests are worked on at once, each for `latency` milliseconds.
- * GET /seen tells what came: requests, documents, the most at once, and when the first did.
+ * GET /seen tells what came: requests, documents, the most at once, and when the
+ * first did and the last was answered.
  */
 import { createServer, type IncomingMessage } from "node:http";
 import { renameSync, writeFileSync } from "node:fs";
@@ -19,7 +20,7 @@ const { ready, latency, slots } = JSON.parse(process.argv[2] ?? "") as {
   latency: number;
   slots: number;
 };
-const seen = { requests: 0, documents: 0, most: 0, first: 0 };
+const seen = { requests: 0, documents: 0, most: 0, first: 0, last: 0 };
 const waiting: (() => void)[] = [];
 let busy = 0;
 
@@ -55,6 +56,7 @@ async function answer(request: IncomingMessage): Promise<string> {
   );
   seen.requests += 1;
   seen.documents += results.length;
+  seen.last = Date.now();
   return `{"status":"success","value":{"results":[${results.join(",")}]}}`;
 }
 

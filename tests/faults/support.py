@@ -42,7 +42,8 @@ class Host:
     that what was staged for one can be loaded to the next."""
 
     folder: Path
-    state: State
+    state: State | None
+    convex: Path = ROOT / "convex"
     process: subprocess.Popen[bytes] | None = None
     url: str = ""
     site_url: str = ""
@@ -55,11 +56,11 @@ class Host:
             json.dumps(
                 {
                     "name": NAME,
-                    "convex": str(ROOT / "convex"),
+                    "convex": str(self.convex),
                     "adminKey": KEY,
                     "env": {"MIGRATION_SECRET": SECRET},
                     # What the sandbox has put into its own deployment.
-                    "seed": str(self.state.root / "convex-sandbox.seed.jsonl"),
+                    "seed": self.state and str(self.state.root / "convex-sandbox.seed.jsonl"),
                     "ready": str(ready),
                 }
             )
@@ -87,6 +88,7 @@ class Host:
 
     def settings(self, *, convex: str = "", site: str = "", supabase: str = "") -> dict[str, str]:
         """The environment of a user with this deployment; a proxy may stand in for an address."""
+        assert self.state
         source = self.state.source
         return {
             "SUPABASE_URL": supabase or source.url,
@@ -117,10 +119,10 @@ class Host:
 
 
 @contextmanager
-def host(folder: Path, state: State) -> Iterator[Host]:
+def host(folder: Path, state: State | None, convex: Path = ROOT / "convex") -> Iterator[Host]:
     """A new, empty deployment, gone at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = Host(folder, state)
+    found = Host(folder, state, convex)
     try:
         found.start()
         yield found
