@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-MEMORY = "1GiB"
+MEMORY = "512MiB"
 PENDING = "pending:"
 ROWS_AT_ONCE = 2048
 BYTES_AT_ONCE = 16 << 20
