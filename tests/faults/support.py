@@ -19,7 +19,7 @@ from conftest import ROOT, Stages
 
 from stages.convex import client
 from stages.plan import load_plan
-from stages.sandbox import State
+from stages.sandbox import Source, State
 from stages.sandbox.service import environment
 from stages.settings import Secret, Target
 
@@ -81,6 +81,12 @@ class Host:
         addresses = json.loads(ready.read_text())
         self.url, self.site_url = addresses["url"], addresses["siteUrl"]
 
+    @property
+    def source(self) -> Source:
+        """Where the rows of this project come from."""
+        assert self.state, "this deployment has no source"
+        return self.state.source
+
     def stop(self) -> None:
         if self.process is not None:
             self.process.kill()
@@ -88,8 +94,7 @@ class Host:
 
     def settings(self, *, convex: str = "", site: str = "", supabase: str = "") -> dict[str, str]:
         """The environment of a user with this deployment; a proxy may stand in for an address."""
-        assert self.state
-        source = self.state.source
+        source = self.source
         return {
             "SUPABASE_URL": supabase or source.url,
             "SUPABASE_SERVICE_ROLE_KEY": source.service_role_key,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ class Project:
             admin_key=Secret(self.key), secret=None,
         )  # fmt: skip
 
-    def stage(self, table: str, rows: Mapping[str, Row], rejects: Iterable[str] = ()) -> None:
+    def stage(self, table: str, rows: Mapping[str, Row], rejects: Sequence[str] = ()) -> None:
         """Write what transform would have: references as `table:key`, by source key."""
         schema = load_schema(self.paths)
         fields = shapes(table, schema.fields(table))
@@ -99,7 +99,10 @@ class Project:
         found = pa.table({n: pa.array(v, pa.string()) for n, v in columns.items()})
         folder = self.paths.transform(table)
         part = write_parquet(folder / "documents.parquet", found.schema, found.to_batches())
-        refused = pa.table({"source_id": pa.array(list(rejects), pa.string())})
+        refused = pa.table(
+            {"source_id": pa.array(list(rejects), pa.string())}
+            | {n: pa.array(["x"] * len(rejects), pa.string()) for n in ("field", "rule", "reason")}
+        )
         write_parquet(folder / "rejects.parquet", refused.schema, refused.to_batches())
         write_manifest(
             folder,
