@@ -205,17 +205,17 @@ def load(
     began = time.monotonic()
     rate = read_rate(max_rate)
     door = cast("Door | None", through)
+    if dry_run:
+        with writing(context.paths):
+            settings = context.settings()
+            context.announce(settings, Lines())
+            schema = load_schema(context.paths)
+            told = forecast(context.paths, context.plan, schema, settings.target, tables, door)
+        print_json(told) if as_json else click.echo(as_text(told))
+        return
     with progress_of(as_json) as progress, writing(context.paths):
         settings = context.settings()
         context.announce(settings, progress)
-        schema = load_schema(context.paths)
-        if dry_run:
-            told = forecast(context.paths, context.plan, schema, settings.target, tables, door)
-            if as_json:
-                print_json(told)
-            else:
-                click.echo(as_text(told))
-            return
         require_consent(settings, yes)
         manifests = {
             table.name: manifest
@@ -228,6 +228,7 @@ def load(
                 "more rejects than the plan allows: " + "; ".join(over),
                 "see why with: stages rejects; or load all the same with --accept-rejects",
             )
+        schema = load_schema(context.paths)
         options = LoadOptions(
             tables=tables, through=door, restart=restart, overwrite=overwrite, rate=rate,
             prune=confirm_prune(settings, yes) if prune else None,
