@@ -10,8 +10,8 @@ from stages.checkpoint import read_json
 from stages.convex.client import Deployment, Door
 from stages.convex.ledger import require_target, seen_epoch
 from stages.convex.schema import Schema
-from stages.convex.values import Shape, name_sql, shapes, size_sql
-from stages.load.bind import MEMORY, Binding, document_sql, read_acks
+from stages.convex.values import Shape, name_sql, shapes, size_sql, text_sql
+from stages.load.bind import MEMORY, PENDING, Binding, document_sql, read_acks
 from stages.load.pace import MOST_BYTES, MOST_DOCUMENTS
 from stages.load.run import ordered_groups, require_keys, require_transformed
 from stages.load.upkeep import read_ledger
@@ -104,7 +104,8 @@ def _table(
     binding = Binding(connection, paths, plan, table, fields)
     rows = connection.execute(
         "SELECT CASE WHEN a.source_id IS NULL THEN 'inserted' WHEN unbound > 0 "
-        "OR a.digest <> sha256(document) THEN 'replaced' ELSE 'unchanged' END AS did, count(*), "
+        f"OR replace(a.digest, {text_sql(PENDING)}, '') <> sha256(document) "
+        "THEN 'replaced' ELSE 'unchanged' END AS did, count(*), "
         f"sum(strlen(document) + strlen(_source_id) + {RECORD_BYTES} + {ID_BYTES} * unbound), "
         f"sum(size + {ID_BYTES} * unbound), "
         f"sum(strlen(_source_id) + {LEDGER_BYTES + len(table.name)}) FROM ("
