@@ -21,6 +21,11 @@ interface Incoming<T extends Loadable> {
   document: Fields<T>;
 }
 
+interface How {
+  overwrite?: boolean;
+  onlyNew?: boolean;
+}
+
 const loadReport = v.object({
   inserted: v.number(),
   replaced: v.number(),
@@ -47,7 +52,7 @@ type Loaded = LoadReport["results"][number];
  * own validator; a document that does not pass fails the whole call, and nothing of it is kept.
  *
  * - no ledger row, or its document is gone: inserted
- * - the same digest: unchanged
+ * - the same digest, or any with `onlyNew`: unchanged
  * - another digest: replaced; or a conflict, and left alone unless `overwrite`, when the document
  *   is no longer what was stored
  *
@@ -57,7 +62,7 @@ export function bulkInsert<T extends Loadable>(
   table: T,
 ): RegisteredMutation<
   "internal",
-  { records: Incoming<T>[]; overwrite?: boolean },
+  { records: Incoming<T>[]; overwrite?: boolean; onlyNew?: boolean },
   Promise<LoadReport>
 > {
   const document = schema.tables[table].validator;
@@ -65,11 +70,13 @@ export function bulkInsert<T extends Loadable>(
     args: {
       records: v.array(v.object({ sourceId: v.string(), digest: v.string(), document })),
       overwrite: v.optional(v.boolean()),
+      // For documents that a second call completes: what is there may be complete already.
+      onlyNew: v.optional(v.boolean()),
     },
     returns: loadReport,
-    handler: (ctx, { records, overwrite }): Promise<LoadReport> =>
+    handler: (ctx, { records, ...how }): Promise<LoadReport> =>
       // The validator is the table's own, which the compiler can't follow for an open T.
-      load(ctx, table, records as unknown as Incoming<T>[], overwrite ?? false),
+      load(ctx, table, records as unknown as Incoming<T>[], how),
   });
 }
 
@@ -77,13 +84,13 @@ async function load<T extends Loadable>(
   ctx: MutationCtx,
   table: T,
   records: Incoming<T>[],
-  overwrite: boolean,
+  how: How,
 ): Promise<LoadReport> {
   const found = await lookUp(ctx, table, records);
   // All reads are done; writes go one after the other, so that creation times keep the order.
   const results: Loaded[] = [];
   for (const { record, row, present } of found) {
-    results.push(await loadOne(ctx, table, record, row, present, overwrite));
+    results.push(await loadOne(ctx, table, record, row, present, how));
   }
   const count = tally(results);
   return {
@@ -101,11 +108,11 @@ async function loadOne<T extends Loadable>(
   { sourceId, digest, document }: Incoming<T>,
   row: LedgerRow | null,
   present: Doc<T> | null,
-  overwrite: boolean,
+  { overwrite, onlyNew }: How,
 ): Promise<Loaded> {
   if (row !== null && present !== null) {
     const loaded = { sourceId, documentId: row.documentId };
-    if (row.digest === digest) return { ...loaded, did: "unchanged" };
+    if (row.digest === digest || onlyNew) return { ...loaded, did: "unchanged" };
     if (!overwrite && (await storedHash(present)) !== row.stored) {
       return { ...loaded, did: "conflict" };
     }

@@ -10,6 +10,7 @@ import {
   documentReader,
   epochKeeper,
   ledgerClearer,
+  missingFinder,
   pageReader,
   remover,
 } from "./upkeep";
@@ -29,6 +30,7 @@ export const bulkInsertWebinarRegistrations = bulkInsert("webinarRegistrations")
 
 export const readPage = internalQuery(pageReader);
 export const readDocuments = internalQuery(documentReader);
+export const findMissing = internalQuery(missingFinder);
 export const epoch = internalMutation(epochKeeper);
 export const adopt = internalMutation(adopter);
 export const remove = internalMutation(remover);

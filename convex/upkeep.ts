@@ -242,3 +242,27 @@ export const ledgerClearer = {
     return { deleted: rows.length, isDone: rows.length < numItems };
   },
 };
+
+/**
+ * Which of these ids are of no document of the table: what a loader is about to refer to may have
+ * been deleted since it learned of it.
+ *
+ * Errors: ConvexError `UnknownTable`.
+ */
+export const missingFinder = {
+  args: { table: v.string(), documentIds: v.array(v.string()) },
+  returns: v.object({ missing: v.array(v.string()) }),
+  handler: async (
+    ctx: QueryCtx,
+    args: { table: string; documentIds: string[] },
+  ): Promise<{ missing: string[] }> => {
+    const table = tableNamed(args.table);
+    const found = await Promise.all(
+      args.documentIds.map(async (documentId) => {
+        const id = ctx.db.normalizeId(table, documentId);
+        return id !== null && (await ctx.db.get(id)) !== null;
+      }),
+    );
+    return { missing: args.documentIds.filter((_, at) => !found[at]) };
+  },
+};

@@ -18,7 +18,9 @@ from stages.settings import Settings
 
 LEAST_DISK = 1 << 30
 # Of the plan's module, beside one function a table.
-FUNCTIONS = ("readPage", "readDocuments", "epoch", "adopt", "remove", "clearLedger")
+FUNCTIONS = (
+    "readPage", "readDocuments", "findMissing", "epoch", "adopt", "remove", "clearLedger",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

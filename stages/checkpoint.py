@@ -400,7 +400,7 @@ def part_entry(part: Part) -> dict[str, Any]:
 
 
 class Journal:
-    """An append-only file of JSON lines; a line is durable once `append` returns.
+    """An append-only file of JSON lines; a line is durable once `append` or `write` returns.
 
     A line that a kill cut short is dropped when the file is opened again.
     """
@@ -425,7 +425,10 @@ class Journal:
 
     def append(self, lines: Iterable[Mapping[str, Any]]) -> None:
         """Add lines in one write, then fsync."""
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        self.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+
+    def write(self, text: str) -> None:
+        """Add whole lines that are JSON already, in one write, then fsync."""
         self._handle.write(text.encode())
         _sync(self._handle)
 

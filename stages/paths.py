@@ -114,7 +114,8 @@ class Paths:
         return self.transforms / "_sides.json"
 
     def load(self, table: str) -> Path:
-        """`…/load/articles/`: acks.jsonl, ids.parquet, rejects.jsonl, manifest.json"""
+        """`…/load/articles/`: acks.jsonl, ids.parquet, rejects.jsonl, manifest.json; where there
+        are any, conflicts.parquet, removed.parquet, gone.parquet (parents that were deleted)"""
         return self.target_folder / "load" / table
 
     def verify(self, table: str) -> Path:

@@ -307,10 +307,11 @@ def bound_sql(
     documents = text_sql(str(paths.transform(table.name) / "documents.parquet"))
     targets = {t for s in fields.values() if s.name in bound for t in s.targets}
     heads = [f"documents AS (FROM read_parquet({documents}))"]
-    heads.append(
-        "ids AS (SELECT target || ':' || source_id AS ref, convex_id "
-        f"FROM ({ids_sql(paths, plan, targets)}))"
-    )
+    ids = f"FROM ({ids_sql(paths, plan, targets)})"
+    gone = paths.load(table.name) / "gone.parquet"
+    if gone.exists():
+        ids += f" ANTI JOIN read_parquet({text_sql(str(gone))}) USING (convex_id)"
+    heads.append(f"ids AS (SELECT target || ':' || source_id AS ref, convex_id {ids})")
     return (
         f"WITH {', '.join([*heads, *withs])} SELECT {', '.join(columns)} "
         f"FROM documents d {' '.join(joins)}"

@@ -324,6 +324,27 @@ def test_what_is_gone_from_convex_is_missed_and_can_be_loaded_again(second: Stag
     )
 
 
+def test_what_a_load_is_told_is_checked_before_anything(second: Stages) -> None:
+    """Nobody can be asked here, so that --prune needs the deployment's name beforehand."""
+    refused = second.run("load", "--prune", code=2).stderr
+    assert "--prune deletes documents of" in refused and "stages load --prune --yes" in refused
+    assert (
+        "--max-rate fast is not a rate" in second.run("load", "--max-rate", "fast", code=2).stderr
+    )
+    other = second.run("load", "--prune", "--yes", "calm-fox-7", code=2).stderr
+    assert "not `calm-fox-7`" in other
+
+
+def test_a_dry_run_tells_that_nothing_would_be_sent(second: Stages) -> None:
+    second.run("load")
+    told = second.json("load", "--dry-run")
+    assert set(told["tables"]) == set(LOADED)
+    assert told["total"]["unchanged"] == sum(documents(second, table) for table in LOADED)
+    assert (told["total"]["inserted"], told["total"]["replaced"]) == (0, 0)
+    assert told["total"]["stored"] > told["total"]["bytes"] == 0
+    assert told["rejects"]
+
+
 # ── which deployment this is ────────────────────────────────────────────────────────────────
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -167,8 +168,15 @@ def transform(
               help="The door. Default: functions where there is a deploy key.")  # fmt: skip
 @click.option("--restart", is_flag=True, help="Forget the acks, and ask Convex' ledger.")
 @click.option("--overwrite", is_flag=True, help="Write over documents that the app has changed.")
+@click.option("--prune", is_flag=True,
+              help="Delete in Convex what was loaded and is not staged any more.")  # fmt: skip
+@click.option("--max-rate", metavar="RATE", multiple=True,
+              help="At most so much a second: 2MiB, 500docs, or both. Default: 2MiB on "
+              "production.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Tell what would be sent; write nothing.")
 @click.option("--accept-rejects", is_flag=True, help="Load although rejects are over the limit.")
-@click.option("--yes", metavar="NAME", help="The name of the production deployment, as consent.")
+@click.option("--yes", metavar="NAME",
+              help="The name of the deployment: consent to production, or to --prune.")  # fmt: skip
 @json_option
 @pass_context
 def load(
@@ -177,6 +185,9 @@ def load(
     through: str | None,
     restart: bool,
     overwrite: bool,
+    prune: bool,
+    max_rate: tuple[str, ...],
+    dry_run: bool,
     accept_rejects: bool,
     yes: str | None,
     as_json: bool,
@@ -188,12 +199,24 @@ def load(
     from stages.checkpoint import read_manifest, writing
     from stages.convex.client import Door
     from stages.convex.schema import load_schema
+    from stages.load.forecast import as_text, forecast
+    from stages.load.pace import read_rate
     from stages.load.run import LoadOptions
     from stages.load.run import load as run
     from stages.report import write_report
     from stages.transform.run import over_limit
 
     began = time.monotonic()
+    rate = read_rate(max_rate)
+    door = cast("Door | None", through)
+    if dry_run:
+        with writing(context.paths):
+            settings = context.settings()
+            context.announce(settings, Lines())
+            schema = load_schema(context.paths)
+            told = forecast(context.paths, context.plan, schema, settings.target, tables, door)
+        print_json(told) if as_json else click.echo(as_text(told))
+        return
     with progress_of(as_json) as progress, writing(context.paths):
         settings = context.settings()
         context.announce(settings, progress)
@@ -211,8 +234,8 @@ def load(
             )
         schema = load_schema(context.paths)
         options = LoadOptions(
-            tables=tables, through=cast("Door | None", through), restart=restart,
-            overwrite=overwrite,
+            tables=tables, through=door, restart=restart, overwrite=overwrite, rate=rate,
+            prune=confirm_prune(settings, yes) if prune else None,
         )  # fmt: skip
         result = run(context.paths, context.plan, schema, settings.target, options, progress)
         write_report(context.paths, context.plan, settings.target, time.monotonic() - began)
@@ -222,6 +245,33 @@ def load(
             f"not all is loaded: {', '.join([*result.failed, *partial])}",
             "see why with: stages rejects; then run again: stages load",
         )
+
+
+def confirm_prune(settings: Settings, yes: str | None) -> Callable[[Mapping[str, int]], bool]:
+    """How --prune asks: the deployment's name, typed or given beforehand.
+
+    Raises UserError where nobody can be asked, before anything is done.
+    """
+    name = settings.target.deployment
+    if yes is None and not sys.stdin.isatty():
+        raise UserError(
+            f"--prune deletes documents of `{name}`",
+            f"say so with: stages load --prune --yes {name}",
+        )
+    if yes is not None and yes != name:
+        raise UserError(f"the deployment is `{name}`, not `{yes}`", f"say --yes {name}")
+
+    def confirm(counts: Mapping[str, int]) -> bool:
+        told = ", ".join(f"{rows:,} of {table}" for table, rows in counts.items())
+        if yes is not None:
+            return True
+        typed = click.prompt(
+            f"documents to delete in {name}: {told}; type its name", default="", err=True,
+            show_default=False,
+        )  # fmt: skip
+        return bool(typed == name)
+
+    return confirm
 
 
 def require_consent(settings: Settings, yes: str | None) -> None:

@@ -22,7 +22,7 @@ Door = Literal["functions", "http-action"]
 # Limits and timeouts of one transaction: the batch is too large, not a document wrong.
 LIMIT = re.compile(
     r"in a single function execution|TooMany|[Tt]oo (?:many|much)|timed out|took too long|"
-    r"SystemTimeout|FunctionArgumentsTooLarge|arguments? (?:is|are) too large|"
+    r"SystemTimeout|FunctionArgumentsTooLarge|[Aa]rguments? [^\n]*too large|"
     r"return value is too large|out of memory"
 )
 # Above the server's own limit of 300 s for a request.
@@ -95,7 +95,7 @@ class Deployment:
         """Result of an internal mutation."""
         return json.loads(self.call("mutation", function, json.dumps(args)))["value"]
 
-    def call(self, kind: Kind, function: str, args: str) -> bytes:
+    def call(self, kind: Kind, function: str, args: str | bytes) -> bytes:
         """Call `module:function` with arguments that are JSON text already; retries what passes.
 
         Returns the whole answer, `{"status": "success", "value": …}`. Raises FunctionError,
@@ -103,7 +103,7 @@ class Deployment:
         """
         return retrying(lambda: self.call_once(kind, function, args), self.backoff, self.on_retry)
 
-    def call_once(self, kind: Kind, function: str, args: str) -> bytes:
+    def call_once(self, kind: Kind, function: str, args: str | bytes) -> bytes:
         """One request; see `call`."""
         return self._checked(function, self._request(kind, function, args))
 
@@ -115,7 +115,7 @@ class Deployment:
         content = self._request(kind, function, args)
         return content if content.startswith(SUCCESS) else self._checked(function, content)
 
-    def _request(self, kind: Kind, function: str, args: str) -> bytes:
+    def _request(self, kind: Kind, function: str, args: str | bytes) -> bytes:
         if self.door == "functions":
             url = f"{self.target.url}/api/{kind}"
             assert self.target.admin_key is not None
@@ -126,7 +126,8 @@ class Deployment:
             assert self.target.secret is not None
             authorization = f"Bearer {self.target.secret.reveal()}"
             head = json.dumps({"function": function.rpartition(":")[2]})
-        body = f'{head[:-1]}, "args": {args}}}'.encode()
+        given = args.encode() if isinstance(args, str) else args
+        body = b"".join((head[:-1].encode(), b', "args": ', given, b"}"))
         return self._content(function, self._send(url, body, authorization))
 
     def _send(self, url: str, body: bytes, authorization: str) -> httpx.Response:

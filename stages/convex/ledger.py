@@ -42,9 +42,9 @@ def require_epoch(paths: Paths, deployment: Deployment, module: str, *, claim: b
             f"to begin anew all the same, remove {paths.target_folder} with: "
             "stages clean --target-folder",
         )
-    seen = _epoch(deployment, module, None)
+    seen = seen_epoch(deployment, module)
     if seen is None and claim and local is None:
-        seen = _epoch(deployment, module, secrets.token_hex(16))
+        seen = seen_epoch(deployment, module, claim=secrets.token_hex(16))
     if local is not None and seen != local:
         raise UserError(
             f"the ledger of {deployment.target.label} is of epoch {seen or 'none'}, the acks here "
@@ -64,7 +64,8 @@ def forget_epoch(paths: Paths) -> None:
     write_json(paths.identity, stored)
 
 
-def _epoch(deployment: Deployment, module: str, claim: str | None) -> str | None:
+def seen_epoch(deployment: Deployment, module: str, *, claim: str | None = None) -> str | None:
+    """The epoch of the deployment's ledger, None where it has none and none is claimed."""
     args = {} if claim is None else {"claim": claim}
     try:
         answer = deployment.mutation(f"{module}:epoch", args)

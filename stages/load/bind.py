@@ -1,86 +1,148 @@
-"""Documents with ids → the exact JSON records that are sent, by one join a table in DuckDB."""
+"""Documents with ids → the exact JSON records that are sent, as one streaming query a table.
+
+A table of a circle goes twice. In the first pass, `leave` names the fields that wait: they are left
+out, and the digest says so (`pending:…`), so that the ledger knows the document for unfinished.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.convex.values import Shape, document_sql
+from stages.convex.values import Shape, document_sql, text_sql
+from stages.duck import first_row
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
-from stages.views import acks_sql, bound_sql
+from stages.views import ACK_COLUMNS, acks_sql, bound_sql
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
-ROWS_AT_ONCE = 10_000
+MEMORY = "512MiB"
+PENDING = "pending:"
+ROWS_AT_ONCE = 2048
+BYTES_AT_ONCE = 16 << 20
+NO_ACKS = ", ".join(f"NULL::{kind} AS {name}" for name, kind in ACK_COLUMNS.items())
 
 
 @dataclass(frozen=True)
-class Record:
-    """One document on its way: `text` is its element of `records`, as JSON."""
+class Binding:
+    """One table's documents with the ids that are known; `leave` is empty but in a first pass."""
 
-    source_id: str
-    digest: str
-    text: str
+    connection: duckdb.DuckDBPyConnection
+    paths: Paths
+    plan: Plan
+    table: TargetTable
+    fields: Mapping[str, Shape]
+    leave: frozenset[str] = frozenset()
+
+    @property
+    def documents(self) -> Path:
+        return self.paths.transform(self.table.name) / "documents.parquet"
+
+    def bound(self) -> str:
+        """SQL of the documents with ids, and `_unbound`."""
+        return bound_sql(self.paths, self.plan, self.table, self.fields, self.leave)
+
+    def records(self, which: str = "") -> str:
+        """SQL of (_source_id, digest, text): every document whose references have ids.
+
+        `which` may join something to the documents `b`, to hash no more of them than needed.
+        """
+        mark = text_sql(PENDING) if self.leave else "''"
+        return (
+            "SELECT _source_id, digest, "
+            '\'{"sourceId":\' || to_json(_source_id)::VARCHAR || \',"digest":"\' || digest || '
+            "'\",\"document\":' || document || '},' AS text FROM ("
+            f"SELECT _source_id, {mark} || sha256(document) AS digest, document FROM ("
+            f"SELECT _source_id, {document_sql(self.fields, self.table.keep_null)} AS document "
+            f"FROM ({self.bound()}) b {which} WHERE len(_unbound) = 0))"
+        )
+
+    def new(self) -> str:
+        """SQL of the records that the target has not acknowledged in any form."""
+        return self.records("ANTI JOIN acked a ON a.source_id = b._source_id")
+
+    def changed(self, *, overwrite: bool) -> str:
+        """SQL of the records that it has acknowledged in another form than they have now."""
+        again = " OR a.did = 'conflict'" if overwrite else ""
+        return (
+            f"SELECT r.* FROM ({self.records()}) r JOIN acked a ON a.source_id = r._source_id "
+            "WHERE (a.digest <> r.digest AND NOT (a.did = 'inserted' "
+            # Nothing was left out of it in the first pass.
+            f"AND a.digest = {text_sql(PENDING)} || r.digest)){again}"
+        )
+
+    def pending(self, *, overwrite: bool) -> list[str]:
+        """SQL of what is to be sent, in two parts; in a first pass only what has no id yet."""
+        return [self.new()] if self.leave else [self.new(), self.changed(overwrite=overwrite)]
+
+    def stream(self, *, overwrite: bool) -> Generator[pa.RecordBatch]:
+        """The pending records, as they are made: new ones first, each part in the order of source
+        keys; or all in the order of `_order`."""
+        parts = self.pending(overwrite=overwrite)
+        if self.ordered():
+            file = text_sql(str(self.documents))
+            parts = [
+                f"SELECT p.* FROM ({' UNION ALL '.join(parts)}) p JOIN (SELECT _source_id, _order "
+                f"FROM read_parquet({file})) o USING (_source_id) ORDER BY o._order"
+            ]
+        # A single thread keeps the order of the file, and leaves a core to what sends.
+        self.connection.execute("SET threads = 1")
+        try:
+            for part in parts:
+                yield from self.connection.sql(part).to_arrow_reader(self._rows_at_once())
+        finally:
+            self.connection.execute("RESET threads")
+
+    def ordered(self) -> bool:
+        """Whether the documents are to be created in an order of their own."""
+        import pyarrow.parquet as pq
+
+        return "_order" in pq.read_schema(self.documents).names
+
+    def _rows_at_once(self) -> int:
+        import pyarrow.parquet as pq
+
+        told = pq.read_metadata(self.documents)
+        size = sum(int(told.row_group(n).total_byte_size) for n in range(told.num_row_groups))
+        return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE * int(told.num_rows) // max(size, 1)))
+
+    def hold_back(self) -> int:
+        """Make the temporary table held(_source_id, unbound): what a parent has no id for."""
+        self.connection.execute(
+            "CREATE OR REPLACE TEMP TABLE held AS SELECT _source_id, _unbound[1] AS unbound "
+            f"FROM ({self.bound()}) WHERE len(_unbound) > 0"
+        )
+        return int(first_row(self.connection, "SELECT count(*) FROM held")[0])
 
 
-def bind(
-    connection: duckdb.DuckDBPyConnection,
-    paths: Paths,
-    plan: Plan,
-    table: TargetTable,
-    fields: Mapping[str, Shape],
-) -> None:
-    """Make the temporary tables `records`, `held`, and the view `acked`.
+def read_acks(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
+    """Make the temporary table acked(source_id, document_id, did, digest); returns its rows.
 
-    records(_source_id, digest, text): bound documents; held(_source_id, unbound): those whose
-    parent has no id; acked(source_id, document_id, did, digest): the last answer for each key.
+    It has the last answer for each key. A document that a second pass completed counts as inserted.
+    What was pruned is not there any more.
     """
-    bound = bound_sql(paths, plan, table, fields)
-    document = document_sql(fields, table.keep_null)
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE bound_documents AS "
-        f"SELECT _source_id, _unbound, {document} AS document FROM ({bound})"
+    run = connection.execute
+    source = acks_sql(file) if file.exists() else f"(SELECT {NO_ACKS} WHERE false)"
+    run(f"CREATE OR REPLACE TEMP TABLE acks AS SELECT *, row_number() OVER () AS n FROM {source}")
+    run(
+        "CREATE OR REPLACE TEMP TABLE twice AS SELECT sourceId FROM acks GROUP BY 1 "
+        "HAVING count(*) > 1"
     )
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE records AS SELECT _source_id, digest, "
-        '\'{"sourceId":\' || to_json(_source_id)::VARCHAR || \',"digest":"\' || digest || '
-        "'\",\"document\":' || document || '}' AS text FROM ("
-        "SELECT _source_id, sha256(document) AS digest, document FROM bound_documents "
-        "WHERE len(_unbound) = 0)"
+    unfinished = f"starts_with(digest, {text_sql(PENDING)})"
+    run(
+        "CREATE OR REPLACE TEMP TABLE acked AS SELECT * FROM ("
+        "SELECT sourceId AS source_id, documentId AS document_id, did, digest FROM acks "
+        "ANTI JOIN twice USING (sourceId) UNION ALL "
+        "SELECT sourceId, arg_max(documentId, n), CASE WHEN arg_max(did, n) = 'replaced' "
+        f"AND count(*) FILTER (NOT {unfinished}) = 1 "
+        f"AND bool_or(did = 'inserted' AND {unfinished}) THEN 'inserted' "
+        "ELSE arg_max(did, n) END, arg_max(digest, n) "
+        "FROM acks SEMI JOIN twice USING (sourceId) GROUP BY 1) WHERE did <> 'removed'"
     )
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE held AS SELECT _source_id, _unbound[1] AS unbound "
-        "FROM bound_documents WHERE len(_unbound) > 0"
-    )
-    connection.execute("DROP TABLE bound_documents")
-    acks = paths.load(table.name) / "acks.jsonl"
-    if acks.exists():
-        connection.execute(
-            "CREATE OR REPLACE TEMP TABLE acked AS SELECT sourceId AS source_id, "
-            "arg_max(documentId, n) AS document_id, arg_max(did, n) AS did, "
-            "arg_max(digest, n) AS digest "
-            f"FROM (SELECT *, row_number() OVER () AS n FROM {acks_sql(acks)}) GROUP BY sourceId"
-        )
-    else:
-        connection.execute(
-            "CREATE OR REPLACE TEMP TABLE acked AS SELECT NULL::VARCHAR AS source_id, "
-            "NULL::VARCHAR AS document_id, NULL::VARCHAR AS did, NULL::VARCHAR AS digest "
-            "WHERE false"
-        )
-
-
-def pending(connection: duckdb.DuckDBPyConnection, *, overwrite: bool) -> Iterator[Record]:
-    """Records that the target has not acknowledged as they are now, in source key order."""
-    again = " OR a.did = 'conflict'" if overwrite else ""
-    reader = connection.sql(
-        "SELECT r._source_id, r.digest, r.text FROM records r "
-        "LEFT JOIN acked a ON a.source_id = r._source_id "
-        f"WHERE a.digest IS DISTINCT FROM r.digest{again} ORDER BY r._source_id"
-    ).to_arrow_reader(ROWS_AT_ONCE)
-    for batch in reader:
-        columns = [column.to_pylist() for column in batch.columns]
-        for source_id, digest, text in zip(*columns, strict=True):
-            yield Record(source_id, digest, text)
+    run("DROP TABLE acks; DROP TABLE twice")
+    return int(first_row(connection, "SELECT count(*) FROM acked")[0])

@@ -10,12 +10,13 @@ import re
 import threading
 import time
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring as text
 from typing import Any
 
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.pages import missing_function
 from stages.errors import TableFailed
-from stages.load.bind import Record
+from stages.load.batches import Batch
 from stages.load.pace import Pace
 
 # A document's own fault, in the words of argument validation, schema and size checks.
@@ -24,89 +25,103 @@ INVALID = re.compile(
     r"missing (?:the )?required|extra field|ValueTooLarge|Value is too large|too large|"
     r"TooNested|too deeply|ArrayTooLong|TooManyFields|InvalidDocument|not a valid|Invalid "
 )
+PAUSED = re.compile(r"\b(?:paused|disabled)\b")
 SAME_WORDS = 20
 
 
 @dataclass
 class Sent:
-    """What came of a batch: acks as the journal holds them, rejects with Convex' words."""
+    """What came of a batch: lines for the journal of acks, rejects with Convex' words."""
 
-    acks: list[dict[str, Any]] = field(default_factory=list)
+    documents: int = 0
+    acks: list[str] = field(default_factory=list)
     rejects: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, other: Sent) -> Sent:
+        self.documents += other.documents
         self.acks += other.acks
         self.rejects += other.rejects
         return self
 
 
 class Sender:
-    """Sends one table's records. Safe to use from several threads."""
+    """Sends one table's records. Safe to use from several threads.
+
+    `only_new` leaves alone what is there already, in whatever state: for a first pass.
+    """
 
     def __init__(
-        self, deployment: Deployment, function: str, pace: Pace, *, overwrite: bool
+        self,
+        deployment: Deployment,
+        function: str,
+        pace: Pace,
+        *,
+        overwrite: bool = False,
+        only_new: bool = False,
     ) -> None:
         self.deployment = deployment
         self.function = function
         self.pace = pace
-        self.overwrite = overwrite
+        self._tail = b"]"
+        if overwrite:
+            self._tail += b', "overwrite": true'
+        if only_new:
+            self._tail += b', "onlyNew": true'
         self._lock = threading.Lock()
         self._callable = False
         self._last_words = ""
         self._same_words = 0
 
-    def send(self, records: list[Record]) -> Sent:
-        """Send a batch; one that is refused is halved until the bad document stands alone.
+    def send(self, batch: Batch) -> Sent:
+        """Send a batch at the pace; one that is refused is halved until the bad document stands
+        alone.
 
         Raises TableFailed for what is no document's fault, Transient for what may pass.
         """
-        listed = ",".join(record.text for record in records)
-        overwrite = ', "overwrite": true' if self.overwrite else ""
+        with self.pace.slot():
+            self.pace.wait(len(batch), batch.size)
+            return self._send(batch)
+
+    def _send(self, batch: Batch) -> Sent:
         began = time.monotonic()
+        args = b"".join((b'{"records": [', batch.records(), self._tail, b"}"))
         try:
-            answer = self.deployment.call(
-                "mutation", self.function, f'{{"records": [{listed}]{overwrite}}}'
-            )
+            answer = self.deployment.call("mutation", self.function, args)
         except FunctionError as error:
-            return self._refused(records, error)
-        self.pace.took(len(records), time.monotonic() - began)
-        return self._acknowledged(records, json.loads(answer)["value"])
+            return self._refused(batch, error)
+        self.pace.took(len(batch), time.monotonic() - began)
+        return self._acknowledged(batch, json.loads(answer)["value"]["results"])
 
-    def _acknowledged(self, records: list[Record], value: Any) -> Sent:
-        digests = {record.source_id: record.digest for record in records}
-        results = value["results"]
-        if len(results) != len(records) or any(r["sourceId"] not in digests for r in results):
+    def _acknowledged(self, batch: Batch, results: list[dict[str, str]]) -> Sent:
+        if [result["sourceId"] for result in results] != batch.source_ids:
             raise TableFailed(
-                f"{self.function} answered {len(results)} results for {len(records)} records",
-                "is another version of convex/migrate.ts deployed? see: stages check",
+                f"{self.function} answered {len(results)} results for {len(batch)} records, or "
+                "for others",
+                "is another version of convex/ deployed? see: stages check",
             )
-        return Sent(
-            acks=[
-                {
-                    "sourceId": result["sourceId"],
-                    "documentId": result["documentId"],
-                    "did": result["did"],
-                    "digest": digests[result["sourceId"]],
-                }
-                for result in results
-            ]
-        )
+        # The one thing that is done a document: as plain text this is four times as fast.
+        lines = [
+            f'{{"sourceId": {text(each["sourceId"])}, "documentId": {text(each["documentId"])}, '
+            f'"did": "{each["did"]}", "digest": "{digest}"}}\n'
+            for each, digest in zip(results, batch.digests, strict=True)
+        ]
+        return Sent(documents=len(lines), acks=["".join(lines)])
 
-    def _refused(self, records: list[Record], error: FunctionError) -> Sent:
+    def _refused(self, batch: Batch, error: FunctionError) -> Sent:
         self._require_function()
         limit = error.over_limit
         if limit:
-            self.pace.too_much(len(records))
-        if len(records) > 1:
-            middle = len(records) // 2
-            return self.send(records[:middle]).add(self.send(records[middle:]))
+            self.pace.too_much(len(batch))
+        if len(batch) > 1:
+            first, second = batch.halves()
+            return self._send(first).add(self._send(second))
         if limit or not INVALID.search(error.words):
             raise TableFailed(
-                f"{self.function} failed for the document {records[0].source_id}: "
+                f"{self.function} failed for the document {batch.source_ids[0]}: "
                 f"{_first_line(error.words)}",
                 "the words are not those of a bad document; see the deployment's log",
             )
-        return self._reject(records[0], _first_line(error.words))
+        return self._reject(batch.source_ids[0], _first_line(error.words))
 
     def _require_function(self) -> None:
         """A missing function, a paused deployment and the like also come as function errors:
@@ -115,14 +130,13 @@ class Sender:
             if self._callable:
                 return
         try:
-            self.deployment.call("mutation", self.function, '{"records": []}')
+            self.deployment.call("mutation", self.function, b'{"records": []}')
         except FunctionError as error:
-            clear = missing_function(error, self.deployment)
-            raise TableFailed(clear.message, clear.hint) from None
+            raise _no_fault_of_documents(error, self.deployment) from None
         with self._lock:
             self._callable = True
 
-    def _reject(self, record: Record, words: str) -> Sent:
+    def _reject(self, source_id: str, words: str) -> Sent:
         with self._lock:
             # Words name values and ids; what they have in common is their beginning.
             same = words[:60] == self._last_words
@@ -134,7 +148,18 @@ class Sender:
                     f"{words}",
                     "is convex/schema.ts here the one that is deployed? see: stages check",
                 )
-        return Sent(rejects=[{"sourceId": record.source_id, "rule": "refused", "reason": words}])
+        return Sent(rejects=[{"sourceId": source_id, "rule": "refused", "reason": words}])
+
+
+def _no_fault_of_documents(error: FunctionError, deployment: Deployment) -> TableFailed:
+    """Why a function can't even be called with nothing to do."""
+    if PAUSED.search(error.words):
+        return TableFailed(
+            f"{deployment.target.label} runs no functions: {_first_line(error.words)}",
+            "resume it in its settings on the dashboard, then run again: stages load",
+        )
+    clear = missing_function(error, deployment)
+    return TableFailed(clear.message, clear.hint)
 
 
 def _first_line(words: str) -> str:

@@ -1,26 +1,106 @@
-"""How much at once: documents a batch and batches in flight, by what the last ones told."""
+"""How much at once: documents a batch, batches in flight, and a limit a second, if one is set."""
 
 from __future__ import annotations
 
+import re
 import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from stages.errors import UserError
+
 START_DOCUMENTS = 100
+# Each takes up to four of the 4,096 read intervals of a transaction.
 MOST_DOCUMENTS = 1000
-# Of the request's records; a ledger row of about 250 bytes is written with each.
+# Of the request's records; a ledger row is written with each.
 MOST_BYTES = 3_500_000
+LEDGER_BYTES = 330
+# Mutations that a deployment of the smallest class runs at once.
+MOST_IN_FLIGHT = 16
+# Half of what such a deployment writes in a second; the application has the other half.
+PRODUCTION_RATE = 2.0 * 2**20
 SLOW = 0.8
 QUICK = 0.3
+# Refusals of batches that flew together are one piece of news.
+SAME_NEWS = 0.5
+RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(KiB|MiB|docs)(?:/s)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """The most that is written in a second; None for no limit."""
+
+    bytes: float | None = None
+    documents: float | None = None
+
+
+def read_rate(texts: Iterable[str]) -> Rate:
+    """`2MiB` and `500docs`, each once at most. Raises UserError for anything else."""
+    found: dict[str, float] = {}
+    for text in texts:
+        match = RATE.fullmatch(text.strip())
+        kind = "documents" if match and match[2] == "docs" else "bytes"
+        if not match or not float(match[1]) or kind in found:
+            raise UserError(
+                f"--max-rate {text} is not a rate, or one of its kind was given before",
+                "say it a second: --max-rate 2MiB, --max-rate 500docs, or both",
+            )
+        found[kind] = float(match[1]) * {"KiB": 2**10, "MiB": 2**20, "docs": 1}[match[2]]
+    return Rate(**found)
 
 
 @dataclass
 class Pace:
-    """Grows by small steps, shrinks by halves. May be told from several threads."""
+    """Grows by small steps, shrinks by halves. Told by the threads that send.
 
-    most_in_flight: int = 4
+    `slot` and `wait` make them wait; the clock is in seconds.
+    """
+
+    most_in_flight: int = MOST_IN_FLIGHT
+    most_documents: int = MOST_DOCUMENTS
     documents: int = START_DOCUMENTS
     in_flight: int = 2
+    rate: Rate = field(default_factory=Rate)
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _busy: int = 0
+    _free_at: float = 0.0
+    _shrunk_at: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        self.documents = min(self.documents, self.most_documents)
+        self.in_flight = min(self.in_flight, self.most_in_flight)
+        self._left = threading.Condition(self._lock)
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """One of those that may be in flight; waits until there is one."""
+        with self._left:
+            self._left.wait_for(lambda: self._busy < self.in_flight)
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._left:
+                self._busy -= 1
+                self._left.notify_all()
+
+    def wait(self, documents: int, size: int) -> None:
+        """Sleep until a batch may be sent: of so many documents, and bytes of their JSON."""
+        with self._lock:
+            now = self.clock()
+            start = max(now, self._free_at)
+            self._free_at = start + self._lasts(documents, size)
+        if start > now:
+            self.sleep(start - now)
+
+    def _lasts(self, documents: int, size: int) -> float:
+        """Seconds that a batch has for itself under the limit."""
+        by_size = (size + documents * LEDGER_BYTES) / self.rate.bytes if self.rate.bytes else 0.0
+        return max(by_size, documents / self.rate.documents if self.rate.documents else 0.0)
 
     def took(self, documents: int, seconds: float) -> None:
         """A batch went through."""
@@ -28,13 +108,24 @@ class Pace:
             if seconds > SLOW:
                 self.documents = max(1, min(self.documents, documents) // 2)
             elif seconds < QUICK and documents >= self.documents:
-                self.documents = min(MOST_DOCUMENTS, self.documents + self.documents // 2 + 1)
+                self.documents = min(self.most_documents, self.documents + self.documents // 2 + 1)
             self.in_flight = min(self.most_in_flight, self.in_flight + 1)
 
-    def refused(self) -> None:
-        """The deployment was overloaded, or transactions met: fewer at once."""
+    def refused(self, retry_after: float | None = None) -> bool:
+        """The deployment was overloaded, or transactions met: fewer at once.
+
+        Nothing new is sent before the server's own wish, in seconds, is over. Returns whether this
+        is news, and not of a batch that flew beside another one.
+        """
         with self._lock:
+            now = self.clock()
+            if retry_after:
+                self._free_at = max(self._free_at, now + min(retry_after, 60.0))
+            if now - self._shrunk_at < SAME_NEWS:
+                return False
+            self._shrunk_at = now
             self.in_flight = max(1, self.in_flight // 2)
+            return True
 
     def too_much(self, documents: int) -> None:
         """A batch of so many was over a limit of one transaction."""

@@ -262,7 +262,7 @@ test("the system's functions, for the key only", async () => {
   assert.equal(one.args.value.records.fieldType.type, "array");
   assert.equal(one.returns.value.inserted.fieldType.type, "number");
   assert.deepEqual(spec.at(-1), { functionType: "HttpAction", method: "POST", path: "/migrate" });
-  assert.equal(spec.length, 19);
+  assert.equal(spec.length, 20);
 
   const visitor = await host.post(
     "/api/query",

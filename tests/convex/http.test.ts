@@ -88,6 +88,7 @@ test("every function of migrate.ts can be called, by both forms of its name", as
   const t = newEngine();
   const calls: Record<string, object> = {
     readPage: { table: "articles", cursor: null, numItems: 10 },
+    findMissing: { table: "articles", documentIds: [] },
     epoch: {},
     adopt: { table: "articles", records: [] },
     remove: { table: "articles", records: [] },

@@ -284,7 +284,32 @@ test("each of the twelve loads into its own table", async () => {
   assert.equal((await everything(t, "migrationLedger")).length, 12);
 });
 
-test("the functions of convex/ are the sixteen of migrate.ts, all internal", () => {
+test("with onlyNew what is there is left alone, whatever its digest", async () => {
+  const { t, workspace } = await start();
+  const record = (sourceId: string, digest: string, title: string) => ({
+    sourceId,
+    digest,
+    document: article(workspace, { title }),
+  });
+  const load = internal.migrate.bulkInsertArticles;
+  await t.mutation(load, { records: [record("0", "d", "whole")] });
+  const report = await t.mutation(load, {
+    records: [record("0", "pending:e", "half"), record("1", "pending:f", "half")],
+    onlyNew: true,
+  });
+  assert.deepEqual(
+    report.results.map(({ did }) => did),
+    ["unchanged", "inserted"],
+  );
+  const titles = (await everything(t, "articles")).map(({ title }) => title);
+  assert.deepEqual(titles, ["whole", "half"]);
+  const digests = (await everything(t, "migrationLedger")).map(({ digest }) => digest);
+  assert.deepEqual(digests, ["d", "pending:f"]);
+  const completed = await t.mutation(load, { records: [record("1", "f", "whole")] });
+  assert.equal(completed.replaced, 1);
+});
+
+test("the functions of convex/ are the seventeen of migrate.ts, all internal", () => {
   const found: string[] = [];
   for (const [module, exported] of Object.entries(MODULES)) {
     for (const [name, value] of Object.entries(exported)) {
@@ -295,7 +320,9 @@ test("the functions of convex/ are the sixteen of migrate.ts, all internal", () 
       assert.deepEqual([visible.isPublic, visible.isInternal], [undefined, true], name);
     }
   }
-  const upkeep = ["adopt", "clearLedger", "epoch", "readDocuments", "readPage", "remove"];
+  const upkeep = [
+    "adopt", "clearLedger", "epoch", "findMissing", "readDocuments", "readPage", "remove",
+  ];
   const expected = [...Object.keys(LOADERS), ...upkeep];
   assert.deepEqual(found.sort(), expected.map((name) => `migrate:${name}`).sort());
 });

@@ -182,6 +182,19 @@ test("remove takes back what was loaded, and keeps what was changed since", asyn
   assert.deepEqual(await left(), [[ids[3]], ["3"]]);
 });
 
+test("findMissing tells which ids are of no document of the table", async () => {
+  const { t, workspace, ids } = await loaded(3);
+  await t.run((ctx) => ctx.db.delete(ids[1]!));
+  const documentIds = [ids[0]!, ids[1]!, workspace, "no id", ids[2]!];
+  const { missing } = await t.query(internal.migrate.findMissing, {
+    table: "articles",
+    documentIds,
+  });
+  assert.deepEqual(missing, [ids[1], workspace, "no id"]);
+  const nope = t.query(internal.migrate.findMissing, { table: "nope", documentIds: [] });
+  assert.equal((await convexError(nope)).code, "UnknownTable");
+});
+
 test("adopt and remove refuse a source key twice in a call", async () => {
   const { t, ids } = await loaded(1);
   const twice = [names(["0"]), names(["0"])].flat();

@@ -14,7 +14,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,28 +66,27 @@ class Steps:
 
     def patch(self) -> None:
         """Steps that are no event: half a line in a journal, an answer that is not kept yet."""
-        append, call_once, take = Journal.append, Deployment.call_once, self.take
+        write, call_once, take = Journal.write, Deployment.call_once, self.take
 
-        def torn(self: Journal, lines: Iterable[Mapping[str, Any]]) -> None:
-            listed = list(lines)
+        def torn(self: Journal, text: str) -> None:
             handle = self._handle
-            if listed:
+            if text:
                 # What a kill in the middle of the write would leave behind.
                 end = handle.seek(0, os.SEEK_END)
                 handle.write(b'{"sourceId": "' + b"x" * 20)
                 handle.flush()
                 take(f"torn {handle.name}")
                 handle.truncate(end)
-            append(self, listed)
+            write(self, text)
             take(f"appended {handle.name}")
 
-        def answered(self: Deployment, kind: Kind, function: str, args: str) -> bytes:
+        def answered(self: Deployment, kind: Kind, function: str, args: str | bytes) -> bytes:
             answer = call_once(self, kind, function, args)
             if kind == "mutation":
                 take(f"answered {function}")
             return answer
 
-        Journal.append = torn  # type: ignore[method-assign]
+        Journal.write = torn  # type: ignore[method-assign]
         Deployment.call_once = answered  # type: ignore[method-assign]
 
 
@@ -107,6 +105,7 @@ def cut_small() -> None:
         (load, "MOST_DOCUMENTS", ROWS),
         (rollback, "MOST_RECORDS", ROWS),
         (clean, "MOST_ROWS", ROWS),
+        (load, "MOST_IN_FLIGHT", 4),
     ):
         assert hasattr(module, name), f"{module.__name__} has no {name} any more"
         setattr(module, name, value)

@@ -19,7 +19,7 @@ from conftest import ROOT, Stages
 
 from stages.convex import client
 from stages.plan import load_plan
-from stages.sandbox import State
+from stages.sandbox import Source, State
 from stages.sandbox.service import environment
 from stages.settings import Secret, Target
 
@@ -42,7 +42,7 @@ class Host:
     that what was staged for one can be loaded to the next."""
 
     folder: Path
-    state: State
+    state: State | None
     convex: Path = ROOT / "convex"
     secret: str | None = SECRET
     process: subprocess.Popen[bytes] | None = None
@@ -61,7 +61,7 @@ class Host:
                     "adminKey": KEY,
                     "env": {"MIGRATION_SECRET": self.secret} if self.secret else {},
                     # What the sandbox has put into its own deployment.
-                    "seed": str(self.state.root / "convex-sandbox.seed.jsonl"),
+                    "seed": self.state and str(self.state.root / "convex-sandbox.seed.jsonl"),
                     "ready": str(ready),
                 }
             )
@@ -82,6 +82,12 @@ class Host:
         addresses = json.loads(ready.read_text())
         self.url, self.site_url = addresses["url"], addresses["siteUrl"]
 
+    @property
+    def source(self) -> Source:
+        """Where the rows of this project come from."""
+        assert self.state, "this deployment has no source"
+        return self.state.source
+
     def stop(self) -> None:
         if self.process is not None:
             self.process.kill()
@@ -89,7 +95,7 @@ class Host:
 
     def settings(self, *, convex: str = "", site: str = "", supabase: str = "") -> dict[str, str]:
         """The environment of a user with this deployment; a proxy may stand in for an address."""
-        source = self.state.source
+        source = self.source
         return {
             "SUPABASE_URL": supabase or source.url,
             "SUPABASE_SERVICE_ROLE_KEY": source.service_role_key,
@@ -120,7 +126,7 @@ class Host:
 
 @contextmanager
 def host(
-    folder: Path, state: State, convex: Path = ROOT / "convex", secret: str | None = SECRET
+    folder: Path, state: State | None, convex: Path = ROOT / "convex", secret: str | None = SECRET
 ) -> Iterator[Host]:
     """A new, empty deployment, gone at the end."""
     folder.mkdir(parents=True, exist_ok=True)

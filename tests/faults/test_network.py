@@ -65,7 +65,7 @@ def test_no_answer_comes_back_at_first(kind: str, ready: Stages, deployment: Hos
 
 def test_rest_through_a_broken_network(runner: Stages, deployment: Host, staged: Path) -> None:
     faults = Faults(share=SHARE, seed=5)
-    source = deployment.state.source
+    source = deployment.source
     with proxied(source.url, faults) as address:
         runner.environment = deployment.settings(supabase=address)
         runner.run("extract", "--via", "rest")
@@ -121,7 +121,7 @@ def acknowledged(stages: Stages) -> list[tuple[str, str]]:
 
 def test_supabase_is_lost_on_the_way(runner: Stages, deployment: Host, staged: Path) -> None:
     """Parts that were read are kept; the rest is read by the same command later."""
-    with proxied(deployment.state.source.url, Faults(down_after=60)) as address:
+    with proxied(deployment.source.url, Faults(down_after=60)) as address:
         runner.environment = deployment.settings(supabase=address)
         stopped = drive(runner, 0, "extract", "--via", "rest")
         assert stopped.code == 3, stopped.told

@@ -1,0 +1,48 @@
+"""A ledger that is lost, while the documents are there: the acks know which is whose."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from stages.checkpoint import read_json
+from stages.convex.client import Deployment
+from stages.convex.ledger import seen_epoch
+from stages.load.bind import read_acks
+from stages.load.upkeep import AT_ONCE, change
+from stages.paths import Paths
+from stages.plan import Plan
+from stages.progress import Progress
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def adopt_acks(
+    paths: Paths,
+    plan: Plan,
+    deployment: Deployment,
+    connection: duckdb.DuckDBPyConnection,
+    progress: Progress,
+) -> None:
+    """Write the ledger again from the acks, where the deployment has none any more.
+
+    Documents that are not there (a deployment that was reset) stay without a row. Nothing is done
+    where there is a ledger: it is the truth. What the application has changed before counts as
+    loaded so, since only the lost ledger could tell.
+    """
+    known = (read_json(paths.identity) or {}).get("epoch")
+    files = {name: paths.load(name) / "acks.jsonl" for name in plan.tables}
+    files = {name: file for name, file in files.items() if file.exists()}
+    if known is None or not files or seen_epoch(deployment, plan.module) is not None:
+        return
+    for name, file in files.items():
+        read_acks(connection, file)
+        did: Counter[str] = Counter()
+        rows = connection.execute("SELECT source_id, document_id, digest FROM acked ORDER BY 1")
+        while part := rows.fetchmany(AT_ONCE):
+            records = [{"sourceId": row[0], "documentId": row[1], "digest": row[2]} for row in part]
+            results = change(deployment, f"{plan.module}:adopt", name, records)
+            did.update(result["did"] for result in results)
+        told = ", ".join(f"{rows:,} {what}" for what, rows in sorted(did.items()))
+        progress.note(f"  {name}: the ledger is lost, and written again from the acks: {told}")

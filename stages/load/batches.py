@@ -1,0 +1,90 @@
+"""Records as columns, cut into batches: a batch is a slice, and Python sees no single record."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stages.load.pace import MOST_BYTES, Pace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some records: columns _source_id, digest, and text, which is a record's JSON and a comma."""
+
+    columns: pa.RecordBatch
+
+    def __len__(self) -> int:
+        return int(self.columns.num_rows)
+
+    @property
+    def source_ids(self) -> list[str]:
+        found: list[str] = self.columns.column(0).to_pylist()
+        return found
+
+    @property
+    def digests(self) -> list[str]:
+        found: list[str] = self.columns.column(1).to_pylist()
+        return found
+
+    @property
+    def size(self) -> int:
+        """Bytes of the records' JSON."""
+        ends = _ends(self.columns)
+        return ends[-1] - ends[0]
+
+    def records(self) -> memoryview:
+        """The JSON of all records, with commas between them."""
+        ends = _ends(self.columns)
+        text = memoryview(self.columns.column(2).buffers()[2])
+        return text[ends[0] : ends[-1] - 1]
+
+    def halves(self) -> tuple[Batch, Batch]:
+        middle = len(self) // 2
+        return Batch(self.columns.slice(0, middle)), Batch(self.columns.slice(middle))
+
+
+def ahead(records: Generator[pa.RecordBatch]) -> Generator[pa.RecordBatch]:
+    """The same; while one is used, the next is made in a thread of its own."""
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            coming = pool.submit(next, records, None)
+            while (arrived := coming.result()) is not None:
+                coming = pool.submit(next, records, None)
+                yield arrived
+        finally:
+            pool.submit(records.close).result()
+
+
+def cut(records: Iterable[pa.RecordBatch], pace: Pace) -> Iterator[Batch]:
+    """Batches of as many records, and bytes, as may be sent at once when each is asked for."""
+    import pyarrow as pa
+
+    rest: pa.RecordBatch | None = None
+    for arrived in records:
+        whole = pa.concat_batches([rest, arrived]) if rest is not None else arrived
+        ends, start = _ends(whole), 0
+        while (end := _end(ends, start, pace)) < whole.num_rows:
+            yield Batch(whole.slice(start, end - start))
+            start = end
+        rest = whole.slice(start)
+    if rest is not None and rest.num_rows:
+        yield Batch(rest)
+
+
+def _end(ends: memoryview[int], start: int, pace: Pace) -> int:
+    """The record behind a batch that begins with `start`; a batch has one record at least."""
+    most = min(start + pace.documents, len(ends) - 1)
+    return max(start + 1, bisect_right(ends, ends[start] + MOST_BYTES, start + 1, most + 1) - 1)
+
+
+def _ends(columns: pa.RecordBatch) -> memoryview[int]:
+    """Where each text ends, after where the first begins; in bytes."""
+    text = columns.column(2)
+    return memoryview(text.buffers()[1]).cast("i")[text.offset : text.offset + len(text) + 1]

@@ -1,0 +1,163 @@
+"""`load --dry-run`: what a load would send, and what it would come to. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from stages.checkpoint import read_json
+from stages.convex.client import Deployment, Door
+from stages.convex.ledger import require_target, seen_epoch
+from stages.convex.schema import Schema
+from stages.convex.values import Shape, document_sql, name_sql, size_sql, text_sql
+from stages.load.bind import MEMORY, PENDING, Binding, read_acks
+from stages.load.pace import MOST_BYTES, MOST_DOCUMENTS
+from stages.load.run import ordered_groups, require_keys, require_transformed
+from stages.load.upkeep import read_ledger
+from stages.paths import Paths
+from stages.plan import Plan, TargetTable
+from stages.rejects import as_text as rejects_as_text
+from stages.rejects import list_rejects
+from stages.settings import Target
+from stages.staging import staged_shapes, with_references
+from stages.views import connect
+
+if TYPE_CHECKING:
+    import duckdb
+
+# What a deployment writes in a second: of the smallest class, and of the next.
+RATES = (4, 8)
+DID = ("inserted", "replaced", "unchanged")
+# Convex' size of the object, _id and _creationTime; and of a ledger row but for its two names.
+SYSTEM_BYTES = 63
+LEDGER_BYTES = 273
+# A record around its document: {"sourceId":"","digest":"…","document":},
+RECORD_BYTES = 106
+ID_BYTES = 32
+INDEXES = ("indexes", "searchIndexes", "vectorIndexes")
+SHOWN = 5
+
+
+def forecast(
+    paths: Paths,
+    plan: Plan,
+    schema: Schema,
+    target: Target,
+    tables: tuple[str, ...],
+    door: Door | None,
+) -> dict[str, Any]:
+    """{tables: {name: {inserted, replaced, unchanged, bytes, batches, written, stored}}, total,
+    minutes, rejects}.
+
+    `bytes` are of requests, `written` of documents and ledger rows to be written, `stored` of all
+    documents that are staged, their copies in indexes and their ledger rows. Where the acks are
+    not of this ledger, or a table has none, the ledger itself is read.
+    """
+    schema = with_references(schema, plan)
+    names = [name for group in ordered_groups(plan, schema, tables) for name in group.tables]
+    transformed = {name: require_transformed(paths, plan, plan.tables[name]) for name in names}
+    require_keys(paths, plan)
+    require_target(paths, target)
+    found: dict[str, dict[str, int]] = {}
+    with (
+        connect(paths, plan, views=False) as connection,
+        Deployment(target, door) as deployment,
+    ):
+        connection.execute(f"SET memory_limit = '{MEMORY}'")
+        known = (read_json(paths.identity) or {}).get("epoch")
+        seen = seen_epoch(deployment, plan.module)
+        acks = {name: paths.load(name) / "acks.jsonl" for name in names}
+        believed = {name for name in names if known == seen and acks[name].exists()}
+        if seen is not None and believed != set(names):
+            read_ledger(connection, deployment, plan.module)
+        for name in names:
+            if transformed[name]["status"] == "missing":
+                continue
+            read_acks(connection, acks[name] if name in believed else paths.load(name) / "none")
+            if name not in believed and seen is not None:
+                connection.execute(
+                    "INSERT INTO acked SELECT source_id, document_id, 'unchanged', digest "
+                    'FROM ledger WHERE "table" = ?',
+                    [name],
+                )
+            found[name] = _table(connection, paths, plan, schema, plan.tables[name])
+    total = {key: sum(told[key] for told in found.values()) for key in _KEYS}
+    chosen = [plan.tables[name] for name in names]
+    return {
+        "tables": found,
+        "total": total,
+        "minutes": {f"{rate} MiB/s": total["written"] / rate / 2**20 / 60 for rate in RATES},
+        "rejects": list_rejects(paths, plan, chosen, None)[:SHOWN],
+    }
+
+
+_KEYS = (*DID, "bytes", "batches", "written", "stored")
+
+
+def _table(
+    connection: duckdb.DuckDBPyConnection,
+    paths: Paths,
+    plan: Plan,
+    schema: Schema,
+    table: TargetTable,
+) -> dict[str, int]:
+    fields = staged_shapes(paths, schema, table.name)
+    binding = Binding(connection, paths, plan, table, fields)
+    rows = connection.execute(
+        "SELECT CASE WHEN a.source_id IS NULL THEN 'inserted' WHEN unbound > 0 "
+        f"OR replace(a.digest, {text_sql(PENDING)}, '') <> sha256(document) "
+        "THEN 'replaced' ELSE 'unchanged' END AS did, count(*), "
+        f"sum(strlen(document) + strlen(_source_id) + {RECORD_BYTES} + {ID_BYTES} * unbound), "
+        f"sum(size + {ID_BYTES} * unbound), "
+        f"sum(strlen(_source_id) + {LEDGER_BYTES + len(table.name)}) FROM ("
+        f"SELECT _source_id, len(_unbound) AS unbound, {document_size_sql(fields)} AS size, "
+        f"{document_sql(fields, table.keep_null)} AS document FROM ({binding.bound()})) b "
+        "LEFT JOIN acked a ON a.source_id = b._source_id GROUP BY 1"
+    ).fetchall()
+    told = dict.fromkeys(_KEYS, 0)
+    for did, documents, size, stored, ledger in rows:
+        told[did] = int(documents)
+        told["stored"] += int(stored) * (1 + _indexes(schema, table.name)) + 2 * int(ledger)
+        if did != "unchanged":
+            told["bytes"] += int(size)
+            told["written"] += int(stored) + int(ledger)
+    sent = told["inserted"] + told["replaced"]
+    told["batches"] = max(ceil(sent / MOST_DOCUMENTS), ceil(told["bytes"] / MOST_BYTES))
+    return told
+
+
+def document_size_sql(fields: Mapping[str, Shape]) -> str:
+    """SQL of Convex' size of a stored document; of JSON columns about that."""
+    sizes = [str(SYSTEM_BYTES)]
+    for name, shape in fields.items():
+        column = name_sql(name)
+        value = f"strlen({column}::VARCHAR)" if shape.sql == "JSON" else size_sql(shape, column)
+        absent = 0 if shape.optional else len(name) + 2
+        sizes.append(f"CASE WHEN {column} IS NULL THEN {absent} ELSE {len(name) + 1} + {value} END")
+    return " + ".join(sizes)
+
+
+def _indexes(schema: Schema, table: str) -> int:
+    """Each is another copy of the table."""
+    return sum(len(schema.tables[table].get(kind, ())) for kind in INDEXES)
+
+
+def as_text(told: Mapping[str, Any]) -> str:
+    """The forecast for people: a line a table."""
+    lines = [
+        f"{'table':<24} {'inserted':>12} {'replaced':>10} {'unchanged':>12} {'MiB to send':>12} "
+        f"{'batches':>8} {'MiB stored':>11}"
+    ]
+    for name, each in [*told["tables"].items(), ("in all", told["total"])]:
+        lines.append(
+            f"{name:<24} {each['inserted']:>12,} {each['replaced']:>10,} "
+            f"{each['unchanged']:>12,} {each['bytes'] / 2**20:>12,.1f} {each['batches']:>8,} "
+            f"{each['stored'] / 2**20:>11,.1f}"
+        )
+    minutes = " · ".join(f"{n:,.1f} min at {rate}" for rate, n in told["minutes"].items())
+    lines.append(f"about {minutes}; stored: with copies in indexes, and the ledger")
+    if told["rejects"]:
+        lines.append("the first that are not loaded:")
+        lines.append(rejects_as_text(told["rejects"]))
+    return "\n".join(lines)

@@ -1,0 +1,18 @@
+/** What the application itself does, beside a migration that it knows nothing of. */
+import { v } from "convex/values";
+import type { Id } from "./_generated/dataModel";
+import { internalMutation } from "./_generated/server";
+
+export const patch = internalMutation({
+  args: { documentId: v.string(), fields: v.any() },
+  handler: async (ctx, { documentId, fields }) => {
+    await ctx.db.patch(documentId as Id<"pets">, fields);
+  },
+});
+
+export const drop = internalMutation({
+  args: { documentId: v.string() },
+  handler: async (ctx, { documentId }) => {
+    await ctx.db.delete(documentId as Id<"pets">);
+  },
+});
