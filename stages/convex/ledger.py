@@ -27,6 +27,17 @@ def require_target(paths: Paths, target: Target) -> None:
     require_identity(paths.identity, seen, "the deployment", WAYS)
 
 
+def refuse_cleared(paths: Paths, target: Target) -> None:
+    """Raise UserError where `stages clean --ledger` has ended the migration."""
+    if (read_json(paths.identity) or {}).get("ledger") == CLEARED:
+        raise UserError(
+            f"the ledger of {target.label} was emptied by stages clean --ledger: what "
+            "was loaded is not known any more, and would be loaded a second time",
+            f"to begin anew all the same, remove {paths.target_folder} with: "
+            "stages clean --target-folder",
+        )
+
+
 def require_epoch(paths: Paths, deployment: Deployment, module: str, *, claim: bool) -> str | None:
     """Compare the ledger's epoch with the one that is kept locally; claim one if there is none.
 
@@ -35,13 +46,7 @@ def require_epoch(paths: Paths, deployment: Deployment, module: str, *, claim: b
     """
     stored: dict[str, Any] = read_json(paths.identity) or {}
     local = stored.get("epoch")
-    if stored.get("ledger") == CLEARED:
-        raise UserError(
-            f"the ledger of {deployment.target.label} was emptied by stages clean --ledger: what "
-            "was loaded is not known any more, and would be loaded a second time",
-            f"to begin anew all the same, remove {paths.target_folder} with: "
-            "stages clean --target-folder",
-        )
+    refuse_cleared(paths, deployment.target)
     seen = seen_epoch(deployment, module)
     if seen is None and claim and local is None:
         seen = seen_epoch(deployment, module, claim=secrets.token_hex(16))

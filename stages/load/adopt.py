@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stages.checkpoint import read_json
 from stages.convex.client import Deployment
-from stages.convex.ledger import seen_epoch
+from stages.convex.ledger import refuse_cleared, seen_epoch
 from stages.load.bind import read_acks
 from stages.load.upkeep import AT_ONCE, change
 from stages.paths import Paths
@@ -31,6 +31,7 @@ def adopt_acks(
     where there is a ledger: it is the truth. What the application has changed before counts as
     loaded so, since only the lost ledger could tell.
     """
+    refuse_cleared(paths, deployment.target)
     known = (read_json(paths.identity) or {}).get("epoch")
     files = {name: paths.load(name) / "acks.jsonl" for name in plan.tables}
     files = {name: file for name, file in files.items() if file.exists()}

@@ -108,11 +108,12 @@ def _table(
         "SELECT CASE WHEN a.source_id IS NULL THEN 'inserted' WHEN unbound > 0 "
         f"OR replace(a.digest, {text_sql(PENDING)}, '') <> sha256(document) "
         "THEN 'replaced' ELSE 'unchanged' END AS did, count(*), "
-        f"sum(strlen(document) + strlen(_source_id) + {RECORD_BYTES} + {ID_BYTES} * unbound), "
-        f"sum(size + {ID_BYTES} * unbound), "
-        f"sum(strlen(_source_id) + {LEDGER_BYTES + len(table.name)}) FROM ("
-        f"SELECT _source_id, len(_unbound) AS unbound, {document_size_sql(fields)} AS size, "
+        f"sum(strlen(document) + strlen(b._source_id) + {RECORD_BYTES} + {ID_BYTES} * unbound), "
+        f"sum(size), sum(strlen(b._source_id) + {LEDGER_BYTES + len(table.name)}) FROM ("
+        "SELECT _source_id, len(_unbound) AS unbound, "
         f"{document_sql(fields, table.keep_null)} AS document FROM ({binding.bound()})) b "
+        f"JOIN (SELECT _source_id, {document_size_sql(fields)} AS size FROM "
+        f"read_parquet({text_sql(str(binding.documents))})) s ON s._source_id = b._source_id "
         "LEFT JOIN acked a ON a.source_id = b._source_id GROUP BY 1"
     ).fetchall()
     told = dict.fromkeys(_KEYS, 0)
@@ -128,7 +129,7 @@ def _table(
 
 
 def document_size_sql(fields: Mapping[str, Shape]) -> str:
-    """SQL of Convex' size of a stored document; of JSON columns about that."""
+    """SQL of Convex' size of a document as it is staged; of JSON columns about that."""
     sizes = [str(SYSTEM_BYTES)]
     for name, shape in fields.items():
         column = name_sql(name)
