@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.checkpoint import hash_file, make_folder, publish, read_json, write_text
+from stages.convex.ids import source_uuid_macro
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, name_sql, shapes, text_sql
 from stages.errors import UserError
@@ -75,6 +76,7 @@ def values() -> str:
 def statements(paths: Paths, plan: Plan) -> Iterator[str]:
     """SQL that makes every macro, schema and view whose files are there."""
     yield macros()
+    yield source_uuid_macro()
     for schema in SCHEMAS:
         yield f"CREATE SCHEMA IF NOT EXISTS {schema}"
     for name in plan.sources:
