@@ -435,9 +435,7 @@ def test_names_for_sql_are_quoted() -> None:
     assert CONNECTION.sql(f"SELECT 1 AS {name_sql(name)}").columns == [name]
 
 
-def test_floats_that_come_from_a_file(
-    connection: duckdb.DuckDBPyConnection, tmp_path: Path
-) -> None:
+def test_floats_that_come_from_a_file(tmp_path: Path) -> None:
     """DuckDB takes a file's bounds, which NaN has no place in, for proof that none is NaN."""
     rows = pa.table({"x": [1.0, math.nan, math.inf, -math.inf, -0.0]})
     write_parquet(tmp_path / "x.parquet", rows.schema, rows.to_batches())

@@ -18,6 +18,7 @@ from stages.load.pace import MOST_DOCUMENTS, MOST_IN_FLIGHT, PRODUCTION_RATE, Pa
 from stages.load.prove import Prover
 from stages.load.prune import Confirm, prune
 from stages.load.table import Run, TableLoad
+from stages.load.unfinished import refuse_imported
 from stages.order import Group, groups, require_order
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
@@ -65,6 +66,7 @@ def load(
     """
     order = ordered_groups(plan, schema, options.tables)
     tables = [plan.tables[name] for group in order for name in group.tables]
+    refuse_imported(paths, [table.name for table in tables])
     transformed = {table.name: require_transformed(paths, plan, table) for table in tables}
     require_keys(paths, plan)
     if target.production:
