@@ -1,7 +1,8 @@
-"""What an import that appends would meet: its ids, or its source keys, are there already."""
+"""What an import would meet: its ids, or its source keys, are there already."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from stages.convex.snapshots import Mode, Snapshots
@@ -36,6 +37,25 @@ def refuse_present(snapshots: Snapshots, snapshot: Snapshot, module: str, mode: 
                 _refuse(connection, snapshots, module, table.name, sql)
 
 
+def are_there(
+    snapshots: Snapshots,
+    snapshot: Snapshot,
+    module: str,
+    sizes: Mapping[str, int],
+    documents: Mapping[str, int],
+) -> bool:
+    """Whether the tables hold exactly the documents of the import, by their ids: somebody has
+    imported the file already, with `npx convex import`."""
+    if {name: rows for name, rows in documents.items() if rows} != dict(sizes):
+        return False
+    with snapshot.connect() as connection:
+        return not any(
+            missing
+            for name in sizes
+            for _, missing in _asked(connection, snapshots, module, name, snapshot.ids_sql(name))
+        )
+
+
 def _refuse(
     connection: duckdb.DuckDBPyConnection,
     snapshots: Snapshots,
@@ -43,16 +63,25 @@ def _refuse(
     table: str,
     sql: str,
 ) -> None:
-    """Ask for the ids of a query (source_id, id), some at a time."""
-    rows = connection.execute(sql)
-    while part := rows.fetchmany(IDS_AT_ONCE):
-        asked = [row[1] for row in part]
-        args = {"table": table, "documentIds": asked}
-        missing = set(snapshots.deployment.query(f"{module}:findMissing", args)["missing"])
-        present = [row for row in part if row[1] not in missing]
+    for asked, missing in _asked(connection, snapshots, module, table, sql):
+        present = [(key, id_) for key, id_ in asked if id_ not in missing]
         if present:
             raise UserError(
                 f"{snapshots.deployment.target.label} has documents of `{table}` already that "
                 f"would be appended, such as {present[0][0]} ({present[0][1]})",
                 "send what has changed with: stages load; or use --mode replace",
             )
+
+
+def _asked(
+    connection: duckdb.DuckDBPyConnection,
+    snapshots: Snapshots,
+    module: str,
+    table: str,
+    sql: str,
+) -> Iterator[tuple[list[tuple[str, str]], set[str]]]:
+    """The rows (source_id, id) of a query, some at a time, and those ids that are not there."""
+    rows = connection.execute(sql)
+    while part := rows.fetchmany(IDS_AT_ONCE):
+        args = {"table": table, "documentIds": [id_ for _, id_ in part]}
+        yield part, set(snapshots.deployment.query(f"{module}:findMissing", args)["missing"])

@@ -30,7 +30,7 @@ from stages.convex.schema import Schema
 from stages.convex.snapshots import Mode, Snapshots, assigned_numbers, table_numbers
 from stages.errors import StagesError, Stopped, Transient, UserError
 from stages.load.adopting import adopt_import
-from stages.load.clashes import refuse_present
+from stages.load.clashes import are_there, refuse_present
 from stages.load.run import LoadResult, require_keys, require_transformed
 from stages.load.snapshot import Snapshot
 from stages.load.unfinished import open_import
@@ -222,21 +222,23 @@ class _Import:
             again = state["status"] == "adopted" and mode == "replace"
             if not again:
                 return {**state, "mode": state["mode"] if mode is None else wanted}
-        if wanted == "require-empty":
-            self._refuse_filled(self._filled())
+        counts = {t.name: int(self.transformed[t.name]["documents"]) for t in snapshot.tables}
+        begun = {
+            "made_from": made_from, "mode": wanted, "documents": sum(counts.values()),
+            "tables": {
+                name: {"number": snapshot.numbers[name], "documents": rows}
+                for name, rows in counts.items()
+            },
+        }  # fmt: skip
+        if wanted == "require-empty" and (filled := self._filled()):
+            if not are_there(self.snapshots, snapshot, self.plan.module, filled, counts):
+                self._refuse_filled(filled)
+            self.progress.note("  the documents are there already, under the ids of this import")
+            return self._write({"status": "imported", **begun})
         part, counts = snapshot.write(self.file, self.progress)
         for name, rows in counts.items():
             self.progress.done("import", name, f"{rows:,} documents written")
-        return self._write(
-            {
-                "status": "written", "made_from": made_from, "mode": wanted,
-                "tables": {
-                    name: {"number": snapshot.numbers[name], "documents": rows}
-                    for name, rows in counts.items()
-                },
-                "documents": part.rows, "file": part_entry(part),
-            }
-        )  # fmt: skip
+        return self._write({"status": "written", **begun, "file": part_entry(part)})
 
     def _made_from(self, snapshot: Snapshot) -> str:
         """All that the file depends on."""

@@ -39,7 +39,8 @@ def upload(
             if not snapshots.parts_may_be_repeated:
                 state = {**state, "upload": None}
             raise
-        given = state["upload"]
+        given, state = state["upload"], {**state, "upload": None}
+        # Where this answer is lost, an import waits that nobody will confirm; the next is another.
         import_id = snapshots.finish_upload(given["token"], given["parts"], state["mode"])
         return {**state, "status": "uploaded", "importId": import_id, "upload": None}
 

@@ -8,10 +8,10 @@ import sys
 
 import click
 
-from . import bench_extract, bench_load, bench_rest, bench_shapes
+from . import bench_extract, bench_import, bench_load, bench_rest, bench_shapes
 from .setting import setting
 
-BENCHES = ("extract", "larger", "rest", "shapes", "load", "load-larger")
+BENCHES = ("extract", "larger", "rest", "shapes", "load", "load-larger", "import")
 
 
 @click.command()
@@ -19,12 +19,15 @@ BENCHES = ("extract", "larger", "rest", "shapes", "load", "load-larger")
 @click.option("--rows", default=1_000_000, show_default=True, help="Rows of the largest tables.")
 @click.option("--repeat", default=5, show_default=True, help="Runs of each contestant.")
 def main(which: tuple[str, ...], rows: int, repeat: int) -> None:
-    """Measure extract and load; stdout has the figures."""
+    """Measure extract, load and the file of an import; stdout has the figures."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the sandbox is taken down
     click.echo(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start")
     for name in which or BENCHES:
         if name == "load":
             bench_load.bench(rows, repeat)
+            continue
+        if name == "import":
+            bench_import.bench(rows, repeat)
             continue
         if name == "load-larger":
             bench_load.bench_larger(rows)
