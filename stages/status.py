@@ -7,6 +7,7 @@ from typing import Any
 
 from stages.checkpoint import Manifest, read_json, read_manifest
 from stages.inputs import stale
+from stages.load.unfinished import open_import
 from stages.paths import Paths
 from stages.plan import Plan
 
@@ -38,7 +39,7 @@ def status(paths: Paths, plan: Plan) -> dict[str, Any]:
         "consistency": consistency([m for m in extracts.values() if m]),
         "tables": tables,
         "sources": only_read,
-        "next": _next(tables, only_read),
+        "next": "stages load --through import" if open_import(paths) else _next(tables, only_read),
     }
 
 

@@ -201,7 +201,7 @@ def load(
 
     TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
     """
-    from stages.checkpoint import read_manifest, writing
+    from stages.checkpoint import writing
     from stages.convex.client import Door
     from stages.convex.schema import load_schema
     from stages.convex.snapshots import Mode
@@ -211,7 +211,6 @@ def load(
     from stages.load.run import LoadOptions
     from stages.load.run import load as run
     from stages.report import write_report
-    from stages.transform.run import over_limit
 
     began = time.monotonic()
     _refuse_mixed(through, mode=mode, to=to, overwrite=overwrite, prune=prune, max_rate=max_rate)
@@ -227,22 +226,13 @@ def load(
         return
     with progress_of(as_json) as progress, writing(context.paths):
         if to:
+            _refuse_rejects(context, accept_rejects)
             write_import(context, tables, to, progress)
             return
         settings = context.settings()
         context.announce(settings, progress)
         require_consent(settings, yes)
-        manifests = {
-            table.name: manifest
-            for table in context.plan.tables.values()
-            if (manifest := read_manifest(context.paths.transform(table.name)))
-        }
-        over = over_limit(context.plan, manifests)
-        if over and not accept_rejects:
-            raise Shortfall(
-                "more rejects than the plan allows: " + "; ".join(over),
-                "see why with: stages rejects; or load all the same with --accept-rejects",
-            )
+        _refuse_rejects(context, accept_rejects)
         schema = load_schema(context.paths)
         if through == "import":
             importing = ImportOptions(
@@ -264,6 +254,23 @@ def load(
         raise Shortfall(
             f"not all is loaded: {', '.join([*result.failed, *partial])}",
             "see why with: stages rejects; then run again: stages load",
+        )
+
+
+def _refuse_rejects(context: Context, accept_rejects: bool) -> None:
+    from stages.checkpoint import read_manifest
+    from stages.transform.run import over_limit
+
+    manifests = {
+        table.name: manifest
+        for table in context.plan.tables.values()
+        if (manifest := read_manifest(context.paths.transform(table.name)))
+    }
+    over = over_limit(context.plan, manifests)
+    if over and not accept_rejects:
+        raise Shortfall(
+            "more rejects than the plan allows: " + "; ".join(over),
+            "see why with: stages rejects; or load all the same with --accept-rejects",
         )
 
 

@@ -31,7 +31,7 @@ from stages.convex.snapshots import Mode, Snapshots, assigned_numbers, table_num
 from stages.errors import StagesError, Stopped, Transient, UserError
 from stages.load.adopting import adopt_import
 from stages.load.clashes import are_there, refuse_present
-from stages.load.run import LoadResult, require_keys, require_transformed
+from stages.load.run import LoadResult, refuse_sample, require_keys, require_transformed
 from stages.load.snapshot import Snapshot
 from stages.load.unfinished import open_import
 from stages.load.uploading import follow, upload
@@ -70,6 +70,8 @@ def import_tables(
     lost on the way.
     """
     tables, manifests = _chosen(paths, plan, options.tables, progress)
+    if target.production:
+        refuse_sample(paths, tables)
     require_target(paths, target)
     try:
         with Deployment(target, "functions") as deployment:

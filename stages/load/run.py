@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -70,7 +70,7 @@ def load(
     transformed = {table.name: require_transformed(paths, plan, table) for table in tables}
     require_keys(paths, plan)
     if target.production:
-        _refuse_sample(paths, tables)
+        refuse_sample(paths, tables)
     require_target(paths, target)
     pace = Pace(
         most_in_flight=options.in_flight or MOST_IN_FLIGHT,
@@ -196,7 +196,8 @@ def _forget(
         forget_epoch(paths)
 
 
-def _refuse_sample(paths: Paths, tables: list[TargetTable]) -> None:
+def refuse_sample(paths: Paths, tables: Iterable[TargetTable]) -> None:
+    """Raise UserError where some table is a sample: production gets all rows or none."""
     for table in tables:
         extracted = read_manifest(paths.extract(table.source)) or {}
         if extracted.get("sample"):

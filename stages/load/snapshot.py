@@ -72,14 +72,17 @@ class Snapshot:
         make_folder(file.parent)
         temporary = file.with_name(f".{file.name}.tmp")
         counts = {}
-        with self.connect() as connection:
-            self._mint_parents(connection)
-            with temporary.open("wb") as handle:
+        try:
+            with self.connect() as connection, temporary.open("wb") as handle:
+                self._mint_parents(connection)
                 with ZipFile(handle, "w", ZIP_DEFLATED, compresslevel=LEVEL) as archive:
                     for table in self.tables:
                         counts[table.name] = self._add(connection, archive, table, progress)
                 handle.flush()
                 os.fsync(handle.fileno())
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
         remove(self.paths.imports / "ids")
         size, digest = temporary.stat().st_size, hash_file(temporary)
         publish(temporary, file)

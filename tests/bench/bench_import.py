@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import click
 import duckdb
@@ -38,7 +39,7 @@ DOCUMENTS = """
     SELECT {key} AS _source_id,
         'workspaces:' || md5((i % 100)::VARCHAR)::UUID AS workspace,
         'authors:' || md5((i % 10000)::VARCHAR)::UUID AS author,
-        'Document ' || i AS title, left(repeat(md5(i::VARCHAR) || ' ', 4), 84) AS body,
+        'Document ' || i AS title, left(repeat(md5(i::VARCHAR) || ' ', 4), 114) AS body,
         (i % 1000)::DOUBLE AS rank, i % 3 = 0 AS open, 1700000000000 + i::DOUBLE AS created_at,
         1700000000001 + i::DOUBLE AS updated_at, 1700000000000 + i / 8 AS _creation_time
     FROM range({rows}) t(i) ORDER BY _source_id
@@ -112,7 +113,7 @@ def _write(folder: Path) -> None:
     from zipfile import ZipFile
 
     fields = {name: {"fieldType": kind, "optional": False} for name, kind in FIELDS.items()}
-    exported = [
+    exported: list[dict[str, Any]] = [
         {"tableName": "documents", "documentType": {"type": "object", "value": fields}},
         *({"tableName": name, "documentType": {"type": "object", "value": {}}}
           for name in ("workspaces", "authors")),

@@ -138,6 +138,7 @@ def test_an_import_that_is_killed_again_and_again(
             refused = ready.run("load", "webinars", code=2).stderr
             assert "`webinars` is being imported" in refused
             assert "stages load --through import" in refused
+            assert ready.json("status")["next"] == "stages load --through import"
     ready.run(*IMPORT)
     assert documents(deployment) == sent
     require_minted(deployment, ready)
