@@ -9,8 +9,8 @@ documents and numbers give the same bytes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from stages.convex.schema import Field, Schema
 from stages.convex.values import Shape, shapes, text_sql
 from stages.duck import first_row
 from stages.errors import StagesError
+from stages.load.batches import ahead
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.progress import Progress
@@ -29,6 +30,7 @@ from stages.views import bound_sql, connect
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 MEMORY = "1GiB"
 LEVEL = 1  # deflate: of the fast ones the one that packs best per second
@@ -223,18 +225,19 @@ def _as_text(shape: Shape) -> Shape:
 
 
 def _texts(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[tuple[int, memoryview]]:
-    """(lines, their bytes) as they are made: the buffer of a column, which nobody takes apart.
-
-    A single thread of DuckDB keeps the order of the file. It makes the next ones meanwhile.
-    """
-    connection.execute("SET threads = 1")
-    reader = connection.sql(sql).to_arrow_reader(ROWS_AT_ONCE)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        coming = pool.submit(next, reader, None)
-        while (batch := coming.result()) is not None:
-            coming = pool.submit(next, reader, None)
+    """(lines, their bytes) as they are made: the buffer of a column, which nobody takes apart."""
+    with closing(ahead(_lines_of(connection, sql))) as batches:
+        for batch in batches:
             column = batch.column(0)
             ends = memoryview(column.buffers()[1]).cast("i")
             start, end = ends[column.offset], ends[column.offset + len(column)]
             yield len(column), memoryview(column.buffers()[2])[start:end]
-    connection.execute("RESET threads")
+
+
+def _lines_of(connection: duckdb.DuckDBPyConnection, sql: str) -> Generator[pa.RecordBatch]:
+    # A single thread keeps the order of the file, and leaves a core to the packing.
+    connection.execute("SET threads = 1")
+    try:
+        yield from connection.sql(sql).to_arrow_reader(ROWS_AT_ONCE)
+    finally:
+        connection.execute("RESET threads")
