@@ -156,6 +156,15 @@ def test_an_import_that_fails_says_why_and_begins_anew(ready: Stages, deployment
     require_green(ready)
 
 
+def test_restart_takes_back_what_nobody_confirmed(ready: Stages, deployment: Host) -> None:
+    drive(ready, "answered state waiting_for_confirmation", *IMPORT)
+    state = json.loads((ready.target_folder / "import" / "manifest.json").read_text())
+    ready.run(*IMPORT, "webinars", "--restart")
+    assert snapshots(deployment).state(state["importId"]).words == "Import was canceled"
+    assert deployment.pages("webinars") and not deployment.pages("articles")
+    ready.run("verify", "webinars")
+
+
 def test_other_tables_or_rows_do_not_slip_into_an_import_under_way(ready: Stages) -> None:
     drive(ready, "answered state completed", *IMPORT)
     assert "has changed since the import" in ready.run(*IMPORT, "webinars", code=2).stderr
