@@ -34,7 +34,7 @@ from stages.load.clashes import are_there, refuse_present
 from stages.load.run import LoadResult, refuse_sample, require_keys, require_transformed
 from stages.load.snapshot import Snapshot
 from stages.load.unfinished import open_import
-from stages.load.uploading import follow, upload
+from stages.load.uploading import ImportFailed, follow, upload
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.progress import Progress
@@ -190,7 +190,12 @@ class _Import:
         """`--restart`: an import that was not performed yet never will be."""
         state = open_import(self.paths)
         if state and state.get("importId"):
-            self.snapshots.cancel(state["importId"])
+            try:
+                self.snapshots.cancel(state["importId"])
+            except Transient:
+                raise
+            except StagesError as error:
+                self.progress.note(f"  the import can't be cancelled: {error.message}")
         remove(self.paths.imports)
 
     # ── the file ────────────────────────────────────────────────────────────────────────────
@@ -330,9 +335,8 @@ class _Import:
 
         try:
             rows = follow(self.snapshots, state["importId"], confirm, self.progress)
-        except StagesError as error:
-            if not isinstance(error, Transient | UserError):
-                remove(self.paths.imports)
+        except ImportFailed:
+            remove(self.paths.imports)
             raise
         if rows != state["documents"]:
             raise StagesError(

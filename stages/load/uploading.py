@@ -15,6 +15,10 @@ from stages.retry import Backoff, retrying
 UPLOADS = 5
 
 
+class ImportFailed(StagesError):
+    """The deployment has ended an import without doing it; it says why."""
+
+
 def upload(
     paths: Paths, snapshots: Snapshots, file: Path, state: Manifest, progress: Progress
 ) -> Manifest:
@@ -86,7 +90,7 @@ def follow(
     """Tell the import's steps until it ends; returns the documents that it wrote.
 
     `confirm` gets the deployment's question, and whether documents would be deleted. Raises
-    StagesError with the deployment's words where the import fails.
+    ImportFailed with the deployment's words.
     """
     steps: tuple[str, ...] = ()
     words = ""
@@ -95,7 +99,7 @@ def follow(
             progress.note(f"  the deployment has written {told.rows:,} documents")
             return told.rows
         if told.state == "failed":
-            raise StagesError(
+            raise ImportFailed(
                 f"the import failed: {told.words}",
                 "nothing was changed, unless the mode was append; mend the cause, then: "
                 "stages load --through import",
