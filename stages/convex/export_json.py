@@ -44,12 +44,16 @@ def line_sql(
 
     A NULL is absent where the field may be, else null; so is a creation time that is NULL.
     """
-    pieces = [f"""'{{"_id":"' || {id_} || '"'"""]
+    pieces = ['\'{"_id":"\'', id_, "'\"'"]
     if creation_time:
         pieces.append(f"',\"_creationTime\":' || export_float({creation_time})")
     for name, shape in fields.items():
-        head = text_sql(f',"{name}":')
+        head, value = text_sql(f',"{name}":'), export_sql(shape, name_sql(name))
         absent = shape.optional and not (name in keep_null and shape.nullable)
-        piece = f"{head} || {export_sql(shape, name_sql(name))}"
-        pieces.append(piece if absent else f"coalesce({piece}, {head} || 'null')")
+        if shape.required and shape.kind in SCALARS:
+            pieces += [head, value]  # never NULL
+        elif absent:
+            pieces.append(f"{head} || {value}")
+        else:
+            pieces.append(f"coalesce({head} || {value}, {head} || 'null')")
     return f"concat({', '.join(pieces)}, '}}' || chr(10))"  # concat leaves NULLs out

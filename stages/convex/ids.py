@@ -20,6 +20,7 @@ FIRST_NUMBER = 10001
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOST_NUMBER = 2**32 - 1
 HALVES = ("upper", "lower")
+PARTS = ("key", "uuid", "internal", *HALVES, "footer")
 
 
 def encode(number: int, internal: bytes) -> str:
@@ -102,22 +103,19 @@ def minted_sql(relation: str, references: Mapping[str, Mapping[str, int]]) -> st
     """
     names = list(references)
     steps = [
-        [
-            f"internal_id({name_sql(n)}, substr({name_sql(n)}, strpos({name_sql(n)}, ':') + 1)) "
-            f"AS {_part(n, 'internal')}"
-            for n in names
-        ],
-        [
-            f"{half}_half({_part(n, 'internal')}) AS {_part(n, half)}"
-            for n in names
-            for half in HALVES
-        ],
+        [f"substr({name_sql(n)}, strpos({name_sql(n)}, ':') + 1) AS {_part(n, 'key')}"
+         for n in names],
+        [f"try_cast({_part(n, 'key')} AS UUID) AS {_part(n, 'uuid')}" for n in names],
+        [f"internal_id({name_sql(n)}, {_part(n, 'key')}, {_part(n, 'uuid')}) "
+         f"AS {_part(n, 'internal')}" for n in names],
+        [f"{half}_half({_part(n, 'internal')}) AS {_part(n, half)}"
+         for n in names for half in HALVES],
         [f"{_by_table(n, references[n], _footer_sql)} AS {_part(n, 'footer')}" for n in names],
-    ]
+    ]  # fmt: skip
     for added in steps:
         relation = f"SELECT *, {', '.join(added)} FROM ({relation})"
     texts = [f"{_by_table(n, references[n], _text_sql)} AS {name_sql(n)}" for n in names]
-    parts = [_part(n, part) for n in names for part in ("internal", *HALVES, "footer")]
+    parts = [_part(n, part) for n in names for part in PARTS]
     return f"SELECT * EXCLUDE ({', '.join(parts)}) REPLACE ({', '.join(texts)}) FROM ({relation})"
 
 
@@ -126,9 +124,13 @@ def _part(name: str, part: str) -> str:
 
 
 def _by_table(name: str, numbers: Mapping[str, int], of: Callable[[str, int], str]) -> str:
-    """SQL of what depends on the table that a reference names."""
+    """SQL of what depends on the table that a reference names; NULL for NULL."""
+    ref = name_sql(name)
+    if len(numbers) == 1:
+        ((_, number),) = numbers.items()
+        return f"CASE WHEN {ref} IS NOT NULL THEN {of(name, number)} END"
     cases = [
-        f"WHEN starts_with({name_sql(name)}, {text_sql(table + ':')}) THEN {of(name, number)}"
+        f"WHEN starts_with({ref}, {text_sql(table + ':')}) THEN {of(name, number)}"
         for table, number in numbers.items()
     ]
     return f"CASE {' '.join(cases)} END"

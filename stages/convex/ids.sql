@@ -1,11 +1,12 @@
 -- Convex ids, set-wise. Text: Crockford base32 of a table's number (LEB128), 16 bytes, and a
 -- little-endian fletcher16 (modulus 256) of all that. See ids.py, which says the same row by row.
 
--- The 16 bytes of a source key: a UUID's own, or the beginning of a hash over `table:key`.
-CREATE OR REPLACE TEMP MACRO internal_id(ref, key) AS
+-- The 16 bytes of a source key, `uuid` being try_cast(key AS UUID): a UUID's own, or the beginning
+-- of a hash over `table:key`.
+CREATE OR REPLACE TEMP MACRO internal_id(ref, key, uuid) AS
     CASE
         -- Only as Postgres writes it, so that no two keys are one UUID.
-        WHEN try_cast(key AS UUID)::VARCHAR = key THEN key::UUID::UHUGEINT
+        WHEN uuid::VARCHAR = key THEN uuid::UHUGEINT
         ELSE ('0x' || left(sha256(ref), 32))::UHUGEINT
     END;
 

@@ -194,13 +194,19 @@ class Snapshot:
             )
 
     def _refuse_clashes(self, connection: duckdb.DuckDBPyConnection, table: TargetTable) -> None:
-        """Two source keys are never one id. UUIDs can't be; a hash might be what a UUID is."""
+        """Two source keys are never one id. UUIDs can't be, and hashes can't be; but a UUID may
+        have been chosen to be the hash of another key."""
         file = text_sql(str(self.paths.transform(table.name) / "documents.parquet"))
-        keys = f"SELECT _source_id AS key FROM read_parquet({file})"
-        canonical = "try_cast(key AS UUID)::VARCHAR IS NOT DISTINCT FROM key"
-        if first_row(connection, f"SELECT coalesce(bool_and({canonical}), true) FROM ({keys})")[0]:
+        keys = (
+            "SELECT key, try_cast(key AS UUID) AS uuid FROM "
+            f"(SELECT _source_id AS key FROM read_parquet({file}))"
+        )
+        row = first_row(
+            connection, f"SELECT count(*), count(*) FILTER (uuid::VARCHAR = key) FROM ({keys})"
+        )
+        if row[1] in (0, row[0]):
             return
-        internal = f"internal_id({text_sql(table.name + ':')} || key, key)"
+        internal = f"internal_id({text_sql(table.name + ':')} || key, key, uuid)"
         counted = f"SELECT count(*), count(DISTINCT {internal}) FROM ({keys})"
         rows, distinct = first_row(connection, counted)
         if rows != distinct:
