@@ -215,7 +215,7 @@ class PartWriter:
             compression="lz4",
             use_dictionary=False,
             store_schema=False,
-            write_statistics=[f.name for f in schema if not _is_text(f.type)],
+            write_statistics=[f.name for f in schema if _has_bounds(f.type)],
         )
         self._group: list[pa.Table] = []
         self._group_rows = 0
@@ -360,13 +360,15 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
     return writer.close()
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    """Columns without bounds in the file: DuckDB 2.0.0 answers `IS NULL`, `IS DISTINCT FROM` and
-    coalesce() wrongly for a text whose bounds are equal, as if it had no nulls."""
+def _has_bounds(kind: pa.DataType) -> bool:
+    """Whether a column may have its bounds in the file. DuckDB 2.0.0 answers `IS NULL`,
+    `IS DISTINCT FROM` and coalesce() wrongly for a text whose bounds are equal, as if it had no
+    nulls; and isnan() for floats with bounds, as if none were NaN."""
     import pyarrow as pa
 
     storage = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
-    return bool(pa.types.is_string(storage) or pa.types.is_binary(storage))
+    is_text = pa.types.is_string(storage) or pa.types.is_binary(storage)
+    return not (is_text or pa.types.is_floating(storage))
 
 
 def _as_type(array: pa.Array, wanted: pa.DataType) -> pa.Array:

@@ -118,6 +118,16 @@ class Paths:
         are any, conflicts.parquet, removed.parquet, gone.parquet (parents that were deleted)"""
         return self.target_folder / "load" / table
 
+    @property
+    def imports(self) -> Path:
+        """`…/import/`: snapshot.zip and manifest.json of the last `load --through import`"""
+        return self.target_folder / "import"
+
+    @property
+    def exports(self) -> Path:
+        """`…/exports/`: what was in Convex before an import that replaced it"""
+        return self.target_folder / "exports"
+
     def verify(self, table: str) -> Path:
         """`…/verify/articles.parquet`: one row a difference"""
         return self.target_folder / "verify" / f"{table}.parquet"

@@ -8,6 +8,7 @@ from typing import Any
 from stages.checkpoint import Manifest, read_json, read_manifest
 from stages.convex.ledger import CLEARED
 from stages.inputs import stale
+from stages.load.unfinished import open_import
 from stages.paths import Paths
 from stages.plan import Plan
 from stages.verify.record import read_proof
@@ -108,7 +109,9 @@ def _extract(manifest: Manifest | None) -> dict[str, Any] | None:
 
 
 def _after(paths: Paths, plan: Plan) -> str | None:
-    """What to run next where the migration is being taken back, or is over; None where not."""
+    """What to run next where an import is under way, or all is being taken back or over, or None."""
+    if open_import(paths):
+        return "stages load --through import"
     if (read_json(paths.identity) or {}).get("ledger") == CLEARED:
         return "stages verify --final; the ledger is emptied"
     begun = (read_json(paths.rolled_back) or {}).get("tables", [])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.checkpoint import hash_file, make_folder, publish, read_json, read_manifest, write_text
+from stages.convex.ids import source_uuid_macro
 from stages.convex.schema import Schema
 from stages.convex.validators.marks import marked_sql, unmarked_sql
 from stages.convex.validators.positions import refs_sql
@@ -81,6 +82,7 @@ def values() -> str:
 def statements(paths: Paths, plan: Plan) -> Iterator[str]:
     """SQL that makes every macro, schema and view whose files are there."""
     yield macros()
+    yield source_uuid_macro()
     for schema in SCHEMAS:
         yield f"CREATE SCHEMA IF NOT EXISTS {schema}"
     for name in plan.sources:

@@ -64,7 +64,7 @@ def test_falls_short_is_1(transformed: Stages) -> None:
 def test_wrong_usage_is_2(stages: Stages) -> None:
     for wrong in (
         ["extrakt"], ["extract", "--vai", "rest"], ["extract", "--via", "ftp"],
-        ["extract", "--jobs", "0"], ["transform", "--limit", "0"], ["load", "--through", "import"],
+        ["extract", "--jobs", "0"], ["transform", "--limit", "0"], ["load", "--through", "post"],
         ["status", "surplus"], ["sql", "a", "b"], [], ["sandbox"], ["sandbox", "sideways"],
     ):  # fmt: skip
         done = stages.run(*wrong, code=2)

@@ -10,14 +10,17 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.checkpoint import write_parquet
 from stages.convex.canonical import canonicalise
 from stages.convex.schema import Field
 from stages.convex.values import Shape, decode_sql, encode_sql, name_sql, shape, size_sql, text_sql
@@ -419,3 +422,18 @@ def test_names_for_sql_are_quoted() -> None:
     name = "a\"b'c"
     assert one(f"{text_sql(name)}") == name
     assert CONNECTION.sql(f"SELECT 1 AS {name_sql(name)}").columns == [name]
+
+
+def test_floats_that_come_from_a_file(tmp_path: Path) -> None:
+    """DuckDB takes a file's bounds, which NaN has no place in, for proof that none is NaN."""
+    rows = pa.table({"x": [1.0, math.nan, math.inf, -math.inf, -0.0]})
+    write_parquet(tmp_path / "x.parquet", rows.schema, rows.to_batches())
+    connection = duckdb.connect()
+    connection.execute(values())
+    found = connection.execute(
+        "SELECT encode_float(x) FROM read_parquet(?)", [str(tmp_path / "x.parquet")]
+    ).fetchall()
+    assert [row[0] for row in found] == [
+        "1", '{"$float":"AAAAAAAA+H8="}', '{"$float":"AAAAAAAA8H8="}',
+        '{"$float":"AAAAAAAA8P8="}', '{"$float":"AAAAAAAAAIA="}',
+    ]  # fmt: skip

@@ -21,7 +21,7 @@ from stages.cli.context import (
     tables_argument,
 )
 from stages.errors import Shortfall, UserError
-from stages.progress import Lines
+from stages.progress import Lines, Progress
 from stages.settings import Settings
 
 
@@ -164,8 +164,14 @@ def transform(
 
 @cli.command()
 @tables_argument
-@click.option("--through", type=click.Choice(["functions", "http-action"]), default=None,
-              help="The door. Default: functions where there is a deploy key.")  # fmt: skip
+@click.option("--through", type=click.Choice(["functions", "http-action", "import"]), default=None,
+              help="The door. Default: functions where there is a deploy key. import: one file, "
+              "all tables at once, ids made from source keys.")  # fmt: skip
+@click.option("--mode", type=click.Choice(["require-empty", "append", "replace"]),
+              help="Of an import: what becomes of documents that are there. Default: "
+              "require-empty.")  # fmt: skip
+@click.option("--to", metavar="FILE.zip", type=click.Path(dir_okay=False, path_type=Path),
+              help="Of an import: only write the file, for npx convex import.")  # fmt: skip
 @click.option("--restart", is_flag=True, help="Forget the acks, and ask Convex' ledger.")
 @click.option("--overwrite", is_flag=True, help="Write over documents that the app has changed.")
 @click.option("--prune", is_flag=True,
@@ -176,13 +182,16 @@ def transform(
 @click.option("--dry-run", is_flag=True, help="Tell what would be sent; write nothing.")
 @click.option("--accept-rejects", is_flag=True, help="Load although rejects are over the limit.")
 @click.option("--yes", metavar="NAME",
-              help="The name of the deployment: consent to production, or to --prune.")  # fmt: skip
+              help="The name of the deployment: consent to production, --prune, or --mode "
+              "replace.")  # fmt: skip
 @json_option
 @pass_context
 def load(
     context: Context,
     tables: tuple[str, ...],
     through: str | None,
+    mode: str | None,
+    to: Path | None,
     restart: bool,
     overwrite: bool,
     prune: bool,
@@ -196,19 +205,21 @@ def load(
 
     TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
     """
-    from stages.checkpoint import read_manifest, writing
+    from stages.checkpoint import writing
     from stages.convex.client import Door
     from stages.convex.schema import load_schema
+    from stages.convex.snapshots import Mode
     from stages.load.forecast import as_text, forecast
+    from stages.load.importing import ImportOptions, import_tables
     from stages.load.pace import read_rate
     from stages.load.run import LoadOptions
     from stages.load.run import load as run
     from stages.report import write_report
-    from stages.transform.run import over_limit
 
     began = time.monotonic()
+    _refuse_mixed(through, mode=mode, to=to, overwrite=overwrite, prune=prune, max_rate=max_rate)
     rate = read_rate(max_rate)
-    door = cast("Door | None", through)
+    door = None if through == "import" else cast("Door | None", through)
     if dry_run:
         with writing(context.paths):
             settings = context.settings()
@@ -218,26 +229,29 @@ def load(
         print_json(told) if as_json else click.echo(as_text(told))
         return
     with progress_of(as_json) as progress, writing(context.paths):
+        if to:
+            _refuse_rejects(context, accept_rejects)
+            write_import(context, tables, to, progress)
+            return
         settings = context.settings()
         context.announce(settings, progress)
         require_consent(settings, yes)
-        manifests = {
-            table.name: manifest
-            for table in context.plan.tables.values()
-            if (manifest := read_manifest(context.paths.transform(table.name)))
-        }
-        over = over_limit(context.plan, manifests)
-        if over and not accept_rejects:
-            raise Shortfall(
-                "more rejects than the plan allows: " + "; ".join(over),
-                "see why with: stages rejects; or load all the same with --accept-rejects",
-            )
+        _refuse_rejects(context, accept_rejects)
         schema = load_schema(context.paths)
-        options = LoadOptions(
-            tables=tables, through=door, restart=restart, overwrite=overwrite, rate=rate,
-            prune=confirm_prune(settings, yes) if prune else None,
-        )  # fmt: skip
-        result = run(context.paths, context.plan, schema, settings.target, options, progress)
+        if through == "import":
+            importing = ImportOptions(
+                tables=tables, mode=cast("Mode | None", mode), restart=restart,
+                consent=confirm_loss(settings, yes),
+            )  # fmt: skip
+            result = import_tables(
+                context.paths, context.plan, schema, settings.target, importing, progress
+            )
+        else:
+            options = LoadOptions(
+                tables=tables, through=door, restart=restart, overwrite=overwrite, rate=rate,
+                prune=confirm_prune(settings, yes) if prune else None,
+            )  # fmt: skip
+            result = run(context.paths, context.plan, schema, settings.target, options, progress)
         write_report(context.paths, context.plan, settings.target, time.monotonic() - began)
     partial = [name for name, told in result.tables.items() if told["status"] != "complete"]
     if result.failed or partial:
@@ -245,6 +259,63 @@ def load(
             f"not all is loaded: {', '.join([*result.failed, *partial])}",
             "see why with: stages rejects; then run again: stages load",
         )
+
+
+def _refuse_rejects(context: Context, accept_rejects: bool) -> None:
+    from stages.checkpoint import read_manifest
+    from stages.transform.run import over_limit
+
+    manifests = {
+        table.name: manifest
+        for table in context.plan.tables.values()
+        if (manifest := read_manifest(context.paths.transform(table.name)))
+    }
+    over = over_limit(context.plan, manifests)
+    if over and not accept_rejects:
+        raise Shortfall(
+            "more rejects than the plan allows: " + "; ".join(over),
+            "see why with: stages rejects; or load all the same with --accept-rejects",
+        )
+
+
+def _refuse_mixed(through: str | None, **given: Any) -> None:
+    """Options of one road are not silently left out on the other."""
+    of_import = through == "import"
+    for name in ("overwrite", "prune", "max_rate") if of_import else ("mode", "to"):
+        if given[name]:
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(
+                f"{option} is {'not ' if of_import else ''}for --through import",
+                f"leave {option} out" if of_import else "add: --through import",
+            )
+
+
+def write_import(context: Context, tables: tuple[str, ...], file: Path, progress: Progress) -> None:
+    """`--to FILE.zip`: with the table numbers of the deployment, if the settings name one."""
+    from stages.convex.schema import load_schema
+    from stages.load.importing import write_file
+
+    try:
+        target = context.settings().target
+    except UserError as error:
+        progress.note(f"  {error.message}")
+        target = None
+    schema = load_schema(context.paths)
+    write_file(context.paths, context.plan, schema, target, tables, file.absolute(), progress)
+
+
+def confirm_loss(settings: Settings, yes: str | None) -> Callable[[str], bool]:
+    """How an import asks before documents are deleted: the deployment's name, as for --prune."""
+    name = settings.target.deployment
+
+    def confirm(words: str) -> bool:
+        if yes is None and sys.stdin.isatty():
+            typed = click.prompt(f"{words}; type its name, {name}", default="", err=True,
+                                 show_default=False)  # fmt: skip
+            return bool(typed == name)
+        return yes == name
+
+    return confirm
 
 
 def confirm_prune(settings: Settings, yes: str | None) -> Callable[[Mapping[str, int]], bool]:

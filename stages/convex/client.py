@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import httpx
@@ -130,10 +131,31 @@ class Deployment:
         body = b"".join((head[:-1].encode(), b', "args": ', given, b"}"))
         return self._content(function, self._send(url, body, authorization))
 
-    def _send(self, url: str, body: bytes, authorization: str) -> httpx.Response:
-        headers = {"Content-Type": "application/json", "Authorization": authorization}
+    @contextmanager
+    def request(
+        self, method: str, path: str, body: bytes = b"", kind: str = "application/json"
+    ) -> Iterator[httpx.Response]:
+        """One request with the admin key to another endpoint; the body of its answer is not read
+        yet. Raises what `call` raises, but FunctionError."""
+        assert self.target.admin_key is not None
+        headers = {
+            "Content-Type": kind,
+            "Authorization": f"Convex {self.target.admin_key.reveal()}",
+        }
+        with self._reached():
+            stream = self._http.stream(
+                method, f"{self.target.url}{path}", content=body, headers=headers
+            )
+            with stream as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                self._require_success(path.partition("?")[0], answer)
+                yield answer
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
         try:
-            return self._http.post(url, content=body, headers=headers)
+            yield
         except (httpx.TransportError, httpx.DecodingError) as error:
             words = str(error) or type(error).__name__
             raise Transient(
@@ -141,8 +163,17 @@ class Deployment:
                 "see if it is up, then run the same command again",
             ) from None
 
+    def _send(self, url: str, body: bytes, authorization: str) -> httpx.Response:
+        headers = {"Content-Type": "application/json", "Authorization": authorization}
+        with self._reached():
+            return self._http.post(url, content=body, headers=headers)
+
     def _content(self, function: str, answer: httpx.Response) -> bytes:
         """What a function answered, whether it failed or not."""
+        self._require_success(function, answer)
+        return answer.content
+
+    def _require_success(self, function: str, answer: httpx.Response) -> None:
         status = answer.status_code
         if status in TRANSIENT_STATUS:
             raise Transient(
@@ -163,7 +194,6 @@ class Deployment:
                 f"{self.target.label} answered {status} to {function}: {_words(answer)}",
                 "see what is wrong with: stages check",
             )
-        return answer.content
 
     def _checked(self, function: str, content: bytes) -> bytes:
         try:

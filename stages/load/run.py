@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from stages.load.pace import MOST_DOCUMENTS, MOST_IN_FLIGHT, PRODUCTION_RATE, Pa
 from stages.load.prove import Prover
 from stages.load.prune import Confirm, prune
 from stages.load.table import Run, TableLoad
+from stages.load.unfinished import refuse_imported
 from stages.order import Group, groups, require_order
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
@@ -67,10 +68,11 @@ def load(
     schema = with_references(schema, plan)
     order = ordered_groups(plan, schema, options.tables)
     tables = [plan.tables[name] for group in order for name in group.tables]
+    refuse_imported(paths, [table.name for table in tables])
     transformed = {table.name: require_transformed(paths, plan, table) for table in tables}
     require_keys(paths, plan)
     if target.production:
-        _refuse_sample(paths, tables)
+        refuse_sample(paths, tables)
     require_target(paths, target)
     pace = Pace(
         most_in_flight=options.in_flight or MOST_IN_FLIGHT,
@@ -196,7 +198,8 @@ def _forget(
         forget_epoch(paths)
 
 
-def _refuse_sample(paths: Paths, tables: list[TargetTable]) -> None:
+def refuse_sample(paths: Paths, tables: Iterable[TargetTable]) -> None:
+    """Raise UserError where some table is a sample: production gets all rows or none."""
     for table in tables:
         extracted = read_manifest(paths.extract(table.source)) or {}
         if extracted.get("sample"):

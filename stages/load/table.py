@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stages.checkpoint import (
     Journal,
@@ -23,7 +23,7 @@ from stages.convex.client import Deployment
 from stages.convex.schema import Schema
 from stages.convex.values import text_sql
 from stages.duck import first_row
-from stages.load.batches import ahead, cut
+from stages.load.batches import Batch, ahead, cut
 from stages.load.bind import Binding, read_acks
 from stages.load.functions import Sender, Sent
 from stages.load.pace import Pace
@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 
 DID = ("inserted", "replaced", "unchanged", "conflict")
 SHOWN = 5
+
+
+class Sends(Protocol):
+    """What a batch goes to; may be called from several threads."""
+
+    def send(self, batch: Batch) -> Sent: ...
 
 
 @dataclass
@@ -58,12 +64,16 @@ class Run:
 
 @dataclass
 class TableLoad:
-    """One table of a load; of a circle, `deferred` are the fields that its second pass binds."""
+    """One table of a load; of a circle, `deferred` are the fields that its second pass binds.
+
+    `sender` takes the batches in the place of the table's own function.
+    """
 
     run: Run
     table: TargetTable
     transformed: Manifest
     deferred: frozenset[str] = field(default_factory=frozenset)
+    sender: Sends | None = None
 
     def __post_init__(self) -> None:
         self.folder = self.run.paths.load(self.table.name)
@@ -158,11 +168,11 @@ class TableLoad:
         total = int(self.transformed["documents"]) - held
         run.progress.start("load", self.table.name, total)
         run.progress.advance(self.table.name, min(acked, total))
-        sender = Sender(
+        sender = self.sender or Sender(
             run.deployment, self.table.function, run.pace,
             overwrite=run.overwrite and not binding.leave, only_new=bool(binding.leave),
         )  # fmt: skip
-        one_by_one = binding.ordered()
+        one_by_one = self.sender is None and binding.ordered()
         if one_by_one:
             run.progress.note(f"  {self.table.name}: in an order of its own, one batch at a time")
         remove(self.folder / "rejects.jsonl")

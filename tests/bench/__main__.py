@@ -8,10 +8,10 @@ import sys
 
 import click
 
-from . import bench_extract, bench_load, bench_rest, bench_shapes, bench_verify
+from . import bench_extract, bench_import, bench_load, bench_rest, bench_shapes, bench_verify
 from .setting import setting
 
-BENCHES = ("extract", "larger", "rest", "shapes", "load", "load-larger", "verify")
+BENCHES = ("extract", "larger", "rest", "shapes", "load", "load-larger", "import", "verify")
 
 
 @click.command()
@@ -19,7 +19,7 @@ BENCHES = ("extract", "larger", "rest", "shapes", "load", "load-larger", "verify
 @click.option("--rows", default=1_000_000, show_default=True, help="Rows of the largest tables.")
 @click.option("--repeat", default=5, show_default=True, help="Runs of each contestant.")
 def main(which: tuple[str, ...], rows: int, repeat: int) -> None:
-    """Measure extract, load and verify; stdout has the figures."""
+    """Measure extract, load, an import's file and verify; stdout has the figures."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the sandbox is taken down
     click.echo(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start")
     for name in which or BENCHES:
@@ -28,6 +28,9 @@ def main(which: tuple[str, ...], rows: int, repeat: int) -> None:
             continue
         if name == "load":
             bench_load.bench(rows, repeat)
+            continue
+        if name == "import":
+            bench_import.bench(rows, repeat)
             continue
         if name == "load-larger":
             bench_load.bench_larger(rows)

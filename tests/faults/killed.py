@@ -3,9 +3,10 @@
     python killed.py STEP LOG -- COMMAND...
 
 Steps are numbered from 1: each change of a file under the folders that STAGES_WATCHED lists (before
-it happens), a line of a journal that is cut in the middle, and each answer of Convex that nobody
-has written down yet. STEP 0 kills nothing. LOG gets one line a step, the last one being the fatal.
-Tables are cut into small parts and small batches, so that there is something between them.
+it happens), a line of a journal that is cut in the middle, and each answer of Convex (to a
+mutation, or to a step of an import) that nobody has written down yet. STEP 0 kills nothing. LOG
+gets one line a step, the last one being the fatal. Tables are cut into small parts and small
+batches, so that there is something between them.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from stages import clean, cli, rollback
 from stages.checkpoint import Journal
 from stages.convex.client import Deployment, Kind
+from stages.convex.snapshots import Snapshots
 from stages.errors import Transient
 from stages.extract import postgres, rest, work
 from stages.load import run as load
@@ -86,8 +89,20 @@ class Steps:
                 take(f"answered {function}")
             return answer
 
+        for name in ("start_upload", "upload_part", "finish_upload", "perform", "state"):
+            setattr(Snapshots, name, self._told(name, getattr(Snapshots, name)))
         Journal.write = torn  # type: ignore[method-assign]
         Deployment.call_once = answered  # type: ignore[method-assign]
+
+    def _told(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        """A request of an import, with a step after its answer."""
+
+        def answered(*args: Any) -> Any:
+            answer = method(*args)
+            self.take(f"answered {name} {getattr(answer, 'state', '')}")
+            return answer
+
+        return answered
 
 
 def _folder(event: str, args: tuple[Any, ...]) -> str:

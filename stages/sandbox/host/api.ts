@@ -31,6 +31,9 @@ export function api(
     const { pathname } = url;
     if (pathname === "/version") return textAnswer("sandbox");
     if (pathname === "/instance_name") return textAnswer(deployment.name);
+    if (deployment.imports.serves(pathname)) {
+      return await deployment.imports.answer(request, url, isAdmin(request, url, adminKey));
+    }
 
     const expected = Object.hasOwn(KINDS, pathname) ? KINDS[pathname] : undefined;
     const run = /^\/api\/run\/(.+)$/.exec(pathname)?.[1];
@@ -131,11 +134,15 @@ function isAdmin(request: IncomingMessage, url: URL, adminKey: string): boolean 
       "The sandbox knows only Authorization: Convex <key>",
     );
   }
-  // The backend drops the kind of deployment that a key may begin with.
-  if (!sameText(key.replace(/^(prod|dev):/, ""), adminKey)) {
+  if (!isAdminKey(key, adminKey)) {
     throw new HttpError(401, "BadAdminKey", "The provided admin key was invalid for this instance");
   }
   return true;
+}
+
+/** The backend drops the kind of deployment that a key may begin with. */
+export function isAdminKey(given: string, adminKey: string): boolean {
+  return sameText(given.replace(/^(prod|dev):/, ""), adminKey);
 }
 
 function sameText(one: string, other: string): boolean {

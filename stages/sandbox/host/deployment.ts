@@ -13,6 +13,8 @@ import {
 } from "convex/server";
 import { jsonToConvex, type JSONValue, type Value } from "convex/values";
 import { loadModule, type LoadedModule } from "../../convex/load_module.ts";
+import { ImportedIds } from "./ids.ts";
+import { Imports } from "./imports.ts";
 import { checkArguments, guardWrites } from "./limits.ts";
 
 export type Kind = "query" | "mutation" | "action";
@@ -40,6 +42,9 @@ interface Markers {
 }
 
 export class Deployment {
+  readonly ids = new ImportedIds();
+  readonly imports = new Imports(this);
+
   private constructor(
     readonly name: string,
     readonly schema: Schema | null,
@@ -97,8 +102,8 @@ export class Deployment {
       );
     }
     try {
-      const args = decodeArguments(found.path, encoded);
-      return { value: await this.execute(found, args) };
+      const args = decodeArguments(found.path, this.ids.inward(encoded));
+      return { value: this.ids.outward(await this.execute(found, args)) };
     } catch (error) {
       return described(error);
     }

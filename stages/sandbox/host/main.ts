@@ -8,10 +8,11 @@
  * the file that `ready` names: {"url", "siteUrl"}. It runs until SIGTERM or SIGINT.
  */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { api } from "./api.ts";
+import { api, isAdminKey } from "./api.ts";
 import { Deployment } from "./deployment.ts";
 import { seed } from "./seed.ts";
 import { site } from "./site.ts";
+import { serveSync } from "./sync.ts";
 import { serve } from "./web.ts";
 
 interface Config {
@@ -45,6 +46,7 @@ async function main(configFile: string): Promise<void> {
   const documents = config.seed ? await seed(deployment, config.seed) : 0;
 
   const { server, url } = await serve(api(deployment, config.adminKey));
+  serveSync(server, deployment, (key) => isAdminKey(key, config.adminKey));
   const { server: siteServer, url: siteUrl } = await serve(site(deployment));
   Object.assign(process.env, { CONVEX_CLOUD_URL: url, CONVEX_SITE_URL: siteUrl });
 

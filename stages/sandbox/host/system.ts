@@ -12,11 +12,10 @@ import {
   type Deployment,
   type Outcome,
 } from "./deployment.ts";
+import { FIRST_TABLE_NUMBER } from "./imports.ts";
 
 type SystemFunction = (deployment: Deployment, args: Record<string, unknown>) => Promise<Value>;
 
-// Tables of the project are numbered from here, in the order of their names.
-const FIRST_TABLE_NUMBER = 10001;
 const PAGE_ROWS = 10_000;
 const PAGE_BYTES = 5_000_000;
 
@@ -45,6 +44,20 @@ const FUNCTIONS: Record<string, SystemFunction> = {
         maximumBytesRead: PAGE_BYTES,
       });
     })) as unknown as Value,
+
+  "_system/frontend/tableSize": async ({ engine }, { tableName }) =>
+    (await engine.run((ctx) => ctx.db.query(String(tableName)).collect())).length,
+
+  "_system/cli/queryImport": async ({ imports }, { importId }) => {
+    const found = imports.imports.get(String(importId));
+    return found ? { _id: String(importId), state: found.state as unknown as Value } : null;
+  },
+
+  "_system/cli/queryImport:list": async ({ imports }) =>
+    [...imports.imports.values()].map(({ state }) => ({ state: state as unknown as Value })),
+
+  "_system/cli/exports:getLatest": async ({ imports }) =>
+    imports.latestExport as unknown as Value,
 
   "_system/cli/modules:apiSpec": async ({ functions, router }) => [
     ...[...functions.values()].map(({ path, kind, internal, args, returns }) => ({
@@ -81,7 +94,8 @@ export async function callSystem(
   const found = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
   if (!found) return failed(`Could not find system function '${name}'; the sandbox has only a few`);
   try {
-    return { value: await found(deployment, decodeArguments(name, encoded)) };
+    const args = decodeArguments(name, deployment.ids.inward(encoded));
+    return { value: deployment.ids.outward(await found(deployment, args)) };
   } catch (error) {
     return described(error);
   }

@@ -1,0 +1,219 @@
+"""A deployment's snapshots: table numbers, import in parts, export. Source: what the CLI calls.
+
+These endpoints and the `_system/` functions are those of `npx convex import` and `export`; they
+need a deploy key that may import, export and view data.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+from stages.checkpoint import make_folder, publish
+from stages.convex import ids
+from stages.convex.client import Deployment, FunctionError
+from stages.convex.schema import Schema
+from stages.errors import StagesError, UserError
+from stages.retry import retrying
+
+Mode = Literal["append", "replace", "require-empty"]
+WIRE_MODES: dict[Mode, str] = {
+    "append": "append", "replace": "replace", "require-empty": "requireEmpty",
+}  # fmt: skip
+# A part must be of 5 MiB at least, and there may be fewer than 10,000.
+PART_BYTES = 8 << 20
+MOST_PARTS = 9_000
+POLL_SECONDS = (0.2, 2.0)
+
+
+def table_numbers(deployment: Deployment, schema: Schema, module: str) -> dict[str, int]:
+    """Table → its number, for every table of the schema.
+
+    Raises StagesError where a table has none: its schema is not pushed.
+    """
+    found = _mapping(deployment)
+    for table in schema.tables:
+        number = found.get(table) or _number_of_document(deployment, module, table)
+        if number is None:
+            raise StagesError(
+                f"{deployment.target.label} has no number for the table `{table}`",
+                "push convex/ to it first: npx convex deploy (dev: npx convex dev --once)",
+            )
+        found[table] = number
+    return found
+
+
+def assigned_numbers(schema: Schema) -> dict[str, int]:
+    """The numbers that a new deployment gives to the tables of the schema."""
+    return {name: ids.FIRST_NUMBER + at for at, name in enumerate(sorted(schema.tables))}
+
+
+def _mapping(deployment: Deployment) -> dict[str, int]:
+    try:
+        told = deployment.query("_system/frontend/getTableMapping", {"componentId": None})
+    except FunctionError:  # undocumented, and may go
+        return {}
+    found: dict[str, int] = {}
+    for number, table in told.items():
+        if table in found:
+            raise StagesError(
+                f"{deployment.target.label} has two tables `{table}`: {found[table]} and {number}",
+                "let an import that is under way end, then run again",
+            )
+        found[table] = int(number)
+    return found
+
+
+def _number_of_document(deployment: Deployment, module: str, table: str) -> int | None:
+    """The number that the id of some document of a table has."""
+    args = {"table": table, "cursor": None, "numItems": 1}
+    try:
+        page = deployment.query(f"{module}:readPage", args)["page"]
+        return ids.decode(page[0]["_id"])[0] if page else None
+    except (FunctionError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportState:
+    """Where an import stands. `words`: its question, progress, or failure; `rows`: those written.
+
+    `deletes`: it asks for consent, since there are documents that it would delete.
+    """
+
+    state: str
+    words: str = ""
+    steps: tuple[str, ...] = ()
+    deletes: bool = False
+    rows: int = 0
+
+
+class Snapshots:
+    """Import and export of one deployment."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        if not deployment.target.admin_key:
+            raise UserError(
+                "an import needs a deploy key",
+                "set CONVEX_DEPLOY_KEY, of a key that may import (deployment:backups:import)",
+            )
+        self.deployment = deployment
+
+    # ── import ──────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def parts_may_be_repeated(self) -> bool:
+        """Only the cloud's storage tells parts by their number; a self-hosted one appends."""
+        return self.deployment.target.url.endswith(".convex.cloud")
+
+    def start_upload(self) -> str:
+        token: str = self._post("/api/import/start_upload")["uploadToken"]
+        return token
+
+    def upload_part(self, token: str, number: int, data: bytes) -> Any:
+        """The part's token. Tried once: see `parts_may_be_repeated`."""
+        path = f"/api/import/upload_part?uploadToken={quote(token, safe='')}&partNumber={number}"
+        with self.deployment.request("POST", path, data, "application/octet-stream") as answer:
+            return json.loads(answer.read())
+
+    def finish_upload(self, token: str, parts: list[Any], mode: Mode) -> str:
+        """The id of the import, which waits to be confirmed."""
+        what = {"tableName": None, "componentPath": None, "mode": WIRE_MODES[mode], "format": "zip"}
+        body = {"import": what, "uploadToken": token, "partTokens": parts}
+        found: str = self._post("/api/import/finish_upload", body)["importId"]
+        return found
+
+    def perform(self, import_id: str) -> None:
+        """Confirm; harmless where it is under way already."""
+        retrying(lambda: self._post("/api/perform_import", {"importId": import_id}))
+
+    def cancel(self, import_id: str) -> None:
+        retrying(lambda: self._post("/api/cancel_import", {"importId": import_id}))
+
+    def state(self, import_id: str) -> ImportState:
+        """Raises StagesError where the deployment does not know the import."""
+        told = self.deployment.query("_system/cli/queryImport", {"importId": import_id})
+        if told is None:
+            raise StagesError(
+                f"{self.deployment.target.label} does not know the import {import_id} any more",
+                "was it reset? begin anew with: stages load --through import --restart",
+            )
+        state = told["state"]
+        words = [state.get(k) for k in ("message_to_confirm", "progress_message", "error_message")]
+        return ImportState(
+            state=state["state"],
+            words="\n".join(w for w in words if w),
+            steps=tuple(state.get("checkpoint_messages") or ()),
+            deletes=state.get("require_manual_confirmation") is not False,
+            rows=_integer(state.get("num_rows_written", 0)),
+        )
+
+    def states(self, import_id: str) -> Iterator[ImportState]:
+        """The same again and again, with pauses between."""
+        pause, longest = POLL_SECONDS
+        while True:
+            yield self.state(import_id)
+            time.sleep(pause)
+            pause = min(pause * 1.5, longest)
+
+    def table_size(self, table: str) -> int:
+        """Documents of a table."""
+        args = {"tableName": table, "componentId": None}
+        return _integer(self.deployment.query("_system/frontend/tableSize", args))
+
+    # ── export ──────────────────────────────────────────────────────────────────────────────
+
+    def export(self, folder: Path) -> Path:
+        """Take a full export, without stored files, into `folder`; returns the file.
+
+        Raises StagesError where it fails, or another one is under way.
+        """
+        self._post("/api/export/request/zip?includeStorage=false")
+        pause, longest = POLL_SECONDS
+        while (told := self.deployment.query("_system/cli/exports:getLatest", {})) is None or told[
+            "state"
+        ] in ("requested", "in_progress"):
+            time.sleep(pause)
+            pause = min(pause * 1.5, longest)
+        if told["state"] != "completed":
+            raise StagesError(
+                f"{self.deployment.target.label} could not export: {told['state']}",
+                "nothing was changed; try again, or see the deployment's dashboard",
+            )
+        started = _integer(told["start_ts"])
+        file = folder / f"before-{started}.zip"
+        retrying(lambda: self._download(f"/api/export/zip/{started}", file))
+        return file
+
+    def _download(self, path: str, file: Path) -> None:
+        make_folder(file.parent)
+        temporary = file.with_name(f".{file.name}.tmp")
+        with (
+            self.deployment.request("GET", path) as answer,
+            temporary.open("wb") as handle,
+        ):
+            for chunk in answer.iter_bytes(1 << 20):
+                handle.write(chunk)
+            handle.flush()
+            os.fsync(handle.fileno())
+        publish(temporary, file)
+
+    def _post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        content = b"" if body is None else json.dumps(body).encode()
+        with self.deployment.request("POST", path, content) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+
+def _integer(value: Any) -> int:
+    """An int64 of encoded JSON; a number stands for itself."""
+    if isinstance(value, dict):
+        return int.from_bytes(base64.b64decode(value["$integer"]), "little", signed=True)
+    return int(value)

@@ -1,0 +1,334 @@
+/**
+ * The endpoints of `npx convex import` and `export`. What an import goes through is as in the
+ * backend: upload in parts, a question, then all of it or nothing. Parts are kept in the order in
+ * which they come, as a self-hosted deployment does, so that one sent twice breaks the file.
+ *
+ * Different from the backend: it takes no table numbers but the deployment's own, no stored files,
+ * no components, no formats but ZIP; ids are translated (see ids.ts).
+ */
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { Value } from "convex/values";
+import { described, type Deployment } from "./deployment.ts";
+import { numberOfId } from "./ids.ts";
+import { ImportFailed, readSnapshot, writeSnapshot, type Row } from "./snapshot.ts";
+import { HttpError, jsonAnswer, readBody, type Answer } from "./web.ts";
+
+export const MODES = ["requireEmpty", "append", "replace"] as const;
+export type Mode = (typeof MODES)[number];
+
+/** What `_system/cli/queryImport` tells of an import. */
+export type ImportState =
+  | { state: "uploaded" }
+  | {
+      state: "waiting_for_confirmation";
+      message_to_confirm: string;
+      require_manual_confirmation: boolean;
+    }
+  | { state: "in_progress"; progress_message: string; checkpoint_messages: string[] }
+  | { state: "completed"; num_rows_written: bigint; timestamp: bigint }
+  | { state: "failed"; error_message: string };
+
+interface Import {
+  mode: Mode;
+  file: Buffer;
+  state: ImportState;
+}
+
+export interface Export {
+  state: "completed";
+  start_ts: bigint;
+  complete_ts: bigint;
+  zip_object_key: string;
+}
+
+// Tables of the project are numbered from here, in the order of their names.
+export const FIRST_TABLE_NUMBER = 10001;
+const PART_BYTES = 5 * 1024 * 1024;
+const BATCH = 500;
+
+export class Imports {
+  readonly imports = new Map<string, Import>();
+  latestExport: Export | null = null;
+  private readonly uploads = new Map<string, Buffer[]>();
+  private readonly exports = new Map<string, Uint8Array>();
+
+  constructor(private readonly deployment: Deployment) {}
+
+  serves(path: string): boolean {
+    return /^\/api\/(import\/|perform_import$|cancel_import$|export\/)/.test(path);
+  }
+
+  async answer(request: IncomingMessage, url: URL, admin: boolean): Promise<Answer> {
+    if (!admin) throw new HttpError(403, "BadDeployKey", "This endpoint needs a deploy key");
+    const body = (await readBody(request, Infinity)) ?? Buffer.alloc(0);
+    const json = (): Record<string, unknown> =>
+      JSON.parse(body.toString("utf8")) as Record<string, unknown>;
+    switch (url.pathname) {
+      case "/api/import/start_upload":
+        return answered({ uploadToken: this.startUpload() });
+      case "/api/import/upload_part":
+        return answered(this.uploadPart(url.searchParams.get("uploadToken") ?? "", body));
+      case "/api/import/finish_upload":
+        return answered({ importId: this.finishUpload(json()) });
+      case "/api/perform_import":
+        this.perform(this.named(json()));
+        return jsonAnswer(200, "");
+      case "/api/cancel_import":
+        this.cancel(this.named(json()));
+        return jsonAnswer(200, "");
+      case "/api/export/request/zip":
+        await this.export();
+        return jsonAnswer(200, "");
+    }
+    const exported = this.exports.get(/^\/api\/export\/zip\/(\d+)$/.exec(url.pathname)?.[1] ?? "");
+    if (!exported) throw new HttpError(404, "NotFound", `${url.pathname} is not served here`);
+    return { status: 200, headers: { "Content-Type": "application/zip" }, body: exported };
+  }
+
+  private startUpload(): string {
+    const token = randomBytes(16).toString("base64");
+    this.uploads.set(token, []);
+    return token;
+  }
+
+  private uploadPart(token: string, part: Buffer): string {
+    const parts = this.uploads.get(token);
+    const before = parts?.at(-1);
+    if (!parts || (before && before.length < PART_BYTES)) {
+      throw new HttpError(400, "BadUpload", "an unknown upload, or a part that is too small");
+    }
+    parts.push(part);
+    return `part ${parts.length}`;
+  }
+
+  private finishUpload(told: Record<string, unknown>): string {
+    const parts = this.uploads.get(String(told.uploadToken)) ?? [];
+    const { mode, format } = told.import as { mode: Mode; format: string };
+    const tokens = told.partTokens as unknown[];
+    if (tokens.length !== parts.length || format !== "zip" || !MODES.includes(mode)) {
+      throw new HttpError(400, "BadUpload", `${tokens.length} of ${parts.length} parts, ${format}`);
+    }
+    const id = randomBytes(16).toString("hex");
+    const found: Import = { mode, file: Buffer.concat(parts), state: { state: "uploaded" } };
+    this.imports.set(id, found);
+    this.uploads.delete(String(told.uploadToken));
+    setImmediate(() => void this.attempt(found, () => this.ask(found)));
+    return id;
+  }
+
+  private named(told: Record<string, unknown>): Import {
+    const found = this.imports.get(String(told.importId));
+    if (!found) throw new HttpError(404, "ImportNotFound", "there is no such import");
+    return found;
+  }
+
+  private perform(found: Import): void {
+    if (found.state.state !== "waiting_for_confirmation") return;
+    found.state = {
+      state: "in_progress",
+      progress_message: "Importing",
+      checkpoint_messages: [],
+    };
+    setImmediate(() => void this.attempt(found, () => this.run(found)));
+  }
+
+  private cancel(found: Import): void {
+    if (found.state.state === "completed" || found.state.state === "failed") return;
+    found.state = { state: "failed", error_message: "Import was canceled" };
+  }
+
+  private async attempt(found: Import, step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      const outcome = described(error);
+      const words = "errorMessage" in outcome ? outcome.errorMessage.split("\n").at(-1) : "";
+      const message = error instanceof ImportFailed ? error.message : `Hit an error: ${words}`;
+      found.state = { state: "failed", error_message: message };
+    }
+  }
+
+  /** The question: what would be written, and what deleted. */
+  private async ask(found: Import): Promise<void> {
+    const tables = readSnapshot(found.file);
+    let deleted = 0;
+    const lines = [];
+    for (const [table, rows] of tables) {
+      if (!this.deployment.tables.includes(table)) {
+        throw new ImportFailed(`the sandbox has no table ${table}`);
+      }
+      const there = (await this.rows(table)).length;
+      if (found.mode === "requireEmpty" && there > 0) {
+        throw new ImportFailed(
+          `TableExists: Import fails because the table "${table}" already contains data`,
+        );
+      }
+      const leaving = found.mode === "replace" ? there : 0;
+      deleted += leaving;
+      lines.push(`${table}: create ${rows.length}, delete ${leaving} of ${there}`);
+    }
+    if (found.state.state !== "uploaded") return;
+    found.state = {
+      state: "waiting_for_confirmation",
+      message_to_confirm: `Import changes ${lines.length} tables\n${lines.join("\n")}`,
+      require_manual_confirmation: deleted > 0,
+    };
+  }
+
+  private async run(found: Import): Promise<void> {
+    const tables = readSnapshot(found.file);
+    this.check(tables, found.mode);
+    const before = new Map<string, Row[]>();
+    if (found.mode === "replace") {
+      for (const table of tables.keys()) before.set(table, await this.rows(table));
+    }
+    const done: string[] = [];
+    const written = await this.insert(tables, (table, rows) => {
+      done.push(`Imported ${rows} documents to table "${table}"`);
+      found.state = {
+        state: "in_progress",
+        progress_message: "Importing",
+        checkpoint_messages: [...done],
+      };
+    });
+    // All is in; what was there before goes, as if both had been one step.
+    for (const rows of before.values()) await this.remove(rows.map((row) => String(row._id)));
+    found.state = {
+      state: "completed",
+      num_rows_written: BigInt(written),
+      timestamp: BigInt(Date.now()) * 1_000_000n,
+    };
+  }
+
+  /** What the backend checks of ids and creation times. */
+  private check(tables: Map<string, Row[]>, mode: Mode): void {
+    const seen = new Set<unknown>();
+    for (const [table, rows] of tables) {
+      const number = FIRST_TABLE_NUMBER + this.deployment.tables.indexOf(table);
+      for (const { _id, _creationTime } of rows) {
+        if (typeof _id !== "string" || numberOfId(_id) !== number) {
+          throw new ImportFailed(`ImportConflict: ${_id} is not an id of ${table} (${number})`);
+        }
+        if (seen.has(_id)) throw new ImportFailed(`DuplicateId: ${_id}`);
+        if (mode === "append" && this.deployment.ids.has(_id)) {
+          throw new ImportFailed(`DocumentExists: ${_id}`);
+        }
+        seen.add(_id);
+        const time = _creationTime;
+        if (time !== undefined && !(typeof time === "number" && time > 0 && time < 2 ** 53)) {
+          throw new ImportFailed(`InvalidCreationTimeError: ${time}`);
+        }
+      }
+    }
+  }
+
+  /** Inserts all, with the engine's ids for those of the import; on failure nothing stays. */
+  private async insert(
+    tables: Map<string, Row[]>,
+    told: (table: string, rows: number) => void,
+  ): Promise<number> {
+    const all = [...tables].flatMap(([table, rows]) => rows.map((row) => ({ table, row })));
+    const first = all[0];
+    if (!first) return 0;
+    const ids = await this.foretell(all);
+    const inside = (value: Value): Value => {
+      if (typeof value === "string") return ids.get(value) ?? value;
+      if (Array.isArray(value)) return value.map(inside);
+      if (typeof value !== "object" || value === null || value instanceof ArrayBuffer) return value;
+      return Object.fromEntries(
+        Object.entries(value).map(([name, field]) => [name, inside(field as Value)]),
+      );
+    };
+    const inserted: string[] = [];
+    try {
+      for (const [table, rows] of tables) {
+        for (let at = 0; at < rows.length; at += BATCH) {
+          await this.deployment.engine.run(async (ctx) => {
+            for (const { _id, _creationTime, ...fields } of rows.slice(at, at + BATCH)) {
+              const id: string = await ctx.db.insert(table, inside(fields as Value) as never);
+              if (id !== ids.get(String(_id))) {
+                throw new ImportFailed("the sandbox was written to while it imported");
+              }
+              inserted.push(id);
+            }
+          });
+        }
+        told(table, rows.length);
+      }
+    } catch (error) {
+      await this.remove(inserted);
+      throw error;
+    }
+    for (const { row } of all) {
+      const time = row._creationTime;
+      const engineId = ids.get(String(row._id)) as string;
+      this.deployment.ids.add(
+        String(row._id),
+        engineId,
+        typeof time === "number" ? time : undefined,
+      );
+    }
+    return all.length;
+  }
+
+  /**
+   * The id that the engine will give to each document: documents may refer to one another in any
+   * way, and the engine takes only its own ids. It counts; an insert that is undone tells how far.
+   */
+  private async foretell(all: { table: string; row: Row }[]): Promise<Map<string, string>> {
+    let sample = "";
+    await this.deployment.engine
+      .run(async (ctx) => {
+        sample = await ctx.db.insert("migrationLedger", {
+          table: "", sourceId: "", documentId: "", digest: "", stored: "",
+        } as never); // prettier-ignore
+        throw new ImportFailed("undone");
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof ImportFailed)) throw error;
+      });
+    const next = Number.parseInt(sample, 10) + 1;
+    const width = sample.length;
+    return new Map(
+      all.map(({ table, row }, at) => [
+        String(row._id),
+        String(next + at).padStart(width - table.length, "0") + table,
+      ]),
+    );
+  }
+
+  private async rows(table: string): Promise<Row[]> {
+    return (await this.deployment.engine.run((ctx) => ctx.db.query(table).collect())) as Row[];
+  }
+
+  private async remove(engineIds: string[]): Promise<void> {
+    for (let at = 0; at < engineIds.length; at += BATCH) {
+      const some = engineIds.slice(at, at + BATCH);
+      await this.deployment.engine.run(async (ctx) => {
+        for (const id of some) if (await ctx.db.get(id as never)) await ctx.db.delete(id as never);
+      });
+      for (const id of some) this.deployment.ids.forget(id);
+    }
+  }
+
+  private async export(): Promise<void> {
+    const started = BigInt(Date.now()) * 1_000_000n;
+    const tables = new Map<string, { id: number; rows: Row[] }>();
+    for (const [at, table] of this.deployment.tables.entries()) {
+      const rows = (await this.rows(table)).map((row) => this.deployment.ids.outward(row) as Row);
+      tables.set(table, { id: FIRST_TABLE_NUMBER + at, rows });
+    }
+    this.exports.set(String(started), writeSnapshot(tables));
+    this.latestExport = {
+      state: "completed",
+      start_ts: started,
+      complete_ts: started + 1n,
+      zip_object_key: String(started),
+    };
+  }
+}
+
+function answered(value: unknown): Answer {
+  return jsonAnswer(200, JSON.stringify(value));
+}

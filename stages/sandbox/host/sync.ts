@@ -1,0 +1,126 @@
+/**
+ * The websocket on which the CLI follows an import: it subscribes to queries, and is told when a
+ * result changes. Only queries of the system are answered, for admins.
+ */
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { convexToJson, type JSONValue } from "convex/values";
+import { WebSocketServer, type WebSocket } from "ws";
+import type { Deployment } from "./deployment.ts";
+import { callSystem } from "./system.ts";
+
+interface Query {
+  queryId: number;
+  udfPath: string;
+  args: JSONValue[];
+  told: string | undefined;
+}
+
+interface Message {
+  type: string;
+  tokenType?: string;
+  value?: string;
+  newVersion?: number;
+  modifications?: ({ type: "Add" | "Remove" } & Query)[];
+}
+
+const LOOK_EVERY_MS = 25;
+
+/** Serves /api/<version>/sync beside the HTTP API. */
+export function serveSync(
+  server: Server,
+  deployment: Deployment,
+  isAdminKey: (key: string) => boolean,
+): void {
+  const sockets = new WebSocketServer({ noServer: true });
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (!/^\/api\/[^/]+\/sync$/.test(request.url ?? "")) {
+      socket.destroy();
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, (open) => {
+      new Session(open, deployment, isAdminKey);
+    });
+  });
+}
+
+class Session {
+  private readonly queries = new Map<number, Query>();
+  private version = { querySet: 0, identity: 0, ts: 0n };
+  private admin = false;
+  private work: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly socket: WebSocket,
+    private readonly deployment: Deployment,
+    private readonly isAdminKey: (key: string) => boolean,
+  ) {
+    // One after the other: each transition begins where the last one ended.
+    const then = (step: () => Promise<void>) => {
+      this.work = this.work.then(step).catch(() => this.socket.close());
+    };
+    const look = setInterval(() => then(() => this.tell({ ...this.version })), LOOK_EVERY_MS);
+    socket.on("close", () => clearInterval(look));
+    socket.on("message", (data: Buffer) => {
+      then(() => this.receive(JSON.parse(data.toString("utf8")) as Message));
+    });
+  }
+
+  private async receive(message: Message): Promise<void> {
+    const end = { ...this.version };
+    if (message.type === "Authenticate") {
+      this.admin = message.tokenType === "Admin" && this.isAdminKey(message.value ?? "");
+      if (!this.admin) {
+        this.send({ type: "AuthError", error: "BadAdminKey", baseVersion: end.identity,
+                    authUpdateAttempted: true }); // prettier-ignore
+        return;
+      }
+      end.identity += 1;
+    } else if (message.type === "ModifyQuerySet") {
+      for (const change of message.modifications ?? []) {
+        if (change.type === "Add") this.queries.set(change.queryId, { ...change, told: undefined });
+        else this.queries.delete(change.queryId);
+      }
+      end.querySet = message.newVersion ?? end.querySet;
+    } else {
+      return;
+    }
+    await this.tell(end);
+  }
+
+  /** A transition to `end`, with the results that have changed; none where nothing has. */
+  private async tell(end: typeof this.version): Promise<void> {
+    const modifications = [];
+    for (const query of this.queries.values()) {
+      const outcome = await callSystem(this.deployment, query.udfPath, query.args, this.admin);
+      const about = { queryId: query.queryId, logLines: [], journal: null };
+      const told =
+        "value" in outcome
+          ? { type: "QueryUpdated", ...about, value: convexToJson(outcome.value) }
+          : { type: "QueryFailed", ...about, errorMessage: outcome.errorMessage };
+      const text = JSON.stringify(told);
+      if (text !== query.told) modifications.push(told);
+      query.told = text;
+    }
+    const start = this.version;
+    const moved = end.querySet !== start.querySet || end.identity !== start.identity;
+    if (!moved && modifications.length === 0) return;
+    this.version = { ...end, ts: start.ts + 1n };
+    this.send({
+      type: "Transition",
+      startVersion: encoded(start),
+      endVersion: encoded(this.version),
+      modifications,
+    });
+  }
+
+  private send(message: Record<string, unknown>): void {
+    this.socket.send(JSON.stringify(message));
+  }
+}
+
+function encoded({ querySet, identity, ts }: { querySet: number; identity: number; ts: bigint }) {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(ts);
+  return { querySet, identity, ts: bytes.toString("base64") };
+}

@@ -1,0 +1,283 @@
+"""`load --through import` to its end, killed on the way, and met by what is there already.
+
+The deployment is a stand-in for the import's endpoints (stages/sandbox/host/imports.ts).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+from conftest import ROOT, Stages
+from snapshot_reader import read_snapshot
+
+from faults.support import (
+    KEY,
+    KILLED,
+    PLAN,
+    TABLES,
+    Documents,
+    Host,
+    documents,
+    drive,
+    host,
+    ledger,
+    require_green,
+)
+from stages import sandbox
+from stages.checkpoint import read_json
+from stages.convex import client, ids
+from stages.convex.schema import Schema
+from stages.convex.snapshots import Snapshots, assigned_numbers
+from stages.settings import Secret, Target
+
+IMPORT = ("load", "--through", "import")
+CONVEX = ROOT / "node_modules" / ".bin" / "convex"
+
+
+def exported(stages: Stages) -> dict[str, Any]:
+    text = (stages.target_folder / "schema.json").read_text("utf-8")
+    found: dict[str, Any] = json.loads(text)["exported"]
+    return found
+
+
+def numbers(stages: Stages) -> dict[str, int]:
+    return assigned_numbers(Schema(exported(stages)))
+
+
+def judged(file: Path, stages: Stages) -> dict[str, list[dict[str, Any]]]:
+    """The documents of a ZIP; ids of reference tables are the sandbox's own."""
+    own = {name: n for name, n in numbers(stages).items() if name not in PLAN.references}
+    return read_snapshot(file, exported(stages), own)
+
+
+def require_minted(deployment: Host, stages: Stages) -> None:
+    """Each document has the id that its source key gives it."""
+    known = numbers(stages)
+    for row in ledger(deployment):
+        wanted = ids.mint(known[row["table"]], row["table"], row["sourceId"])
+        assert row["documentId"] == wanted, row
+
+
+def snapshots(deployment: Host) -> Snapshots:
+    target = Target(
+        name="default", deployment="faults", url=deployment.url, site_url=None,
+        admin_key=Secret(KEY), secret=None,
+    )  # fmt: skip
+    return Snapshots(client.Deployment(target))
+
+
+@pytest.fixture(scope="module")
+def sent(loaded: tuple[Stages, Host]) -> Documents:
+    """What the functions load, in a form without ids."""
+    return documents(loaded[1])
+
+
+# ── to its end ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_import_is_what_the_functions_load(
+    ready: Stages, deployment: Host, sent: Documents
+) -> None:
+    """And later commands find it: verify, load, sql, import."""
+    ready.run(*IMPORT)
+    assert documents(deployment) == sent
+    require_minted(deployment, ready)
+    require_green(ready)
+    assert not (ready.target_folder / "import" / "snapshot.zip").exists()
+    for again in (("load",), IMPORT):
+        told = ready.run(*again).stderr
+        assert told.count("fresh") == len(TABLES), told
+    # A UUID can be read out of the id.
+    found = ready.sql(
+        "SELECT count(*) AS n FROM load.webinars WHERE source_uuid(documentId) = sourceId::UUID"
+    )
+    assert found[0]["n"] == len(sent["webinars"]) > 0
+    # A row that has changed goes the other road, to the same document.
+    acks = ready.target_folder / "load" / "webinars" / "acks.jsonl"
+    first, *rest = acks.read_text("utf-8").splitlines(keepends=True)
+    acks.write_text(json.dumps({**json.loads(first), "digest": "old"}) + "\n" + "".join(rest))
+    (ready.target_folder / "load" / "webinars" / "manifest.json").unlink()
+    assert "1 sent: " in ready.run("load", "webinars").stderr
+    require_minted(deployment, ready)
+
+
+# In the order in which an import comes to them; each is where the run before it was killed.
+KILLS = [
+    ("os.rename {data}/targets/default/import/.snapshot.zip.tmp", None),
+    ("answered upload_part", "uploading"),
+    ("answered finish_upload", "uploading"),
+    ("answered state waiting_for_confirmation", "uploaded"),
+    ("answered perform", "performing"),
+    ("answered state completed", "performing"),
+    ("open {data}/targets/default/load/webinarRegistrations/.ids.parquet.tmp", "imported"),
+    ("answered migrate:adopt", "imported"),
+    ("torn {data}/targets/default/load/articles/acks.jsonl", "imported"),
+    ("os.remove {data}/targets/default/import/snapshot.zip", "adopted"),
+]
+
+
+def test_an_import_that_is_killed_again_and_again(
+    ready: Stages, deployment: Host, sent: Documents
+) -> None:
+    """Nothing is sent again that the deployment has, and nobody else comes in between."""
+    for fatal, status in KILLS:
+        killed = drive(ready, fatal.format(data=ready.data), *IMPORT)
+        assert killed.code == KILLED, f"{fatal}: {killed.told}"
+        state = read_json(ready.target_folder / "import" / "manifest.json")
+        assert (state and state["status"]) == status, fatal
+        uploads = any(step.startswith("answered upload_part") for step in killed.steps)
+        assert uploads == (status == "uploading" or "waiting" in fatal), fatal
+        if fatal in ("answered upload_part", "answered migrate:adopt"):
+            refused = ready.run("load", "webinars", code=2).stderr
+            assert "`webinars` is being imported" in refused
+            assert "stages load --through import" in refused
+            assert ready.json("status")["next"] == "stages load --through import"
+    ready.run(*IMPORT)
+    assert documents(deployment) == sent
+    require_minted(deployment, ready)
+    require_green(ready)
+
+
+def test_an_import_that_fails_says_why_and_begins_anew(ready: Stages, deployment: Host) -> None:
+    """Here because somebody has cancelled it."""
+    drive(ready, "answered state waiting_for_confirmation", *IMPORT)
+    state = json.loads((ready.target_folder / "import" / "manifest.json").read_text())
+    snapshots(deployment).cancel(state["importId"])
+    failed = ready.run(*IMPORT, code=1).stderr
+    assert "the import failed: Import was canceled" in failed
+    ready.run(*IMPORT)
+    require_green(ready)
+
+
+def test_restart_takes_back_what_nobody_confirmed(ready: Stages, deployment: Host) -> None:
+    drive(ready, "answered state waiting_for_confirmation", *IMPORT)
+    state = json.loads((ready.target_folder / "import" / "manifest.json").read_text())
+    ready.run(*IMPORT, "webinars", "--restart")
+    assert snapshots(deployment).state(state["importId"]).words == "Import was canceled"
+    assert deployment.pages("webinars") and not deployment.pages("articles")
+    ready.run("verify", "webinars")
+
+
+def test_other_tables_or_rows_do_not_slip_into_an_import_under_way(ready: Stages) -> None:
+    drive(ready, "answered state completed", *IMPORT)
+    assert "has changed since the import" in ready.run(*IMPORT, "webinars", code=2).stderr
+    assert "--mode require-empty is under way" in ready.run(
+        *IMPORT, "--mode", "append", code=2
+    ).stderr  # fmt: skip
+
+
+# ── what is there already ───────────────────────────────────────────────────────────────────
+
+
+def test_what_is_there_is_neither_doubled_nor_lost(ready: Stages, deployment: Host) -> None:
+    tables = ("webinars", "webinarRegistrations")
+    ready.run("load", *tables)
+    before = deployment.pages("webinars")
+    rows = len(before)
+    told = ready.run(*IMPORT, *tables, code=2).stderr
+    assert f"has documents already: {rows:,} of webinars, " in told
+    told = ready.run(*IMPORT, *tables, "--mode", "append", code=2).stderr
+    assert "has documents of `webinar" in told and "would be appended" in told
+    told = ready.run(*IMPORT, *tables, "--mode", "replace", code=2).stderr
+    assert f"would lose documents: {rows:,} of webinars, " in told
+    assert "--yes faults" in told
+    ready.run(*IMPORT, *tables, "--mode", "replace", "--yes", "someone", code=2)
+    assert deployment.pages("webinars") == before
+
+    told = ready.run(*IMPORT, *tables, "--mode", "replace", "--yes", "faults").stderr
+    (export,) = (ready.target_folder / "exports").iterdir()
+    assert str(export) in told
+    with ZipFile(export) as archive:
+        kept = archive.read("webinars/documents.jsonl").decode().splitlines()
+    assert [json.loads(line)["_id"] for line in kept] == [d["_id"] for d in before]
+    after = deployment.pages("webinars")
+    assert len(after) == rows
+    assert not {d["_id"] for d in after} & {d["_id"] for d in before}
+    require_minted(deployment, ready)
+    ready.run("verify", *tables)
+
+
+def test_a_second_import_of_the_same_rows_replaces_them(ready: Stages, deployment: Host) -> None:
+    ready.run(*IMPORT, "webinars")
+    before = {d["_id"] for d in deployment.pages("webinars")}
+    ready.run(*IMPORT, "webinars", "--mode", "replace", "--yes", "faults")
+    assert {d["_id"] for d in deployment.pages("webinars")} == before
+    ready.run("verify", "webinars")
+
+
+# ── a file, and the CLI of Convex ───────────────────────────────────────────────────────────
+
+
+def test_the_cli_of_convex_imports_the_file(
+    ready: Stages, deployment: Host, sent: Documents, tmp_path: Path
+) -> None:
+    """It follows the import over a websocket; after it, our own import only writes the ledger."""
+    file = tmp_path / "snapshot.zip"
+    ready.run(*IMPORT, "--to", str(file))
+    found = judged(file, ready)
+    assert {name: len(rows) for name, rows in found.items()} == {
+        name: len(rows) for name, rows in sent.items()
+    }
+    place = tmp_path / "place"
+    place.mkdir()
+    shutil.copy(ROOT / "package.json", place)
+    (place / "node_modules").symlink_to(ROOT / "node_modules")
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(place),
+        "CONVEX_SELF_HOSTED_URL": deployment.url, "CONVEX_SELF_HOSTED_ADMIN_KEY": KEY,
+    }  # fmt: skip
+    told = subprocess.run(
+        [str(CONVEX), "import", "--yes", str(file)],
+        cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    rows = sum(len(documents) for documents in found.values())
+    assert told.returncode == 0, told.stderr
+    assert f"Added {rows} documents" in told.stderr
+    assert ledger(deployment) == []
+
+    again = drive(ready, 0, *IMPORT)
+    assert again.code == 0, again.told
+    assert "under the ids of this import" in again.told
+    assert not any(step.startswith("answered upload_part") for step in again.steps)
+    assert documents(deployment) == sent
+    require_green(ready)
+
+
+def test_a_file_can_be_written_without_a_deployment(ready: Stages, tmp_path: Path) -> None:
+    ready.environment = {
+        name: value for name, value in ready.environment.items() if "CONVEX" not in name
+    }
+    file = tmp_path / "snapshot.zip"
+    told = ready.run(*IMPORT, "--to", str(file)).stderr
+    assert "numbered as a new one does, from 10001" in told
+    assert set(judged(file, ready)) == set(TABLES)
+
+
+def test_options_of_the_other_road_are_refused(ready: Stages) -> None:
+    for options, word in (
+        (("load", "--mode", "append"), "--mode"),
+        (("load", "--to", "x.zip"), "--to"),
+        ((*IMPORT, "--overwrite"), "--overwrite"),
+        ((*IMPORT, "--prune"), "--prune"),
+        ((*IMPORT, "--max-rate", "2MiB"), "--max-rate"),
+    ):
+        assert f"{word} is" in ready.run(*options, code=2).stderr
+
+
+def test_a_deployment_that_is_another_one_now(
+    ready: Stages, supabase: sandbox.State, tmp_path: Path
+) -> None:
+    """The import that is under way is not known there; nothing is sent to it."""
+    drive(ready, "answered state completed", *IMPORT)
+    with host(tmp_path / "other", supabase) as other:
+        ready.environment = other.settings()
+        told = ready.run(*IMPORT, code=2).stderr
+        assert "reset or restored" in told
+        assert other.pages("webinars") == []
