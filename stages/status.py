@@ -109,7 +109,7 @@ def _extract(manifest: Manifest | None) -> dict[str, Any] | None:
 
 
 def _after(paths: Paths, plan: Plan) -> str | None:
-    """What to run next where an import is under way, or all is being taken back or over, or None."""
+    """What to run next where an import is under way, or all is taken back or over, or None."""
     if open_import(paths):
         return "stages load --through import"
     if (read_json(paths.identity) or {}).get("ledger") == CLEARED:
