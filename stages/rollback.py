@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stages.checkpoint import read_json, remove, write_json
-from stages.convex.batches import in_batches
-from stages.convex.client import Deployment, FunctionError
+from stages.convex.client import Deployment
 from stages.convex.ledger import require_epoch, require_target
-from stages.convex.pages import missing_function, read_pages
 from stages.convex.schema import Schema
-from stages.convex.values import text_sql
+from stages.convex.upkeep import change_all, ledger_sql, read_ledger, remove_sql
 from stages.duck import first_row
 from stages.errors import Stopped, Transient, UserError
 from stages.order import groups
@@ -31,9 +29,6 @@ from stages.views import connect, refresh
 if TYPE_CHECKING:
     import duckdb
 
-LEDGER = "migrationLedger"
-# A call looks up, reads and deletes two documents for each: a transaction may touch 4,096 ranges.
-MOST_RECORDS = 500
 SHOWN = 3
 
 
@@ -80,7 +75,9 @@ def rollback(
     try:
         with Deployment(target, on_retry=retried) as deployment:
             require_epoch(paths, deployment, plan.module, claim=False)
-            listed = _list(connection, deployment, plan.module, progress)
+            read_ledger(connection, deployment, plan.module, progress)
+            counted = 'SELECT "table", count(*) FROM ledger GROUP BY 1 ORDER BY 1'
+            listed = dict(connection.execute(counted).fetchall())
             _refuse_orphans(schema, chosen, listed)
             order = [name for group in groups(schema, chosen) for name in group.tables]
             doomed = {
@@ -115,20 +112,6 @@ def _end(paths: Paths, left: set[str]) -> None:
         remove(paths.rolled_back)
 
 
-def _list(
-    connection: duckdb.DuckDBPyConnection, deployment: Deployment, module: str, progress: Progress
-) -> dict[str, int]:
-    """Make `listed(table, source_id)` of the whole ledger; returns its rows by table."""
-    run = connection.execute
-    run('CREATE OR REPLACE TEMP TABLE listed ("table" VARCHAR, source_id VARCHAR)')
-    for arrived in read_pages(connection, deployment, module, LEDGER, progress):
-        run(
-            "INSERT INTO listed SELECT document ->> '$.table', document ->> '$.sourceId' "
-            f"FROM {arrived} WHERE document ->> '$.table' <> ''"
-        )
-    return dict(run('SELECT "table", count(*) FROM listed GROUP BY 1 ORDER BY 1').fetchall())
-
-
 def _refuse_orphans(schema: Schema, chosen: set[str], listed: Mapping[str, int]) -> None:
     """A loaded table that stays must not refer to one that goes."""
     references = schema.references()
@@ -156,30 +139,13 @@ def _remove(
     options: RollbackOptions,
     progress: Progress,
 ) -> RolledBack:
-    run = connection.execute
-    run(
-        "CREATE OR REPLACE TEMP TABLE doomed AS SELECT row_number() OVER (ORDER BY source_id) - 1 "
-        "AS n, '{\"sourceId\":' || to_json(source_id)::VARCHAR || '}' AS element FROM listed "
-        f'WHERE "table" = {text_sql(table)}'
-    )
-    run("CREATE OR REPLACE TEMP TABLE results (source_id VARCHAR, did VARCHAR)")
-    force = ', "force": true' if options.force else ""
-
-    def call(records: str) -> str:
-        args = f'{{"table": "{table}", "records": {records}{force}}}'
-        try:
-            return deployment.call("mutation", f"{module}:remove", args).decode()
-        except FunctionError as error:
-            raise missing_function(error, deployment) from None
-
-    for count, answer in in_batches(connection, "doomed", call, most=MOST_RECORDS):
-        run(
-            "INSERT INTO results SELECT r ->> '$.sourceId', r ->> '$.did' FROM "
-            "(SELECT unnest(json_extract(?::JSON, '$.value.results[*]')) AS r)",
-            [answer],
-        )
+    records = remove_sql(ledger_sql(table))
+    for count in change_all(
+        connection, deployment, f"{module}:remove", table, records, force=options.force
+    ):
         progress.advance(table, count)
-    did = dict(run("SELECT did, count(*) FROM results GROUP BY 1").fetchall())
+    counted = "SELECT did, count(*) FROM results GROUP BY 1"
+    did = dict(connection.execute(counted).fetchall())
     found = RolledBack(
         removed=did.get("removed", 0),
         kept=did.get("changed", 0),

@@ -223,9 +223,12 @@ def load(
     if dry_run:
         with writing(context.paths):
             settings = context.settings()
-            context.announce(settings, Lines())
+            lines = Lines()
+            context.announce(settings, lines)
             schema = load_schema(context.paths)
-            told = forecast(context.paths, context.plan, schema, settings.target, tables, door)
+            told = forecast(
+                context.paths, context.plan, schema, settings.target, tables, door, lines
+            )
         print_json(told) if as_json else click.echo(as_text(told))
         return
     with progress_of(as_json) as progress, writing(context.paths):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from stages.checkpoint import read_json
 from stages.convex.client import Deployment
 from stages.convex.ledger import refuse_cleared, seen_epoch
+from stages.convex.upkeep import change_all
 from stages.load.bind import read_acks
-from stages.load.upkeep import AT_ONCE, change
 from stages.paths import Paths
 from stages.plan import Plan
 from stages.progress import Progress
@@ -39,11 +38,16 @@ def adopt_acks(
         return
     for name, file in files.items():
         read_acks(connection, file)
-        did: Counter[str] = Counter()
-        rows = connection.execute("SELECT source_id, document_id, digest FROM acked ORDER BY 1")
-        while part := rows.fetchmany(AT_ONCE):
-            records = [{"sourceId": row[0], "documentId": row[1], "digest": row[2]} for row in part]
-            results = change(deployment, f"{plan.module}:adopt", name, records)
-            did.update(result["did"] for result in results)
-        told = ", ".join(f"{rows:,} {what}" for what, rows in sorted(did.items()))
+        progress.start("adopt", name)
+        for count in change_all(
+            connection,
+            deployment,
+            f"{plan.module}:adopt",
+            name,
+            'SELECT source_id AS "sourceId", document_id AS "documentId", digest FROM acked',
+        ):
+            progress.advance(name, count)
+        counted = "SELECT did, count(*) FROM results GROUP BY 1 ORDER BY 1"
+        did = connection.execute(counted).fetchall()
+        told = ", ".join(f"{rows:,} {what}" for what, rows in did)
         progress.note(f"  {name}: the ledger is lost, and written again from the acks: {told}")

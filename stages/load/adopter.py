@@ -9,11 +9,11 @@ from json.encoder import encode_basestring as text
 
 from stages.convex import ids
 from stages.convex.client import Deployment
+from stages.convex.upkeep import change
 from stages.errors import TableFailed
 from stages.load.batches import Batch
 from stages.load.functions import Sent
 from stages.load.pace import Pace
-from stages.load.upkeep import change
 
 
 @dataclass(frozen=True)

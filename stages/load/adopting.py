@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from stages.checkpoint import Manifest, part_entry, read_manifest, write_manifest
 from stages.convex.client import Deployment
 from stages.convex.schema import Schema
+from stages.convex.upkeep import MOST_RECORDS, change_all, ledger_sql, read_ledger, remove_sql
+from stages.convex.values import text_sql
 from stages.errors import TableFailed
 from stages.load.adopter import Adopter
 from stages.load.bind import MEMORY
@@ -20,7 +22,6 @@ from stages.load.prove import Prover
 from stages.load.run import LoadResult
 from stages.load.snapshot import Snapshot
 from stages.load.table import DID, Run, TableLoad
-from stages.load.upkeep import AT_ONCE, change, read_ledger
 from stages.order import groups
 from stages.paths import Paths
 from stages.plan import Plan
@@ -57,7 +58,7 @@ def adopt_import(
     with connection:
         prover = Prover(connection, deployment, plan.module)
         prover.made_here |= set(snapshot.numbers)
-        pace = Pace(most_in_flight=MOST_IN_FLIGHT, most_documents=AT_ONCE)
+        pace = Pace(most_in_flight=MOST_IN_FLIGHT, most_documents=MOST_RECORDS)
         run = Run(
             paths=paths, plan=plan, schema=schema, deployment=deployment, connection=connection,
             pace=pace, prover=prover, progress=progress, epoch=epoch,
@@ -114,16 +115,16 @@ def _forget_replaced(
     progress: Progress,
 ) -> None:
     """Ledger rows of source keys that the import does not have: their documents were replaced."""
-    read_ledger(connection, deployment, plan.module)
+    read_ledger(connection, deployment, plan.module, progress)
     for name in snapshot.numbers:
-        file = str(paths.transform(name) / "documents.parquet")
-        rows = connection.execute(
-            'SELECT source_id FROM ledger WHERE "table" = ? AND source_id NOT IN '
-            "(SELECT _source_id FROM read_parquet(?)) ORDER BY 1",
-            [name, file],
-        ).fetchall()
-        for start in range(0, len(rows), AT_ONCE):
-            records = [{"sourceId": row[0]} for row in rows[start : start + AT_ONCE]]
-            change(deployment, f"{plan.module}:remove", name, records)
+        file = text_sql(str(paths.transform(name) / "documents.parquet"))
+        gone = (
+            f"SELECT source_id FROM ({ledger_sql(name)}) l "
+            f"ANTI JOIN (SELECT _source_id FROM read_parquet({file})) d "
+            "ON d._source_id = l.source_id"
+        )
+        rows = sum(
+            change_all(connection, deployment, f"{plan.module}:remove", name, remove_sql(gone))
+        )
         if rows:
-            progress.note(f"  {name}: {len(rows):,} rows of the ledger went with their documents")
+            progress.note(f"  {name}: {rows:,} rows of the ledger went with their documents")

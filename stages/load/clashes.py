@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from stages.convex.snapshots import Mode, Snapshots
+from stages.convex.upkeep import ledger_sql, read_ledger
 from stages.errors import UserError
 from stages.load.snapshot import Snapshot
-from stages.load.upkeep import read_ledger
+from stages.progress import Progress
 
 if TYPE_CHECKING:
     import duckdb
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 IDS_AT_ONCE = 2000
 
 
-def refuse_present(snapshots: Snapshots, snapshot: Snapshot, module: str, mode: Mode) -> None:
+def refuse_present(
+    snapshots: Snapshots, snapshot: Snapshot, module: str, mode: Mode, progress: Progress
+) -> None:
     """Raise UserError where --mode append would load a document a second time.
 
     The other modes leave nothing of what was there before.
@@ -24,14 +27,14 @@ def refuse_present(snapshots: Snapshots, snapshot: Snapshot, module: str, mode: 
     if mode != "append":
         return
     with snapshot.connect() as connection:
-        read_ledger(connection, snapshots.deployment, module)
+        read_ledger(connection, snapshots.deployment, module, progress)
         for table in snapshot.tables:
             if not snapshots.table_size(table.name):
                 continue
             minted = snapshot.ids_sql(table.name)
             loaded = (
-                "SELECT l.source_id, l.document_id FROM ledger l JOIN "
-                f"({minted}) m USING (source_id) WHERE l.\"table\" = '{table.name}'"
+                f"SELECT l.source_id, l.document_id FROM ({ledger_sql(table.name)}) l "
+                f"JOIN ({minted}) m USING (source_id)"
             )
             for sql in (minted, loaded):
                 _refuse(connection, snapshots, module, table.name, sql)

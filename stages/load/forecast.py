@@ -10,13 +10,14 @@ from stages.checkpoint import read_json
 from stages.convex.client import Deployment, Door
 from stages.convex.ledger import require_target, seen_epoch
 from stages.convex.schema import Schema
+from stages.convex.upkeep import ledger_sql, read_ledger
 from stages.convex.values import Shape, document_sql, name_sql, size_sql, text_sql
 from stages.load.bind import MEMORY, PENDING, Binding, read_acks
 from stages.load.pace import MOST_BYTES, MOST_DOCUMENTS
 from stages.load.run import ordered_groups, require_keys, require_transformed
-from stages.load.upkeep import read_ledger
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
+from stages.progress import Progress
 from stages.rejects import as_text as rejects_as_text
 from stages.rejects import list_rejects
 from stages.settings import Target
@@ -46,6 +47,7 @@ def forecast(
     target: Target,
     tables: tuple[str, ...],
     door: Door | None,
+    progress: Progress,
 ) -> dict[str, Any]:
     """{tables: {name: {inserted, replaced, unchanged, bytes, batches, written, stored}}, total,
     minutes, rejects}.
@@ -70,7 +72,7 @@ def forecast(
         acks = {name: paths.load(name) / "acks.jsonl" for name in names}
         believed = {name for name in names if known == seen and acks[name].exists()}
         if seen is not None and believed != set(names):
-            read_ledger(connection, deployment, plan.module)
+            read_ledger(connection, deployment, plan.module, progress)
         for name in names:
             if transformed[name]["status"] == "missing":
                 continue
@@ -78,8 +80,7 @@ def forecast(
             if name not in believed and seen is not None:
                 connection.execute(
                     "INSERT INTO acked SELECT source_id, document_id, 'unchanged', digest "
-                    'FROM ledger WHERE "table" = ?',
-                    [name],
+                    f"FROM ({ledger_sql(name)})"
                 )
             found[name] = _table(connection, paths, plan, schema, plan.tables[name])
     total = {key: sum(told[key] for told in found.values()) for key in _KEYS}

@@ -167,7 +167,7 @@ class _Import:
         if state["status"] == "adopted":
             return self._fresh(state)
         if state["status"] == "written":
-            refuse_present(self.snapshots, snapshot, self.plan.module, state["mode"])
+            refuse_present(self.snapshots, snapshot, self.plan.module, state["mode"], self.progress)
             state = self._prepare(state)
         if state["status"] == "uploading":
             state = upload(self.paths, self.snapshots, self.file, state, self.progress)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
 from stages.checkpoint import Journal, Manifest
+from stages.convex.upkeep import change_all, ledger_sql, read_ledger, remove_sql
 from stages.convex.values import text_sql
 from stages.duck import first_row
 from stages.load.bind import read_acks
 from stages.load.table import Run, TableLoad
-from stages.load.upkeep import AT_ONCE, change, read_ledger
 
+SHOWN = 5
 # Documents to be deleted by table → whether they may be.
 Confirm = Callable[[Mapping[str, int]], bool]
 
@@ -26,7 +27,7 @@ def prune(
     Rows that are still at the source, but rejected, stay; so do documents that the application has
     changed. Both are told. What was deleted is written down among the acks.
     """
-    read_ledger(run.connection, run.deployment, run.plan.module)
+    read_ledger(run.connection, run.deployment, run.plan.module, run.progress)
     counts = {table.table.name: _find(run, table) for table in tables}
     found = {name: rows for name, rows in counts.items() if rows}
     if not found:
@@ -50,9 +51,10 @@ def _find(run: Run, table: TableLoad) -> int:
     rejects = text_sql(str(folder / "rejects.parquet"))
     execute = run.connection.execute
     execute(
-        "CREATE OR REPLACE TEMP TABLE unstaged AS SELECT source_id FROM ledger "
+        "CREATE OR REPLACE TEMP TABLE unstaged AS SELECT source_id FROM "
+        f"({ledger_sql(table.table.name)}) l "
         f"ANTI JOIN (SELECT _source_id FROM read_parquet({documents})) d "
-        f'ON d._source_id = ledger.source_id WHERE "table" = {text_sql(table.table.name)}'
+        "ON d._source_id = l.source_id"
     )
     execute(
         f"CREATE OR REPLACE TEMP TABLE {_pruned(table.table.name)} AS SELECT source_id "
@@ -73,25 +75,29 @@ def _pruned(name: str) -> str:
 
 
 def _remove(run: Run, name: str) -> None:
-    rows = run.connection.execute(f"SELECT source_id FROM {_pruned(name)} ORDER BY 1").fetchall()
-    removed, changed = 0, []
-    for start in range(0, len(rows), AT_ONCE):
-        records = [{"sourceId": row[0]} for row in rows[start : start + AT_ONCE]]
-        for result in change(run.deployment, f"{run.plan.module}:remove", name, records):
-            if result["did"] == "changed":
-                changed.append(result["sourceId"])
-            else:
-                removed += 1
-    run.progress.note(f"  {name}: {removed:,} deleted")
-    if changed:
+    records = remove_sql(f"FROM {_pruned(name)}")
+    run.progress.start("prune", name)
+    for count in change_all(
+        run.connection, run.deployment, f"{run.plan.module}:remove", name, records
+    ):
+        run.progress.advance(name, count)
+    gone, kept, keys = first_row(
+        run.connection,
+        "WITH kept AS (FROM results WHERE did = 'changed') "
+        "SELECT (SELECT count(*) FROM results WHERE did <> 'changed'), (SELECT count(*) FROM kept),"
+        "(SELECT string_agg(source_id, ', ' ORDER BY source_id) FROM "
+        f"(SELECT source_id FROM kept ORDER BY 1 LIMIT {SHOWN}))",
+    )
+    run.progress.note(f"  {name}: {gone:,} deleted")
+    if kept:
         run.progress.note(
-            f"  {name}: {len(changed):,} were changed by the app, and are kept: "
-            f"{', '.join(changed[:5])}{', …' if len(changed) > 5 else ''}"
+            f"  {name}: {kept:,} were changed by the app, and are kept: "
+            f"{keys}{', …' if kept > SHOWN else ''}"
         )
     run.connection.execute(
-        'DELETE FROM ledger WHERE "table" = $1 AND source_id IN '
-        f"(SELECT source_id FROM {_pruned(name)}) AND NOT list_contains($2::VARCHAR[], source_id)",
-        [name, changed],
+        'DELETE FROM ledger WHERE "table" = ? AND source_id IN '
+        "(SELECT source_id FROM results WHERE did <> 'changed')",
+        [name],
     )
 
 
@@ -103,8 +109,7 @@ def _write_down(run: Run, table: TableLoad) -> None:
         "SELECT source_id, document_id FROM acked a "
         f"ANTI JOIN (SELECT _source_id FROM read_parquet({documents})) d "
         "ON d._source_id = a.source_id "
-        'ANTI JOIN (SELECT source_id FROM ledger WHERE "table" = ?) l USING (source_id) ORDER BY 1',
-        [table.table.name],
+        f"ANTI JOIN ({ledger_sql(table.table.name)}) l USING (source_id) ORDER BY 1"
     ).fetchall()
     with Journal(table.acks) as acks:
         acks.append(

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from stages.convex.canonical import canonicalise
 from stages.convex.client import Deployment
 from stages.convex.pages import read_documents, read_pages
+from stages.convex.upkeep import LEDGER
 from stages.convex.values import Shape, decode_sql, name_sql
 from stages.progress import Progress
 
 if TYPE_CHECKING:
     import duckdb
-
-LEDGER = "migrationLedger"
 
 
 class Convex:

@@ -19,8 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stages import clean, cli, rollback
+from stages import clean, cli
 from stages.checkpoint import Journal
+from stages.convex import upkeep
 from stages.convex.client import Deployment, Kind
 from stages.convex.snapshots import Snapshots
 from stages.errors import Transient
@@ -118,7 +119,7 @@ def cut_small() -> None:
         (postgres, "BATCH_BYTES", 2000),
         (rest, "PAGE", ROWS),
         (load, "MOST_DOCUMENTS", ROWS),
-        (rollback, "MOST_RECORDS", ROWS),
+        (upkeep, "MOST_RECORDS", ROWS),
         (clean, "MOST_ROWS", ROWS),
         (load, "MOST_IN_FLIGHT", 4),
     ):

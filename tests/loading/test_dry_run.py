@@ -9,12 +9,13 @@ from loading.test_once import PEOPLE, PETS, TEAMS, stage_all
 from stages.checkpoint import remove
 from stages.convex.schema import load_schema
 from stages.load.forecast import as_text, forecast
+from stages.progress import Silent
 
 
 def told(project: Project) -> dict[str, Any]:
     return forecast(
         project.paths, project.plan, load_schema(project.paths), project.target,
-        ("teams", "people", "pets"), None,
+        ("teams", "people", "pets"), None, Silent(),
     )  # fmt: skip
 
 
