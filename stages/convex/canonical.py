@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stages.convex.layouts import Layout, fitted_sql, sampled
 from stages.duck import first_row
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ FIELDS = 1024
 NAME_LENGTH = 1024
 # A JSON string, or a number.
 TOKENS = r'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?'
+# Most texts have no such number, nor a string that looks like one; the others are taken apart.
+LONG = r"(?:^|[\s:,\[])-?(?:[0-9.]{15}|[0-9.]+[eE])"
+# How often what is left is looked at for a layout, and the share that one must fit to go on.
+ROUNDS = 4
+WORTHWHILE = 0.1
 
 
 def canonicalise(connection: duckdb.DuckDBPyConnection, table: str, selects: list[str]) -> None:
@@ -34,29 +40,71 @@ def canonicalise(connection: duckdb.DuckDBPyConnection, table: str, selects: lis
     union = " UNION ALL ".join(selects)
     run(
         f"CREATE OR REPLACE TEMP TABLE {table}_texts AS "
-        "SELECT row_number() OVER () AS doc, text "
-        f"FROM (SELECT DISTINCT text FROM ({union}) WHERE text IS NOT NULL)"
+        f"SELECT DISTINCT text FROM ({union}) WHERE text IS NOT NULL"
+    )
+    run(
+        f"CREATE OR REPLACE TEMP TABLE {table} "
+        "(text VARCHAR, canonical VARCHAR, size BIGINT, problem VARCHAR)"
+    )
+    left = _left(connection, table)
+    for _ in range(ROUNDS):
+        layout = sampled(connection, f"{table}_texts") if left else None
+        # To plan a character of SQL takes about as long as a text takes the general way.
+        if not layout or len(fitted_sql(layout, "")) > left:
+            break
+        by_layout(connection, table, layout)
+        before, left = left, _left(connection, table)
+        if before - left < before * WORTHWHILE:
+            break
+    if left:
+        by_any_layout(connection, table)
+    run(f"DROP TABLE {table}_texts")
+
+
+def _left(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(first_row(connection, f"SELECT count(*) FROM {table}_texts")[0])
+
+
+def by_layout(connection: duckdb.DuckDBPyConnection, table: str, layout: Layout) -> None:
+    """Move to `table` what fits the layout, out of the table `<table>_texts(text)`."""
+    run = connection.execute
+    fitted = f"{table}_fitted"
+    run(f"CREATE OR REPLACE TEMP TABLE {fitted} AS {fitted_sql(layout, f'{table}_texts')}")
+    run(
+        f"INSERT INTO {table} SELECT text, canonical, size, {_inexact_problem('text')} "
+        f"FROM {fitted} WHERE canonical IS NOT NULL"
+    )
+    run(
+        f"CREATE OR REPLACE TEMP TABLE {table}_texts AS "
+        f"SELECT text FROM {fitted} WHERE canonical IS NULL"
+    )
+    run(f"DROP TABLE {fitted}")
+
+
+def by_any_layout(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Add to `table` all that is in `<table>_texts`, whatever it looks like: a node a row."""
+    run = connection.execute
+    run(
+        f"CREATE OR REPLACE TEMP TABLE {table}_docs AS "
+        f"SELECT row_number() OVER () AS doc, text FROM {table}_texts"
     )
     run(
         f"CREATE OR REPLACE TEMP TABLE {table}_nodes AS "
         "SELECT doc, n.id, n.parent, n.key, n.type, "
         "CASE WHEN n.type NOT IN ('OBJECT', 'ARRAY') THEN n.value END AS leaf "
-        f"FROM {table}_texts, json_tree(text::JSON) AS n"
+        f"FROM {table}_docs, json_tree(text::JSON) AS n"
     )
     depth = _levels(connection, table)
     for level in range(depth, -1, -1):
         _fold(connection, table, level, last=level == depth)
     run(
-        f"CREATE OR REPLACE TEMP TABLE {table} AS "
-        "SELECT t.text, f.canonical, f.size, coalesce("
+        f"INSERT INTO {table} SELECT t.text, f.canonical, f.size, coalesce("
         f"CASE WHEN f.depth > {NESTING} THEN 'nesting: deeper than 16 levels' END, f.problem, "
-        f"CASE WHEN {_inexact('t.text')} "
-        "THEN 'inexact_number: a number has more digits than float64 holds' END) AS problem "
-        f"FROM {table}_texts t JOIN {table}_folded_0 f USING (doc)"
+        f"{_inexact_problem('t.text')}) FROM {table}_docs t JOIN {table}_folded_0 f USING (doc)"
     )
     for level in range(depth + 1):
         run(f"DROP TABLE {table}_level_{level}; DROP TABLE {table}_folded_{level}")
-    run(f"DROP TABLE {table}_nodes; DROP TABLE {table}_texts")
+    run(f"DROP TABLE {table}_nodes; DROP TABLE {table}_docs")
 
 
 def _levels(connection: duckdb.DuckDBPyConnection, table: str) -> int:
@@ -131,6 +179,14 @@ def _fold(connection: duckdb.DuckDBPyConnection, table: str, level: int, *, last
         "ELSE CASE WHEN isinf((l.leaf ->> '$')::DOUBLE) "
         "THEN 'inexact_number: a number is beyond float64' END END AS problem "
         f"FROM {table}_level_{level} l {join}"
+    )
+
+
+def _inexact_problem(text: str) -> str:
+    """SQL: the problem of a text with a number that float64 does not hold, else NULL."""
+    return (
+        f"CASE WHEN regexp_matches({text}, '{LONG}') AND {_inexact(text)} "
+        "THEN 'inexact_number: a number has more digits than float64 holds' END"
     )
 
 

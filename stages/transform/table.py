@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HERE = Path(__file__).parent
+CONVEX = ("values", "canonical", "layouts")
 FILES = ("documents.parquet", "rejects.parquet", "changes.parquet")
 
 
@@ -112,7 +113,7 @@ class TableRun:
             if name in self.plan.tables
         }
         code = [hash_file(file) for file in sorted(HERE.glob("*.py"))]
-        code += [hash_file(HERE.parent / "convex" / f"{n}.py") for n in ("values", "canonical")]
+        code += [hash_file(HERE.parent / "convex" / f"{n}.py") for n in CONVEX]
         keys = {
             name: self.inputs.content(f"keys.{name}")
             for name in self._referred()
