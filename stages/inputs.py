@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 from stages.checkpoint import (
     Manifest,
@@ -28,16 +31,27 @@ def staged_inputs(paths: Paths, plan: Plan, table: TargetTable) -> dict[str, str
     """Content of all that a table's documents hang on, as it is now, by kind."""
     extracted = read_manifest(paths.extract(table.source))
     keys = [paths.model(r.keys) for r in plan.references.values() if r.keys]
-    exported = (read_json(paths.schema) or {}).get("exported", {"tables": []})
-    document = [t["documentType"] for t in exported["tables"] if t["tableName"] == table.name]
     model = paths.model(table.model)
     return {
         "extract": content_hash(extracted["parts"]) if extracted else None,
         "model": hash_file(model) if model.exists() else None,
         "keys": fingerprint([hash_file(key) for key in keys if key.exists()]),
-        "schema": fingerprint(document),
+        "schema": fingerprint(_documents(paths).get(table.name, [])),
         "plan": fingerprint(asdict(table)),
     }
+
+
+def _documents(paths: Paths) -> dict[str, list[Any]]:
+    """Table → the validator of its documents, in a list."""
+    file = paths.schema
+    return _documents_in(file, file.stat().st_mtime_ns) if file.exists() else {}
+
+
+@lru_cache(maxsize=1)
+def _documents_in(file: Path, _: int) -> dict[str, list[Any]]:
+    """Read once a change of the file: it holds all tables, and is asked about each."""
+    exported = (read_json(file) or {}).get("exported", {"tables": []})
+    return {table["tableName"]: [table["documentType"]] for table in exported["tables"]}
 
 
 def stale(paths: Paths, plan: Plan, table: TargetTable, transformed: Manifest) -> str | None:

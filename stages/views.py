@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from stages.checkpoint import hash_file, make_folder, publish, read_json, write_text
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, name_sql, shapes, text_sql
+from stages.duck import first_row
 from stages.errors import UserError
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
@@ -48,6 +49,13 @@ def connect(
     connection.execute(values())
     make(connection, statements(paths, plan) if views else [macros()])
     return connection
+
+
+def make_once(connection: duckdb.DuckDBPyConnection, paths: Paths, plan: Plan) -> None:
+    """Make all views on a connection that has none yet; they take time when tables are many."""
+    found = "SELECT count(*) FROM duckdb_schemas() WHERE schema_name = 'extract'"
+    if not first_row(connection, found)[0]:
+        make(connection, statements(paths, plan))
 
 
 def make(connection: duckdb.DuckDBPyConnection, sql: Iterable[str]) -> bool:

@@ -22,7 +22,7 @@ CONNECTION.execute(values())
 
 def generally(texts: list[str]) -> dict[str, Form]:
     given_texts("general", texts)
-    by_any_layout(CONNECTION, "general")
+    by_any_layout(CONNECTION, "general", "general_texts")
     return forms("general")
 
 
@@ -32,7 +32,7 @@ def by_layouts(texts: list[str], sample: list[str] | None = None) -> dict[str, F
     layout = sampled(CONNECTION, "fast_texts")
     assert layout
     given_texts("fast", texts)
-    by_layout(CONNECTION, "fast", layout)
+    by_layout(CONNECTION, "fast", layout, "fast_texts")
     return forms("fast")
 
 

@@ -25,6 +25,7 @@ TOKENS = r'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?'
 LONG = r"(?:^|[\s:,\[])-?(?:[0-9.]{15}|[0-9.]+[eE])"
 # How often what is left is looked at for a layout, and the share that one must fit to go on.
 ROUNDS = 4
+PLANNED = 2000
 WORTHWHILE = 0.1
 
 
@@ -36,57 +37,57 @@ def canonicalise(connection: duckdb.DuckDBPyConnection, table: str, selects: lis
     Convex can't hold: field_name, duplicate_key, inexact_number, nesting, too_many. Encoded JSON
     that comes from Convex may be given too: its `$float` objects stay as they are.
     """
-    run = connection.execute
-    union = " UNION ALL ".join(selects)
-    run(
-        f"CREATE OR REPLACE TEMP TABLE {table}_texts AS "
-        f"SELECT DISTINCT text FROM ({union}) WHERE text IS NOT NULL"
-    )
-    run(
+    given = f"(SELECT text FROM ({' UNION ALL '.join(selects)}) WHERE text IS NOT NULL)"
+    source, left = given, int(first_row(connection, f"SELECT count(*) FROM {given}")[0])
+    connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {table} "
         "(text VARCHAR, canonical VARCHAR, size BIGINT, problem VARCHAR)"
     )
-    left = _left(connection, table)
     for _ in range(ROUNDS):
-        layout = sampled(connection, f"{table}_texts") if left else None
-        # To plan a character of SQL takes about as long as a text takes the general way.
-        if not layout or len(fitted_sql(layout, "")) > left:
+        layout = sampled(connection, source) if left else None
+        # To plan a character of SQL takes about as long as a text takes the general way, whose
+        # own queries take as long as some thousands.
+        if not layout or len(fitted_sql(layout, "")) > left + PLANNED:
             break
-        by_layout(connection, table, layout)
-        before, left = left, _left(connection, table)
+        before, left = left, by_layout(connection, table, layout, source)
+        source = f"{table}_texts"
         if before - left < before * WORTHWHILE:
             break
     if left:
-        by_any_layout(connection, table)
-    run(f"DROP TABLE {table}_texts")
+        by_any_layout(connection, table, source)
+    connection.execute(f"DROP TABLE IF EXISTS {table}_texts")
 
 
-def _left(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    return int(first_row(connection, f"SELECT count(*) FROM {table}_texts")[0])
+def by_layout(
+    connection: duckdb.DuckDBPyConnection, table: str, layout: Layout, source: str
+) -> int:
+    """Add to `table` the texts of `source` that fit the layout.
 
-
-def by_layout(connection: duckdb.DuckDBPyConnection, table: str, layout: Layout) -> None:
-    """Move to `table` what fits the layout, out of the table `<table>_texts(text)`."""
+    Returns how many do not; they are left in the table `<table>_texts(text)`.
+    """
     run = connection.execute
-    fitted = f"{table}_fitted"
-    run(f"CREATE OR REPLACE TEMP TABLE {fitted} AS {fitted_sql(layout, f'{table}_texts')}")
-    run(
-        f"INSERT INTO {table} SELECT text, canonical, size, {_inexact_problem('text')} "
-        f"FROM {fitted} WHERE canonical IS NOT NULL"
-    )
+    fitted = fitted_sql(layout, f"(SELECT DISTINCT text FROM {source})")
+    rows = f"SELECT text, canonical, size, {_inexact_problem('text')} AS problem FROM ({fitted})"
+    if first_row(connection, f"SELECT count(*) FROM {table}")[0]:
+        run(f"INSERT INTO {table} {rows}")
+    else:
+        run(f"CREATE OR REPLACE TEMP TABLE {table} AS {rows}")
     run(
         f"CREATE OR REPLACE TEMP TABLE {table}_texts AS "
-        f"SELECT text FROM {fitted} WHERE canonical IS NULL"
+        f"SELECT text FROM {table} WHERE canonical IS NULL"
     )
-    run(f"DROP TABLE {fitted}")
+    left = int(first_row(connection, f"SELECT count(*) FROM {table}_texts")[0])
+    if left:
+        run(f"DELETE FROM {table} WHERE canonical IS NULL")
+    return left
 
 
-def by_any_layout(connection: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Add to `table` all that is in `<table>_texts`, whatever it looks like: a node a row."""
+def by_any_layout(connection: duckdb.DuckDBPyConnection, table: str, source: str) -> None:
+    """Add to `table` all texts of `source`, whatever they look like: a node a row."""
     run = connection.execute
     run(
         f"CREATE OR REPLACE TEMP TABLE {table}_docs AS "
-        f"SELECT row_number() OVER () AS doc, text FROM {table}_texts"
+        f"SELECT row_number() OVER () AS doc, text FROM (SELECT DISTINCT text FROM {source})"
     )
     run(
         f"CREATE OR REPLACE TEMP TABLE {table}_nodes AS "

@@ -49,7 +49,7 @@ class Layout:
 
 
 def sampled(connection: duckdb.DuckDBPyConnection, texts: str) -> Layout | None:
-    """The layout of the texts in the table `texts(text)`; None where there are none."""
+    """The layout of `texts`, a table or query with a column `text`; None where there are none."""
     rows = connection.execute(
         "SELECT DISTINCT json_structure(text) FROM "
         f"(FROM {texts} USING SAMPLE reservoir({SAMPLE} ROWS) REPEATABLE (1))"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from stages.transform.changes import changes_sql
 from stages.transform.compile import Compiled, checked_sql, compile_field
 from stages.transform.keys import known_sql
 from stages.transform.models import Inputs, Model, describe, key_sql, read_model, sql_errors
-from stages.views import macros
+from stages.views import macros, make_once
 
 if TYPE_CHECKING:
     import duckdb
@@ -112,15 +113,13 @@ class TableRun:
             for name in self._referred()
             if name in self.plan.tables
         }
-        code = [hash_file(file) for file in sorted(HERE.glob("*.py"))]
-        code += [hash_file(HERE.parent / "convex" / f"{n}.py") for n in CONVEX]
         keys = {
             name: self.inputs.content(f"keys.{name}")
             for name in self._referred()
             if name in self.plan.references
         }
         return fingerprint(
-            model.text, macros(), code, parents, keys,
+            model.text, code_hash(), parents, keys,
             self.inputs.of(self.connection, model),
             self.inputs.content(f"extract.{self.table.source}"),
             self.schema.tables.get(self.table.name, {}).get("documentType"),
@@ -187,6 +186,7 @@ class TableRun:
 
     def _prepare(self, model: Model) -> dict[str, Compiled]:
         """Run the model into `modelled`, and make what its checks are joined to."""
+        make_once(self.connection, self.paths, self.plan)
         fields = shapes(self.table.name, self.schema.fields(self.table.name))
         types = describe(self.connection, model.name, model.text)
         self._refuse_columns(model, types, fields)
@@ -295,19 +295,19 @@ class TableRun:
         """`keyed(source_id, row)`: what must be accounted for."""
         if self.table.grain == "derived":
             self.connection.execute(
-                "CREATE OR REPLACE TEMP VIEW keyed AS SELECT m._source_id AS source_id, "
-                "to_json(m)::VARCHAR AS row FROM modelled m"
+                "CREATE OR REPLACE TEMP VIEW keyed AS "
+                "SELECT m._source_id AS source_id, m AS row FROM modelled m"
             )
             return
         key = key_sql(self.paths, self.table.source)
         self.connection.execute(
             f"CREATE OR REPLACE TEMP VIEW keyed AS SELECT {key} AS source_id, "
-            f"to_json(s)::VARCHAR AS row FROM extract.{name_sql(self.table.source)} s"
+            f"s AS row FROM extract.{name_sql(self.table.source)} s"
         )
         stray = first_row(
             self.connection,
             "SELECT min(_source_id) FROM modelled "
-            "WHERE _source_id NOT IN (SELECT source_id FROM keyed)",
+            "ANTI JOIN keyed ON keyed.source_id = modelled._source_id",
         )
         if stray[0] is not None:
             raise UserError(
@@ -366,8 +366,8 @@ class TableRun:
     def _rejects(self) -> dict[str, Any]:
         return self._write(
             FILES[1],
-            "SELECT r.source_id, r.field, r.rule, r.reason, k.row, r.others FROM rejected r "
-            "JOIN keyed k USING (source_id) ORDER BY r.source_id",
+            "SELECT r.source_id, r.field, r.rule, r.reason, to_json(k.row)::VARCHAR AS row, "
+            "r.others FROM rejected r JOIN keyed k USING (source_id) ORDER BY r.source_id",
         )
 
     def _changes(self, fields: Mapping[str, Compiled]) -> dict[str, Any]:
@@ -390,6 +390,14 @@ class TableRun:
             f"SELECT field, rule, count(*) FROM {relation} GROUP BY ALL ORDER BY 3 DESC, 1, 2"
         ).fetchall()
         return [{"field": row[0], "rule": row[1], "rows": row[2]} for row in rows]
+
+
+@cache
+def code_hash() -> str:
+    """Of the code and the macros that make documents; read once a process."""
+    code = [hash_file(file) for file in sorted(HERE.glob("*.py"))]
+    code += [hash_file(HERE.parent / "convex" / f"{n}.py") for n in CONVEX]
+    return fingerprint(macros(), code)
 
 
 def _known_documents(paths: Paths, target: str) -> str:
