@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--rows N] [--repeat N] [extract|larger|rest|shapes]…`; all for none."""
+"""`python -m tests.bench [--rows N] [--repeat N] [WHICH]…`; all for none."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import sys
 
 import click
 
-from . import bench_extract, bench_rest, bench_shapes
+from . import bench_extract, bench_rest, bench_shapes, bench_transform
 from .setting import setting
 
-BENCHES = ("extract", "larger", "rest", "shapes")
+EXTRACT = ("extract", "larger", "rest", "shapes")
+BENCHES = (*EXTRACT, "transform", "transform-larger", "models")
 
 
 @click.command()
@@ -19,10 +20,18 @@ BENCHES = ("extract", "larger", "rest", "shapes")
 @click.option("--rows", default=1_000_000, show_default=True, help="Rows of the largest tables.")
 @click.option("--repeat", default=5, show_default=True, help="Runs of each contestant.")
 def main(which: tuple[str, ...], rows: int, repeat: int) -> None:
-    """Measure extract; stdout has the figures."""
+    """Measure extract and transform; stdout has the figures."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the sandbox is taken down
     click.echo(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start")
     for name in which or BENCHES:
+        if name == "transform":
+            bench_transform.bench(rows, repeat)
+        elif name == "transform-larger":
+            bench_transform.bench_larger(rows)
+        elif name == "models":
+            bench_transform.bench_models(repeat)
+        if name not in EXTRACT:
+            continue
         with setting() as here:
             if name == "extract":
                 bench_extract.bench(here, rows, repeat)
