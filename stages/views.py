@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import duckdb
 
 SCHEMAS = ("extract", "reference", "side", "keys", "transform", "bound", "load")
+# What DuckDB may hold before it spills; the process takes about twice that.
+MEMORY = "512MB"
 ACK_COLUMNS = {
     "sourceId": "VARCHAR", "documentId": "VARCHAR", "did": "VARCHAR", "digest": "VARCHAR",
 }  # fmt: skip
@@ -43,7 +45,9 @@ def connect(
     import duckdb
 
     connection = duckdb.connect(
-        config={"temp_directory": str(paths.scratch / "spill")} if temporary else {}
+        config={"temp_directory": str(paths.scratch / "spill"), "memory_limit": MEMORY}
+        if temporary
+        else {}
     )
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(values())

@@ -160,6 +160,7 @@ class TableRun:
             self.connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE checked AS {self._checked(fields)}"
             )
+        self._let_go()
         self._refuse_failing_orphans(fields)
         self._account()
         make_folder(self.folder)
@@ -183,6 +184,12 @@ class TableRun:
                     "this is a defect of stages: please report it",
                 )
         return manifest
+
+    def _let_go(self) -> None:
+        """Free what `checked` was made from: each is as large as the table itself."""
+        self.connection.execute("DROP TABLE IF EXISTS canonical")
+        if self.table.grain == "row":
+            self.connection.execute("DROP TABLE IF EXISTS modelled")
 
     def _prepare(self, model: Model) -> dict[str, Compiled]:
         """Run the model into `modelled`, and make what its checks are joined to."""
