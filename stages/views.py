@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import duckdb
 
 SCHEMAS = ("extract", "reference", "side", "keys", "transform", "bound", "load")
-# What DuckDB may hold before it spills; the process takes about twice that.
-MEMORY = "512MB"
+# What DuckDB may hold before it spills; the process takes some 300 MiB more.
+MEMORY = "640MB"
 ACK_COLUMNS = {
     "sourceId": "VARCHAR", "documentId": "VARCHAR", "did": "VARCHAR", "digest": "VARCHAR",
 }  # fmt: skip

@@ -22,7 +22,7 @@ NAME_LENGTH = 1024
 # A JSON string, or a number.
 TOKENS = r'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?'
 # Most texts have no such number, nor a string that looks like one; the others are taken apart.
-LONG = r"(?:^|[\s:,\[])-?(?:[0-9.]{15}|[0-9.]+[eE])"
+LONG = r"(?:^|[:,\[])\s*-?(?:[0-9.]{15}|[0-9.]+[eE])"
 # How often what is left is looked at for a layout, and the share that one must fit to go on.
 ROUNDS = 4
 PLANNED = 2000

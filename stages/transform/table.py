@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 CONVEX = ("values", "canonical", "layouts")
+# Rows that go from DuckDB to Parquet at once.
+BATCH = 30_720
 FILES = ("documents.parquet", "rejects.parquet", "changes.parquet")
 
 
@@ -384,7 +386,7 @@ class TableRun:
         )
 
     def _write(self, name: str, sql: str, schema: pa.Schema | None = None) -> dict[str, Any]:
-        reader = self.connection.sql(sql).to_arrow_reader()
+        reader = self.connection.sql(sql).to_arrow_reader(BATCH)
         part = write_parquet(self.folder / name, schema or reader.schema, reader)
         return part_entry(part)
 
