@@ -68,18 +68,16 @@ def by_layout(
     run = connection.execute
     fitted = fitted_sql(layout, f"(SELECT DISTINCT text FROM {source})")
     rows = f"SELECT text, canonical, size, {_inexact_problem('text')} AS problem FROM ({fitted})"
-    if first_row(connection, f"SELECT count(*) FROM {table}")[0]:
-        run(f"INSERT INTO {table} {rows}")
-    else:
-        run(f"CREATE OR REPLACE TEMP TABLE {table} AS {rows}")
-    run(
+    run(f"INSERT INTO {table} {rows}")
+    # CREATE … AS tells how many rows it has made.
+    (left,) = first_row(
+        connection,
         f"CREATE OR REPLACE TEMP TABLE {table}_texts AS "
-        f"SELECT text FROM {table} WHERE canonical IS NULL"
+        f"SELECT text FROM {table} WHERE canonical IS NULL",
     )
-    left = int(first_row(connection, f"SELECT count(*) FROM {table}_texts")[0])
     if left:
         run(f"DELETE FROM {table} WHERE canonical IS NULL")
-    return left
+    return int(left)
 
 
 def by_any_layout(connection: duckdb.DuckDBPyConnection, table: str, source: str) -> None:

@@ -173,8 +173,8 @@ class TableRun:
             "documents": parts[0]["rows"],
             "rejects": parts[1]["rows"],
             "changes": parts[2]["rows"],
-            "rules": self._counts(f"read_parquet({text_sql(str(self.folder / FILES[1]))})"),
-            "changed": self._counts(f"read_parquet({text_sql(str(self.folder / FILES[2]))})"),
+            "rules": self._counts(parts[1]),
+            "changed": self._counts(parts[2]),
             "parts": parts,
         }
         if self.table.grain == "row":
@@ -393,8 +393,11 @@ class TableRun:
     def _count(self, sql: str) -> int:
         return int(first_row(self.connection, sql)[0])
 
-    def _counts(self, relation: str) -> list[dict[str, Any]]:
-        """Rows by field and rule, most first."""
+    def _counts(self, part: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Rows of a written file by field and rule, most first."""
+        if not part["rows"]:
+            return []
+        relation = f"read_parquet({text_sql(str(self.folder / part['file']))})"
         rows = self.connection.execute(
             f"SELECT field, rule, count(*) FROM {relation} GROUP BY ALL ORDER BY 3 DESC, 1, 2"
         ).fetchall()
