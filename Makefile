@@ -57,7 +57,7 @@ test: $(READY) lint types ## every test, lint and type check
 	@npm test --silent
 	@.venv/bin/python -m pytest -q -n auto --dist loadfile
 
-bench: $(READY) .venv-bench/.ready ## measure extract beside COPY, ADBC, dlt and a page-by-page reader
+bench: $(READY) .venv-bench/.ready ## measure extract and transform beside what else could be used
 	@.venv/bin/python -m tests.bench $(ARGS)
 
 .venv-bench/.ready: tests/bench/requirements.lock

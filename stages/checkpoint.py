@@ -14,6 +14,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -348,7 +349,7 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
 
     writer = PartWriter(path, schema)
     try:
-        for batch in batches:
+        for batch in _ahead(batches):
             arrays = [
                 _as_type(array, field.type)
                 for array, field in zip(batch.columns, schema, strict=True)
@@ -358,6 +359,16 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
         writer.abandon()
         raise
     return writer.close()
+
+
+def _ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches, each of which is read while the one before is written."""
+    coming = iter(batches)
+    with ThreadPoolExecutor(1) as reader:
+        following = reader.submit(next, coming, None)
+        while (batch := following.result()) is not None:
+            following = reader.submit(next, coming, None)
+            yield batch
 
 
 def _has_bounds(kind: pa.DataType) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from stages.checkpoint import (
@@ -30,14 +32,12 @@ def staged_inputs(paths: Paths, plan: Plan, table: TargetTable) -> dict[str, str
     """Content of all that a table's documents hang on, as it is now, by kind."""
     extracted = read_manifest(paths.extract(table.source))
     keys = [paths.model(r.keys) for r in plan.references.values() if r.keys]
-    exported = (read_json(paths.schema) or {}).get("exported", {"tables": []})
-    document = [checked_by(t) for t in exported["tables"] if t["tableName"] == table.name]
     models = [paths.model(name) for name in (table.model, table.drops)]
     return {
         "extract": content_hash(extracted["parts"]) if extracted else None,
         "model": fingerprint([hash_file(model) for model in models if model.exists()]),
         "keys": fingerprint([hash_file(key) for key in keys if key.exists()]),
-        "schema": fingerprint(document),
+        "schema": fingerprint(_documents(paths).get(table.name, [])),
         "plan": fingerprint(asdict(table)),
     }
 
@@ -45,6 +45,19 @@ def staged_inputs(paths: Paths, plan: Plan, table: TargetTable) -> dict[str, str
 def checked_by(exported: Mapping[str, Any]) -> list[Any]:
     """What documents are checked against, of a table as Convex exports it."""
     return [exported.get(name) for name in ("documentType", "vectorIndexes", "stagedVectorIndexes")]
+
+
+def _documents(paths: Paths) -> dict[str, list[Any]]:
+    """Table → what its documents are checked against, in a list."""
+    file = paths.schema
+    return _documents_in(file, file.stat().st_mtime_ns) if file.exists() else {}
+
+
+@lru_cache(maxsize=1)
+def _documents_in(file: Path, _: int) -> dict[str, list[Any]]:
+    """Read once a change of the file: it holds all tables, and is asked about each."""
+    exported = (read_json(file) or {}).get("exported", {"tables": []})
+    return {table["tableName"]: [checked_by(table)] for table in exported["tables"]}
 
 
 def stale(paths: Paths, plan: Plan, table: TargetTable, transformed: Manifest) -> str | None:

@@ -20,6 +20,7 @@ from stages.convex.validators.marks import marked_sql, unmarked_sql
 from stages.convex.validators.positions import refs_sql
 from stages.convex.validators.rewrite import Bind
 from stages.convex.values import Shape, name_sql, text_sql
+from stages.duck import first_row
 from stages.errors import UserError
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 # The column that tells rows apart in the view of a source without a key.
 KEYLESS = '"_key"'
 SCHEMAS = ("extract", "reference", "side", "keys", "transform", "bound", "load")
+# What DuckDB may hold before it spills; the process takes some 300 MiB more.
+MEMORY = "640MB"
 ACK_COLUMNS = {
     "sourceId": "VARCHAR", "documentId": "VARCHAR", "did": "VARCHAR", "digest": "VARCHAR",
 }  # fmt: skip
@@ -49,12 +52,21 @@ def connect(
     import duckdb
 
     connection = duckdb.connect(
-        config={"temp_directory": str(paths.scratch / "spill")} if temporary else {}
+        config={"temp_directory": str(paths.scratch / "spill"), "memory_limit": MEMORY}
+        if temporary
+        else {}
     )
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(values())
     make(connection, statements(paths, plan) if views else [macros()])
     return connection
+
+
+def make_once(connection: duckdb.DuckDBPyConnection, paths: Paths, plan: Plan) -> None:
+    """Make all views on a connection that has none yet; they take time when tables are many."""
+    found = "SELECT count(*) FROM duckdb_schemas() WHERE schema_name = 'extract'"
+    if not first_row(connection, found)[0]:
+        make(connection, statements(paths, plan))
 
 
 def make(connection: duckdb.DuckDBPyConnection, sql: Iterable[str]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stages.convex.layouts import Layout, fitted_sql, sampled
 from stages.duck import first_row
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ FIELDS = 1024
 NAME_LENGTH = 1024
 # A JSON string, or a number.
 TOKENS = r'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?'
+# Most texts have no such number, nor a string that looks like one; the others are taken apart.
+LONG = r"(?:^|[:,\[])\s*-?(?:[0-9.]{15}|[0-9.]+[eE])"
+# How often what is left is looked at for a layout, and the share that one must fit to go on.
+ROUNDS = 4
+PLANNED = 2000
+WORTHWHILE = 0.1
 
 
 def canonicalise(connection: duckdb.DuckDBPyConnection, table: str, selects: list[str]) -> None:
@@ -30,33 +37,73 @@ def canonicalise(connection: duckdb.DuckDBPyConnection, table: str, selects: lis
     Convex can't hold: field_name, duplicate_key, inexact_number, nesting, too_many. Encoded JSON
     that comes from Convex may be given too: its `$float` objects stay as they are.
     """
+    given = f"(SELECT text FROM ({' UNION ALL '.join(selects)}) WHERE text IS NOT NULL)"
+    source, left = given, int(first_row(connection, f"SELECT count(*) FROM {given}")[0])
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {table} "
+        "(text VARCHAR, canonical VARCHAR, size BIGINT, problem VARCHAR)"
+    )
+    for _ in range(ROUNDS):
+        layout = sampled(connection, source) if left else None
+        # To plan a character of SQL takes about as long as a text takes the general way, whose
+        # own queries take as long as some thousands.
+        if not layout or len(fitted_sql(layout, "")) > left + PLANNED:
+            break
+        before, left = left, by_layout(connection, table, layout, source)
+        source = f"{table}_texts"
+        if before - left < before * WORTHWHILE:
+            break
+    if left:
+        by_any_layout(connection, table, source)
+    connection.execute(f"DROP TABLE IF EXISTS {table}_texts")
+
+
+def by_layout(
+    connection: duckdb.DuckDBPyConnection, table: str, layout: Layout, source: str
+) -> int:
+    """Add to `table` the texts of `source` that fit the layout.
+
+    Returns how many do not; they are left in the table `<table>_texts(text)`.
+    """
     run = connection.execute
-    union = " UNION ALL ".join(selects)
-    run(
+    fitted = fitted_sql(layout, f"(SELECT DISTINCT text FROM {source})")
+    rows = f"SELECT text, canonical, size, {_inexact_problem('text')} AS problem FROM ({fitted})"
+    run(f"INSERT INTO {table} {rows}")
+    # CREATE … AS tells how many rows it has made.
+    (left,) = first_row(
+        connection,
         f"CREATE OR REPLACE TEMP TABLE {table}_texts AS "
-        "SELECT row_number() OVER () AS doc, text "
-        f"FROM (SELECT DISTINCT text FROM ({union}) WHERE text IS NOT NULL)"
+        f"SELECT text FROM {table} WHERE canonical IS NULL",
+    )
+    if left:
+        run(f"DELETE FROM {table} WHERE canonical IS NULL")
+    return int(left)
+
+
+def by_any_layout(connection: duckdb.DuckDBPyConnection, table: str, source: str) -> None:
+    """Add to `table` all texts of `source`, whatever they look like: a node a row."""
+    run = connection.execute
+    run(
+        f"CREATE OR REPLACE TEMP TABLE {table}_docs AS "
+        f"SELECT row_number() OVER () AS doc, text FROM (SELECT DISTINCT text FROM {source})"
     )
     run(
         f"CREATE OR REPLACE TEMP TABLE {table}_nodes AS "
         "SELECT doc, n.id, n.parent, n.key, n.type, "
         "CASE WHEN n.type NOT IN ('OBJECT', 'ARRAY') THEN n.value END AS leaf "
-        f"FROM {table}_texts, json_tree(text::JSON) AS n"
+        f"FROM {table}_docs, json_tree(text::JSON) AS n"
     )
     depth = _levels(connection, table)
     for level in range(depth, -1, -1):
         _fold(connection, table, level, last=level == depth)
     run(
-        f"CREATE OR REPLACE TEMP TABLE {table} AS "
-        "SELECT t.text, f.canonical, f.size, coalesce("
+        f"INSERT INTO {table} SELECT t.text, f.canonical, f.size, coalesce("
         f"CASE WHEN f.depth > {NESTING} THEN 'nesting: deeper than 16 levels' END, f.problem, "
-        f"CASE WHEN {_inexact('t.text')} "
-        "THEN 'inexact_number: a number has more digits than float64 holds' END) AS problem "
-        f"FROM {table}_texts t JOIN {table}_folded_0 f USING (doc)"
+        f"{_inexact_problem('t.text')}) FROM {table}_docs t JOIN {table}_folded_0 f USING (doc)"
     )
     for level in range(depth + 1):
         run(f"DROP TABLE {table}_level_{level}; DROP TABLE {table}_folded_{level}")
-    run(f"DROP TABLE {table}_nodes; DROP TABLE {table}_texts")
+    run(f"DROP TABLE {table}_nodes; DROP TABLE {table}_docs")
 
 
 def _levels(connection: duckdb.DuckDBPyConnection, table: str) -> int:
@@ -131,6 +178,14 @@ def _fold(connection: duckdb.DuckDBPyConnection, table: str, level: int, *, last
         "ELSE CASE WHEN isinf((l.leaf ->> '$')::DOUBLE) "
         "THEN 'inexact_number: a number is beyond float64' END END AS problem "
         f"FROM {table}_level_{level} l {join}"
+    )
+
+
+def _inexact_problem(text: str) -> str:
+    """SQL: the problem of a text with a number that float64 does not hold, else NULL."""
+    return (
+        f"CASE WHEN regexp_matches({text}, '{LONG}') AND {_inexact(text)} "
+        "THEN 'inexact_number: a number has more digits than float64 holds' END"
     )
 
 

@@ -7,11 +7,12 @@ null, and orphans that the plan turns to null.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.convex.values import name_sql, text_sql
+from stages.duck import first_row
 from stages.entries import entry_error
 from stages.plan import TargetTable
 from stages.transform.compile import Compiled
@@ -51,42 +52,78 @@ def changes_sql(
                     "from",
                     f"it has: {', '.join(columns)}",
                 )
-        joined = (
-            f'FROM checked d JOIN (SELECT {key} AS "source key", * FROM {source}) s '
-            'ON s."source key" = d._source_id WHERE len(d._failures) = 0'
-        )
-        for compiled in fields:
-            column = table.lineage.get(compiled.shape.name, compiled.shape.name)
-            if column in columns:
-                selects += _compare(table, compiled, column, columns[column], joined)
+        found = _changes(connection, table, source, columns, fields)
+        if found:
+            changes = ", ".join(f"CASE WHEN {when} THEN {change} END" for when, change in found)
+            selects.append(
+                "SELECT _source_id, unnest(changes, recursive := true) FROM (SELECT d._source_id, "
+                f"list_filter([{changes}], lambda c: c IS NOT NULL) AS changes "
+                f'FROM checked d JOIN (SELECT {key} AS "source key", * FROM {source}) s '
+                'ON s."source key" = d._source_id WHERE len(d._failures) = 0 '
+                f"AND ({' OR '.join(when for when, _ in found)}))"
+            )
     return f"{' UNION ALL '.join(selects)} ORDER BY source_id, field, rule"
 
 
-def _compare(
-    table: TargetTable, compiled: Compiled, column: str, kind: str, joined: str
-) -> list[str]:
+def _changes(
+    connection: duckdb.DuckDBPyConnection,
+    table: TargetTable,
+    source: str,
+    columns: Mapping[str, str],
+    fields: Sequence[Compiled],
+) -> list[tuple[str, str]]:
+    """(condition, {field, rule, old, new}) over a document `d` and its source row `s`, in SQL."""
+    pairs = []
+    for compiled in fields:
+        column = table.lineage.get(compiled.shape.name, compiled.shape.name)
+        if column in columns:
+            pairs.append((compiled, column))
+    # A column without nulls on the side in question need not be read for a comparison.
+    old_nulls = _nulls(connection, source, [column for _, column in pairs])
+    new_nulls = _nulls(connection, "checked", [compiled.shape.name for compiled, _ in pairs])
+    found = []
+    for compiled, column in pairs:
+        name = compiled.shape.name
+        for rule, when, change in _compare(compiled, column, columns[column]):
+            possible = {
+                "null_filled": column in old_nulls,
+                "nulled_by_model": name in new_nulls and table.orphans.get(name) != "null",
+            }
+            if possible.get(rule, True):
+                found.append((when, change))
+    return found
+
+
+def _nulls(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str]
+) -> set[str]:
+    """Those of the columns that have a null."""
+    if not columns:
+        return set()
+    counts = ", ".join(f"count({name_sql(column)})" for column in columns)
+    total, *filled = first_row(connection, f"SELECT count(*), {counts} FROM {relation}")
+    return {column for column, n in zip(columns, filled, strict=True) if n < total}
+
+
+def _compare(compiled: Compiled, column: str, kind: str) -> list[tuple[str, str, str]]:
+    """(rule, condition, {field, rule, old, new}) of what may have happened to a value."""
     shape = compiled.shape
     new, old = f"d.{name_sql(shape.name)}", f"s.{name_sql(column)}"
     shown = f"encode_float({new})" if shape.kind == "number" else f"{new}::VARCHAR"
 
-    def select(rule: str, when: str, new_value: str) -> str:
-        return (
-            f"SELECT d._source_id, {text_sql(shape.name)}, {text_sql(rule)}, {old}::VARCHAR, "
-            f"{new_value} {joined} AND {when}"
+    def change(rule: str, when: str, new_value: str) -> tuple[str, str, str]:
+        struct = (
+            f"{{'field': {text_sql(shape.name)}, 'rule': {text_sql(rule)}, "
+            f"'old': {old}::VARCHAR, 'new': {new_value}}}"
         )
+        return rule, when, struct
 
-    found = [select("null_filled", f"{old} IS NULL AND {new} IS NOT NULL", shown)]
-    if table.orphans.get(shape.name) != "null":
-        found.append(
-            select("nulled_by_model", f"{old} IS NOT NULL AND {new} IS NULL", "NULL::VARCHAR")
-        )
+    found = [
+        change("null_filled", f"({old} IS NULL AND {new} IS NOT NULL)", shown),
+        change("nulled_by_model", f"({old} IS NOT NULL AND {new} IS NULL)", "NULL::VARCHAR"),
+    ]
     macro = {"number": "to_ms", "bigint": "to_ms", "string": "to_iso"}.get(shape.kind)
     if kind.startswith("TIMESTAMP") and macro:
-        found.append(
-            select(
-                "below_millisecond",
-                f"epoch_us({old}) % 1000 <> 0 AND {new} = {macro}({old})",
-                shown,
-            )
-        )
+        cut = f"(epoch_us({old}) % 1000 <> 0 AND {new} = {macro}({old}))"
+        found.append(change("below_millisecond", cut, shown))
     return found

@@ -6,11 +6,16 @@ A column of one type is cast; every other goes by way of JSON, set-wise (see jso
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from stages.convex.values import Shape, decode_value_sql, name_sql, size_sql, text_sql
 from stages.errors import UserError
 from stages.transform.native import json_sql
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ARRAY = 8192
 EXACT = 2**53
@@ -180,3 +185,20 @@ def _advice(kind: str, column_type: str) -> str:
     if kind.startswith("array:") and column_type == "VARCHAR":
         return "write pg_array(column) for the text of a Postgres array, or column::JSON for JSON"
     return "cast the column in the model to what the field takes"
+
+
+def documents_schema(fields: Mapping[str, Compiled]) -> pa.Schema:
+    """The form of documents.parquet: from the Convex schema, never from the data."""
+    import pyarrow as pa
+
+    types = {
+        "VARCHAR": pa.string(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_(),
+        "BIGINT": pa.int64(), "BLOB": pa.binary(), "JSON": pa.json_(),
+    }  # fmt: skip
+    columns = [pa.field("_source_id", pa.string(), nullable=False)]
+    for name, compiled in fields.items():
+        shape = compiled.shape
+        base = types[shape.sql.removesuffix("[]")]
+        kind = pa.list_(base) if shape.sql.endswith("[]") else base
+        columns.append(pa.field(name, kind, nullable=not shape.required))
+    return pa.schema(columns)

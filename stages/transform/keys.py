@@ -25,7 +25,7 @@ from stages.paths import Paths
 from stages.plan import Plan, ReferenceTable
 from stages.transform.models import Inputs, describe, key_sql, read_model
 from stages.transform.reads import columns_of
-from stages.views import keys_view
+from stages.views import keys_view, make_once
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,15 +51,15 @@ def run_keys(
         same = manifest is not None and manifest["made_from"] == made_from
         damaged = damages(paths.keys, manifest["parts"]) if manifest and same else ""
         if manifest is None or not same or damaged:
-            manifest = {
-                "made_from": made_from,
-                **_run(connection, paths, plan, reference, model.text),
-            }
+            make_once(connection, paths, plan)
+            made = _run(connection, paths, plan, reference, model.text)
+            manifest = {"made_from": made_from, **made}
             write_json(file, manifest)
             sentence = f"{damaged + ', made again: ' if damaged else ''}"
             sentence += f"{manifest['known']:,} keys known, {manifest['rejected']:,} not"
         else:
             sentence = "fresh"
+        connection.execute("CREATE SCHEMA IF NOT EXISTS keys")
         for statement in keys_view(paths, reference.name):
             connection.execute(statement)
         inputs.add_keys(reference.name, manifest)

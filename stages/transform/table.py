@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from stages.plan import Plan, TargetTable
 from stages.transform.changes import changes_sql
 from stages.transform.checked import checked_sql
 from stages.transform.circles import Circle
-from stages.transform.compile import Compiled, compile_field
+from stages.transform.compile import Compiled, compile_field, documents_schema
 from stages.transform.creation import ordered_sql, with_order
 from stages.transform.drops import RULE as DROPPED
 from stages.transform.drops import drop_model, make_dropped
@@ -54,13 +55,16 @@ from stages.transform.references import edges_sql, make_orphans, refuse_rules, r
 from stages.transform.syntax import column_lines, parse
 from stages.transform.unique import find_collisions, reject_collisions
 from stages.transform.urls import class_urls
-from stages.views import macros
+from stages.views import macros, make_once
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
 HERE = Path(__file__).parent
+CONVEX = ("values", "canonical", "layouts")
+# Rows that go from DuckDB to Parquet at once.
+BATCH = 30_720
 FILES = ("documents.parquet", "rejects.parquet", "changes.parquet")
 
 
@@ -146,10 +150,6 @@ class TableRun:
             for name in self._referred()
             if name in self.plan.tables and name not in together
         }
-        code = [hash_file(file) for file in sorted(HERE.glob("*.py"))]
-        code += [hash_file(HERE.parent / "convex" / f"{n}.py") for n in ("values", "canonical")]
-        validators = (HERE.parent / "convex" / "validators").glob("*.py")
-        code += [hash_file(file) for file in sorted(validators)]
         keys = {
             name: self.inputs.content(f"keys.{name}")
             for name in self._referred()
@@ -157,7 +157,7 @@ class TableRun:
         }
         drops = drop_model(self.paths, self.table)
         return fingerprint(
-            model.text, macros(), code, parents, keys,
+            model.text, code_hash(), parents, keys,
             self.inputs.of(self.connection, model),
             drops and [drops.text, self.inputs.of(self.connection, drops)],
             self.inputs.content(f"extract.{self.table.source}"),
@@ -198,9 +198,10 @@ class TableRun:
             find_collisions(self.connection, self.table)
         reject_collisions(self.connection, self.table)
         self._account()
+        self._let_go()
         # Before anything is written: the plan may name what is not there.
         documents, changes = self._documents_sql(fields), self._changes_sql(fields)
-        schema = with_order(self.table, _documents_schema(fields))
+        schema = with_order(self.table, documents_schema(fields))
         make_folder(self.folder)
         write_zero_rows(self.folder, schema)
         parts = [
@@ -213,8 +214,8 @@ class TableRun:
             "rejects": parts[1]["rows"],
             "dropped": self._count("SELECT count(*) FROM dropped"),
             "changes": parts[2]["rows"],
-            "rules": self._counts(f"read_parquet({text_sql(str(self.folder / FILES[1]))})"),
-            "changed": self._counts(f"read_parquet({text_sql(str(self.folder / FILES[2]))})"),
+            "rules": self._counts(parts[1]),
+            "changed": self._counts(parts[2]),
             "reads": columns_read(self.connection, self.paths, self.plan, self.table, model),
             "urls": class_urls(
                 self.connection,
@@ -234,8 +235,15 @@ class TableRun:
                 )
         return manifest
 
+    def _let_go(self) -> None:
+        """Free what `checked` was made from: each is as large as the table itself."""
+        self.connection.execute("DROP TABLE IF EXISTS canonical")
+        if self.table.grain == "row":
+            self.connection.execute("DROP TABLE IF EXISTS modelled")
+
     def _prepare(self, model: Model) -> dict[str, Compiled]:
         """Run the model into `modelled`, and make what its checks are joined to."""
+        make_once(self.connection, self.paths, self.plan)
         compiled = self.circle.prove(self) if self.circle else self.run_model(model)
         for target in self._referred():
             self._know(target, model)
@@ -360,19 +368,19 @@ class TableRun:
         """`keyed(source_id, row)`: what must be accounted for."""
         if self.table.grain == "derived":
             self.connection.execute(
-                "CREATE OR REPLACE TEMP VIEW keyed AS SELECT m._source_id AS source_id, "
-                "to_json(m)::VARCHAR AS row FROM modelled m"
+                "CREATE OR REPLACE TEMP VIEW keyed AS "
+                "SELECT m._source_id AS source_id, m AS row FROM modelled m"
             )
             return
         key = key_sql(self.paths, self.table.source)
         self.connection.execute(
             f"CREATE OR REPLACE TEMP VIEW keyed AS SELECT {key} AS source_id, "
-            f"to_json(s)::VARCHAR AS row FROM extract.{name_sql(self.table.source)} s"
+            f"s AS row FROM extract.{name_sql(self.table.source)} s"
         )
         stray = first_row(
             self.connection,
             "SELECT min(_source_id) FROM modelled "
-            "WHERE _source_id NOT IN (SELECT source_id FROM keyed)",
+            "ANTI JOIN keyed ON keyed.source_id = modelled._source_id",
         )
         if stray[0] is not None:
             raise UserError(
@@ -446,20 +454,23 @@ class TableRun:
     def _rejects(self) -> dict[str, Any]:
         return self._write(
             FILES[1],
-            "SELECT r.source_id, r.field, r.rule, r.reason, k.row, r.others FROM rejected r "
-            "JOIN keyed k USING (source_id) ORDER BY r.source_id",
+            "SELECT r.source_id, r.field, r.rule, r.reason, to_json(k.row)::VARCHAR AS row, "
+            "r.others FROM rejected r JOIN keyed k USING (source_id) ORDER BY r.source_id",
         )
 
     def _write(self, name: str, sql: str, schema: pa.Schema | None = None) -> dict[str, Any]:
-        reader = self.connection.sql(sql).to_arrow_reader()
+        reader = self.connection.sql(sql).to_arrow_reader(BATCH)
         part = write_parquet(self.folder / name, schema or reader.schema, reader)
         return part_entry(part)
 
     def _count(self, sql: str) -> int:
         return int(first_row(self.connection, sql)[0])
 
-    def _counts(self, relation: str) -> list[dict[str, Any]]:
-        """Rows by field and rule, most first."""
+    def _counts(self, part: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Rows of a written file by field and rule, most first."""
+        if not part["rows"]:
+            return []
+        relation = f"read_parquet({text_sql(str(self.folder / part['file']))})"
         rows = self.connection.execute(
             f"SELECT field, rule, count(*) FROM {relation} GROUP BY ALL ORDER BY 3 DESC, 1, 2"
         ).fetchall()
@@ -472,18 +483,11 @@ def _at(model: Model, lines: Mapping[str, int], column: str) -> str:
     return f"{model.name}, line {line}" if line else model.name
 
 
-def _documents_schema(fields: Mapping[str, Compiled]) -> pa.Schema:
-    """The form of documents.parquet: from the Convex schema, never from the data."""
-    import pyarrow as pa
-
-    types = {
-        "VARCHAR": pa.string(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_(),
-        "BIGINT": pa.int64(), "BLOB": pa.binary(), "JSON": pa.json_(),
-    }  # fmt: skip
-    columns = [pa.field("_source_id", pa.string(), nullable=False)]
-    for name, compiled in fields.items():
-        shape = compiled.shape
-        base = types[shape.sql.removesuffix("[]")]
-        kind = pa.list_(base) if shape.sql.endswith("[]") else base
-        columns.append(pa.field(name, kind, nullable=not shape.required))
-    return pa.schema(columns)
+@cache
+def code_hash() -> str:
+    """Of the code and the macros that make documents; read once a process."""
+    code = [hash_file(file) for file in sorted(HERE.glob("*.py"))]
+    convex = HERE.parent / "convex"
+    code += [hash_file(convex / f"{name}.py") for name in CONVEX]
+    code += [hash_file(file) for file in sorted((convex / "validators").glob("*.py"))]
+    return fingerprint(macros(), code)

@@ -8,10 +8,22 @@ import sys
 
 import click
 
-from . import bench_extract, bench_import, bench_load, bench_rest, bench_shapes, bench_verify
+from . import (
+    bench_extract,
+    bench_import,
+    bench_load,
+    bench_rest,
+    bench_shapes,
+    bench_transform,
+    bench_verify,
+)
 from .setting import setting
 
-BENCHES = ("extract", "larger", "rest", "shapes", "load", "load-larger", "import", "verify")
+# Those that read the sandbox' Postgres.
+EXTRACT = ("extract", "larger", "rest", "shapes")
+BENCHES = (
+    *EXTRACT, "transform", "transform-larger", "models", "load", "load-larger", "import", "verify",
+)  # fmt: skip
 
 
 @click.command()
@@ -19,21 +31,25 @@ BENCHES = ("extract", "larger", "rest", "shapes", "load", "load-larger", "import
 @click.option("--rows", default=1_000_000, show_default=True, help="Rows of the largest tables.")
 @click.option("--repeat", default=5, show_default=True, help="Runs of each contestant.")
 def main(which: tuple[str, ...], rows: int, repeat: int) -> None:
-    """Measure extract, load, an import's file and verify; stdout has the figures."""
+    """Measure the three stages, an import's file and verify; stdout has the figures."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the sandbox is taken down
     click.echo(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start")
     for name in which or BENCHES:
-        if name == "verify":
-            bench_verify.bench(rows, repeat)
-            continue
-        if name == "load":
+        if name == "transform":
+            bench_transform.bench(rows, repeat)
+        elif name == "transform-larger":
+            bench_transform.bench_larger(rows)
+        elif name == "models":
+            bench_transform.bench_models(repeat)
+        elif name == "load":
             bench_load.bench(rows, repeat)
-            continue
-        if name == "import":
-            bench_import.bench(rows, repeat)
-            continue
-        if name == "load-larger":
+        elif name == "load-larger":
             bench_load.bench_larger(rows)
+        elif name == "import":
+            bench_import.bench(rows, repeat)
+        elif name == "verify":
+            bench_verify.bench(rows, repeat)
+        if name not in EXTRACT:
             continue
         with setting() as here:
             if name == "extract":

@@ -119,12 +119,54 @@ def json_agg(config: Config) -> None:
         list(pool.map(work, range(config["connections"])))
 
 
+def transform(config: Config) -> None:
+    """`stages transform` by its command line; what `remove` names is to be made anew."""
+    from stages.checkpoint import read_manifest, remove
+    from stages.cli import cli
+    from stages.paths import Paths
+
+    project = Path(config["project"])
+    paths = Paths(project=project, data=project / "data", target="bench")
+    if "remove" in config:
+        for folder in paths.transforms.glob(config["remove"]):
+            remove(folder)
+    began(config)
+    arguments = ["--project", str(project), "--target", "bench", "transform"]
+    cli.main(arguments, standalone_mode=False)
+    if "rows" in config:
+        manifest = read_manifest(paths.transform("events")) or {}
+        if manifest["documents"] + manifest["rejects"] != config["rows"]:
+            sys.exit(f"not all rows: {manifest}")
+
+
+def copy(config: Config) -> None:
+    """The model of `events` as one COPY to Parquet: no check, no order, no account."""
+    import duckdb
+
+    from stages.paths import Paths
+    from stages.views import macros
+
+    began(config)
+    project = Path(config["project"])
+    paths = Paths(project=project, data=project / "data", target="bench")
+    parts = paths.extract("events") / "part-*.parquet"
+    output = Path(config["output"])
+    output.mkdir(parents=True)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(macros())
+        connection.execute("CREATE SCHEMA extract")
+        connection.execute(f"CREATE VIEW extract.events AS FROM read_parquet('{parts}')")
+        model = paths.model("models/events.sql").read_text("utf-8")
+        connection.execute(f"COPY ({model}) TO '{output / 'all.parquet'}' (COMPRESSION zstd)")
+
+
 def began(config: Config) -> None:
     """Imports are done and the work begins: what was before is start-up."""
     Path(config["file"]).with_suffix(".began").write_text(str(time.monotonic()))
 
 
-KINDS = {each.__name__: each for each in (stages, adbc, pages, json_agg)}
+KINDS = {each.__name__: each for each in (stages, adbc, pages, json_agg, transform, copy)}
 
 if __name__ == "__main__":
     kind, file = sys.argv[1:]

@@ -59,20 +59,42 @@ def contestant(
     **config: Any,
 ) -> Contestant:
     """A function of children.py (or, of the bench's own venv, children_dlt.py), by its name."""
-    place = setting.folder / "contestants" / re.sub(r"\W+", "-", name)
+    source = setting.source
+    return local_contestant(
+        setting.folder,
+        name,
+        kind,
+        rows=rows,
+        bench_venv=bench_venv,
+        most_runs=most_runs,
+        writes=writes,
+        config={
+            "ref": source.ref,
+            "url": source.url,
+            "key": source.service_role_key,
+            "db_url": source.db_url,
+            **config,
+        },
+    )
+
+
+def local_contestant(
+    folder: Path,
+    name: str,
+    kind: str,
+    *,
+    rows: int = 0,
+    bench_venv: bool = False,
+    most_runs: int = 1_000_000,
+    writes: bool = False,
+    config: Mapping[str, Any],
+) -> Contestant:
+    """The same for one that needs no sandbox."""
+    place = folder / "contestants" / re.sub(r"\W+", "-", name)
     place.mkdir(parents=True, exist_ok=True)
     file, output = place / "config.json", place / "output"
-    source = setting.source
-    told = {
-        "ref": source.ref,
-        "url": source.url,
-        "key": source.service_role_key,
-        "db_url": source.db_url,
-        "output": str(output),
-        "work": str(place / "work"),
-        **config,
-    }
     file.touch(mode=0o600)
+    told = {"output": str(output), "work": str(place / "work"), **config}
     file.write_text(json.dumps(told), encoding="utf-8")
     python, module = (
         (str(BENCH_PYTHON), "tests.bench.children_dlt")

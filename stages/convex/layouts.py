@@ -1,0 +1,256 @@
+"""A fast way to the canonical form, for JSON texts whose objects have much the same keys.
+
+From a sample of the texts comes a layout: which objects there are, and with which keys. From a
+layout comes one SQL expression that takes a text apart along the layout's paths and puts it
+together with sorted keys. Every part that it finds is in the text; if all of them together are as
+long as the text without its whitespace, then nothing else is, and no key is there twice. So a
+layout that is wrong, or a text that differs, costs time but never a wrong answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from stages.convex.values import text_sql
+
+if TYPE_CHECKING:
+    import duckdb
+
+SAMPLE = 1000
+# What a layout may have. What is beyond is a leaf to it, which then must be a scalar.
+DEPTH = 8
+KEYS = 256
+ARRAY = 8192
+# Names that a JSON path can say, and that Convex takes.
+NAME = re.compile(r"[ !#%-)+-\[\]-^`-~][ !#-)+-\[\]-~]{0,1023}")
+# What a leaf may be.
+TEXT = "VARCHAR"
+NUMBERS = {"UBIGINT", "BIGINT", "DOUBLE", "HUGEINT", "UHUGEINT"}
+ANY = frozenset({TEXT, "DOUBLE", "BOOLEAN"})
+EMPTY = "'[]', '{}'"
+
+
+@dataclass
+class Layout:
+    """A place in a text: an object where it has `keys`, an array where it has `items`.
+
+    It may be several of these. `leaves` are the kinds of scalars that it may be; `optional` says
+    that its object may be without it, `mixed` that it is not always an object.
+    """
+
+    keys: dict[str, Layout] | None = None
+    items: Layout | None = None
+    leaves: frozenset[str] = ANY
+    optional: bool = False
+    mixed: bool = True
+
+
+def sampled(connection: duckdb.DuckDBPyConnection, texts: str) -> Layout | None:
+    """The layout of `texts`, a table or query with a column `text`; None where there are none."""
+    rows = connection.execute(
+        "SELECT DISTINCT json_structure(text) FROM "
+        f"(FROM {texts} USING SAMPLE reservoir({SAMPLE} ROWS) REPEATABLE (1))"
+    ).fetchall()
+    return _merge([json.loads(row[0]) for row in rows], DEPTH) if rows else None
+
+
+def _merge(structures: list[Any], depth: int) -> Layout:
+    """One layout for what json_structure says of the values at one place."""
+    objects = [s for s in structures if isinstance(s, dict)]
+    arrays = [s for s in structures if isinstance(s, list)]
+    scalars = frozenset(s for s in structures if isinstance(s, str))
+    # JSON is said where there are several kinds, or {}.
+    found = Layout(leaves=ANY if "JSON" in scalars or not scalars else scalars)
+    names = list(dict.fromkeys(name for each in objects for name in each))
+    if names and len(names) <= KEYS and depth > 0 and all(map(NAME.fullmatch, names)):
+        found.keys = {}
+        for name in names:
+            inner = [each[name] for each in objects if name in each]
+            found.keys[name] = _merge(inner, depth - 1)
+            found.keys[name].optional = len(inner) < len(objects)
+        # Without a key that must be there, {} could not be told from nothing.
+        found.mixed = len(objects) < len(structures) or all(
+            key.optional for key in found.keys.values()
+        )
+    if arrays and depth > 0:
+        # Arrays in arrays are dear to bind: three levels of them are enough.
+        found.items = _merge([each[0] for each in arrays], depth - DEPTH // 3)
+    return found
+
+
+# ── layout → SQL ────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Form:
+    """SQL of the length of a value's text, of its canonical form, and of Convex' size.
+
+    `there` is NULL where the value is absent; the others also where the layout can't say.
+    """
+
+    there: str
+    length: str
+    canonical: str
+    size: str
+
+
+@dataclass
+class _Level:
+    """What is taken from one value at once: the document, or an item of an array.
+
+    In SQL, `p<depth>` is the list of what is at `paths`, and `v<depth>` a struct of their texts and
+    of the forms of those that are arrays, so that none of them is made more than once.
+    """
+
+    depth: int
+    paths: list[str] = field(default_factory=list)
+    arrays: dict[int, str] = field(default_factory=dict)
+
+    def at(self, path: str, layout: Layout) -> _Form:
+        """The form of what is at a path: a leaf or an array."""
+        self.paths.append(path)
+        number = len(self.paths)
+        text = f"v{self.depth}.t{number}"
+        if layout.items is None:
+            return _leaf(layout, text)
+        self.arrays[number] = _array(layout, f"p{self.depth}[{number}]::VARCHAR", self.depth + 1)
+        array = f"v{self.depth}.a{number}"
+        return _Form(
+            there=text,
+            length=f"strlen({text})",
+            canonical=f"{array}.canonical",
+            size=f"{array}.size",
+        )
+
+    def extract(self, value: str) -> str:
+        return f"json_extract({value}, [{', '.join(text_sql(path) for path in self.paths)}])"
+
+    def struct(self) -> str:
+        texts = [f"'t{n}': p{self.depth}[{n}]::VARCHAR" for n in range(1, len(self.paths) + 1)]
+        arrays = [f"'a{number}': {sql}" for number, sql in self.arrays.items()]
+        return f"{{{', '.join(texts + arrays)}}}"
+
+
+def fitted_sql(layout: Layout, texts: str) -> str:
+    """SQL of (text, canonical, size) over `texts(text)`; canonical is NULL where it can't say."""
+    level = _Level(0)
+    form = _form(layout, "$", level)
+    return (
+        f"SELECT text, CASE WHEN {form.length} = strlen(json(text)) THEN {form.canonical} END "
+        f"AS canonical, {form.size} AS size FROM (SELECT text, {level.struct()} AS v0 "
+        f"FROM (SELECT text, {level.extract('text')} AS p0 FROM {texts}))"
+    )
+
+
+def _form(layout: Layout, path: str, level: _Level) -> _Form:
+    if layout.keys is None:
+        return level.at(path, layout)
+    form = _object(layout.keys, path, level)
+    if not layout.mixed and not layout.optional:
+        return form
+    other = level.at(path, layout)
+    filled = f"starts_with({other.there}, '{{') AND {other.there} <> '{{}}'"
+    return _Form(
+        there=other.there,
+        length=f"CASE WHEN {filled} THEN {form.length} ELSE {other.length} END",
+        canonical=f"CASE WHEN {filled} THEN {form.canonical} ELSE {other.canonical} END",
+        size=f"CASE WHEN {filled} THEN {form.size} ELSE {other.size} END",
+    )
+
+
+def _object(keys: dict[str, Layout], path: str, level: _Level) -> _Form:
+    """An object with at least one key."""
+    lengths, canonical, sizes = [], {}, []
+    for name, inner in keys.items():
+        form = _form(inner, f'{path}."{name}"', level)
+        # With its quotes, colon and comma; a last comma is as long as a brace.
+        length = f"{len(name) + 4} + {form.length}"
+        start = text_sql(f',"{name}":')
+        member = f"{start} || {form.canonical}"
+        size = f"{len(name) + 1} + {form.size}"
+        if inner.optional:
+            length, member, size = (
+                f"CASE WHEN {form.there} IS NULL THEN {nothing} ELSE {something} END"
+                for nothing, something in (("0", length), ("''", member), ("0", size))
+            )
+        lengths.append(length)
+        canonical[name] = member
+        sizes.append(size)
+    first = min(keys)
+    members = [canonical[name] for name in sorted(keys)]
+    if keys[first].optional:
+        inside = f"substr({' || '.join(members)}, 2)"
+    else:
+        inside = " || ".join([members[0].replace("',", "'", 1), *members[1:]])
+    return _Form(
+        there="true",
+        length=f"(1 + {' + '.join(lengths)})",
+        canonical=f"('{{' || {inside} || '}}')",
+        size=f"(2 + {' + '.join(sizes)})",
+    )
+
+
+def _array(layout: Layout, text: str, depth: int) -> str:
+    """SQL of {canonical, size} of a text that may be an array of `layout.items`."""
+    items = layout.items
+    assert items
+    each = f"json_extract({text}, '$[*]')"
+    if items.keys is None and items.items is None:
+        form = _leaf(items, f"v{depth}::VARCHAR")
+    else:
+        level = _Level(depth)
+        form = _form(items, "$", level)
+        whole = level.at("$", Layout())
+        fits = f"CASE WHEN {form.length} = {whole.length} THEN {form.canonical} END"
+        form = _Form(there=whole.there, length=form.length, canonical=fits, size=form.size)
+        each = f"list_transform({each}, lambda item: {level.extract('item')})"
+        each = f"list_transform({each}, lambda p{depth}: {level.struct()})"
+    forms = f"list_transform({each}, lambda v{depth}: {_struct(form.canonical, form.size)})"
+    texts = "list_transform(l, lambda form: form.canonical)"
+    joined = (
+        f"CASE WHEN list_count({texts}) = len(l) AND len(l) <= {ARRAY} "
+        f"THEN '[' || array_to_string({texts}, ',') || ']' END"
+    )
+    size = "2 + list_sum(list_transform(l, lambda form: form.size))"
+    leaf = _leaf(layout, text)
+    return (
+        f"CASE WHEN starts_with({text}, '[') AND {text} <> '[]' "
+        f"THEN list_transform([{forms}], lambda l: {_struct(joined, size)})[1] "
+        f"ELSE {_struct(leaf.canonical, leaf.size)} END"
+    )
+
+
+def _struct(canonical: str, size: str) -> str:
+    return f"{{'canonical': {canonical}, 'size': ({size})::BIGINT}}"
+
+
+def _leaf(layout: Layout, text: str) -> _Form:
+    """A scalar of the layout's kinds, or something empty; the canonical form of others is NULL."""
+    # The sample does not tell of nulls in arrays, so that null may be anywhere.
+    words = f"'null', {EMPTY}" + (", 'true', 'false'" if "BOOLEAN" in layout.leaves else "")
+    cases, sizes = "", ""
+    if TEXT in layout.leaves:
+        cases += f"WHEN starts_with({text}, '\"') THEN {text} "
+        sizes += (
+            f"WHEN starts_with({text}, '\"') THEN CASE WHEN contains({text}, '\\') "
+            f"THEN 2 + strlen(json_extract_string({text}, '$')) ELSE strlen({text}) END "
+        )
+    if layout.leaves & NUMBERS:
+        # A short number without dot and exponent is as it is to be.
+        fraction = " OR ".join(f"contains({text}, '{sign}')" for sign in (".", "e", "E", "-0"))
+        encoded = f"encode_float({text}::DOUBLE)"
+        number = f"CASE WHEN strlen({text}) > 15 OR {fraction} THEN {encoded} ELSE {text} END"
+        cases += (
+            f"WHEN {text} BETWEEN '-' AND ':' "
+            f"THEN CASE WHEN NOT isinf({text}::DOUBLE) THEN {number} END "
+        )
+        sizes += f"WHEN {text} BETWEEN '-' AND ':' THEN 9 "
+    return _Form(
+        there=text,
+        length=f"strlen({text})",
+        canonical=f"CASE {cases}WHEN {text} IN ({words}) THEN {text} END",
+        size=f"CASE {sizes}WHEN {text} IN ({EMPTY}) THEN 2 ELSE 1 END",
+    )
