@@ -78,18 +78,16 @@ class Sender:
 
         Raises TableFailed for what is no document's fault, Transient for what may pass.
         """
-        with self.pace.slot():
-            self.pace.wait(len(batch), batch.size)
-            return self._send(batch)
-
-    def _send(self, batch: Batch) -> Sent:
-        began = time.monotonic()
         args = b"".join((b'{"records": [', batch.records(), self._tail, b"}"))
         try:
-            answer = self.deployment.call("mutation", self.function, args)
+            # Nothing but the request is done in the slot, so that it is free again with the answer.
+            with self.pace.slot():
+                self.pace.wait(len(batch), batch.size)
+                began = time.monotonic()
+                answer = self.deployment.call("mutation", self.function, args)
+                self.pace.took(len(batch), time.monotonic() - began)
         except FunctionError as error:
             return self._refused(batch, error)
-        self.pace.took(len(batch), time.monotonic() - began)
         return self._acknowledged(batch, json.loads(answer)["value"]["results"])
 
     def _acknowledged(self, batch: Batch, results: list[dict[str, str]]) -> Sent:
@@ -114,7 +112,7 @@ class Sender:
             self.pace.too_much(len(batch))
         if len(batch) > 1:
             first, second = batch.halves()
-            return self._send(first).add(self._send(second))
+            return self.send(first).add(self.send(second))
         if limit or not INVALID.search(error.words):
             raise TableFailed(
                 f"{self.function} failed for the document {batch.source_ids[0]}: "

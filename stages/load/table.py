@@ -179,7 +179,7 @@ class TableLoad:
         with (
             Journal(self.acks) as acks,
             Journal(self.folder / "rejects.jsonl") as rejects,
-            ThreadPoolExecutor(max_workers=run.pace.most_in_flight) as pool,
+            ThreadPoolExecutor(max_workers=2 * run.pace.most_in_flight) as pool,
         ):
             self._write_held(rejects)
             flight = _Flight(acks, rejects, run.progress, self.table.name)
