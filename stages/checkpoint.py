@@ -264,14 +264,16 @@ class PartWriter:
                 self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
                 del group
                 self._group = []
-                # What the rows of a dozen writers took would else stay with as many threads.
-                pa.default_memory_pool().release_unused()
         self._group_rows = self._group_bytes = 0
 
     def close(self, *, first: list[str] | None = None, last: list[str] | None = None) -> Part:
         """Finish the file: it gets its name, and is durable when this returns."""
+        import pyarrow as pa
+
         self._flush()
         self._writer.close()
+        # What the rows of a dozen writers took would else stay with as many threads.
+        pa.default_memory_pool().release_unused()
         _sync(self._handle)
         self._handle.close()
         digest = hash_file(self._temporary)
