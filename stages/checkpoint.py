@@ -215,6 +215,8 @@ class PartWriter:
             # Twice the bytes of zstd in a third of the time, here and at every later reading.
             compression="lz4",
             use_dictionary=False,
+            # A column of a row group is one page, so that no byte hangs on how its rows came.
+            data_page_size=1 << 30,
             store_schema=False,
             write_statistics=[f.name for f in schema if _has_bounds(f.type)],
         )
@@ -260,7 +262,7 @@ class PartWriter:
 
         if self._group:
             with _ENCODING:
-                group = pa.concat_tables(self._group).combine_chunks()
+                group = pa.concat_tables(self._group)
                 self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
                 del group
                 self._group = []
