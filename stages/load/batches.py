@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.load.pace import MOST_BYTES, Pace
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
+
+ROWS_AT_ONCE = 2048
+BYTES_AT_ONCE = 16 << 20
+BYTES_AHEAD = 48 << 20
 
 
 @dataclass(frozen=True)
@@ -50,16 +58,72 @@ class Batch:
         return Batch(self.columns.slice(0, middle)), Batch(self.columns.slice(middle))
 
 
-def ahead(records: Generator[pa.RecordBatch]) -> Generator[pa.RecordBatch]:
-    """The same; while one is used, the next is made in a thread of its own."""
-    with ThreadPoolExecutor(1) as pool:
+def stream(
+    connection: duckdb.DuckDBPyConnection, queries: Iterable[str], documents: Path
+) -> Generator[pa.RecordBatch]:
+    """What queries over a file of documents give, in its order; so many bytes at once at most."""
+    import pyarrow.parquet as pq
+
+    told = pq.read_metadata(documents)
+    size = sum(int(told.row_group(n).total_byte_size) for n in range(told.num_row_groups))
+    rows = max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE * int(told.num_rows) // max(size, 1)))
+    # A single thread keeps the order of the file, and leaves a core to who uses the rows.
+    connection.execute("SET threads = 1")
+    try:
+        for query in queries:
+            yield from connection.sql(query).to_arrow_reader(rows)
+    finally:
+        connection.execute("RESET threads")
+
+
+def ahead(batches: Generator[pa.RecordBatch]) -> Generator[pa.RecordBatch]:
+    """The same; a thread of its own makes the next ones meanwhile, up to some bytes of them.
+
+    DuckDB makes some fifty batches in one go, and gives them out one by one: with fewer of them
+    ahead, each side would only wait for the other.
+    """
+
+    def wanted() -> bool:
+        return size < BYTES_AHEAD or closed
+
+    changed = threading.Condition()
+    made: deque[pa.RecordBatch] = deque()
+    size, closed, ended = 0, False, False
+
+    def make() -> None:
+        nonlocal size, ended
         try:
-            coming = pool.submit(next, records, None)
-            while (arrived := coming.result()) is not None:
-                coming = pool.submit(next, records, None)
-                yield arrived
+            for batch in batches:
+                with changed:
+                    made.append(batch)
+                    size += batch.nbytes
+                    changed.notify_all()
+                    changed.wait_for(wanted)
+                if closed:
+                    break
         finally:
-            pool.submit(records.close).result()
+            batches.close()
+            with changed:
+                ended = True
+                changed.notify_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        making = pool.submit(make)
+        try:
+            while True:
+                with changed:
+                    changed.wait_for(lambda: made or ended)
+                    if not made:
+                        break
+                    batch = made.popleft()
+                    size -= batch.nbytes
+                    changed.notify_all()
+                yield batch
+            making.result()
+        finally:
+            with changed:
+                closed = True
+                changed.notify_all()
 
 
 def cut(records: Iterable[pa.RecordBatch], pace: Pace) -> Iterator[Batch]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from stages.convex.values import Shape, document_sql, text_sql
 from stages.duck import first_row
+from stages.load.batches import stream
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.views import ACK_COLUMNS, acks_sql, bound_sql
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 MEMORY = "512MiB"
 PENDING = "pending:"
-ROWS_AT_ONCE = 2048
-BYTES_AT_ONCE = 16 << 20
 NO_ACKS = ", ".join(f"NULL::{kind} AS {name}" for name, kind in ACK_COLUMNS.items())
 
 
@@ -90,26 +89,13 @@ class Binding:
                 f"SELECT p.* FROM ({' UNION ALL '.join(parts)}) p JOIN (SELECT _source_id, _order "
                 f"FROM read_parquet({file})) o USING (_source_id) ORDER BY o._order"
             ]
-        # A single thread keeps the order of the file, and leaves a core to what sends.
-        self.connection.execute("SET threads = 1")
-        try:
-            for part in parts:
-                yield from self.connection.sql(part).to_arrow_reader(self._rows_at_once())
-        finally:
-            self.connection.execute("RESET threads")
+        return stream(self.connection, parts, self.documents)
 
     def ordered(self) -> bool:
         """Whether the documents are to be created in an order of their own."""
         import pyarrow.parquet as pq
 
         return "_order" in pq.read_schema(self.documents).names
-
-    def _rows_at_once(self) -> int:
-        import pyarrow.parquet as pq
-
-        told = pq.read_metadata(self.documents)
-        size = sum(int(told.row_group(n).total_byte_size) for n in range(told.num_row_groups))
-        return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE * int(told.num_rows) // max(size, 1)))
 
     def hold_back(self) -> int:
         """Make the temporary table held(_source_id, unbound): what a parent has no id for."""

@@ -9,7 +9,7 @@ documents and numbers give the same bytes.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from stages.convex.schema import Field, Schema
 from stages.convex.values import Shape, shape, text_sql
 from stages.duck import first_row
 from stages.errors import StagesError
-from stages.load.batches import ahead
+from stages.load.batches import ahead, stream
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.progress import Progress
@@ -31,11 +31,9 @@ from stages.views import bound_sql, connect
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 MEMORY = "1GiB"
 LEVEL = 1  # deflate: of the fast ones the one that packs best per second
-ROWS_AT_ONCE = 2048
 CREATION_TIME = "_creation_time"
 
 
@@ -127,13 +125,14 @@ class Snapshot:
     ) -> int:
         self._refuse_clashes(connection, table)
         sql = self._lines(connection, table)
-        file = text_sql(str(self.paths.transform(table.name) / "documents.parquet"))
-        rows = int(first_row(connection, f"SELECT count(*) FROM read_parquet({file})")[0])
+        file = self.paths.transform(table.name) / "documents.parquet"
+        counted = f"SELECT count(*) FROM read_parquet({text_sql(str(file))})"
+        rows = int(first_row(connection, counted)[0])
         progress.start("import", table.name, rows)
         with archive.open(f"{table.name}/generated_schema.jsonl", "w") as entry:
             entry.write(b'"uniform"\n')
         with archive.open(f"{table.name}/documents.jsonl", "w", force_zip64=True) as entry:
-            for lines, text in _texts(connection, sql):
+            for lines, text in _texts(connection, sql, file):
                 entry.write(text)
                 progress.advance(table.name, lines, len(text))
         return rows
@@ -226,20 +225,13 @@ def _as_text(field: Shape) -> Shape:
     return replace(field, kind="string", positions=())
 
 
-def _texts(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[tuple[int, memoryview]]:
+def _texts(
+    connection: duckdb.DuckDBPyConnection, sql: str, documents: Path
+) -> Iterator[tuple[int, memoryview]]:
     """(lines, their bytes) as they are made: the buffer of a column, which nobody takes apart."""
-    with closing(ahead(_lines_of(connection, sql))) as batches:
+    with closing(ahead(stream(connection, [sql], documents))) as batches:
         for batch in batches:
             column = batch.column(0)
             ends = memoryview(column.buffers()[1]).cast("i")
             start, end = ends[column.offset], ends[column.offset + len(column)]
             yield len(column), memoryview(column.buffers()[2])[start:end]
-
-
-def _lines_of(connection: duckdb.DuckDBPyConnection, sql: str) -> Generator[pa.RecordBatch]:
-    # A single thread keeps the order of the file, and leaves a core to the packing.
-    connection.execute("SET threads = 1")
-    try:
-        yield from connection.sql(sql).to_arrow_reader(ROWS_AT_ONCE)
-    finally:
-        connection.execute("RESET threads")
