@@ -137,6 +137,9 @@ CREATE OR REPLACE MACRO pg_array(literal) AS
         WHEN literal LIKE '[%' OR literal LIKE '{{%'
             THEN error('pg_array: ' || literal || ' has several dimensions or an odd lower bound')
         WHEN literal = '{}' THEN []::VARCHAR[]
+        -- Most have neither quotes nor nulls.
+        WHEN NOT contains(literal, '"') AND NOT contains(literal, 'NULL')
+            THEN string_split(literal[2:-2], ',')
         ELSE list_transform(
             regexp_extract_all(literal[2:-2], '"(?:[^"\\]|\\.)*"|[^,]+'),
             lambda item: CASE
