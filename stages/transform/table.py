@@ -52,7 +52,7 @@ from stages.transform.models import (
 from stages.transform.planned import refuse_fields, with_values
 from stages.transform.reads import columns_read
 from stages.transform.references import edges_sql, make_orphans, refuse_rules, rule_of
-from stages.transform.syntax import column_lines, parse
+from stages.transform.syntax import column_lines, parse, row_by_row
 from stages.transform.unique import find_collisions, reject_collisions
 from stages.transform.urls import class_urls
 from stages.views import macros, make_once
@@ -239,7 +239,7 @@ class TableRun:
         """Free what `checked` was made from: each is as large as the table itself."""
         self.connection.execute("DROP TABLE IF EXISTS canonical")
         if self.table.grain == "row":
-            self.connection.execute("DROP TABLE IF EXISTS modelled")
+            self.connection.execute("DROP TABLE IF EXISTS model_rows")
 
     def _prepare(self, model: Model) -> dict[str, Compiled]:
         """Run the model into `modelled`, and make what its checks are joined to."""
@@ -251,7 +251,7 @@ class TableRun:
         return compiled
 
     def run_model(self, model: Model) -> dict[str, Compiled]:
-        """`modelled`, the values that go by way of JSON, and `keyed`."""
+        """The view `modelled`, the values that go by way of JSON, and `keyed`."""
         hold_keyless(self.connection, self.paths, self.table.source)
         types = describe(self.connection, model.name, model.text)
         given = [name for name in types if name != "_source_id"]
@@ -272,14 +272,17 @@ class TableRun:
             if compiled[name].json:
                 column = f"list_transform([{column}], lambda j: {column_sql('j')})[1]"
             columns.append(f"{column} AS {name_sql(name)}")
+        run = self.connection.execute
+        rows = f"SELECT {', '.join(columns)} FROM ({model.text})"
         with sql_errors(model.name):
-            self.connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE modelled AS SELECT {', '.join(columns)} "
-                f"FROM ({model.text})"
-            )
-        refuse_ids(self.connection, model)
-        make_json_values(self.connection, compiled)
-        self._key_source(model)
+            # A column of a row alone is as quickly made again as it is stored and read.
+            if not row_by_row(self.connection, model.text):
+                run(f"CREATE OR REPLACE TEMP TABLE model_rows AS {rows}")
+                rows = "FROM model_rows"
+            run(f"CREATE OR REPLACE TEMP VIEW modelled AS {rows}")
+            refuse_ids(self.connection, model)
+            make_json_values(self.connection, compiled)
+            self._key_source(model)
         return compiled
 
     def prove_own(self, together: tuple[str, ...]) -> dict[str, Compiled]:
