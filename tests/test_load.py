@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from conftest import ROOT, Stages
 from copies import copy_data, copy_project, edit_model, edit_plan, loaded_once
@@ -15,11 +14,8 @@ from copies import copy_data, copy_project, edit_model, edit_plan, loaded_once
 from stages import sandbox
 from stages.checkpoint import hash_file
 from stages.convex.client import Deployment
-from stages.convex.schema import Field
-from stages.convex.values import document_sql, shape
 from stages.plan import load_plan
 from stages.settings import Secret, Target
-from stages.views import values
 
 PLAN = load_plan(ROOT / ".planning" / "migrations" / "plan.toml")
 LOADED = [name for name in PLAN.tables if name != "formTemplates"]
@@ -470,33 +466,3 @@ def test_children_wait_for_their_parents(extracted: Path, tmp_path: Path) -> Non
     convex = Convex("sandbox-held")
     assert len(convex.documents("ariKnowledgeEntries")) == all_entries
     assert convex.documents("articles") == [], "only what was asked for"
-
-
-# ── a document's JSON ───────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("optional", "nullable", "kept", "expected"),
-    [
-        (True, False, False, "{}"),
-        (True, True, False, "{}"),
-        (True, True, True, '{"note":null}'),
-        # The validator takes no null: it stays absent, whatever the plan says.
-        (True, False, True, "{}"),
-        (False, True, False, '{"note":null}'),
-    ],
-)
-def test_null_is_absent_unless_the_validator_or_the_plan_says_else(
-    optional: bool, nullable: bool, kept: bool, expected: str
-) -> None:
-    validator: dict[str, Any] = {"type": "string"}
-    if nullable:
-        validator = {"type": "union", "value": [validator, {"type": "null"}]}
-    note = shape("t", Field(name="note", validator=validator, optional=optional))
-    sql = document_sql({"note": note}, ("note",) if kept else ())
-    with duckdb.connect() as connection:
-        connection.execute(values())
-        found = connection.execute(
-            f"SELECT {sql} FROM (VALUES (NULL::VARCHAR), ('x')) t(note)"
-        ).fetchall()
-    assert [row[0] for row in found] == [expected, '{"note":"x"}']

@@ -23,7 +23,16 @@ from hypothesis import strategies as st
 from stages.checkpoint import write_parquet
 from stages.convex.canonical import canonicalise
 from stages.convex.schema import Field
-from stages.convex.values import Shape, decode_sql, encode_sql, name_sql, shape, size_sql, text_sql
+from stages.convex.values import (
+    Shape,
+    decode_sql,
+    document_sql,
+    encode_sql,
+    name_sql,
+    shape,
+    size_sql,
+    text_sql,
+)
 from stages.errors import UserError
 from stages.plan import TargetTable
 from stages.transform.checked import DOCUMENT_BYTES, checked_sql
@@ -437,3 +446,33 @@ def test_floats_that_come_from_a_file(tmp_path: Path) -> None:
         "1", '{"$float":"AAAAAAAA+H8="}', '{"$float":"AAAAAAAA8H8="}',
         '{"$float":"AAAAAAAA8P8="}', '{"$float":"AAAAAAAAAIA="}',
     ]  # fmt: skip
+
+
+# ── a document's JSON ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("optional", "nullable", "kept", "expected"),
+    [
+        (True, False, False, "{}"),
+        (True, True, False, "{}"),
+        (True, True, True, '{"note":null}'),
+        # The validator takes no null: it stays absent, whatever the plan says.
+        (True, False, True, "{}"),
+        (False, True, False, '{"note":null}'),
+    ],
+)
+def test_null_is_absent_unless_the_validator_or_the_plan_says_else(
+    optional: bool, nullable: bool, kept: bool, expected: str
+) -> None:
+    validator: dict[str, Any] = {"type": "string"}
+    if nullable:
+        validator = {"type": "union", "value": [validator, {"type": "null"}]}
+    note = shape("t", Field(name="note", validator=validator, optional=optional))
+    sql = document_sql({"note": note}, ("note",) if kept else ())
+    with duckdb.connect() as connection:
+        connection.execute(values())
+        found = connection.execute(
+            f"SELECT {sql} FROM (VALUES (NULL::VARCHAR), ('x')) t(note)"
+        ).fetchall()
+    assert [row[0] for row in found] == [expected, '{"note":"x"}']
