@@ -26,6 +26,8 @@ SLOW = ("slow",)
 KINDS = (*BEFORE, *AFTER, *SLOW)
 # A client gives up after eight attempts: a test must not hang on chance.
 IN_A_ROW = 3
+# Requests that a restart cuts off.
+UNDER_WAY = 3
 
 
 @dataclass
@@ -37,6 +39,9 @@ class Faults:
     seed: int = 0
     # From this request on, nothing goes through any more; None for never.
     down_after: int | None = None
+    # Unless it comes back after so many more: a restart. What is under way then is carried out,
+    # and its answer is lost.
+    back_after: int | None = None
     calls: list[tuple[str, str, bytes]] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
 
@@ -49,8 +54,10 @@ class Faults:
         """The fault of the next request, None for a good one."""
         with self._lock:
             self.calls.append(call)
-            if self.down_after is not None and len(self.calls) > self.down_after:
-                kind: str | None = "reset"
+            if self._is_down():
+                assert self.down_after is not None
+                under_way = self.back_after and len(self.calls) <= self.down_after + UNDER_WAY
+                kind: str | None = "lost" if under_way else "reset"
             elif self._chance.random() < self.share and self._in_a_row[call] < IN_A_ROW:
                 kind = self._chance.choice(self.kinds)
             else:
@@ -58,6 +65,11 @@ class Faults:
             self._in_a_row[call] = self._in_a_row[call] + 1 if kind else 0
             self.done[kind or "none"] += 1
             return kind
+
+    def _is_down(self) -> bool:
+        if self.down_after is None or len(self.calls) <= self.down_after:
+            return False
+        return not self.back_after or len(self.calls) <= self.down_after + self.back_after
 
 
 class Server(ThreadingHTTPServer):

@@ -112,6 +112,21 @@ def test_convex_is_lost_on_the_way(ready: Stages, deployment: Host) -> None:
     assert acknowledged(ready)[: len(kept)] == kept or set(kept) < set(acknowledged(ready))
 
 
+def test_a_deployment_that_restarts(ready: Stages, deployment: Host) -> None:
+    """Requests under way are carried out and never answered, then nobody is there; then all goes
+    on, in the same run."""
+    faults = Faults(down_after=9, back_after=12)
+    with proxied(deployment.url, faults) as address:
+        ready.environment = deployment.settings(convex=address)
+        ran = drive(ready, 0, "load")
+        assert ran.code == 0, ran.told
+    assert faults.done["lost"] == 3 and faults.done["reset"] == 9
+    counts = [ready.manifest("load", table)["counts"] for table in TABLES]
+    assert sum(each["unchanged"] for each in counts) > 0
+    ready.environment = deployment.settings()
+    require_same_documents(ready, deployment)
+
+
 def acknowledged(stages: Stages) -> list[tuple[str, str]]:
     """(source key, document id) of every answer that was kept."""
     files = sorted((stages.target_folder / "load").glob("*/acks.jsonl"))
