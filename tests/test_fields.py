@@ -25,7 +25,7 @@ def things(small: Small, rows: pa.Table, fields: dict[str, Any], sql: str, plan:
     """One table `things`, its model `SELECT key(id) AS _source_id, <sql> FROM extract.things`."""
     small.extract("things", rows, ["id"])
     small.schema("things", fields)
-    small.write("plan.toml", f"max_rejects = 100\n[tables.things]\n{plan}\n")
+    small.write("plan.toml", f"max_rejects = 100\n[sources.others]\n[tables.things]\n{plan}\n")
     small.model("things", f"SELECT\n    key(id) AS _source_id,\n    {sql}\nFROM extract.things")
     return small
 
@@ -59,6 +59,26 @@ def test_an_infinite_time_is_a_reject_in_every_form(small: Small) -> None:
         assert small.accounted("things")
 
 
+def test_the_greatest_int64_is_a_value_beside_a_time(small: Small) -> None:
+    """Only a column that to_ms may have made has its mark for an infinite time."""
+    moments = pa.array([0, INFINITY], pa.int64()).cast(pa.timestamp("us"))
+    fields = {"size": INT64, "ms": INT64, "late": INT64}
+    select = "to_ms(moment) AS ms, ms + 0 AS late, size"
+    things(small, table(moment=moments, size=[INFINITY, 1]), fields, select)
+    small.transform()
+    assert small.rejected("things") == {"2": ("ms", "infinite_time")}
+    (reject,) = small.rows("things", "rejects")
+    assert {f["field"] for f in json.loads(reject["others"])} == {"late"}
+    assert small.documents("things") == {"1": {"size": INFINITY, "ms": 0, "late": 0}}
+    # Where it can't be told, nothing is let pass.
+    small.model("things", "FROM (SELECT key(id) AS _source_id, to_ms(moment) AS ms, "
+                "to_ms(moment) AS late, size FROM extract.things)")  # fmt: skip
+    small.transform()
+    assert small.rejected("things") == {
+        "1": ("size", "infinite_time"), "2": ("ms", "infinite_time"),
+    }  # fmt: skip
+
+
 def test_a_time_beyond_javascript_is_a_reject(small: Small) -> None:
     beyond = pa.array([8_640_000_000_000_001_000, 0], pa.int64()).cast(pa.timestamp("us"))
     things(small, table(moment=beyond), {"iso": STRING}, "to_iso(moment) AS iso")
@@ -68,12 +88,33 @@ def test_a_time_beyond_javascript_is_a_reject(small: Small) -> None:
 
 def test_what_is_below_a_millisecond_is_told_for_iso_text_too(small: Small) -> None:
     at = pa.array([1709210096789123, 1709210096789000], pa.int64()).cast(pa.timestamp("us"))
-    things(small, table(moment=at), {"iso": STRING, "ms": NUMBER},
-           "to_iso(moment) AS iso, to_ms(moment) AS ms",
-           "from = { ms = 'moment', iso = 'moment' }")  # fmt: skip
+    for sql, plan in (
+        ("to_iso(moment) AS iso, coalesce(to_ms(moment), 0) AS ms", ""),
+        ("to_iso(moment + INTERVAL 0 DAY) AS iso, (SELECT to_ms(moment)) AS ms",
+         "from = { ms = 'moment', iso = 'moment' }"),
+    ):  # fmt: skip
+        things(small, table(moment=at), {"iso": STRING, "ms": NUMBER}, sql, plan)
+        small.transform()
+        changes = small.rows("things", "changes")
+        assert {(c["source_id"], c["field"], c["rule"]) for c in changes} == {
+            ("1", "iso", "below_millisecond"), ("1", "ms", "below_millisecond"),
+        }  # fmt: skip
+
+
+def test_a_field_is_compared_with_the_column_whose_value_it_has(small: Small) -> None:
+    """By its own name first; and never with a column of another table, or with one of several."""
+    things(small, table(Stock=[None, 2], name=[None, "b"], other=["x", None]),
+           {"inStock": NUMBER, "name?": STRING, "label": STRING, "both": STRING},
+           "id")  # fmt: skip
+    small.extract("others", table(name=["p", None]), ["id"])
+    small.model("things", "SELECT key(t.id) AS _source_id, coalesce(t.stock, 0) AS inStock, "
+                "t.other AS name, coalesce(u.name, '') AS label, coalesce(t.name || t.other, '') "
+                'AS "both" FROM extract.things t JOIN extract.others u ON u.id = t.id')  # fmt: skip
     small.transform()
-    assert {(c["source_id"], c["field"], c["rule"]) for c in small.rows("things", "changes")} == {
-        ("1", "iso", "below_millisecond"), ("1", "ms", "below_millisecond"),
+    changes = small.rows("things", "changes")
+    assert {(c["source_id"], c["field"], c["rule"]) for c in changes} == {
+        ("1", "inStock", "null_filled"), ("1", "name", "null_filled"),
+        ("2", "name", "nulled_by_model"),
     }  # fmt: skip
 
 

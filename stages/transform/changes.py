@@ -1,21 +1,23 @@
 """What a rule bent: values that differ between a source row and its document, a row a field.
 
-A field is compared with the source column of its name, or of the name that `from` in the plan
-gives. Counted are times cut to milliseconds, nulls that a default filled, values that became
-null, and orphans that the plan turns to null.
+A field is compared with the source column that `from` in the plan names, or that has its name, or
+whose value its expression in the model has, as `to_ms(created_at) AS createdAt` does. Counted are
+times cut to milliseconds, nulls that a default filled, values that became null, and orphans that
+the plan turns to null.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stages.convex.values import name_sql, text_sql
 from stages.duck import first_row
 from stages.entries import entry_error
 from stages.plan import TargetTable
 from stages.transform.compile import Compiled
+from stages.transform.outputs import carried_columns
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,10 +29,12 @@ def changes_sql(
     table: TargetTable,
     key: str | None,
     fields: Sequence[Compiled],
+    parsed: Any,
 ) -> str:
     """SQL of (source_id, field, rule, old, new), ordered, over `checked` and the extract.
 
     `key` is the SQL of the source's key, None where documents are not source rows (derived).
+    `parsed` is what `syntax.parse` made of the model.
     """
     selects = [
         "SELECT _source_id AS source_id, b.field AS field, b.rule AS rule, "
@@ -52,7 +56,9 @@ def changes_sql(
                     "from",
                     f"it has: {', '.join(columns)}",
                 )
-        found = _changes(connection, table, source, columns, fields)
+        carried = carried_columns(parsed, f"extract.{table.source}")
+        pairs = _pairs(table, columns, fields, carried)
+        found = _changes(connection, source, columns, pairs, table)
         if found:
             changes = ", ".join(f"CASE WHEN {when} THEN {change} END" for when, change in found)
             selects.append(
@@ -65,19 +71,33 @@ def changes_sql(
     return f"{' UNION ALL '.join(selects)} ORDER BY source_id, field, rule"
 
 
-def _changes(
-    connection: duckdb.DuckDBPyConnection,
+def _pairs(
     table: TargetTable,
-    source: str,
     columns: Mapping[str, str],
     fields: Sequence[Compiled],
+    carried: Mapping[str, str],
+) -> list[tuple[Compiled, str]]:
+    """Fields with the columns of the source that they are compared with."""
+    known = {column.lower(): column for column in columns}
+    found = []
+    for compiled in fields:
+        name = compiled.shape.name
+        column = table.lineage.get(name, name)
+        if column not in columns:
+            column = known.get(carried.get(name.lower(), ""), "")
+        if column:
+            found.append((compiled, column))
+    return found
+
+
+def _changes(
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    columns: Mapping[str, str],
+    pairs: Sequence[tuple[Compiled, str]],
+    table: TargetTable,
 ) -> list[tuple[str, str]]:
     """(condition, {field, rule, old, new}) over a document `d` and its source row `s`, in SQL."""
-    pairs = []
-    for compiled in fields:
-        column = table.lineage.get(compiled.shape.name, compiled.shape.name)
-        if column in columns:
-            pairs.append((compiled, column))
     # A column without nulls on the side in question need not be read for a comparison.
     old_nulls = _nulls(connection, source, [column for _, column in pairs])
     new_nulls = _nulls(connection, "checked", [compiled.shape.name for compiled, _ in pairs])

@@ -9,6 +9,7 @@ from typing import Any
 
 from stages.convex.values import name_sql, text_sql
 from stages.transform.compile import FLOATS, INTEGERS, Check, Compiled, simple_check
+from stages.transform.outputs import functions_by_column
 
 # What macros.sql gives for what has no form in the target.
 TEXT_MARKS = {
@@ -28,11 +29,14 @@ NUMBER_MACROS = {"to_number", "no_number"}
 def guarded(
     compiled: Mapping[str, Compiled],
     sql: str,
+    parsed: Any,
     types: Mapping[str, str],
     exported: Mapping[str, Any],
 ) -> dict[str, Compiled]:
-    """The compiled fields with checks for the macros that the model `sql` names, and dimensions.
+    """The compiled fields with checks for the macros that the model calls, and dimensions.
 
+    `sql` is the model, `parsed` what `syntax.parse` made of it: a mark is looked for in the columns
+    that a macro may have made, since elsewhere the same value may be meant.
     `types` are those of the model's columns, `exported` the table as Convex exports it.
     """
     dimensions = {
@@ -40,9 +44,11 @@ def guarded(
         for name in ("vectorIndexes", "stagedVectorIndexes")
         for index in exported.get(name, [])
     }
-    called = set(re.findall(r"\w+", sql.lower()))
+    words = set(re.findall(r"\w+", sql.lower()))
+    by_column = functions_by_column(parsed)
     found = {}
     for name, field in compiled.items():
+        called = words if by_column is None else by_column.get(name.lower(), set())
         checks: list[Check] = []
         if name in types:
             checks += _in_json(name, called) if field.json else _marks(name, types[name], called)

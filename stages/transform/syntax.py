@@ -41,7 +41,7 @@ def tables(parsed: Any) -> Iterator[str]:
     """`schema.table`, in lower case, of every table in a serialised query."""
     for node in nodes(parsed):
         if node.get("type") == "BASE_TABLE":
-            yield _table_name(node)
+            yield table_name(node)
 
 
 def line_at(sql: str, node: Mapping[str, Any]) -> int:
@@ -188,8 +188,8 @@ class _Reads:
 
     def aliases(self, parsed: Any) -> None:
         for node in nodes(parsed):
-            if node.get("type") == "BASE_TABLE" and _table_name(node) in self.columns:
-                table = _table_name(node)
+            if node.get("type") == "BASE_TABLE" and table_name(node) in self.columns:
+                table = table_name(node)
                 alias = str(node["alias"] or node["table_name"]).lower()
                 self.alias.setdefault(alias, set()).add(table)
                 self.there.add(table)
@@ -244,11 +244,11 @@ def _joined(node: Any) -> Iterator[str]:
     """The tables that a FROM joins, those inside of its subqueries left out."""
     if isinstance(node, dict):
         if node.get("type") == "BASE_TABLE":
-            yield _table_name(node)
+            yield table_name(node)
         elif node.get("type") == "JOIN":
             yield from _joined(node["left"])
             yield from _joined(node["right"])
 
 
-def _table_name(node: Mapping[str, Any]) -> str:
+def table_name(node: Mapping[str, Any]) -> str:
     return f"{node['schema_name']}.{node['table_name']}".lower()

@@ -200,7 +200,7 @@ class TableRun:
         self._account()
         self._let_go()
         # Before anything is written: the plan may name what is not there.
-        documents, changes = self._documents_sql(fields), self._changes_sql(fields)
+        documents, changes = self._documents_sql(fields), self._changes_sql(model, fields)
         schema = with_order(self.table, documents_schema(fields))
         make_folder(self.folder)
         write_zero_rows(self.folder, schema)
@@ -257,15 +257,16 @@ class TableRun:
         given = [name for name in types if name != "_source_id"]
         fields = shapes(self.table.name, self.schema.fields(self.table.name, given))
         refuse_fields(self.plan.file, self.table, fields)
-        lines = column_lines(model.text, parse(self.connection, model.text))
+        parsed = parse(self.connection, model.text)
+        lines = column_lines(model.text, parsed)
         self._refuse_columns(model, types, fields, lines)
-        model = with_values(model, self.table, types)
+        text, model = model.text, with_values(model, self.table, types)
         types |= {name: "VARCHAR" for name in self.table.values if name in types}
         compiled = {
             name: compile_field(_at(model, lines, name), shape, types.get(name))
             for name, shape in fields.items()
         }
-        compiled = guarded(compiled, model.text, types, self.schema.tables[self.table.name])
+        compiled = guarded(compiled, text, parsed, types, self.schema.tables[self.table.name])
         columns = ["_source_id::VARCHAR AS _source_id"]
         for name in given:
             column = compiled[name].column or "NULL"
@@ -446,9 +447,10 @@ class TableRun:
         plan_file = self.plan.file
         return ordered_sql(self.connection, plan_file, self.table, self._key() or "", documents)
 
-    def _changes_sql(self, fields: Mapping[str, Compiled]) -> str:
+    def _changes_sql(self, model: Model, fields: Mapping[str, Compiled]) -> str:
+        key, parsed = self._key(), parse(self.connection, model.text)
         compared = list(fields.values())
-        return changes_sql(self.connection, self.plan.file, self.table, self._key(), compared)
+        return changes_sql(self.connection, self.plan.file, self.table, key, compared, parsed)
 
     def _key(self) -> str | None:
         """SQL of the source's key; None where documents are not source rows (derived)."""
