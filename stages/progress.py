@@ -52,7 +52,9 @@ class Lines:
     _told: dict[str, float] = field(default_factory=dict)
 
     def note(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        # One write: print's second one, of the line's end, may come after another thread's line.
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
     def start(self, stage: str, table: str, total: int | None = None) -> None:
         with self._lock:

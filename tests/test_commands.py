@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from copies import copy_data, copy_project, edit_plan, loaded_once
 
 from stages.checkpoint import hash_file
 from stages.cli import cli
+from stages.progress import Lines
 from stages.sandbox import State
 
 TABLES = 13
@@ -111,6 +113,20 @@ def test_progress_is_on_stderr(loaded: Stages, stage: str) -> None:
         f"Supabase {state['ref']} → Convex {identity['deployment']} (target {loaded.target})"
     )
     assert len([line for line in lines if line.startswith(f"  {stage} ")]) >= TABLES - 1
+
+
+def test_a_line_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that those of several threads do not mix."""
+    written: list[str] = []
+
+    class Told(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    monkeypatch.setattr(sys, "stderr", Told())
+    Lines().done("extract", "orders", "5 rows")
+    assert written == [f"  extract   {'orders':<24} 5 rows\n"]
 
 
 @pytest.mark.parametrize("stage", ["extract", "transform", "load", "verify"])
