@@ -314,7 +314,10 @@ def _json(column: Column, name: str, ids: bool = False) -> Value:
     elif of != "json":
         return Value(None).doubt(f"{column.declared} is no object", "{'field': …}")
     if ids:
-        made.doubt("an id in it must be the text that ref('table', key) gives")
+        made.doubt(
+            "an id in it must be the text that ref('table', key) gives, unless `references` in "
+            "plan.toml names its place"
+        )
     return made
 
 

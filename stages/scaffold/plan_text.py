@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from stages.convex.schema import Schema
+from stages.convex.validators.positions import positions
+from stages.scaffold.conversion import family
 from stages.scaffold.pairing import Paired, Pairing
 from stages.scaffold.reference import is_reference
 
@@ -74,6 +76,10 @@ def _table(paired: Paired, pairing: Pairing) -> list[str]:
         lines.append("# The source has no key: rows are told apart by their content, see _key.")
     if paired.created:
         lines.append(f"# creation_time = {_text(paired.table.columns[paired.created].staged)}")
+    inside = _keys_inside(paired)
+    if inside:
+        named = ", ".join(f"{_text(path)} = {_text(table)}" for path, table in inside.items())
+        lines.append(f"# references = {{ {named} }}   # if JSON has the source's keys there")
     nulled = [
         pair.field.name
         for pair in paired.fields.values()
@@ -93,6 +99,17 @@ def _table(paired: Paired, pairing: Pairing) -> list[str]:
         named = ", ".join(".".join(place) for place in others)
         lines.insert(0, f"# TODO {paired.target}: {named} are called so; choose with --rename")
     return ["", *lines]
+
+
+def _keys_inside(paired: Paired) -> dict[str, str]:
+    """Places in JSON where the schema has ids → the table, where it is one."""
+    return {
+        place.path: place.targets[0]
+        for pair in paired.fields.values()
+        if not is_reference(pair) and [family(column) for column in pair.columns] == ["json"]
+        for place in positions(pair.field.name, pair.field.validator)
+        if len(place.targets) == 1
+    }
 
 
 def _unique(paired: Paired) -> list[list[str]]:

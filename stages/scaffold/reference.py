@@ -114,21 +114,15 @@ class References:
         return bool(place == auth.USERS and [table.columns[name].type for name in key] == ["uuid"])
 
     def _by_several(self, pair: Pair, target: str, parent: Paired) -> Value:
+        """NULL where one of the columns is, as Postgres takes such a foreign key for none."""
         key = pair.foreign_key
         assert key is not None
         columns = {c.name: c for c in pair.columns}
         if set(parent.table.row_key) == set(key.parent_columns):
             child = dict(zip(key.parent_columns, key.columns, strict=True))
             parts = [sql_name(columns[child[name]].staged) for name in parent.table.row_key]
-            made = _ref(target, key_sql(parts))
-        else:
-            made = _ref(target, self._looked_up(parent, key, pair.columns))
-        nullable = [sql_name(c.staged) for c in pair.columns if not c.not_null]
-        if nullable:
-            # A foreign key of which one column is null refers to nothing.
-            there = " AND ".join(f"{name} IS NOT NULL" for name in nullable)
-            made = f"CASE WHEN {there} THEN {made} END"
-        return Value(made)
+            return Value(_ref(target, key_sql(parts)))
+        return Value(_ref(target, self._looked_up(parent, key, pair.columns)))
 
     def _looked_up(self, parent: Paired, key: ForeignKey, columns: Sequence[Column]) -> str:
         """The parent's own key, where the foreign key names other unique columns of it."""

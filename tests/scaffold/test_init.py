@@ -516,7 +516,7 @@ ORDER_ITEMS = """\
 SELECT
     key(tenant, line) AS _source_id,
     -- TODO order_number may be null, the field is required: such a row is rejected
-    CASE WHEN order_number IS NOT NULL THEN ref('orders', key(tenant, order_number)) END AS "order",
+    ref('orders', key(tenant, order_number)) AS "order",
     ref('products', product_sku) AS product,
     quantity
     -- TODO no field takes line: dropped, unless convex/schema.ts gets a field
