@@ -67,8 +67,9 @@ bench: $(READY) .venv-bench/.ready ## measure extract and transform beside what 
 	@.venv-bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-docs: $(READY) ## the diff in docs/init.md anew
+docs: $(READY) ## what is made by running stages in docs/init.md and docs/another-project.md anew
 	@.venv/bin/python -m tests.scaffold.finished
+	@PYTHONPATH=tests .venv/bin/python -m migrations.page
 
 lint: $(READY)
 	@.venv/bin/ruff check .

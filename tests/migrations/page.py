@@ -1,0 +1,76 @@
+"""docs/another-project.md: its commands are run over the shop, and what they print stands in it.
+
+`make docs` writes it anew; a test compares.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from conftest import ROOT
+from scaffold.support import sandbox_at, spread_ledger
+
+from migrations.support import copy_project, finish
+from stages import sandbox
+from stages.plan import SETTING_NAMES
+
+PAGE = ROOT / "docs" / "another-project.md"
+BLOCK = re.compile(r"```(console|diff)\n(.*?)```", re.DOTALL)
+# What differs from run to run, and what stands for it.
+CHANCE = (
+    (r"(?<=Supabase )[a-z]{20}|(?<=source )[a-z]{20}", "abcdefghijklmnopqrst"),
+    (r"sandbox-[0-9a-f]{6}", "sandbox-1a2b3c"),
+    (r"\d+ s( old)?\b", r"1 s\1"),
+)
+
+
+def page(project: Path) -> str:
+    """The page with what its commands print now, and the diff of the edits where it stands."""
+
+    def fill(block: re.Match[str]) -> str:
+        if block[1] == "diff":
+            spread_ledger(project)
+            return f"```diff\n{finish('shop', project)}```"
+        commands = [line[2:] for line in block[2].splitlines() if line.startswith("$ ")]
+        return f"```console\n{''.join(_run(command, project) for command in commands)}```"
+
+    return BLOCK.sub(fill, PAGE.read_text("utf-8"))
+
+
+def _run(command: str, project: Path) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-m", *shlex.split(command)], cwd=project, text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
+        env={k: v for k, v in os.environ.items() if k not in SETTING_NAMES},
+    )  # fmt: skip
+    told = ran.stdout.replace(str(project), "/home/you/shop")
+    for pattern, stands in CHANCE:
+        told = re.sub(pattern, stands, told)
+    # Tables are read side by side, and told as they are done.
+    told = re.sub(
+        r"(  extract .*\n)+", lambda lines: "".join(sorted(lines[0].splitlines(True))), told
+    )
+    return f"$ {command}\n{told}"
+
+
+def main() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="stages-docs-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    project = copy_project("shop", folder / "shop")
+    with sandbox_at(folder / "box"):
+        try:
+            PAGE.write_text(page(project), "utf-8")
+        finally:
+            sandbox.reset(project)
+            shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
