@@ -17,7 +17,7 @@ import pytest
 from conftest import Stages
 from migrations.page import PAGE, page
 from migrations.support import OPTIONS, Moved, copy_project, finish
-from scaffold.support import sandbox_at, spread_ledger, typecheck
+from scaffold.support import MIGRATIONS, sandbox_at, spread_ledger, typecheck
 
 from stages import sandbox
 
@@ -43,6 +43,7 @@ def go(name: str, moved: Moved) -> dict[str, Any]:
     told: dict[str, Any] = stages.json("init", str(project), *OPTIONS[name])
     spread_ledger(project)
     convex = {f: f.read_bytes() for f in (project / "convex").rglob("*") if f.is_file()}
+    told["plan"] = (project / MIGRATIONS / "plan.toml").read_text("utf-8")
     told["diff"] = finish(name, project)
     for stage in ("extract", "transform", "load", "verify"):
         stages.run(stage)
@@ -87,6 +88,7 @@ def test_a_shop_is_moved(shop: tuple[Moved, str]) -> None:
     moved, _ = shop
     assert moved.counts("verified") == moved.counts("documents") == {
         "addresses": 2, "brands": 2, "customers": 3, "products": 4, "orders": 3, "orderLines": 4,
+        "remarks": 3,
     }  # fmt: skip
     assert moved.rejects() == {
         "customers:4": ("email", "not_unique"),
@@ -104,7 +106,7 @@ def test_a_shop_is_moved(shop: tuple[Moved, str]) -> None:
     assert first == {
         "shop": "north", "number": {"$integer": "AQAAAAAAAAA="}, "customer": "customers:1",
         "billingAddress": "addresses:1", "shippingAddress": "addresses:9007199254740993",
-        "status": "shipped", "placedAt": 1706774400000,
+        "status": "shipped", "placedAt": 1706774400000, "due": "2024-02-29",
     }  # fmt: skip
     # Bound in the second pass; and one whose order falls out.
     assert documents["customers:1"]["lastOrder"] == 'orders:["north","2"]'
@@ -113,6 +115,7 @@ def test_a_shop_is_moved(shop: tuple[Moved, str]) -> None:
     assert documents["customers:9007199254740993"]["createdAt"] == -1
     assert documents["brands:Acme"]["products"] == 2
     assert documents["products:1"]["brand"] == "brands:Acme"
+    assert documents["products:1"]["labels"] == ["steel", "long, heavy"]
     line = documents['orderLines:["north","1","2"]']
     assert (line["order"], line["product"]) == ('orders:["north","1"]', "products:3")
     assert (line["quantity"], line["unitPrice"]) == (1, 0.1)
@@ -155,6 +158,8 @@ def test_a_site_is_moved_by_its_plan_alone(site: tuple[Moved, dict[str, Any]]) -
         ("articles.sql", "seo: an id"),
     }
     assert "models/" not in told["diff"] and added(told["diff"]) <= 5
+    (references,) = [line for line in told["diff"].splitlines() if "references" in line]
+    assert f"# {references[1:]}" in told["plan"], "init has proposed them"
     assert moved.counts("verified") == moved.counts("documents") == {
         "images": 2, "tags": 3, "categories": 4, "articles": 3, "relatedArticles": 2,
     }  # fmt: skip

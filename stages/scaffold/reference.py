@@ -59,6 +59,8 @@ class References:
                 advice=(
                     f"stages init --rename <source table>={target}",
                     f"a key model for [reference.{target}]",
+                    f'[tables.{target}] with grain = "derived", a model of other rows, and here '
+                    f"ref({sql_text(target)}, key)",
                 ),
             )
         if not parent.table.row_key:

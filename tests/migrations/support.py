@@ -15,6 +15,7 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from conftest import ROOT, Stages
 from scaffold.support import MIGRATIONS, sandbox_at
 
@@ -93,7 +94,7 @@ class Moved:
         """`table:key` → the document as Convex gives it, its ids replaced by `table:key`."""
         ids: dict[str, str] = {}
         for file in sorted((self.stages.target_folder / "load").glob("*/ids.parquet")):
-            for row in self.stages.sql(f"SELECT source_id, convex_id FROM '{file}'"):
+            for row in pq.read_table(file).to_pylist():
                 ids[row["convex_id"]] = f"{file.parent.name}:{row['source_id']}"
         found = {}
         with deployment(self) as convex:

@@ -1,4 +1,4 @@
-"""Two sources in sandboxes of their own."""
+"""A source in a sandbox of its own."""
 
 from __future__ import annotations
 
@@ -22,14 +22,3 @@ def torture(sandbox_root: Path) -> Iterator[sandbox.State]:
     finally:
         with sandbox_at(root):
             sandbox.reset(HERE / "torture")
-
-
-@pytest.fixture
-def shop(sandbox_root: Path) -> Iterator[Path]:
-    """The folder of a sandbox for one project."""
-    root = sandbox_root / "shop"
-    try:
-        yield root
-    finally:
-        with sandbox_at(root):
-            sandbox.reset(HERE)

@@ -12,6 +12,7 @@ export default defineSchema({
   products: defineTable({
     title: v.string(),
     brand: v.optional(v.id("brands")),
+    labels: v.array(v.string()),
     price: v.number(),
   }),
   orders: defineTable({
@@ -22,6 +23,7 @@ export default defineSchema({
     shippingAddress: v.optional(v.id("addresses")),
     status: v.union(v.literal("pending"), v.literal("inProgress"), v.literal("shipped")),
     placedAt: v.number(),
+    due: v.optional(v.string()),
   }),
   orderLines: defineTable({
     order: v.id("orders"),
@@ -29,4 +31,5 @@ export default defineSchema({
     quantity: v.number(),
     unitPrice: v.number(),
   }).index("by_order", ["order"]),
+  remarks: defineTable({ text: v.string() }),
 });
