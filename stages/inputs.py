@@ -37,9 +37,18 @@ def staged_inputs(paths: Paths, plan: Plan, table: TargetTable) -> dict[str, str
         "extract": content_hash(extracted["parts"]) if extracted else None,
         "model": fingerprint([hash_file(model) for model in models if model.exists()]),
         "keys": fingerprint([hash_file(key) for key in keys if key.exists()]),
-        "schema": fingerprint(_documents(paths).get(table.name, [])),
+        "schema": _schema_of(paths, table),
         "plan": fingerprint(asdict(table)),
     }
+
+
+def _schema_of(paths: Paths, table: TargetTable) -> str:
+    return fingerprint(_documents(paths).get(table.name, []))
+
+
+def has_other_form(paths: Paths, table: TargetTable, transformed: Manifest) -> bool:
+    """Whether a table was staged for another schema.ts, so that its files may lack its fields."""
+    return bool(transformed["inputs"].get("schema") != _schema_of(paths, table))
 
 
 def checked_by(exported: Mapping[str, Any]) -> list[Any]:

@@ -10,6 +10,15 @@ from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 
 
+def require_table(schema: Schema, plan: Plan, name: str) -> None:
+    """Raise UserError, with the plan's line, for a table of the plan that the schema has not."""
+    if name not in schema.tables:
+        raise entry_error(
+            plan.file, f"tables.{name}", f"convex/schema.ts has no table `{name}`",
+            hint=f"edit {plan.file}, or schema.ts; it has: {', '.join(sorted(schema.tables))}",
+        )  # fmt: skip
+
+
 def with_references(schema: Schema, plan: Plan) -> Schema:
     """The schema, with the places for references that the plan names (`references` of a table).
 

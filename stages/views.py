@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # The column that tells rows apart in the view of a source without a key.
 KEYLESS = '"_key"'
 SCHEMAS = ("extract", "reference", "side", "keys", "transform", "bound", "load")
+BOUND_VIEW = "CREATE OR REPLACE VIEW bound."
 # What DuckDB may hold before it spills; the process takes some 300 MiB more.
 MEMORY = "640MB"
 ACK_COLUMNS = {
@@ -70,10 +71,11 @@ def make_once(connection: duckdb.DuckDBPyConnection, paths: Paths, plan: Plan) -
 
 
 def make(connection: duckdb.DuckDBPyConnection, sql: Iterable[str]) -> bool:
-    """Run the statements, less views of damaged files. Returns whether there was none.
+    """Run the statements, less views of damaged files, and less bound views of files that were
+    staged for another schema.ts. Returns whether there was none.
 
-    DuckDB looks into a file to make its view. Who needs it checks its hash, and says so; nobody
-    else is to stop for it.
+    DuckDB looks into a file to make its view. Who needs it checks its hash or its freshness, and
+    says so; nobody else is to stop for it.
     """
     import duckdb
 
@@ -82,6 +84,10 @@ def make(connection: duckdb.DuckDBPyConnection, sql: Iterable[str]) -> bool:
         try:
             connection.execute(statement)
         except (duckdb.InvalidInputException, duckdb.IOException):
+            whole = False
+        except duckdb.BinderException:
+            if not statement.startswith(BOUND_VIEW):
+                raise
             whole = False
     return whole
 
@@ -370,7 +376,4 @@ def _bound_views(paths: Paths, plan: Plan) -> Iterator[str]:
         made = (paths.transform(table.name) / "documents.parquet").exists()
         if made and table.name in schema.tables:
             fields = staged_shapes(paths, schema, table.name)
-            yield (
-                f"CREATE OR REPLACE VIEW bound.{name_sql(table.name)} AS "
-                f"{bound_sql(paths, plan, table, fields)}"
-            )
+            yield (f"{BOUND_VIEW}{name_sql(table.name)} AS {bound_sql(paths, plan, table, fields)}")

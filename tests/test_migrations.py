@@ -8,6 +8,7 @@ shows, by the commands that stand there.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,10 @@ from typing import Any
 
 import pytest
 from conftest import Stages
+from copies import edit
 from migrations.page import PAGE, page
 from migrations.support import OPTIONS, Moved, copy_project, finish
+from samples import Work
 from scaffold.support import MIGRATIONS, sandbox_at, spread_ledger, typecheck
 
 from stages import sandbox
@@ -139,6 +142,62 @@ def test_the_same_shop_goes_through_an_import(shop: tuple[Moved, str]) -> None:
         del each["_creationTime"]
     assert documents == before
     assert sends_nothing(other)
+
+
+PLAN, SCHEMA = ".planning/migrations/plan.toml", "convex/schema.ts"
+ORDERS = ".planning/migrations/models/orders.sql"
+UNKNOWN = '({ isConvexValidator: true, isOptional: "required", json: { type: "money" } } as never)'
+
+
+MISTAKES = {
+    "entry": (PLAN, "grain =", "grian =", "plan.toml, line 26: [tables.brands] has an unknown"),
+    "field in the plan": (PLAN, '"email"', '"mail"', "plan.toml, line 22: [tables.customers] uniq"),
+    "syntax": (ORDERS, "placed_at)", "placed_at", "models/orders.sql, line 12: Parser Error"),
+    "column": (ORDERS, "placed_at)", "placed_on)", "models/orders.sql, line 12: Binder Error"),
+    "renamed field": (SCHEMA, "billingAddress", "payer", "models/orders.sql, line 6 has the col"),
+    "other type": (SCHEMA, 'r: v.id("customers")', 'r: v.array(v.id("customers"))',
+                   "models/orders.sql, line 5: column `customer` is VARCHAR"),
+    "renamed table": (SCHEMA, "  addresses:", "  places:", "plan.toml, line 15: convex/schema.ts"),
+    "unreadable schema": (SCHEMA, "y: v.string()", "y: v.string(", "convex/schema.ts, line 6: Une"),
+    "no validator": (SCHEMA, "y: v.string()", "y: v.text()", "convex/schema.ts, line 6: v.text is"),
+    "unknown kind": (SCHEMA, "y: v.string()", f"y: {UNKNOWN}", "addresses.city has a validator of "
+                     "the kind `money`"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "words"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_one_message_and_nothing_staged_is_lost(
+    shop: tuple[Moved, str], tmp_path: Path, file: str, old: str, new: str, words: str
+) -> None:
+    work, _ = copy_of(shop[0], tmp_path)
+    staged = {f: f.read_bytes() for f in work.paths.data.rglob("*.parquet")}
+    right = (work.project / file).read_text("utf-8")
+    edit(work.project / file, old, new)
+    assert words in work.fails().message
+    assert {f: f.read_bytes() for f in work.paths.data.rglob("*.parquet")} == staged
+    (work.project / file).write_text(right, "utf-8")
+    work.transform()
+    assert {f: f.read_bytes() for f in work.paths.data.rglob("*.parquet")} == staged
+
+
+def test_what_was_staged_for_another_schema_is_neither_loaded_nor_compared(
+    shop: tuple[Moved, str], tmp_path: Path
+) -> None:
+    _, stages = copy_of(shop[0], tmp_path)
+    edit(stages.project / SCHEMA, "billingAddress", "payer")
+    for stage in ("load", "verify"):
+        told = stages.run(stage, code=1).stderr
+        assert "`orders`" in told and "  → run: stages transform orders\n" in told
+    stages.run("status")
+
+
+def copy_of(moved: Moved, folder: Path) -> tuple[Work, Stages]:
+    """The project and its staged files, to spoil."""
+    before = moved.stages
+    project = shutil.copytree(before.project, folder / "project", symlinks=True)
+    return Work(project, project / "data"), Stages(
+        project / "data", project=project, environment=before.environment
+    )
 
 
 # ── a content site: arrays of keys, a tree, references inside of jsonb, slugs ───────────────────

@@ -14,7 +14,7 @@ from stages.order import groups, require_order
 from stages.paths import Paths, Preview
 from stages.plan import Plan, allowed_rejects
 from stages.progress import Progress, Silent
-from stages.staging import with_references
+from stages.staging import require_table, with_references
 from stages.transform.circles import Circle
 from stages.transform.keys import run_keys
 from stages.transform.models import Inputs, require_extract
@@ -71,7 +71,8 @@ def _transform(
         require_order(schema, group)
     order = [plan.tables[name] for group in together for name in group.tables]
     for table in order:
-        require_extract(paths, table.source)
+        if require_extract(paths, table.source)["status"] != "missing":
+            require_table(schema, plan, table.name)
     for side in plan.sides.values():
         require_extract(paths, side.of)
     for reference in plan.references.values():

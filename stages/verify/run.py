@@ -23,7 +23,7 @@ from stages.convex.ledger import require_epoch, require_target
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, name_sql, null_is_sent, text_sql
 from stages.errors import StagesError, Stopped, Transient
-from stages.inputs import stale
+from stages.inputs import has_other_form, stale
 from stages.order import groups
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
@@ -134,6 +134,11 @@ class _Table:
             raise StagesError(f"`{name}` is not loaded yet", f"run: stages load {name}")
         require_whole(self.paths.transform(name), transformed["parts"], f"stages transform {name}")
         require_whole(self.paths.load(name), [loaded["ids"]], f"stages load {name}")
+        if has_other_form(self.paths, self.table, transformed):
+            raise StagesError(
+                f"`{name}` in convex/schema.ts has changed since it was transformed",
+                f"run: stages transform {name}",
+            )
         self.fields = staged_shapes(self.paths, self.schema, name)
         progress.start("verify", name, min(loaded["documents"], self.sample or 1 << 62))
         self._relate()
