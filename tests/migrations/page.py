@@ -27,8 +27,9 @@ BLOCK = re.compile(r"```(console|diff)\n(.*?)```", re.DOTALL)
 CHANCE = (
     (r"(?<=Supabase )[a-z]{20}|(?<=source )[a-z]{20}", "abcdefghijklmnopqrst"),
     (r"sandbox-[0-9a-f]{6}", "sandbox-1a2b3c"),
-    (r"\d+ s( old)?\b", r"1 s\1"),
+    (r"\d+ (s|min) old", "1 s old"),
 )
+AGE = re.compile(r" +(\d+) \(\d+ (?:s|min)\)")
 
 
 def page(project: Path) -> str:
@@ -53,6 +54,8 @@ def _run(command: str, project: Path) -> str:
     told = ran.stdout.replace(str(project), "/home/you/shop")
     for pattern, stands in CHANCE:
         told = re.sub(pattern, stands, told)
+    # Where ages are, the column ends where it did.
+    told = AGE.sub(lambda age: f"{age[1]} (1 s)".rjust(len(age[0])), told)
     # Tables are read side by side, and told as they are done.
     told = re.sub(
         r"(  extract .*\n)+", lambda lines: "".join(sorted(lines[0].splitlines(True))), told
