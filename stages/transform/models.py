@@ -11,7 +11,7 @@ from stages.convex.values import name_sql
 from stages.duck import first_row
 from stages.errors import StagesError, UserError
 from stages.paths import Paths
-from stages.plan import Plan
+from stages.plan import Plan, TargetTable
 from stages.transform.syntax import parse, refuse_chance, tables
 from stages.views import KEYLESS, side_hashes
 
@@ -49,24 +49,33 @@ def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict
     return {row[0]: row[1] for row in rows}
 
 
-def refuse_ids(connection: duckdb.DuckDBPyConnection, model: Model) -> None:
-    """Raise UserError unless `_source_id` of `modelled` is not null and unique."""
-    row = first_row(
+def require_ids(connection: duckdb.DuckDBPyConnection, model: Model, table: TargetTable) -> int:
+    """The number of keys in `keyed`. Raises UserError unless each `_source_id` of `checked` is one
+    of them, and there once."""
+    nulls, twice, stray, keys = first_row(
         connection,
         "SELECT count(*) - count(_source_id), "
-        "(SELECT min(_source_id) FROM (SELECT _source_id FROM modelled WHERE _source_id IS NOT "
-        "NULL GROUP BY _source_id HAVING count(*) > 1)) FROM modelled",
+        "(SELECT min(_source_id) FROM (SELECT _source_id FROM checked WHERE _source_id IS NOT "
+        "NULL GROUP BY _source_id HAVING count(*) > 1)), "
+        "(SELECT min(_source_id) FROM checked ANTI JOIN keyed ON source_id = _source_id), "
+        "(SELECT count(*) FROM keyed) FROM checked",
     )
-    if row[0]:
+    if nulls:
         raise UserError(
-            f"{model.name} gives {row[0]:,} rows without a _source_id",
+            f"{model.name} gives {nulls:,} rows without a _source_id",
             "does an outer join leave it null?",
         )
-    if row[1] is not None:
+    if twice is not None:
         raise UserError(
-            f"{model.name} gives the _source_id {row[1]} more than once",
+            f"{model.name} gives the _source_id {twice} more than once",
             "does a join match twice? join on what is unique",
         )
+    if stray is not None:
+        raise UserError(
+            f"{model.name} gives the _source_id {stray}, which is no key of {table.source}",
+            'use the key of the source row, or say grain = "derived" in the plan',
+        )
+    return int(keys)
 
 
 class sql_errors:
