@@ -29,13 +29,13 @@ from stages.errors import Shortfall, TableFailed, UserError
 from stages.inputs import checked_by, staged_inputs
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
+from stages.transform.account import Account, Keys, account, require_ids
 from stages.transform.changes import changes_sql
 from stages.transform.checked import checked_sql
 from stages.transform.circles import Circle
 from stages.transform.compile import Compiled, compile_field, documents_schema
 from stages.transform.creation import ordered_sql, with_order
-from stages.transform.drops import RULE as DROPPED
-from stages.transform.drops import drop_model, make_dropped
+from stages.transform.drops import drop_model
 from stages.transform.guards import guarded
 from stages.transform.json_values import column_sql, make_json_values
 from stages.transform.keys import known_documents_sql, known_sql
@@ -46,7 +46,6 @@ from stages.transform.models import (
     hold_keyless,
     key_sql,
     read_model,
-    require_ids,
     sql_errors,
 )
 from stages.transform.planned import refuse_fields, with_values
@@ -55,7 +54,7 @@ from stages.transform.references import edges_sql, listed_refs, make_orphans, re
 from stages.transform.syntax import column_lines, parse
 from stages.transform.unique import find_collisions, reject_collisions
 from stages.transform.urls import class_urls
-from stages.views import macros, make_once
+from stages.views import macros
 
 if TYPE_CHECKING:
     import duckdb
@@ -195,12 +194,12 @@ class TableRun:
 
     def _run(self, model: Model) -> dict[str, Any]:
         fields = self._prepare(model)
-        source_rows = self._check(model, fields)
+        keys = self._check(model, fields)
         self._refuse_failing_orphans(fields)
         if not self.circle:
             find_collisions(self.connection, self.table)
         reject_collisions(self.connection, self.table)
-        rejects = self._account()
+        found = self._account(keys)
         self._let_go()
         # Before anything is written: the plan may name what is not there.
         documents, changes = self._documents_sql(fields), self._changes_sql(fields)
@@ -209,14 +208,14 @@ class TableRun:
         write_zero_rows(self.folder, schema)
         parts = [
             self._write(FILES[0], documents, schema),
-            self._write(FILES[1], REJECTS_SQL if rejects else "", _texts(REJECTS)),
+            self._write(FILES[1], REJECTS_SQL if found.rejects else "", _texts(REJECTS)),
             self._write(FILES[2], changes, _texts(CHANGES)),
         ]  # fmt: skip
         manifest = {
-            "source_rows": source_rows,
+            "source_rows": found.source_rows,
             "documents": parts[0]["rows"],
             "rejects": parts[1]["rows"],
-            "dropped": self._count("SELECT count(*) FROM dropped"),
+            "dropped": found.dropped,
             "changes": parts[2]["rows"],
             "rules": self._counts(parts[1]),
             "changed": self._counts(parts[2]),
@@ -247,7 +246,7 @@ class TableRun:
 
     def _prepare(self, model: Model) -> dict[str, Compiled]:
         """Run the model into `modelled`, and make what its checks are joined to."""
-        make_once(self.connection, self.paths, self.plan)
+        self.inputs.make_views(self.connection)
         compiled = self.circle.prove(self) if self.circle else self.run_model(model)
         for target in self._referred():
             self._know(target, model)
@@ -261,7 +260,8 @@ class TableRun:
         given = [name for name in types if name != "_source_id"]
         fields = shapes(self.table.name, self.schema.fields(self.table.name, given))
         refuse_fields(self.plan.file, self.table, fields)
-        lines = column_lines(model.text, parse(self.connection, model.text))
+        parsed = parse(self.connection, model.text)
+        lines = column_lines(model.text, parsed)
         self._refuse_columns(model, types, fields, lines)
         model = with_values(model, self.table, types)
         types |= {name: "VARCHAR" for name in self.table.values if name in types}
@@ -279,7 +279,8 @@ class TableRun:
         run = self.connection.execute
         rows = f"SELECT {', '.join(columns)} FROM ({model.text})"
         with sql_errors(model.name):
-            if self._read_again(compiled):
+            # DuckDB takes no view of what it can't take apart, such as PIVOT.
+            if parsed is None or self._read_again(compiled):
                 run(f"CREATE OR REPLACE TEMP TABLE model_rows AS {rows}")
                 rows = "FROM model_rows"
             run(f"CREATE OR REPLACE TEMP VIEW modelled AS {rows}")
@@ -292,8 +293,8 @@ class TableRun:
         apart = any(f.json or listed_refs(f) for f in compiled.values())
         return apart or self.circle is not None or self.table.grain == "derived"
 
-    def _check(self, model: Model, fields: Mapping[str, Compiled]) -> int:
-        """Make `checked`; the number of rows that must be accounted for."""
+    def _check(self, model: Model, fields: Mapping[str, Compiled]) -> Keys:
+        """Make `checked`, and hold its keys against those of the source."""
         with sql_errors(model.name):
             self.connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE checked AS {self._checked(fields)}"
@@ -317,10 +318,10 @@ class TableRun:
             else:
                 self._know(target, model)
         self._make_orphans(compiled)
-        self._check(model, compiled)
+        keys = self._check(model, compiled)
         find_collisions(self.connection, self.table)
         reject_collisions(self.connection, self.table)
-        self._account()
+        self._account(keys)
         run(
             f"INSERT INTO own SELECT {text_sql(f'{self.table.name}:')} || source_id, rule, field "
             "FROM (SELECT _source_id AS source_id, NULL AS rule, NULL AS field FROM checked "
@@ -422,23 +423,9 @@ class TableRun:
                     "the plan says fail for this field; mend the source, or say reject",
                 )
 
-    def _account(self) -> int:
-        """Make `rejected`: failures, and source rows that are left out, on purpose or not."""
-        make_dropped(self.connection, self.table, drop_model(self.paths, self.table))
-        # CREATE … AS tells how many rows it has made.
-        (rows,) = first_row(
-            self.connection,
-            "CREATE OR REPLACE TEMP TABLE rejected AS "
-            "SELECT _source_id AS source_id, _failures[1].field AS field, "
-            "_failures[1].rule AS rule, _failures[1].reason AS reason, "
-            "to_json(_failures[2:])::VARCHAR AS others "
-            "FROM checked WHERE len(_failures) > 0 UNION ALL "
-            "SELECT k.source_id, '', 'dropped_by_model', 'the model leaves this row out', '[]' "
-            "FROM keyed k ANTI JOIN checked c ON c._source_id = k.source_id "
-            "ANTI JOIN dropped d ON d.source_id = k.source_id UNION ALL "
-            f"SELECT source_id, '', '{DROPPED}', reason, '[]' FROM dropped",
-        )
-        return int(rows)
+    def _account(self, keys: Keys) -> Account:
+        drops = drop_model(self.paths, self.table)
+        return account(self.connection, self.table, drops, keys)
 
     # ── the three files ─────────────────────────────────────────────────────────────────────
 
@@ -464,9 +451,6 @@ class TableRun:
         """Write one of the files; empty SQL has no rows."""
         batches = self.connection.sql(sql).to_arrow_reader(BATCH) if sql else ()
         return part_entry(write_parquet(self.folder / name, schema, batches))
-
-    def _count(self, sql: str) -> int:
-        return int(first_row(self.connection, sql)[0])
 
     def _counts(self, part: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Rows of a written file by field and rule, most first."""
