@@ -368,11 +368,14 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
 def _ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The batches, each of which is read while the one before is written."""
     coming = iter(batches)
+    batch = next(coming, None)
+    if batch is None:
+        return  # nothing to start a thread for
     with ThreadPoolExecutor(1) as reader:
-        following = reader.submit(next, coming, None)
-        while (batch := following.result()) is not None:
+        while batch is not None:
             following = reader.submit(next, coming, None)
             yield batch
+            batch = following.result()
 
 
 def _has_bounds(kind: pa.DataType) -> bool:
@@ -400,9 +403,11 @@ def _as_type(array: pa.Array, wanted: pa.DataType) -> pa.Array:
 def write_zero_rows(folder: Path, schema: pa.Schema) -> None:
     """`schema.parquet`: lets views exist before the first part does. Untouched if it is right."""
     path = folder / "schema.parquet"
-    before = hash_file(path) if path.exists() else None
+    if not path.exists():
+        write_parquet(path, schema, [])
+        return
     aside = write_parquet(path.with_name("schema.aside"), schema, [])
-    if aside.sha256 == before:
+    if aside.sha256 == hash_file(path):
         (folder / aside.file).unlink()
     else:
         publish(folder / aside.file, path)

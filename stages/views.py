@@ -20,7 +20,6 @@ from stages.convex.validators.marks import marked_sql, unmarked_sql
 from stages.convex.validators.positions import refs_sql
 from stages.convex.validators.rewrite import Bind
 from stages.convex.values import Shape, name_sql, text_sql
-from stages.duck import first_row
 from stages.errors import UserError
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
@@ -61,13 +60,6 @@ def connect(
     connection.execute(values())
     make(connection, statements(paths, plan) if views else [macros()])
     return connection
-
-
-def make_once(connection: duckdb.DuckDBPyConnection, paths: Paths, plan: Plan) -> None:
-    """Make all views on a connection that has none yet; they take time when tables are many."""
-    found = "SELECT count(*) FROM duckdb_schemas() WHERE schema_name = 'extract'"
-    if not first_row(connection, found)[0]:
-        make(connection, statements(paths, plan))
 
 
 def make(connection: duckdb.DuckDBPyConnection, sql: Iterable[str]) -> bool:

@@ -31,16 +31,19 @@ def changes_sql(
     fields: Sequence[Compiled],
     parsed: Any,
 ) -> str:
-    """SQL of (source_id, field, rule, old, new), ordered, over `checked` and the extract.
+    """SQL of (source_id, field, rule, old, new), ordered, over `checked` and the extract; empty
+    where nothing can have changed.
 
     `key` is the SQL of the source's key, None where documents are not source rows (derived).
     `parsed` is what `syntax.parse` made of the model.
     """
-    selects = [
-        "SELECT _source_id AS source_id, b.field AS field, b.rule AS rule, "
-        'b."old" AS "old", NULL::VARCHAR AS "new" '
-        "FROM (SELECT _source_id, unnest(_bent) AS b FROM checked WHERE len(_failures) = 0)"
-    ]
+    selects = []
+    if {"null", "drop"} & set(table.orphans.values()):
+        selects.append(
+            "SELECT _source_id AS source_id, b.field AS field, b.rule AS rule, "
+            'b."old" AS "old", NULL::VARCHAR AS "new" '
+            "FROM (SELECT _source_id, unnest(_bent) AS b FROM checked WHERE len(_failures) = 0)"
+        )
     if key is not None:
         source = f"extract.{name_sql(table.source)}"
         columns = {
@@ -62,13 +65,16 @@ def changes_sql(
         if found:
             changes = ", ".join(f"CASE WHEN {when} THEN {change} END" for when, change in found)
             selects.append(
-                "SELECT _source_id, unnest(changes, recursive := true) FROM (SELECT d._source_id, "
+                "SELECT _source_id AS source_id, unnest(changes, recursive := true) "
+                "FROM (SELECT d._source_id, "
                 f"list_filter([{changes}], lambda c: c IS NOT NULL) AS changes "
                 f'FROM checked d JOIN (SELECT {key} AS "source key", * FROM {source}) s '
                 'ON s."source key" = d._source_id WHERE len(d._failures) = 0 '
                 f"AND ({' OR '.join(when for when, _ in found)}))"
             )
-    return f"{' UNION ALL '.join(selects)} ORDER BY source_id, field, rule"
+    if not selects:
+        return ""
+    return f"FROM ({' UNION ALL '.join(selects)}) ORDER BY source_id, field, rule"
 
 
 def _pairs(

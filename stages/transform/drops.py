@@ -21,20 +21,12 @@ def drop_model(paths: Paths, table: TargetTable) -> Model | None:
     return read_model(paths, table.drops) if paths.model(table.drops).exists() else None
 
 
-def make_dropped(
-    connection: duckdb.DuckDBPyConnection, table: TargetTable, model: Model | None
-) -> None:
-    """Make `dropped(source_id, reason)`, over `modelled` and `keyed(source_id)`.
+def make_dropped(connection: duckdb.DuckDBPyConnection, table: TargetTable, model: Model) -> int:
+    """Make `dropped(source_id, reason)`, over `checked` and `keyed(source_id)`; its rows.
 
     Raises UserError for keys that the source has not, that are there twice, or that the model
     gives too.
     """
-    if model is None:
-        connection.execute(
-            "CREATE OR REPLACE TEMP TABLE dropped AS "
-            "SELECT ''::VARCHAR AS source_id, ''::VARCHAR AS reason WHERE false"
-        )
-        return
     if table.grain == "derived":
         raise UserError(
             f"{model.name}: {table.name} is derived, so that there are no rows to leave out",
@@ -47,9 +39,10 @@ def make_dropped(
             "a file of drops gives _source_id and reason",
         )
     with sql_errors(model.name):
-        connection.execute(
+        (rows,) = first_row(
+            connection,
             "CREATE OR REPLACE TEMP TABLE dropped AS SELECT _source_id::VARCHAR AS source_id, "
-            f"reason::VARCHAR AS reason FROM ({model.text})"
+            f"reason::VARCHAR AS reason FROM ({model.text})",
         )
     wrong = {
         "gives a row without a _source_id or a reason": (
@@ -63,7 +56,7 @@ def make_dropped(
             "SELECT source_id FROM dropped ANTI JOIN keyed USING (source_id)"
         ),
         f"leaves out the _source_id {{0}}, and {table.model} gives it": (
-            "SELECT source_id FROM dropped d JOIN modelled m ON m._source_id = d.source_id"
+            "SELECT source_id FROM dropped d JOIN checked m ON m._source_id = d.source_id"
         ),
     }
     for words, sql in wrong.items():
@@ -73,3 +66,4 @@ def make_dropped(
                 f"{model.name} {words.format(found)}",
                 f"a key is either in {table.model} or, once and with a reason, in {model.name}",
             )
+    return int(rows)

@@ -25,7 +25,7 @@ from stages.paths import Paths
 from stages.plan import Plan, ReferenceTable
 from stages.transform.models import Inputs, describe, key_sql, read_model
 from stages.transform.reads import columns_of
-from stages.views import keys_view, make_once
+from stages.views import keys_view
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,7 +51,7 @@ def run_keys(
         same = manifest is not None and manifest["made_from"] == made_from
         damaged = damages(paths.keys, manifest["parts"]) if manifest and same else ""
         if manifest is None or not same or damaged:
-            make_once(connection, paths, plan)
+            inputs.make_views(connection)
             made = _run(connection, paths, plan, reference, model.text)
             manifest = {"made_from": made_from, **made}
             write_json(file, manifest)

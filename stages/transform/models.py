@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from stages.checkpoint import Manifest, content_hash, read_manifest, require_whole
 from stages.convex.values import name_sql
-from stages.duck import first_row
 from stages.errors import StagesError, UserError
 from stages.paths import Paths
 from stages.plan import Plan
 from stages.transform.syntax import parse, refuse_chance, tables
-from stages.views import KEYLESS, side_hashes
+from stages.views import KEYLESS, make, side_hashes, statements
 
 if TYPE_CHECKING:
     import duckdb
@@ -49,26 +48,6 @@ def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict
     return {row[0]: row[1] for row in rows}
 
 
-def refuse_ids(connection: duckdb.DuckDBPyConnection, model: Model) -> None:
-    """Raise UserError unless `_source_id` of `modelled` is not null and unique."""
-    row = first_row(
-        connection,
-        "SELECT count(*) - count(_source_id), "
-        "(SELECT min(_source_id) FROM (SELECT _source_id FROM modelled WHERE _source_id IS NOT "
-        "NULL GROUP BY _source_id HAVING count(*) > 1)) FROM modelled",
-    )
-    if row[0]:
-        raise UserError(
-            f"{model.name} gives {row[0]:,} rows without a _source_id",
-            "does an outer join leave it null?",
-        )
-    if row[1] is not None:
-        raise UserError(
-            f"{model.name} gives the _source_id {row[1]} more than once",
-            "does a join match twice? join on what is unique",
-        )
-
-
 class sql_errors:
     """DuckDB's errors in a model as UserErrors that name its file and line."""
 
@@ -101,6 +80,7 @@ class Inputs:
     paths: Paths
     plan: Plan
     _known: dict[str, Any] = field(default_factory=dict)
+    _viewed: bool = False
 
     def __post_init__(self) -> None:
         for name, digest in side_hashes(self.paths, self.plan).items():
@@ -113,6 +93,12 @@ class Inputs:
             self._known[f"reference.{name}"] = self._of_manifest(
                 read_manifest(self.paths.reference(name))
             )
+
+    def make_views(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Make all views, the first time that they are needed; with many tables they take time."""
+        if not self._viewed:
+            make(connection, statements(self.paths, self.plan))
+            self._viewed = True
 
     @staticmethod
     def _of_manifest(manifest: Manifest | None) -> Any:

@@ -13,7 +13,7 @@ from stages.errors import UserError
 from stages.paths import Paths
 from stages.plan import Plan, SideFile
 from stages.transform.models import Inputs, key_sql
-from stages.views import make_once, side_files
+from stages.views import side_files
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,6 +43,7 @@ def check_sides(
         if known and known["made_from"] == made_from:
             figures[side.name] = known
             continue
+        inputs.make_views(connection)
         rows, orphans, examples = _orphans(connection, paths, plan, side)
         if orphans and side.orphans == "fail":
             raise UserError(
@@ -66,7 +67,6 @@ def _orphans(
             plan.file, "side", f"[side.{side.name}] has no file beside the plan", side.name,
             f"there are: {', '.join(side_files(paths, plan)) or 'none'}",
         )  # fmt: skip
-    make_once(connection, paths, plan)
     keys = f"side.{name_sql(side.name)}"
     _require_column(connection, plan, side, "keys", side.keys, keys)
     source = f"extract.{name_sql(side.of)}"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CLOCK_WORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
 
 
+@functools.lru_cache(maxsize=8)
 def parse(connection: duckdb.DuckDBPyConnection, sql: str) -> Any | None:
     """The serialised query; None where DuckDB can't take it apart (PIVOT, or a syntax error)."""
     row = first_row(connection, "SELECT json_serialize_sql(?::VARCHAR)", [sql])
@@ -62,43 +63,6 @@ def column_lines(sql: str, parsed: Any) -> dict[str, int]:
         name = item.get("alias") or (item.get("column_names") or [""])[-1]
         found.setdefault(name.lower(), line_at(sql, item))
     return found
-
-
-def row_by_row(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:
-    """Whether a query makes each row of one table's row alone: it has no join, no order, nothing
-    that is counted or grouped."""
-    parsed = parse(connection, sql)
-    return parsed is not None and _is_projection(parsed["statements"][0]["node"])
-
-
-def _is_projection(node: Mapping[str, Any]) -> bool:
-    if node["type"] != "SELECT_NODE":
-        return False
-    more = ("modifiers", "group_expressions", "having", "qualify", "sample")
-    if any(node.get(part) for part in more) or node["cte_map"]["map"]:
-        return False
-    for each in nodes([node["select_list"], node.get("where_clause")]):
-        kind = each.get("class")
-        if kind in ("SUBQUERY", "WINDOW"):
-            return False
-        if kind == "FUNCTION" and str(each["function_name"]).lower() in _aggregates():
-            return False
-    table = node["from_table"]
-    if table["type"] == "SUBQUERY":
-        return _is_projection(table["subquery"]["node"])
-    return bool(table["type"] == "BASE_TABLE" and not table.get("sample"))
-
-
-@functools.cache
-def _aggregates() -> frozenset[str]:
-    import duckdb
-
-    with duckdb.connect() as connection:
-        rows = connection.execute(
-            "SELECT DISTINCT function_name FROM duckdb_functions() "
-            "WHERE function_type = 'aggregate'"
-        ).fetchall()
-    return frozenset(row[0] for row in rows)
 
 
 # ── chance and the clock ────────────────────────────────────────────────────────────────────

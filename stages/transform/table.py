@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -29,13 +29,13 @@ from stages.errors import Shortfall, TableFailed, UserError
 from stages.inputs import checked_by, staged_inputs
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
+from stages.transform.account import Account, Keys, account, require_ids
 from stages.transform.changes import changes_sql
 from stages.transform.checked import checked_sql
 from stages.transform.circles import Circle
 from stages.transform.compile import Compiled, compile_field, documents_schema
 from stages.transform.creation import ordered_sql, with_order
-from stages.transform.drops import RULE as DROPPED
-from stages.transform.drops import drop_model, make_dropped
+from stages.transform.drops import drop_model
 from stages.transform.guards import guarded
 from stages.transform.json_values import column_sql, make_json_values
 from stages.transform.keys import known_documents_sql, known_sql
@@ -46,16 +46,15 @@ from stages.transform.models import (
     hold_keyless,
     key_sql,
     read_model,
-    refuse_ids,
     sql_errors,
 )
 from stages.transform.planned import refuse_fields, with_values
 from stages.transform.reads import columns_read
-from stages.transform.references import edges_sql, make_orphans, refuse_rules, rule_of
-from stages.transform.syntax import column_lines, parse, row_by_row
+from stages.transform.references import edges_sql, listed_refs, make_orphans, refuse_rules, rule_of
+from stages.transform.syntax import column_lines, parse
 from stages.transform.unique import find_collisions, reject_collisions
 from stages.transform.urls import class_urls
-from stages.views import macros, make_once
+from stages.views import macros
 
 if TYPE_CHECKING:
     import duckdb
@@ -66,6 +65,12 @@ CONVEX = ("values", "canonical", "layouts")
 # Rows that go from DuckDB to Parquet at once.
 BATCH = 30_720
 FILES = ("documents.parquet", "rejects.parquet", "changes.parquet")
+REJECTS = ("source_id", "field", "rule", "reason", "row", "others")
+CHANGES = ("source_id", "field", "rule", "old", "new")
+REJECTS_SQL = (
+    "SELECT r.source_id, r.field, r.rule, r.reason, to_json(k.row)::VARCHAR AS row, r.others "
+    "FROM rejected r JOIN keyed k USING (source_id) ORDER BY r.source_id"
+)
 
 
 class TableRun:
@@ -189,15 +194,12 @@ class TableRun:
 
     def _run(self, model: Model) -> dict[str, Any]:
         fields = self._prepare(model)
-        with sql_errors(model.name):
-            self.connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE checked AS {self._checked(fields)}"
-            )
+        keys = self._check(model, fields)
         self._refuse_failing_orphans(fields)
         if not self.circle:
             find_collisions(self.connection, self.table)
         reject_collisions(self.connection, self.table)
-        self._account()
+        found = self._account(keys)
         self._let_go()
         # Before anything is written: the plan may name what is not there.
         documents, changes = self._documents_sql(fields), self._changes_sql(model, fields)
@@ -205,14 +207,15 @@ class TableRun:
         make_folder(self.folder)
         write_zero_rows(self.folder, schema)
         parts = [
-            self._write(FILES[0], documents, schema), self._rejects(),
-            self._write(FILES[2], changes),
+            self._write(FILES[0], documents, schema),
+            self._write(FILES[1], REJECTS_SQL if found.rejects else "", _texts(REJECTS)),
+            self._write(FILES[2], changes, _texts(CHANGES)),
         ]  # fmt: skip
         manifest = {
-            "source_rows": self._count("SELECT count(*) FROM keyed"),
+            "source_rows": found.source_rows,
             "documents": parts[0]["rows"],
             "rejects": parts[1]["rows"],
-            "dropped": self._count("SELECT count(*) FROM dropped"),
+            "dropped": found.dropped,
             "changes": parts[2]["rows"],
             "rules": self._counts(parts[1]),
             "changed": self._counts(parts[2]),
@@ -243,7 +246,7 @@ class TableRun:
 
     def _prepare(self, model: Model) -> dict[str, Compiled]:
         """Run the model into `modelled`, and make what its checks are joined to."""
-        make_once(self.connection, self.paths, self.plan)
+        self.inputs.make_views(self.connection)
         compiled = self.circle.prove(self) if self.circle else self.run_model(model)
         for target in self._referred():
             self._know(target, model)
@@ -276,15 +279,27 @@ class TableRun:
         run = self.connection.execute
         rows = f"SELECT {', '.join(columns)} FROM ({model.text})"
         with sql_errors(model.name):
-            # A column of a row alone is as quickly made again as it is stored and read.
-            if not row_by_row(self.connection, model.text):
+            # DuckDB takes no view of what it can't take apart, such as PIVOT.
+            if parsed is None or self._read_again(compiled):
                 run(f"CREATE OR REPLACE TEMP TABLE model_rows AS {rows}")
                 rows = "FROM model_rows"
             run(f"CREATE OR REPLACE TEMP VIEW modelled AS {rows}")
-            refuse_ids(self.connection, model)
-            make_json_values(self.connection, compiled)
-            self._key_source(model)
+        make_json_values(self.connection, compiled)
+        self._key_source()
         return compiled
+
+    def _read_again(self, compiled: Mapping[str, Compiled]) -> bool:
+        """Whether anything but `checked` reads `modelled`, so that it is worth to be stored."""
+        apart = any(f.json or listed_refs(f) for f in compiled.values())
+        return apart or self.circle is not None or self.table.grain == "derived"
+
+    def _check(self, model: Model, fields: Mapping[str, Compiled]) -> Keys:
+        """Make `checked`, and hold its keys against those of the source."""
+        with sql_errors(model.name):
+            self.connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE checked AS {self._checked(fields)}"
+            )
+        return require_ids(self.connection, model, self.table)
 
     def prove_own(self, together: tuple[str, ...]) -> dict[str, Compiled]:
         """For a circle: this table's rows into `own`, their references to `together` into `edges`;
@@ -303,11 +318,10 @@ class TableRun:
             else:
                 self._know(target, model)
         self._make_orphans(compiled)
-        with sql_errors(model.name):
-            run(f"CREATE OR REPLACE TEMP TABLE checked AS {self._checked(compiled)}")
+        keys = self._check(model, compiled)
         find_collisions(self.connection, self.table)
         reject_collisions(self.connection, self.table)
-        self._account()
+        self._account(keys)
         run(
             f"INSERT INTO own SELECT {text_sql(f'{self.table.name}:')} || source_id, rule, field "
             "FROM (SELECT _source_id AS source_id, NULL AS rule, NULL AS field FROM checked "
@@ -368,7 +382,7 @@ class TableRun:
         name = name_sql(f"known {target}")
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
 
-    def _key_source(self, model: Model) -> None:
+    def _key_source(self) -> None:
         """`keyed(source_id, row)`: what must be accounted for."""
         if self.table.grain == "derived":
             self.connection.execute(
@@ -381,17 +395,6 @@ class TableRun:
             f"CREATE OR REPLACE TEMP VIEW keyed AS SELECT {key} AS source_id, "
             f"s AS row FROM extract.{name_sql(self.table.source)} s"
         )
-        stray = first_row(
-            self.connection,
-            "SELECT min(_source_id) FROM modelled "
-            "ANTI JOIN keyed ON keyed.source_id = modelled._source_id",
-        )
-        if stray[0] is not None:
-            raise UserError(
-                f"{model.name} gives the _source_id {stray[0]}, which is no key of "
-                f"{self.table.source}",
-                'use the key of the source row, or say grain = "derived" in the plan',
-            )
 
     def _checked(self, fields: Mapping[str, Compiled]) -> str:
         document = self.schema.document(self.table.name)
@@ -420,20 +423,9 @@ class TableRun:
                     "the plan says fail for this field; mend the source, or say reject",
                 )
 
-    def _account(self) -> None:
-        """`rejected`: failures, and source rows that are left out, on purpose or not."""
-        make_dropped(self.connection, self.table, drop_model(self.paths, self.table))
-        self.connection.execute(
-            "CREATE OR REPLACE TEMP TABLE rejected AS "
-            "SELECT _source_id AS source_id, _failures[1].field AS field, "
-            "_failures[1].rule AS rule, _failures[1].reason AS reason, "
-            "to_json(_failures[2:])::VARCHAR AS others "
-            "FROM checked WHERE len(_failures) > 0 UNION ALL "
-            "SELECT k.source_id, '', 'dropped_by_model', 'the model leaves this row out', '[]' "
-            "FROM keyed k ANTI JOIN checked c ON c._source_id = k.source_id "
-            "ANTI JOIN dropped d ON d.source_id = k.source_id UNION ALL "
-            f"SELECT source_id, '', '{DROPPED}', reason, '[]' FROM dropped"
-        )
+    def _account(self, keys: Keys) -> Account:
+        drops = drop_model(self.paths, self.table)
+        return account(self.connection, self.table, drops, keys)
 
     # ── the three files ─────────────────────────────────────────────────────────────────────
 
@@ -456,20 +448,10 @@ class TableRun:
         """SQL of the source's key; None where documents are not source rows (derived)."""
         return None if self.table.grain == "derived" else key_sql(self.paths, self.table.source)
 
-    def _rejects(self) -> dict[str, Any]:
-        return self._write(
-            FILES[1],
-            "SELECT r.source_id, r.field, r.rule, r.reason, to_json(k.row)::VARCHAR AS row, "
-            "r.others FROM rejected r JOIN keyed k USING (source_id) ORDER BY r.source_id",
-        )
-
-    def _write(self, name: str, sql: str, schema: pa.Schema | None = None) -> dict[str, Any]:
-        reader = self.connection.sql(sql).to_arrow_reader(BATCH)
-        part = write_parquet(self.folder / name, schema or reader.schema, reader)
-        return part_entry(part)
-
-    def _count(self, sql: str) -> int:
-        return int(first_row(self.connection, sql)[0])
+    def _write(self, name: str, sql: str, schema: pa.Schema) -> dict[str, Any]:
+        """Write one of the files; empty SQL has no rows."""
+        batches = self.connection.sql(sql).to_arrow_reader(BATCH) if sql else ()
+        return part_entry(write_parquet(self.folder / name, schema, batches))
 
     def _counts(self, part: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Rows of a written file by field and rule, most first."""
@@ -480,6 +462,12 @@ class TableRun:
             f"SELECT field, rule, count(*) FROM {relation} GROUP BY ALL ORDER BY 3 DESC, 1, 2"
         ).fetchall()
         return [{"field": row[0], "rule": row[1], "rows": row[2]} for row in rows]
+
+
+def _texts(names: Iterable[str]) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([pa.field(name, pa.string()) for name in names])
 
 
 def _at(model: Model, lines: Mapping[str, int], column: str) -> str:

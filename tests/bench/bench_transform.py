@@ -17,7 +17,7 @@ ROOM = 4e9
 
 
 def bench(rows: int, repeat: int) -> None:
-    """The 12 columns with two references and four times: all checks, then nothing to do."""
+    """12 columns with two references and four times: all checks, then nothing to do."""
     with staged.folder() as folder:
         staged.events(folder / "project", rows)
         copy, full = _contestants(folder, rows)
@@ -29,6 +29,11 @@ def bench(rows: int, repeat: int) -> None:
         show(f"transform, {rows:,} rows, medians of {repeat}", runs, copy.name)
         judge("seconds", seconds(runs[full.name]), most=4 * rows / 1_000_000)
         judge("nothing to do, seconds", seconds(runs[fresh.name]), most=1)
+        shutil.rmtree(folder / "project")
+        staged.events(folder / "project", rows, wide=True)
+        race([full], 1)
+        wide = race([copy, full], repeat)
+        show("the same with a jsonb, a numeric, a flag and an array of texts more", wide, copy.name)
 
 
 def bench_larger(rows: int) -> None:

@@ -1,0 +1,90 @@
+"""The account of a table: each of its source keys is once among the documents and the rejects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stages.duck import first_row
+from stages.errors import UserError
+from stages.plan import TargetTable
+from stages.transform.drops import RULE as DROPPED
+from stages.transform.drops import make_dropped
+from stages.transform.models import Model
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Rows: of the source, and those of them that are no documents; of these, on purpose."""
+
+    source_rows: int
+    rejects: int
+    dropped: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """How many rows the model gives, and how many keys the source has."""
+
+    rows: int
+    source: int
+
+
+def require_ids(connection: duckdb.DuckDBPyConnection, model: Model, table: TargetTable) -> Keys:
+    """Hold `checked` against `keyed`. Raises UserError unless each `_source_id` is a key of the
+    source, and there once."""
+    rows, filled, twice, stray, keys = first_row(
+        connection,
+        "SELECT count(*), count(_source_id), "
+        "(SELECT min(_source_id) FROM (SELECT _source_id FROM checked WHERE _source_id IS NOT "
+        "NULL GROUP BY _source_id HAVING count(*) > 1)), "
+        "(SELECT min(_source_id) FROM checked ANTI JOIN keyed ON source_id = _source_id), "
+        "(SELECT count(*) FROM keyed) FROM checked",
+    )
+    if filled < rows:
+        raise UserError(
+            f"{model.name} gives {rows - filled:,} rows without a _source_id",
+            "does an outer join leave it null?",
+        )
+    if twice is not None:
+        raise UserError(
+            f"{model.name} gives the _source_id {twice} more than once",
+            "does a join match twice? join on what is unique",
+        )
+    if stray is not None:
+        raise UserError(
+            f"{model.name} gives the _source_id {stray}, which is no key of {table.source}",
+            'use the key of the source row, or say grain = "derived" in the plan',
+        )
+    return Keys(rows=int(rows), source=int(keys))
+
+
+def account(
+    connection: duckdb.DuckDBPyConnection, table: TargetTable, drops: Model | None, keys: Keys
+) -> Account:
+    """Make `rejected`: failures, and source rows that are left out, on purpose or not."""
+    dropped = make_dropped(connection, table, drops) if drops else 0
+    selects = [
+        "SELECT _source_id AS source_id, _failures[1].field AS field, "
+        "_failures[1].rule AS rule, _failures[1].reason AS reason, "
+        "to_json(_failures[2:])::VARCHAR AS others FROM checked WHERE len(_failures) > 0"
+    ]
+    # Its ids are keys of the source, each once: as many as there are leave none out.
+    if keys.rows < keys.source:
+        left_out = "keyed k ANTI JOIN checked c ON c._source_id = k.source_id"
+        if drops:
+            left_out += " ANTI JOIN dropped d ON d.source_id = k.source_id"
+        selects.append(
+            "SELECT k.source_id, '', 'dropped_by_model', 'the model leaves this row out', '[]' "
+            f"FROM {left_out}"
+        )
+    if drops:
+        selects.append(f"SELECT source_id, '', '{DROPPED}', reason, '[]' FROM dropped")
+    # CREATE … AS tells how many rows it has made.
+    (rejects,) = first_row(
+        connection, f"CREATE OR REPLACE TEMP TABLE rejected AS {' UNION ALL '.join(selects)}"
+    )
+    return Account(source_rows=keys.source, rejects=int(rejects), dropped=dropped)
