@@ -28,13 +28,12 @@ def is_ordered(table: TargetTable) -> bool:
 def ordered_sql(
     connection: duckdb.DuckDBPyConnection, plan_file: Path, table: TargetTable, key: str, sql: str
 ) -> str:
-    """SQL of `sql` (a row a document) with both columns, ordered by source key.
+    """SQL of `sql` (a row a document) with both columns, ordered by source key, of a table for
+    which the plan says anything of it.
 
     The columns are the source's, found by its `key`; of a derived table, fields of the document.
     Raises UserError for a column that is not there, or holds no time.
     """
-    if not is_ordered(table):
-        return f"{sql} ORDER BY _source_id"
     names = dict.fromkeys(
         (*table.order_by, *([table.creation_time] if table.creation_time else ()))
     )

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.checkpoint import Manifest, content_hash, read_manifest, require_whole
+from stages.checkpoint import (
+    Manifest,
+    content_hash,
+    fingerprint,
+    hash_file,
+    read_manifest,
+    require_whole,
+)
 from stages.convex.values import name_sql
 from stages.errors import StagesError, UserError
 from stages.paths import Paths
 from stages.plan import Plan
 from stages.transform.syntax import parse, refuse_chance, tables
-from stages.views import KEYLESS, make, side_hashes, statements
+from stages.views import KEYLESS, macros, make, side_hashes, statements
 
 if TYPE_CHECKING:
     import duckdb
+
+HERE = Path(__file__).parent
+CONVEX = ("values", "canonical", "layouts")
 
 
 @dataclass(frozen=True)
@@ -163,3 +175,13 @@ def hold_keyless(connection: duckdb.DuckDBPyConnection, paths: Paths, source: st
     if not there:
         connection.execute(f"CREATE TABLE main.{held} AS FROM {view}")
         connection.execute(f"CREATE OR REPLACE VIEW {view} AS FROM main.{held}")
+
+
+@cache
+def code_hash() -> str:
+    """Of the code and the macros that make documents; read once a process."""
+    code = [hash_file(file) for file in sorted(HERE.glob("*.py"))]
+    convex = HERE.parent / "convex"
+    code += [hash_file(convex / f"{name}.py") for name in CONVEX]
+    code += [hash_file(file) for file in sorted((convex / "validators").glob("*.py"))]
+    return fingerprint(macros(), code)

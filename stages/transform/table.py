@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.checkpoint import (
     Manifest,
     damages,
     fingerprint,
-    hash_file,
     make_folder,
     part_entry,
     read_manifest,
@@ -34,14 +31,16 @@ from stages.transform.changes import changes_sql
 from stages.transform.checked import checked_sql
 from stages.transform.circles import Circle
 from stages.transform.compile import Compiled, compile_field, documents_schema
-from stages.transform.creation import ordered_sql, with_order
+from stages.transform.creation import is_ordered, ordered_sql, with_order
 from stages.transform.drops import drop_model
 from stages.transform.guards import guarded
+from stages.transform.in_order import OutOfOrder, in_order
 from stages.transform.json_values import column_sql, make_json_values
 from stages.transform.keys import known_documents_sql, known_sql
 from stages.transform.models import (
     Inputs,
     Model,
+    code_hash,
     describe,
     hold_keyless,
     key_sql,
@@ -54,14 +53,11 @@ from stages.transform.references import edges_sql, listed_refs, make_orphans, re
 from stages.transform.syntax import column_lines, parse
 from stages.transform.unique import find_collisions, reject_collisions
 from stages.transform.urls import class_urls
-from stages.views import macros
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-HERE = Path(__file__).parent
-CONVEX = ("values", "canonical", "layouts")
 # Rows that go from DuckDB to Parquet at once.
 BATCH = 30_720
 FILES = ("documents.parquet", "rejects.parquet", "changes.parquet")
@@ -207,7 +203,7 @@ class TableRun:
         make_folder(self.folder)
         write_zero_rows(self.folder, schema)
         parts = [
-            self._write(FILES[0], documents, schema),
+            self._write_documents(documents, schema),
             self._write(FILES[1], REJECTS_SQL if found.rejects else "", _texts(REJECTS)),
             self._write(FILES[2], changes, _texts(CHANGES)),
         ]  # fmt: skip
@@ -436,6 +432,8 @@ class TableRun:
             as_text = compiled.shape.sql == "JSON"
             columns.append(f"{column}::VARCHAR AS {column}" if as_text else column)
         documents = f"SELECT {', '.join(columns)} FROM checked WHERE len(_failures) = 0"
+        if not is_ordered(self.table):
+            return documents
         plan_file = self.plan.file
         return ordered_sql(self.connection, plan_file, self.table, self._key() or "", documents)
 
@@ -447,6 +445,19 @@ class TableRun:
     def _key(self) -> str | None:
         """SQL of the source's key; None where documents are not source rows (derived)."""
         return None if self.table.grain == "derived" else key_sql(self.paths, self.table.source)
+
+    def _write_documents(self, sql: str, schema: pa.Schema) -> dict[str, Any]:
+        if not is_ordered(self.table):
+            # A single thread gives the rows of a table as they lie there.
+            self.connection.execute("SET threads = 1")
+            try:
+                batches = in_order(self.connection.sql(sql).to_arrow_reader(BATCH))
+                return part_entry(write_parquet(self.folder / FILES[0], schema, batches))
+            except OutOfOrder:
+                sql += " ORDER BY _source_id"
+            finally:
+                self.connection.execute("RESET threads")
+        return self._write(FILES[0], sql, schema)
 
     def _write(self, name: str, sql: str, schema: pa.Schema) -> dict[str, Any]:
         """Write one of the files; empty SQL has no rows."""
@@ -474,13 +485,3 @@ def _at(model: Model, lines: Mapping[str, int], column: str) -> str:
     """The model, and the line of one of its columns where that is known."""
     line = lines.get(column.lower())
     return f"{model.name}, line {line}" if line else model.name
-
-
-@cache
-def code_hash() -> str:
-    """Of the code and the macros that make documents; read once a process."""
-    code = [hash_file(file) for file in sorted(HERE.glob("*.py"))]
-    convex = HERE.parent / "convex"
-    code += [hash_file(convex / f"{name}.py") for name in CONVEX]
-    code += [hash_file(file) for file in sorted((convex / "validators").glob("*.py"))]
-    return fingerprint(macros(), code)
