@@ -14,12 +14,12 @@ import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from stages.ahead import ahead
 from stages.errors import StagesError, Stopped, UserError
 from stages.paths import Paths, manifest
 
@@ -353,29 +353,17 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
 
     writer = PartWriter(path, schema)
     try:
-        for batch in _ahead(batches):
-            arrays = [
-                _as_type(array, field.type)
-                for array, field in zip(batch.columns, schema, strict=True)
-            ]
-            writer.write(pa.Table.from_arrays(arrays, schema=schema))
+        with closing(ahead(batches, most=ROW_GROUP_BYTES)) as coming:
+            for batch in coming:
+                arrays = [
+                    _as_type(array, field.type)
+                    for array, field in zip(batch.columns, schema, strict=True)
+                ]
+                writer.write(pa.Table.from_arrays(arrays, schema=schema))
     except BaseException:
         writer.abandon()
         raise
     return writer.close()
-
-
-def _ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches, each of which is read while the one before is written."""
-    coming = iter(batches)
-    batch = next(coming, None)
-    if batch is None:
-        return  # nothing to start a thread for
-    with ThreadPoolExecutor(1) as reader:
-        while batch is not None:
-            following = reader.submit(next, coming, None)
-            yield batch
-            batch = following.result()
 
 
 def _has_bounds(kind: pa.DataType) -> bool:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +16,6 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 2048
 BYTES_AT_ONCE = 16 << 20
-BYTES_AHEAD = 48 << 20
 
 
 @dataclass(frozen=True)
@@ -71,59 +67,11 @@ def stream(
     connection.execute("SET threads = 1")
     try:
         for query in queries:
-            yield from connection.sql(query).to_arrow_reader(rows)
+            # Closed also where it is not read to its end: else the connection stays in use.
+            with connection.sql(query).to_arrow_reader(rows) as reader:
+                yield from reader
     finally:
         connection.execute("RESET threads")
-
-
-def ahead(batches: Generator[pa.RecordBatch]) -> Generator[pa.RecordBatch]:
-    """The same; a thread of its own makes the next ones meanwhile, up to some bytes of them.
-
-    DuckDB makes some fifty batches in one go, and gives them out one by one: with fewer of them
-    ahead, each side would only wait for the other.
-    """
-
-    def wanted() -> bool:
-        return size < BYTES_AHEAD or closed
-
-    changed = threading.Condition()
-    made: deque[pa.RecordBatch] = deque()
-    size, closed, ended = 0, False, False
-
-    def make() -> None:
-        nonlocal size, ended
-        try:
-            for batch in batches:
-                with changed:
-                    made.append(batch)
-                    size += batch.nbytes
-                    changed.notify_all()
-                    changed.wait_for(wanted)
-                if closed:
-                    break
-        finally:
-            batches.close()
-            with changed:
-                ended = True
-                changed.notify_all()
-
-    with ThreadPoolExecutor(1) as pool:
-        making = pool.submit(make)
-        try:
-            while True:
-                with changed:
-                    changed.wait_for(lambda: made or ended)
-                    if not made:
-                        break
-                    batch = made.popleft()
-                    size -= batch.nbytes
-                    changed.notify_all()
-                yield batch
-            making.result()
-        finally:
-            with changed:
-                closed = True
-                changed.notify_all()
 
 
 def cut(records: Iterable[pa.RecordBatch], pace: Pace) -> Iterator[Batch]:

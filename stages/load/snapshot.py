@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from stages.ahead import ahead
 from stages.checkpoint import Part, hash_file, make_folder, publish, remove, write_parquet
 from stages.convex import export_json, ids
 from stages.convex.schema import Field, Schema
 from stages.convex.values import Shape, shape, text_sql
 from stages.duck import first_row
 from stages.errors import StagesError
-from stages.load.batches import ahead, stream
+from stages.load.batches import stream
 from stages.paths import Paths
 from stages.plan import Plan, TargetTable
 from stages.progress import Progress

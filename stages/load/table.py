@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from stages.ahead import ahead
 from stages.checkpoint import (
     Journal,
     Manifest,
@@ -23,7 +24,7 @@ from stages.convex.client import Deployment
 from stages.convex.schema import Schema
 from stages.convex.values import text_sql
 from stages.duck import first_row
-from stages.load.batches import Batch, ahead, cut
+from stages.load.batches import Batch, cut
 from stages.load.bind import Binding, read_acks
 from stages.load.functions import Sender, Sent
 from stages.load.pace import Pace

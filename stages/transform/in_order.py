@@ -11,11 +11,26 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
+
+LOOKED_AT = 2048
 
 
 class OutOfOrder(Exception):
     """Rows do not come in the order of their first column."""
+
+
+def begins_in_order(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:
+    """Whether the first rows of a query come so: most of those that do not tell it there."""
+    query = f"SELECT _source_id FROM ({sql}) LIMIT {LOOKED_AT}"
+    with connection.sql(query).to_arrow_reader(LOOKED_AT) as reader:
+        try:
+            for _ in in_order(reader):
+                pass
+        except OutOfOrder:
+            return False
+    return True
 
 
 def in_order(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -34,7 +34,7 @@ from stages.transform.compile import Compiled, compile_field, documents_schema
 from stages.transform.creation import is_ordered, ordered_sql, with_order
 from stages.transform.drops import drop_model
 from stages.transform.guards import guarded
-from stages.transform.in_order import OutOfOrder, in_order
+from stages.transform.in_order import OutOfOrder, begins_in_order, in_order
 from stages.transform.json_values import column_sql, make_json_values
 from stages.transform.keys import known_documents_sql, known_sql
 from stages.transform.models import (
@@ -447,16 +447,19 @@ class TableRun:
         return None if self.table.grain == "derived" else key_sql(self.paths, self.table.source)
 
     def _write_documents(self, sql: str, schema: pa.Schema) -> dict[str, Any]:
-        if not is_ordered(self.table):
+        if not is_ordered(self.table) and begins_in_order(self.connection, sql):
             # A single thread gives the rows of a table as they lie there.
             self.connection.execute("SET threads = 1")
             try:
-                batches = in_order(self.connection.sql(sql).to_arrow_reader(BATCH))
-                return part_entry(write_parquet(self.folder / FILES[0], schema, batches))
+                with self.connection.sql(sql).to_arrow_reader(BATCH) as reader:
+                    part = write_parquet(self.folder / FILES[0], schema, in_order(reader))
+                return part_entry(part)
             except OutOfOrder:
-                sql += " ORDER BY _source_id"
+                pass
             finally:
                 self.connection.execute("RESET threads")
+        if not is_ordered(self.table):
+            sql += " ORDER BY _source_id"
         return self._write(FILES[0], sql, schema)
 
     def _write(self, name: str, sql: str, schema: pa.Schema) -> dict[str, Any]:
