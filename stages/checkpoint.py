@@ -14,8 +14,10 @@ import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -177,16 +179,24 @@ def damage(folder: Path, part: Mapping[str, Any]) -> str | None:
 
 def damages(folder: Path, parts: Iterable[Mapping[str, Any]]) -> str:
     """What is wrong with any of these parts, by name; empty where all are whole."""
-    found = [(part["file"], damage(folder, part)) for part in parts]
-    return " and ".join(f"{file} {wrong}" for file, wrong in found if wrong)
+    return " and ".join(f"{file} {wrong}" for file, wrong in _damaged(folder, parts))
 
 
 def require_whole(folder: Path, parts: Iterable[Mapping[str, Any]], redo: str) -> None:
     """Check parts before they are used. Raises StagesError naming the part and the way out."""
-    for part in parts:
-        wrong = damage(folder, part)
-        if wrong:
-            raise StagesError(f"{folder / part['file']} {wrong}", f"make it again with: {redo}")
+    for file, wrong in _damaged(folder, parts):
+        raise StagesError(f"{folder / file} {wrong}", f"make it again with: {redo}")
+
+
+def _damaged(folder: Path, parts: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """(file, what is wrong), in the order of the parts; large ones are read side by side."""
+    there = list(parts)
+    large = len(there) > 1 and sum(part["bytes"] for part in there) > ROW_GROUP_BYTES
+    with ThreadPoolExecutor(os.cpu_count() if large else 1) as pool:
+        look = pool.map if large else map
+        for part, wrong in zip(there, look(partial(damage, folder), there), strict=True):
+            if wrong:
+                yield part["file"], wrong
 
 
 # ── Parquet ─────────────────────────────────────────────────────────────────────────────────
