@@ -25,7 +25,7 @@ from stages.convex.schema import Schema
 from stages.convex.values import text_sql
 from stages.duck import first_row
 from stages.load.batches import Batch, cut
-from stages.load.bind import Binding, read_acks
+from stages.load.bind import MEMORY, Binding, read_acks
 from stages.load.functions import Sender, Sent
 from stages.load.pace import Pace
 from stages.load.prove import Prover
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 DID = ("inserted", "replaced", "unchanged", "conflict")
 SHOWN = 5
+SETTLE_MEMORY = "256MiB"
 
 
 class Sends(Protocol):
@@ -228,6 +229,8 @@ class TableLoad:
     ) -> Manifest:
         """ids.parquet, conflicts, what is gone from the source, and the manifest: from the acks."""
         run = self.run.connection.execute
+        # Keys and ids alone, of which memory need not hold more the more there are.
+        run(f"SET memory_limit = '{SETTLE_MEMORY}'")
         read_acks(self.run.connection, self.acks)
         self._read_refused()
         self._join_staged()
@@ -267,6 +270,7 @@ class TableLoad:
             "ids": part_entry(ids),
         }
         write_manifest(self.folder, manifest)
+        run(f"SET memory_limit = '{MEMORY}'")
         return manifest
 
     def _read_refused(self) -> None:
