@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from stages.convex.client import Deployment, FunctionError
+from stages.convex.client import Deployment
 from stages.convex.schema import Schema
+from stages.convex.system import ask_system
 from stages.errors import StagesError
 from stages.extract.reader import Reader
 from stages.paths import Paths
@@ -17,6 +18,7 @@ from stages.plan import Plan
 from stages.settings import Settings
 
 LEAST_DISK = 1 << 30
+RIGHTS = "the right deployment:data:view"
 # Of the plan's module, beside one function a table.
 FUNCTIONS = (
     "readPage", "readDocuments", "findMissing", "epoch", "adopt", "remove", "clearLedger",
@@ -105,8 +107,10 @@ def _tables(name: str, plan: Plan, reader: Reader) -> Finding:
 def _deployment(plan: Plan, schema: Schema, settings: Settings) -> list[Finding]:
     push = "push convex/ to it: npx convex deploy (dev: npx convex dev --once)"
     with Deployment(settings.target, "functions") as deployment:
-        spec = _system(deployment, "_system/cli/modules:apiSpec", {})
-        deployed = _system(deployment, "_system/frontend/getSchemas", {"componentId": None})
+        spec = ask_system(deployment, "_system/cli/modules:apiSpec", {}, RIGHTS)
+        deployed = ask_system(
+            deployment, "_system/frontend/getSchemas", {"componentId": None}, RIGHTS
+        )
     functions = {
         each["identifier"].replace(".js:", ":"): each["visibility"]["kind"]
         for each in spec
@@ -143,16 +147,6 @@ def _deployment(plan: Plan, schema: Schema, settings: Settings) -> list[Finding]
 
 def _tables_of(exported: dict[str, Any]) -> dict[str, Any]:
     return {table["tableName"]: table["documentType"] for table in exported["tables"]}
-
-
-def _system(deployment: Deployment, function: str, args: dict[str, Any]) -> Any:
-    try:
-        return deployment.query(function, args)
-    except FunctionError as error:
-        raise StagesError(
-            f"{deployment.target.label} does not say what it has: {error.words}",
-            "does the deploy key have the right deployment:data:view?",
-        ) from None
 
 
 def _http_action(plan: Plan, settings: Settings) -> list[Finding]:

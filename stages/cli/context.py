@@ -96,6 +96,12 @@ def cli(context: click.Context, project: Path, data: Path | None, target: str | 
 
 tables_argument = click.argument("tables", metavar="[TABLE]...", nargs=-1)
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+via_option = click.option(
+    "--via",
+    type=click.Choice(["auto", "postgres", "rest"]),
+    default="auto",
+    help="How to reach Supabase. auto: Postgres if SUPABASE_DB_URL is set.",
+)
 
 
 def pass_context(command: Command) -> Command:

@@ -19,6 +19,7 @@ from stages.cli.context import (
     print_json,
     progress_of,
     tables_argument,
+    via_option,
 )
 from stages.errors import Shortfall, UserError
 from stages.progress import Lines, Progress
@@ -28,12 +29,7 @@ from stages.settings import Settings
 @cli.command()
 @tables_argument
 @click.option("--exclude", metavar="TABLE", multiple=True, help="Leave out; may be repeated.")
-@click.option(
-    "--via",
-    type=click.Choice(["auto", "postgres", "rest"]),
-    default="auto",
-    help="How to reach Supabase. auto: Postgres if SUPABASE_DB_URL is set.",
-)
+@via_option
 @click.option(
     "--jobs",
     type=click.IntRange(1, 16),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stages.cli.context import Context, cli, json_option, pass_context, print_json
+from stages.cli.context import Context, cli, json_option, pass_context, print_json, via_option
 from stages.progress import Lines
 
 if TYPE_CHECKING:
@@ -49,12 +49,7 @@ if TYPE_CHECKING:
     default=["public"],
     help="A schema of Postgres to look into. May be repeated. Default: public.",
 )
-@click.option(
-    "--via",
-    type=click.Choice(["auto", "postgres", "rest"]),
-    default="auto",
-    help="How to reach Supabase. auto: Postgres if SUPABASE_DB_URL is set.",
-)
+@via_option
 @click.option(
     "--http-action",
     is_flag=True,

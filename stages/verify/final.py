@@ -12,11 +12,13 @@ from typing import Any
 import httpx
 
 from stages.check import FUNCTIONS, Finding
-from stages.convex.client import TIMEOUT, Deployment, FunctionError
+from stages.convex.client import TIMEOUT, Deployment
+from stages.convex.system import ask_system
 from stages.errors import StagesError
 from stages.plan import Plan
 from stages.settings import Target
 
+RIGHTS = "the rights deployment:data:view and deployment:env:view"
 VARIABLE = "MIGRATION_SECRET"
 
 
@@ -70,13 +72,7 @@ def _secret(target: Target) -> Finding:
 
 def _system(target: Target, function: str, args: dict[str, str]) -> Any:
     with Deployment(target, "functions") as deployment:
-        try:
-            return deployment.query(function, args)
-        except FunctionError as error:
-            raise StagesError(
-                f"{target.label} does not say what it has: {error.words}",
-                "does the deploy key have the rights deployment:data:view and deployment:env:view?",
-            ) from None
+        return ask_system(deployment, function, args, RIGHTS)
 
 
 def _visitors(plan: Plan, target: Target) -> Finding:

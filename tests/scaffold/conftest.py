@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.support import HERE, sandbox_at
+from scaffold.support import HERE, copy_project, sandbox_at
 from stages import sandbox
 
 
@@ -22,3 +22,8 @@ def torture(sandbox_root: Path) -> Iterator[sandbox.State]:
     finally:
         with sandbox_at(root):
             sandbox.reset(HERE / "torture")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return copy_project("torture", tmp_path / "torture")
