@@ -11,6 +11,7 @@ from stages.plan import TargetTable
 from stages.transform.drops import RULE as DROPPED
 from stages.transform.drops import make_dropped
 from stages.transform.models import Model
+from stages.transform.sift import Sifted
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,33 +34,53 @@ class Keys:
     source: int
 
 
-def require_ids(connection: duckdb.DuckDBPyConnection, model: Model, table: TargetTable) -> Keys:
-    """Hold `checked` against `keyed`. Raises UserError unless each `_source_id` is a key of the
-    source, and there once."""
-    rows, filled, twice, stray, keys = first_row(
-        connection,
-        "SELECT count(*), count(_source_id), "
-        "(SELECT min(_source_id) FROM (SELECT _source_id FROM checked WHERE _source_id IS NOT "
-        "NULL GROUP BY _source_id HAVING count(*) > 1)), "
-        "(SELECT min(_source_id) FROM checked ANTI JOIN keyed ON source_id = _source_id), "
-        "(SELECT count(*) FROM keyed) FROM checked",
-    )
-    if filled < rows:
+def require_ids(
+    connection: duckdb.DuckDBPyConnection, model: Model, table: TargetTable, sifted: Sifted
+) -> Keys:
+    """Make `given(_source_id)`, the keys of the model's rows, and hold it against `keyed`.
+
+    Raises UserError unless each `_source_id` is a key of the source, and there once.
+    """
+    if sifted.unkeyed:
         raise UserError(
-            f"{model.name} gives {rows - filled:,} rows without a _source_id",
+            f"{model.name} gives {sifted.unkeyed:,} rows without a _source_id",
             "does an outer join leave it null?",
+        )
+    connection.execute(
+        "CREATE OR REPLACE TEMP VIEW given AS "
+        "SELECT _source_id FROM passed UNION ALL SELECT _source_id FROM failing"
+    )
+    rows = sifted.part.rows + sifted.failing
+    twice = None
+    again = "SELECT _source_id FROM {} GROUP BY _source_id HAVING count(*) > 1"
+    if not sifted.ascends:
+        (twice,) = first_row(connection, f"SELECT min(_source_id) FROM ({again.format('given')})")
+    elif sifted.failing:  # keys that ascend are there once each
+        both = "SELECT _source_id FROM failing SEMI JOIN passed USING (_source_id)"
+        (twice,) = first_row(
+            connection,
+            f"SELECT min(_source_id) FROM ({again.format('failing')} UNION ALL {both})",
         )
     if twice is not None:
         raise UserError(
             f"{model.name} gives the _source_id {twice} more than once",
             "does a join match twice? join on what is unique",
         )
-    if stray is not None:
+    keys, met = first_row(
+        connection,
+        "SELECT (SELECT count(*) FROM keyed), count(*) FROM given "
+        "SEMI JOIN keyed ON source_id = _source_id",
+    )
+    if met < rows:
+        (stray,) = first_row(
+            connection,
+            "SELECT min(_source_id) FROM given ANTI JOIN keyed ON source_id = _source_id",
+        )
         raise UserError(
             f"{model.name} gives the _source_id {stray}, which is no key of {table.source}",
             'use the key of the source row, or say grain = "derived" in the plan',
         )
-    return Keys(rows=int(rows), source=int(keys))
+    return Keys(rows=rows, source=int(keys))
 
 
 def account(
@@ -70,11 +91,11 @@ def account(
     selects = [
         "SELECT _source_id AS source_id, _failures[1].field AS field, "
         "_failures[1].rule AS rule, _failures[1].reason AS reason, "
-        "to_json(_failures[2:])::VARCHAR AS others FROM checked WHERE len(_failures) > 0"
+        "to_json(_failures[2:])::VARCHAR AS others FROM failing"
     ]
     # Its ids are keys of the source, each once: as many as there are leave none out.
     if keys.rows < keys.source:
-        left_out = "keyed k ANTI JOIN checked c ON c._source_id = k.source_id"
+        left_out = "keyed k ANTI JOIN given g ON g._source_id = k.source_id"
         if drops:
             left_out += " ANTI JOIN dropped d ON d.source_id = k.source_id"
         selects.append(

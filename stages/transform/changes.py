@@ -8,7 +8,7 @@ the plan turns to null.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,19 +30,21 @@ def changes_sql(
     key: str | None,
     fields: Sequence[Compiled],
     parsed: Any,
+    nulls: Container[str],
+    by_key: str,
 ) -> str:
-    """SQL of (source_id, field, rule, old, new), ordered, over `checked` and the extract; empty
-    where nothing can have changed.
+    """SQL of (source_id, field, rule, old, new) over `passed`, `bent` and the extract, in the
+    order of `by_key`; empty where nothing can have changed.
 
     `key` is the SQL of the source's key, None where documents are not source rows (derived).
-    `parsed` is what `syntax.parse` made of the model.
+    `parsed` is what `syntax.parse` made of the model; `nulls` are fields that have a null.
     """
     selects = []
     if {"null", "drop"} & set(table.orphans.values()):
         selects.append(
             "SELECT _source_id AS source_id, b.field AS field, b.rule AS rule, "
             'b."old" AS "old", NULL::VARCHAR AS "new" '
-            "FROM (SELECT _source_id, unnest(_bent) AS b FROM checked WHERE len(_failures) = 0)"
+            "FROM (SELECT _source_id, unnest(_bent) AS b FROM bent)"
         )
     if key is not None:
         source = f"extract.{name_sql(table.source)}"
@@ -61,20 +63,20 @@ def changes_sql(
                 )
         carried = carried_columns(parsed, f"extract.{table.source}")
         pairs = _pairs(table, columns, fields, carried)
-        found = _changes(connection, source, columns, pairs, table)
+        found = _changes(connection, source, columns, pairs, table, nulls)
         if found:
             changes = ", ".join(f"CASE WHEN {when} THEN {change} END" for when, change in found)
             selects.append(
                 "SELECT _source_id AS source_id, unnest(changes, recursive := true) "
                 "FROM (SELECT d._source_id, "
                 f"list_filter([{changes}], lambda c: c IS NOT NULL) AS changes "
-                f'FROM checked d JOIN (SELECT {key} AS "source key", * FROM {source}) s '
-                'ON s."source key" = d._source_id WHERE len(d._failures) = 0 '
-                f"AND ({' OR '.join(when for when, _ in found)}))"
+                f'FROM passed d JOIN (SELECT {key} AS "source key", * FROM {source}) s '
+                'ON s."source key" = d._source_id '
+                f"WHERE {' OR '.join(when for when, _ in found)})"
             )
     if not selects:
         return ""
-    return f"FROM ({' UNION ALL '.join(selects)}) ORDER BY source_id, field, rule"
+    return f"FROM ({' UNION ALL '.join(selects)}) ORDER BY {by_key}, field, rule"
 
 
 def _pairs(
@@ -102,18 +104,18 @@ def _changes(
     columns: Mapping[str, str],
     pairs: Sequence[tuple[Compiled, str]],
     table: TargetTable,
+    nulls: Container[str],
 ) -> list[tuple[str, str]]:
     """(condition, {field, rule, old, new}) over a document `d` and its source row `s`, in SQL."""
     # A column without nulls on the side in question need not be read for a comparison.
     old_nulls = _nulls(connection, source, [column for _, column in pairs])
-    new_nulls = _nulls(connection, "checked", [compiled.shape.name for compiled, _ in pairs])
     found = []
     for compiled, column in pairs:
         name = compiled.shape.name
         for rule, when, change in _compare(compiled, column, columns[column]):
             possible = {
                 "null_filled": column in old_nulls,
-                "nulled_by_model": name in new_nulls and table.orphans.get(name) != "null",
+                "nulled_by_model": name in nulls and table.orphans.get(name) != "null",
             }
             if possible.get(rule, True):
                 found.append((when, change))

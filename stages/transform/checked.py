@@ -18,6 +18,7 @@ DOCUMENT_BYTES = 1 << 20
 SYSTEM_BYTES = 38 + 23
 # Between a field's name and its problem; no name holds it.
 SEPARATOR = "\x1f"
+FAILURES = "STRUCT(field VARCHAR, rule VARCHAR, reason VARCHAR)[]"
 BENT = 'STRUCT(field VARCHAR, rule VARCHAR, "old" VARCHAR)[]'
 
 
@@ -47,10 +48,9 @@ def checked_sql(
         staged.append(f"{value} AS {name_sql(field.shape.name)}")
     checks.append(_size(compiled))
     problems = [f"{text_sql(check.field + SEPARATOR)} || {check.problem}" for check in checks]
-    none = "[]::STRUCT(field VARCHAR, rule VARCHAR, reason VARCHAR)[]"
     sql = (
         f"SELECT {', '.join(staged)},\n"
-        f"CASE WHEN coalesce({', '.join(c.problem for c in checks)}) IS NULL THEN {none}\n"
+        f"CASE WHEN coalesce({', '.join(c.problem for c in checks)}) IS NULL THEN []::{FAILURES}\n"
         f"ELSE {_failures(problems)} END AS _failures,\n"
         f"{_concatenated(bent)} AS _bent\n"
         "FROM modelled m " + "\n".join(joins)

@@ -26,10 +26,15 @@ def is_ordered(table: TargetTable) -> bool:
 
 
 def ordered_sql(
-    connection: duckdb.DuckDBPyConnection, plan_file: Path, table: TargetTable, key: str, sql: str
+    connection: duckdb.DuckDBPyConnection,
+    plan_file: Path,
+    table: TargetTable,
+    key: str,
+    sql: str,
+    by_key: str,
 ) -> str:
-    """SQL of `sql` (a row a document) with both columns, ordered by source key, of a table for
-    which the plan says anything of it.
+    """SQL of `sql` (a row a document) with both columns, in the order of `by_key`, of a table
+    for which the plan says anything of it.
 
     The columns are the source's, found by its `key`; of a derived table, fields of the document.
     Raises UserError for a column that is not there, or holds no time.
@@ -71,7 +76,7 @@ def ordered_sql(
     return (
         f"SELECT d.*, CASE WHEN {created} > 0 AND {created} < {EXACT} THEN {created} END "
         "AS _creation_time, "
-        f"row_number() OVER (ORDER BY {order}, d._source_id) AS _order {rows} ORDER BY d._source_id"
+        f"row_number() OVER (ORDER BY {order}, {by_key}) AS _order {rows} ORDER BY {by_key}"
     )
 
 

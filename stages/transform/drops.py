@@ -22,7 +22,7 @@ def drop_model(paths: Paths, table: TargetTable) -> Model | None:
 
 
 def make_dropped(connection: duckdb.DuckDBPyConnection, table: TargetTable, model: Model) -> int:
-    """Make `dropped(source_id, reason)`, over `checked` and `keyed(source_id)`; its rows.
+    """Make `dropped(source_id, reason)`, over `given` and `keyed(source_id)`; its rows.
 
     Raises UserError for keys that the source has not, that are there twice, or that the model
     gives too.
@@ -56,7 +56,7 @@ def make_dropped(connection: duckdb.DuckDBPyConnection, table: TargetTable, mode
             "SELECT source_id FROM dropped ANTI JOIN keyed USING (source_id)"
         ),
         f"leaves out the _source_id {{0}}, and {table.model} gives it": (
-            "SELECT source_id FROM dropped d JOIN checked m ON m._source_id = d.source_id"
+            "SELECT source_id FROM dropped d JOIN given g ON g._source_id = d.source_id"
         ),
     }
     for words, sql in wrong.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,10 +17,11 @@ from stages.checkpoint import (
     read_manifest,
     require_whole,
 )
-from stages.convex.values import name_sql
+from stages.convex.schema import Validator
+from stages.convex.values import Shape, name_sql
 from stages.errors import StagesError, UserError
 from stages.paths import Paths
-from stages.plan import Plan
+from stages.plan import Plan, TargetTable
 from stages.transform.syntax import parse, refuse_chance, tables
 from stages.views import KEYLESS, macros, make, side_hashes, statements
 
@@ -58,6 +60,45 @@ def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict
         rows = connection.execute(f"DESCRIBE {sql}").fetchall()
     refuse_chance(name, sql, parse(connection, sql))
     return {row[0]: row[1] for row in rows}
+
+
+def at(model: Model, lines: Mapping[str, int], column: str) -> str:
+    """The model, and the line of one of its columns where that is known."""
+    line = lines.get(column.lower())
+    return f"{model.name}, line {line}" if line else model.name
+
+
+def refuse_columns(
+    model: Model,
+    table: TargetTable,
+    document: Validator,
+    columns: Collection[str],
+    fields: Mapping[str, Shape],
+    lines: Mapping[str, int],
+) -> None:
+    """Raise UserError unless a model's columns are `_source_id` and fields of its table.
+
+    `lines` is column → line of the model, as `column_lines` finds them.
+    """
+    if "_source_id" not in columns:
+        raise UserError(
+            f"{model.name} has no column `_source_id`",
+            'add the key of its source row, such as: "key"(id) AS _source_id',
+        )
+    for name in columns:
+        if name != "_source_id" and name not in fields:
+            raise UserError(
+                f"{at(model, lines, name)} has the column `{name}`, and {table.name} in "
+                "convex/schema.ts has no such field",
+                f"remove it from the model, or add the field; there are: {', '.join(fields)}",
+            )
+    if document["type"] == "any":
+        for name in fields:
+            if not re.fullmatch(r"(?![$_])[ !#-\[\]-~]{1,1024}", name):
+                raise UserError(
+                    f"{model.name} has the column `{name}`, which can't be a field's name",
+                    "a name is printable ASCII, and does not begin with $ or _",
+                )
 
 
 class sql_errors:
@@ -162,6 +203,18 @@ def key_sql(paths: Paths, source: str) -> str:
         return KEYLESS
     texts = [f"key_text({name_sql(column)})" for column in key]
     return texts[0] if len(texts) == 1 else f"key_list([{', '.join(texts)}])"
+
+
+def key_is_number(paths: Paths, source: str) -> bool:
+    """Whether a source's key is one integer, so that its order is that of numbers."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    key = (read_manifest(paths.extract(source)) or {}).get("key") or []
+    if len(key) != 1:
+        return False
+    schema = pq.read_schema(paths.extract(source) / "schema.parquet")
+    return bool(pa.types.is_integer(schema.field(key[0]).type))
 
 
 def hold_keyless(connection: duckdb.DuckDBPyConnection, paths: Paths, source: str) -> None:

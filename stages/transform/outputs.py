@@ -55,6 +55,15 @@ def carried_columns(parsed: Any, table: str) -> dict[str, str]:
     return found
 
 
+def goes_row_by_row(parsed: Any) -> bool:
+    """Whether a query gives its rows as it meets them, without having to hold them together."""
+    if not _outputs(parsed):
+        return False
+    query = parsed["statements"][0]["node"]
+    held = query["modifiers"] or query["group_expressions"]
+    return not held and all(n.get("class") not in ("WINDOW", "SUBQUERY") for n in nodes(query))
+
+
 def _outputs(parsed: Any) -> dict[str, Any]:
     """Output column → its expression, where the query is one SELECT over tables as they are."""
     query = parsed["statements"][0]["node"] if parsed else {}

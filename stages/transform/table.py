@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,6 @@ from stages.checkpoint import (
     Manifest,
     damages,
     fingerprint,
-    make_folder,
     part_entry,
     read_manifest,
     remove,
@@ -20,7 +19,7 @@ from stages.checkpoint import (
     write_zero_rows,
 )
 from stages.convex.schema import Schema
-from stages.convex.values import Shape, name_sql, shapes, text_sql
+from stages.convex.values import name_sql, shapes, text_sql
 from stages.duck import first_row
 from stages.errors import Shortfall, TableFailed, UserError
 from stages.inputs import checked_by, staged_inputs
@@ -34,22 +33,26 @@ from stages.transform.compile import Compiled, compile_field, documents_schema
 from stages.transform.creation import is_ordered, ordered_sql, with_order
 from stages.transform.drops import drop_model
 from stages.transform.guards import guarded
-from stages.transform.in_order import OutOfOrder, begins_in_order, in_order
 from stages.transform.json_values import column_sql, make_json_values
 from stages.transform.keys import known_documents_sql, known_sql
 from stages.transform.models import (
     Inputs,
     Model,
+    at,
     code_hash,
     describe,
     hold_keyless,
+    key_is_number,
     key_sql,
     read_model,
+    refuse_columns,
     sql_errors,
 )
+from stages.transform.outputs import goes_row_by_row
 from stages.transform.planned import refuse_fields, with_values
 from stages.transform.reads import columns_read
 from stages.transform.references import edges_sql, listed_refs, make_orphans, refuse_rules, rule_of
+from stages.transform.sift import BATCH, Sifted, look_at, sift
 from stages.transform.syntax import column_lines, parse
 from stages.transform.unique import find_collisions, reject_collisions
 from stages.transform.urls import class_urls
@@ -58,14 +61,12 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-# Rows that go from DuckDB to Parquet at once.
-BATCH = 30_720
 FILES = ("documents.parquet", "rejects.parquet", "changes.parquet")
 REJECTS = ("source_id", "field", "rule", "reason", "row", "others")
 CHANGES = ("source_id", "field", "rule", "old", "new")
 REJECTS_SQL = (
     "SELECT r.source_id, r.field, r.rule, r.reason, to_json(k.row)::VARCHAR AS row, r.others "
-    "FROM rejected r JOIN keyed k USING (source_id) ORDER BY r.source_id"
+    "FROM rejected r JOIN keyed k USING (source_id) ORDER BY "
 )
 
 
@@ -190,23 +191,43 @@ class TableRun:
 
     def _run(self, model: Model) -> dict[str, Any]:
         fields = self._prepare(model)
-        keys = self._check(model, fields)
+        with self._sifted(fields, model) as sifted:
+            self._let_go()
+            return self._stage(fields, model, sifted)
+
+    def _let_go(self) -> None:
+        """Free what the rows were made from: each is as large as the table itself."""
+        self.connection.execute("DROP TABLE IF EXISTS canonical")
+        if self.table.grain == "row":
+            self.connection.execute("DROP TABLE IF EXISTS model_rows")
+
+    def _stage(
+        self, fields: Mapping[str, Compiled], model: Model, sifted: Sifted
+    ) -> dict[str, Any]:
+        """Account for the rows, and give the three files their place."""
+        keys = require_ids(self.connection, model, self.table, sifted)
         self._refuse_failing_orphans(fields)
         if not self.circle:
             find_collisions(self.connection, self.table)
-        reject_collisions(self.connection, self.table)
+        collide = reject_collisions(self.connection, self.table)
         found = self._account(keys)
-        self._let_go()
-        # Before anything is written: the plan may name what is not there.
-        documents, changes = self._documents_sql(fields), self._changes_sql(model, fields)
+        # Before anything is in its place: the plan may name what is not there.
+        as_it_is = sifted.ascends and not collide and not is_ordered(self.table)
+        documents = "" if as_it_is else self._documents_sql(fields)
+        changes = self._changes_sql(model, fields, sifted)
         schema = with_order(self.table, documents_schema(fields))
-        make_folder(self.folder)
         write_zero_rows(self.folder, schema)
         parts = [
-            self._write_documents(documents, schema),
-            self._write(FILES[1], REJECTS_SQL if found.rejects else "", _texts(REJECTS)),
+            part_entry(sifted.publish(self.folder / FILES[0]))
+            if as_it_is
+            else self._write(FILES[0], documents, schema)
+        ]
+        look_at(self.connection, self.folder / FILES[0])
+        rejects = REJECTS_SQL + self._by_key("r.source_id") if found.rejects else ""
+        parts += [
+            self._write(FILES[1], rejects, _texts(REJECTS)),
             self._write(FILES[2], changes, _texts(CHANGES)),
-        ]  # fmt: skip
+        ]
         manifest = {
             "source_rows": found.source_rows,
             "documents": parts[0]["rows"],
@@ -234,12 +255,6 @@ class TableRun:
                 )
         return manifest
 
-    def _let_go(self) -> None:
-        """Free what `checked` was made from: each is as large as the table itself."""
-        self.connection.execute("DROP TABLE IF EXISTS canonical")
-        if self.table.grain == "row":
-            self.connection.execute("DROP TABLE IF EXISTS model_rows")
-
     def _prepare(self, model: Model) -> dict[str, Compiled]:
         """Run the model into `modelled`, and make what its checks are joined to."""
         self.inputs.make_views(self.connection)
@@ -258,11 +273,13 @@ class TableRun:
         refuse_fields(self.plan.file, self.table, fields)
         parsed = parse(self.connection, model.text)
         lines = column_lines(model.text, parsed)
-        self._refuse_columns(model, types, fields, lines)
+        document = self.schema.document(self.table.name)
+        refuse_columns(model, self.table, document, types, fields, lines)
+        refuse_rules(self.plan, self.table, fields)
         text, model = model.text, with_values(model, self.table, types)
         types |= {name: "VARCHAR" for name in self.table.values if name in types}
         compiled = {
-            name: compile_field(_at(model, lines, name), shape, types.get(name))
+            name: compile_field(at(model, lines, name), shape, types.get(name))
             for name, shape in fields.items()
         }
         compiled = guarded(compiled, text, parsed, types, self.schema.tables[self.table.name])
@@ -275,8 +292,9 @@ class TableRun:
         run = self.connection.execute
         rows = f"SELECT {', '.join(columns)} FROM ({model.text})"
         with sql_errors(model.name):
+            # What holds its rows together is left to all threads, and the one pass reads it; and
             # DuckDB takes no view of what it can't take apart, such as PIVOT.
-            if parsed is None or self._read_again(compiled):
+            if self._read_again(compiled) or not goes_row_by_row(parsed):
                 run(f"CREATE OR REPLACE TEMP TABLE model_rows AS {rows}")
                 rows = "FROM model_rows"
             run(f"CREATE OR REPLACE TEMP VIEW modelled AS {rows}")
@@ -285,17 +303,28 @@ class TableRun:
         return compiled
 
     def _read_again(self, compiled: Mapping[str, Compiled]) -> bool:
-        """Whether anything but `checked` reads `modelled`, so that it is worth to be stored."""
+        """Whether more than the one pass reads `modelled`, so that it is worth to be stored."""
         apart = any(f.json or listed_refs(f) for f in compiled.values())
         return apart or self.circle is not None or self.table.grain == "derived"
 
-    def _check(self, model: Model, fields: Mapping[str, Compiled]) -> Keys:
-        """Make `checked`, and hold its keys against those of the source."""
-        with sql_errors(model.name):
-            self.connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE checked AS {self._checked(fields)}"
-            )
-        return require_ids(self.connection, model, self.table)
+    @contextmanager
+    def _sifted(self, fields: Mapping[str, Compiled], model: Model) -> Iterator[Sifted]:
+        """The rows, parted into `passed` and `failing`; the file of what passed is gone after."""
+        file = self.paths.scratch / f"{self.table.name}.parquet"
+        rows = f"SELECT {_staged(fields)}, _failures, _bent FROM ({self._checked(fields)})"
+        try:
+            with sql_errors(model.name):
+                sifted = sift(
+                    self.connection,
+                    rows,
+                    documents_schema(fields),
+                    file,
+                    numbers=self._key_is_number(),
+                    several=self.source["rows"] > BATCH,
+                )
+            yield sifted
+        finally:
+            file.unlink(missing_ok=True)
 
     def prove_own(self, together: tuple[str, ...]) -> dict[str, Compiled]:
         """For a circle: this table's rows into `own`, their references to `together` into `edges`;
@@ -314,47 +343,22 @@ class TableRun:
             else:
                 self._know(target, model)
         self._make_orphans(compiled)
-        keys = self._check(model, compiled)
-        find_collisions(self.connection, self.table)
-        reject_collisions(self.connection, self.table)
-        self._account(keys)
-        run(
-            f"INSERT INTO own SELECT {text_sql(f'{self.table.name}:')} || source_id, rule, field "
-            "FROM (SELECT _source_id AS source_id, NULL AS rule, NULL AS field FROM checked "
-            "WHERE len(_failures) = 0 UNION ALL SELECT source_id, rule, field FROM rejected)"
-        )
+        with self._sifted(compiled, model) as sifted:
+            keys = require_ids(self.connection, model, self.table, sifted)
+            find_collisions(self.connection, self.table)
+            reject_collisions(self.connection, self.table)
+            self._account(keys)
+            prefix = text_sql(f"{self.table.name}:")
+            run(
+                f"INSERT INTO own SELECT {prefix} || source_id, rule, field "
+                "FROM (SELECT _source_id AS source_id, NULL AS rule, NULL AS field FROM passed "
+                "ANTI JOIN failing USING (_source_id) "
+                "UNION ALL SELECT source_id, rule, field FROM rejected)"
+            )
         return compiled
 
     def _make_orphans(self, compiled: Mapping[str, Compiled]) -> None:
         make_orphans(self.connection, compiled, self._sources())
-
-    def _refuse_columns(
-        self,
-        model: Model,
-        types: Mapping[str, str],
-        fields: Mapping[str, Shape],
-        lines: Mapping[str, int],
-    ) -> None:
-        if "_source_id" not in types:
-            raise UserError(
-                f"{model.name} has no column `_source_id`",
-                'add the key of its source row, such as: "key"(id) AS _source_id',
-            )
-        for name in types:
-            if name != "_source_id" and name not in fields:
-                raise UserError(
-                    f"{_at(model, lines, name)} has the column `{name}`, and {self.table.name} in "
-                    "convex/schema.ts has no such field",
-                    f"remove it from the model, or add the field; there are: {', '.join(fields)}",
-                )
-        if self.schema.document(self.table.name)["type"] == "any":
-            for name in fields:
-                if not re.fullmatch(r"(?![$_])[ !#-\[\]-~]{1,1024}", name):
-                    raise UserError(
-                        f"{model.name} has the column `{name}`, which can't be a field's name",
-                        "a name is printable ASCII, and does not begin with $ or _",
-                    )
-        refuse_rules(self.plan, self.table, fields)
 
     def _know(self, target: str, model: Model) -> None:
         """`known <target>`: every key that may be referred to, and those that may not, and why."""
@@ -408,7 +412,7 @@ class TableRun:
                 continue
             row = first_row(
                 self.connection,
-                "SELECT count(*), min(f.reason) FROM (SELECT unnest(_failures) AS f FROM checked) "
+                "SELECT count(*), min(f.reason) FROM (SELECT unnest(_failures) AS f FROM failing) "
                 "WHERE f.field = ? AND f.rule NOT IN ('required_null')",
                 [place.path],
             )
@@ -426,41 +430,35 @@ class TableRun:
     # ── the three files ─────────────────────────────────────────────────────────────────────
 
     def _documents_sql(self, fields: Mapping[str, Compiled]) -> str:
-        columns = ["_source_id"]
-        for name, compiled in fields.items():
-            column = name_sql(name)
-            as_text = compiled.shape.sql == "JSON"
-            columns.append(f"{column}::VARCHAR AS {column}" if as_text else column)
-        documents = f"SELECT {', '.join(columns)} FROM checked WHERE len(_failures) = 0"
+        """SQL of the documents in order, for where the file of what passed is not that already."""
+        documents = f"SELECT {_staged(fields)} FROM passed ANTI JOIN failing USING (_source_id)"
         if not is_ordered(self.table):
-            return documents
-        plan_file = self.plan.file
-        return ordered_sql(self.connection, plan_file, self.table, self._key() or "", documents)
+            return f"{documents} ORDER BY {self._by_key('_source_id')}"
+        plan_file, key, by_key = self.plan.file, self._key() or "", self._by_key("d._source_id")
+        return ordered_sql(self.connection, plan_file, self.table, key, documents, by_key)
 
-    def _changes_sql(self, model: Model, fields: Mapping[str, Compiled]) -> str:
-        key, parsed = self._key(), parse(self.connection, model.text)
-        compared = list(fields.values())
-        return changes_sql(self.connection, self.plan.file, self.table, key, compared, parsed)
+    def _changes_sql(self, model: Model, fields: Mapping[str, Compiled], sifted: Sifted) -> str:
+        return changes_sql(
+            self.connection,
+            self.plan.file,
+            self.table,
+            self._key(),
+            list(fields.values()),
+            parse(self.connection, model.text),
+            sifted.nulls,
+            self._by_key("source_id"),
+        )
 
     def _key(self) -> str | None:
         """SQL of the source's key; None where documents are not source rows (derived)."""
         return None if self.table.grain == "derived" else key_sql(self.paths, self.table.source)
 
-    def _write_documents(self, sql: str, schema: pa.Schema) -> dict[str, Any]:
-        if not is_ordered(self.table) and begins_in_order(self.connection, sql):
-            # A single thread gives the rows of a table as they lie there.
-            self.connection.execute("SET threads = 1")
-            try:
-                with self.connection.sql(sql).to_arrow_reader(BATCH) as reader:
-                    part = write_parquet(self.folder / FILES[0], schema, in_order(reader))
-                return part_entry(part)
-            except OutOfOrder:
-                pass
-            finally:
-                self.connection.execute("RESET threads")
-        if not is_ordered(self.table):
-            sql += " ORDER BY _source_id"
-        return self._write(FILES[0], sql, schema)
+    def _key_is_number(self) -> bool:
+        return self.table.grain == "row" and key_is_number(self.paths, self.table.source)
+
+    def _by_key(self, column: str) -> str:
+        """SQL to order by, of a column of source keys."""
+        return f"{column}::BIGINT" if self._key_is_number() else column
 
     def _write(self, name: str, sql: str, schema: pa.Schema) -> dict[str, Any]:
         """Write one of the files; empty SQL has no rows."""
@@ -478,13 +476,13 @@ class TableRun:
         return [{"field": row[0], "rule": row[1], "rows": row[2]} for row in rows]
 
 
+def _staged(fields: Mapping[str, Compiled]) -> str:
+    """SQL of the columns of documents.parquet."""
+    columns = {name_sql(n): "::VARCHAR" if f.shape.sql == "JSON" else "" for n, f in fields.items()}
+    return ", ".join(["_source_id", *(f"{n}{cast} AS {n}" for n, cast in columns.items())])
+
+
 def _texts(names: Iterable[str]) -> pa.Schema:
     import pyarrow as pa
 
     return pa.schema([pa.field(name, pa.string()) for name in names])
-
-
-def _at(model: Model, lines: Mapping[str, int], column: str) -> str:
-    """The model, and the line of one of its columns where that is known."""
-    line = lines.get(column.lower())
-    return f"{model.name}, line {line}" if line else model.name

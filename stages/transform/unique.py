@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stages.convex.values import name_sql, text_sql
+from stages.duck import first_row
 from stages.plan import TargetTable
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ RULE = "not_unique"
 
 
 def find_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -> None:
-    """Make `collisions of <table>(_source_id, failures)`, of the rows of `checked` that pass."""
+    """Make `collisions of <table>(_source_id, failures)`, of the rows of `passed`."""
     selects = [_collisions(group) for group in table.unique]
     if selects:
         connection.execute(
@@ -28,16 +29,20 @@ def find_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -
         )
 
 
-def reject_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -> None:
-    """Add a failure `not_unique` to the rows of `checked` that collide.
+def reject_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -> int:
+    """Add the rows of `passed` that collide to `failing`; how many there are.
 
     In a circle they were found when its tables were proven together, and hold on.
     """
-    if table.unique:
-        connection.execute(
-            f"UPDATE checked SET _failures = c.failures FROM {_name(table)} c "
-            "WHERE checked._source_id = c._source_id AND len(checked._failures) = 0"
-        )
+    if not table.unique:
+        return 0
+    (rows,) = first_row(
+        connection,
+        f"INSERT INTO failing SELECT _source_id, failures FROM {_name(table)} "
+        "SEMI JOIN passed USING (_source_id)",
+    )
+    connection.execute("DELETE FROM bent WHERE _source_id IN (SELECT _source_id FROM failing)")
+    return int(rows)
 
 
 def _name(table: TargetTable) -> str:
@@ -51,6 +56,6 @@ def _collisions(group: tuple[str, ...]) -> str:
     return (
         f"SELECT unnest(ids) AS _source_id, {text_sql(', '.join(group))} AS field, "
         f"{text_sql(RULE)} AS rule, len(ids) || {words} || ids[1] AS reason "
-        "FROM (SELECT list(_source_id ORDER BY _source_id) AS ids FROM checked "
-        f"WHERE len(_failures) = 0 AND {filled} GROUP BY {columns} HAVING count(*) > 1)"
+        "FROM (SELECT list(_source_id ORDER BY _source_id) AS ids FROM passed "
+        f"WHERE {filled} GROUP BY {columns} HAVING count(*) > 1)"
     )
