@@ -19,11 +19,12 @@ from stages.checkpoint import (
 )
 from stages.errors import Shortfall, StagesError, Stopped, TableFailed, Transient
 from stages.extract.catalog import Catalog, Reading, settle
+from stages.extract.closing import Closing
 from stages.extract.reader import Reader, Session
 from stages.extract.restart import Restart
 from stages.extract.transport import Via, open_reader
 from stages.extract.types import arrow_schema
-from stages.extract.work import Deadline, Gap, TableWork
+from stages.extract.work import Deadline, Gap, TableWork, failed
 from stages.paths import Paths
 from stages.plan import Plan, SourceTable
 from stages.progress import Progress
@@ -201,7 +202,7 @@ class _Run:
                         "reload the API's schema cache: notify pgrst, 'reload schema'",
                     )
             except TableFailed as error:
-                self._end(entry, {"status": "failed", "rows": 0, "error": str(error)})
+                self._end(entry, failed(error))
             if entry.include_secrets:
                 secrets = ", ".join(entry.include_secrets)
                 self.progress.note(f"{entry.name}: secrets are read, as the plan says: {secrets}")
@@ -254,7 +255,7 @@ class _Run:
         )
 
     def work(self, entries: list[SourceTable], beside: Callable[[], None]) -> None:
-        """All tables to their end; `beside` is done while connections are made, before any row.
+        """All tables to their end; `beside` is done before any part is closed.
 
         Raises Stopped where the source is lost on the way.
         """
@@ -301,48 +302,49 @@ class _Run:
             thread.join()
 
     def _worker(self, queue: _Queue, first: Future[None]) -> None:
-        sessions = _Sessions(self.reader)
+        sessions, closing = _Sessions(self.reader), Closing(first)
         try:
             with suppress(TableFailed):  # said again for each table that needs the connection
                 sessions()
-            first.result()
             while (job := queue.take()) is not None:
                 entry, work, gap = job
                 try:
-                    told = self._do(queue, sessions(), entry, work, gap)
+                    self._do(queue, sessions(), closing, entry, work, gap)
                 except TableFailed as error:
-                    told = {"status": "failed", "rows": 0, "error": str(error)}
                     queue.drop(entry)
+                    self._end(entry, failed(error))
                     sessions.discard()
                 except BaseException:
                     queue.stop()
                     raise
-                if told is not None:
-                    self._end(entry, told)
                 queue.done()
+            closing.end()
         finally:
+            closing.discard()
             sessions.discard()
 
     def _do(
         self,
         queue: _Queue,
         session: Session,
+        closing: Closing,
         entry: SourceTable,
         work: TableWork | None,
         gap: Gap | None,
-    ) -> dict[str, Any] | None:
+    ) -> None:
         if work is not None and gap is not None:
-            return work.fill(session, gap, self.deadline)
+            work.fill(session, gap, self.deadline, closing, partial(self._end, entry))
+            return
         self.deadline.check()
         folder = self.restart.folder(entry.name)
         work = TableWork(self.reader, entry, self.readings[entry.name], folder, self.progress)
         opened = work.open(session)
         if isinstance(opened, dict):
-            return opened
-        if not opened:
-            return work.finish(session)
-        queue.add(entry, work, opened)
-        return None
+            self._end(entry, opened)
+        elif not opened:
+            self._end(entry, work.finish())
+        else:
+            queue.add(entry, work, opened)
 
 
 Job = tuple[SourceTable, TableWork | None, Gap | None]

@@ -8,9 +8,12 @@ half-way, a part that is damaged. Bringing a table up to date is filling its gap
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,7 @@ from stages.checkpoint import (
 )
 from stages.errors import Stopped, TableFailed
 from stages.extract.catalog import Reading, renamed
+from stages.extract.closing import Closing
 from stages.extract.reader import Key, Reader, Session, Size, Span, key_texts, require_key
 from stages.extract.standing import moved_since
 from stages.extract.types import arrow_schema
@@ -72,7 +76,10 @@ class TableWork:
         self.manifest: Manifest = {}
         self.resumed = False
         self._lock = threading.Lock()
-        self._open_gaps = 0
+        # Gaps that nobody has begun, that are not read, and that are not closed.
+        self._untouched = self._unread = self._open = 0
+        self._counting = False
+        self._counted: Future[tuple[int, int]] = Future()
 
     # ── opening ─────────────────────────────────────────────────────────────────────────────
 
@@ -92,7 +99,9 @@ class TableWork:
         self.manifest = manifest
         write_manifest(self.folder, manifest)
         gaps = list(find_gaps(manifest))
-        self._open_gaps = len(gaps)
+        self._untouched = self._unread = self._open = len(gaps)
+        if not gaps:
+            self._count(session)
         done = sum(part["rows"] for part in manifest["parts"] if not part.get("lost"))
         self.progress.start("extract", self.entry.name, max(size.rows - done, 0))
         return gaps
@@ -180,11 +189,21 @@ class TableWork:
 
     # ── filling ─────────────────────────────────────────────────────────────────────────────
 
-    def fill(self, session: Session, gap: Gap, deadline: Deadline) -> dict[str, Any] | None:
-        """Read one gap into parts. Returns the table's result once its last gap is filled."""
+    def fill(
+        self,
+        session: Session,
+        gap: Gap,
+        deadline: Deadline,
+        closing: Closing,
+        ended: Callable[[dict[str, Any]], None],
+    ) -> None:
+        """Read one gap into parts, which `closing` closes; `ended` gets the table's result, once
+        its last gap is filled."""
         reading, schema = self.reading, arrow_schema(self.reading.columns)
         writer: PartWriter | None = None
         number, first, last = gap.number, None, gap.keys.after
+        with self._lock:
+            self._untouched -= 1
         try:
             for rows in session.read(reading, gap.keys):
                 deadline.check()
@@ -200,14 +219,54 @@ class TableWork:
                 self.progress.advance(self.entry.name, rows.num_rows, rows.nbytes)
                 full = writer.rows >= PART_ROWS or writer.written_bytes() >= PART_BYTES
                 if full and not gap.alone:
-                    self._close(writer, gap, number, first, last)
+                    closing.submit(partial(self._close, writer, gap, number, first, last))
                     writer, number = None, number + 1
-            if writer is not None:
-                self._close(writer, gap, number, first, last)
-                writer = None
+            closing.submit(partial(self._end_gap, writer, gap, number, first, last, ended))
+            writer = None
         finally:
             if writer is not None:
                 writer.abandon()
+        self._count_if_due(session)
+
+    def _count_if_due(self, session: Session) -> None:
+        """Count the rows at the source, if all of them are read, or if nobody is to read more of
+        them and the snapshot makes it the same at any time."""
+        with self._lock:
+            self._unread -= 1
+            due = self._unread == 0
+            if self.reader.transport == "postgres":
+                due = not self._untouched and not self._counting
+            self._counting = self._counting or due
+        if due:
+            self._count(session)
+
+    def _close(
+        self, writer: PartWriter, gap: Gap, number: int, first: Key | None, last: Key | None
+    ) -> None:
+        try:
+            part = part_entry(writer.close(first=first, last=last))
+        except BaseException:
+            writer.abandon()
+            raise
+        place = (gap.span, number)
+        with self._lock:
+            others = [p for p in self.manifest["parts"] if (p["span"], p["number"]) != place]
+            parts = [*others, {**part, "span": gap.span, "number": number}]
+            self.manifest["parts"] = sorted(parts, key=lambda p: (p["span"], p["number"]))
+            write_manifest(self.folder, self.manifest)
+
+    def _end_gap(
+        self,
+        writer: PartWriter | None,
+        gap: Gap,
+        number: int,
+        first: Key | None,
+        last: Key | None,
+        ended: Callable[[dict[str, Any]], None],
+    ) -> None:
+        """Close a gap's last part, if it has one, and the gap."""
+        if writer is not None:
+            self._close(writer, gap, number, first, last)
         with self._lock:
             if not gap.alone:
                 self.manifest["spans"][gap.span]["read"] = True
@@ -220,35 +279,40 @@ class TableWork:
                 )
             ]
             write_manifest(self.folder, self.manifest)
-            self._open_gaps -= 1
-            finished = self._open_gaps == 0
-        return self.finish(session) if finished else None
+            self._open -= 1
+            finished = self._open == 0
+        if finished:
+            with suppress(TableFailed):  # of the count, and told where it was made
+                ended(self.finish())
 
-    def _close(
-        self, writer: PartWriter, gap: Gap, number: int, first: Key | None, last: Key | None
-    ) -> None:
-        part = part_entry(writer.close(first=first, last=last))
-        place = (gap.span, number)
-        with self._lock:
-            others = [p for p in self.manifest["parts"] if (p["span"], p["number"]) != place]
-            parts = [*others, {**part, "span": gap.span, "number": number}]
-            self.manifest["parts"] = sorted(parts, key=lambda p: (p["span"], p["number"]))
-            write_manifest(self.folder, self.manifest)
+    def _count(self, session: Session) -> None:
+        """Rows at the source, and those that `where` leaves out."""
+        try:
+            rows = session.count(self.reading)
+            more = 0
+            if self.entry.where and self.reading.sample is None:
+                more = session.count(self.reading, filtered=False) - rows
+            self._counted.set_result((rows, more))
+        except BaseException as error:
+            self._counted.set_exception(error)
+            raise
 
-    def finish(self, session: Session) -> dict[str, Any]:
-        """Prove the number of rows, and say that the table is complete."""
+    def finish(self) -> dict[str, Any]:
+        """Prove the number of rows, and say that the table is complete; its result."""
         manifest = self.manifest
         rows = sum(part["rows"] for part in manifest["parts"])
-        of, after = self.reader.counts(self.reading), session.count(self.reading)
+        of, (after, left_out) = self.reader.counts(self.reading), self._counted.result()
         before = manifest["counted"].get("before", after)
         # What was written between two runs over REST shows only here: it has no snapshots to tell.
         apart = self.resumed and self.reader.transport == "rest"
         differs = of == "rows" and rows != after
         moving = before != after or (apart and differs)
         if differs and not moving and len(manifest["snapshots"]) == 1:
-            raise TableFailed(
-                f"{manifest['table']} has {after:,} rows, but {rows:,} were read",
-                "run again with --restart; if it stays so, the key columns are not unique",
+            return failed(
+                TableFailed(
+                    f"{manifest['table']} has {after:,} rows, but {rows:,} were read",
+                    "run again with --restart; if it stays so, the key columns are not unique",
+                )
             )
         named = {part["file"] for part in manifest["parts"]}
         for file in self.folder.glob("part-*.parquet"):
@@ -256,7 +320,7 @@ class TableWork:
                 remove(file)  # closed before a kill, and its rows are gone at the source since
         counted = {"before": before, "after": after} | ({"of": of} if of != "rows" else {})
         if self.entry.where and self.reading.sample is None:
-            counted["filtered"] = session.count(self.reading, filtered=False) - after
+            counted["filtered"] = left_out
         manifest |= {
             "status": "complete",
             "rows": rows,
@@ -278,6 +342,11 @@ class TableWork:
         for name, staged in self.manifest["renamed"].items():
             note += f", column {name} is {staged} here"
         return note
+
+
+def failed(error: TableFailed) -> dict[str, Any]:
+    """The result of a table that can't be read."""
+    return {"status": "failed", "rows": 0, "error": str(error)}
 
 
 def _told_by(of: str, number: int) -> str:
