@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages.transform.checked import BENT, FAILURES
+from stages.transform.outputs import goes_row_by_row
 from stages.transform.sift import BATCH, Sifted, sift
+from stages.transform.syntax import parse
 
 SCHEMA = pa.schema([pa.field("_source_id", pa.string(), nullable=False), ("n", pa.int64())])
 FAILURE = "[{'field': 'n', 'rule': 'odd', 'reason': 'n is odd'}]"
@@ -121,3 +123,25 @@ def test_an_error_half_way_leaves_no_file(
         sifted(connection, tmp_path, rows, fails="CASE n WHEN 99999 THEN error('number ' || n) END")
     assert not list((tmp_path / "aside").iterdir())
     assert sifted(connection, tmp_path, texts("a")).part.rows == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "streams"),
+    [
+        ("SELECT a, lower(b) AS b FROM t", True),
+        ("SELECT a FROM t LEFT JOIN u USING (x)", True),
+        ("SELECT * FROM t", True),
+        ("SELECT DISTINCT a FROM t", False),
+        ("SELECT a, count(*) AS n FROM t GROUP BY a", False),
+        ("SELECT a FROM t ORDER BY a", False),
+        ("SELECT a, row_number() OVER () AS r FROM t", False),
+        ("SELECT a FROM t WHERE EXISTS (SELECT 1 FROM u)", False),
+        ("SELECT a FROM (SELECT 1 AS a)", False),
+        ("WITH w AS (SELECT 1 AS a) SELECT a FROM w", False),
+        ("SELECT a FROM t UNION ALL SELECT a FROM u", False),
+    ],
+)
+def test_which_models_go_row_by_row(
+    connection: duckdb.DuckDBPyConnection, query: str, streams: bool
+) -> None:
+    assert goes_row_by_row(parse(connection, query)) == streams

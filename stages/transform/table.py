@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from stages.checkpoint import (
@@ -319,7 +320,7 @@ class TableRun:
                     rows,
                     documents_schema(fields),
                     file,
-                    numbers=self._key_is_number(),
+                    numbers=self._numbers,
                     several=self.source["rows"] > BATCH,
                 )
             yield sifted
@@ -453,12 +454,14 @@ class TableRun:
         """SQL of the source's key; None where documents are not source rows (derived)."""
         return None if self.table.grain == "derived" else key_sql(self.paths, self.table.source)
 
-    def _key_is_number(self) -> bool:
+    @cached_property
+    def _numbers(self) -> bool:
+        """Whether the order of source keys is that of numbers."""
         return self.table.grain == "row" and key_is_number(self.paths, self.table.source)
 
     def _by_key(self, column: str) -> str:
         """SQL to order by, of a column of source keys."""
-        return f"{column}::BIGINT" if self._key_is_number() else column
+        return f"{column}::BIGINT" if self._numbers else column
 
     def _write(self, name: str, sql: str, schema: pa.Schema) -> dict[str, Any]:
         """Write one of the files; empty SQL has no rows."""

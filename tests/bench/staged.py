@@ -93,6 +93,12 @@ def events(project: Path, rows: int, *, wide: bool = False) -> Paths:
     return paths
 
 
+def disorder(paths: Paths) -> None:
+    """Let the model of `events` give its rows in an order that is not that of their keys."""
+    model = paths.model("models/events.sql")
+    model.write_text(model.read_text() + "ORDER BY code\n")
+
+
 def models(project: Path) -> Paths:
     """300 tables of a hundred rows; each but the first refers to the one before."""
     tables = [f"small_{number}" for number in range(SMALL)]

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from extract.support import Database, Project
-from stages.errors import Stopped
+from stages.errors import Stopped, TableFailed
 from stages.extract import run, work
 from stages.extract.catalog import Reading
 from stages.extract.postgres import PostgresReader, PostgresSession
@@ -262,3 +262,59 @@ def test_row_security_is_an_error_and_no_short_read(rows: Database, reader: Proj
     reader.source = rows.source
     assert reader.extract().failed == []
     assert reader.column("secured", "id") == list(range(1, 10))
+
+
+# ── the count that proves a table ───────────────────────────────────────────────────────────
+
+
+def test_a_table_whose_count_fails_is_told_once_and_the_others_go_on(
+    rows: Database, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows.sql("CREATE TABLE big.others (id int PRIMARY KEY); INSERT INTO big.others VALUES (1), (2)")
+    count = PostgresSession.count
+
+    def failing(session: PostgresSession, reading: Reading, *, filtered: bool = True) -> int:
+        if reading.name == "rows":
+            raise TableFailed("nobody can count")
+        return count(session, reading, filtered=filtered)
+
+    monkeypatch.setattr(PostgresSession, "count", failing)
+    project.plan(rows={"table": "big.rows"}, others={"table": "big.others"})
+    try:
+        result = project.extract()
+    finally:
+        rows.sql("DROP TABLE big.others")
+    assert result.failed == ["rows"]
+    assert project.heard.text.count("nobody can count") == 1
+    assert project.manifest("rows")["status"] == "reading"
+    assert project.manifest("others")["rows"] == 2
+    kept = project.files("rows")
+    monkeypatch.undo()
+    assert project.extract().failed == []
+    assert project.column("rows", "id") == list(range(1, ROWS + 1))
+    assert kept.items() <= project.files("rows").items()
+
+
+def test_in_a_snapshot_rows_are_counted_while_others_still_read(
+    rows: Database, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The count waits for nobody: the last span is not read before it is made."""
+    counted = threading.Event()
+    count, read, last = PostgresSession.count, PostgresSession.read, []
+
+    def counting(session: PostgresSession, reading: Reading, *, filtered: bool = True) -> int:
+        number = count(session, reading, filtered=filtered)
+        counted.set()
+        return number
+
+    def reading(session: PostgresSession, reading: Reading, span: Span) -> Iterator[pa.Table]:
+        if span.until is None:
+            last.append(counted.wait(30))
+        yield from read(session, reading, span)
+
+    monkeypatch.setattr(PostgresSession, "count", counting)
+    monkeypatch.setattr(PostgresSession, "read", reading)
+    project.plan(rows={"table": "big.rows"})
+    assert project.extract().failed == []
+    assert len(project.manifest("rows")["spans"]) > 1
+    assert last == [True]
