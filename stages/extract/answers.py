@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stages.errors import StagesError, TableFailed, Transient
@@ -17,7 +18,6 @@ from stages.extract.decode import DoesNotFit, decode
 from stages.extract.types import Column, arrow_schema
 
 if TYPE_CHECKING:
-    import httpx
     import pyarrow as pa
 
 Kept = TypeVar("Kept")
@@ -28,6 +28,16 @@ HINTS = {
     "PGRST126": "turn the OpenAPI root on, or set SUPABASE_DB_URL",
     "PGRST205": "if it is new, reload the API's schema cache: notify pgrst, 'reload schema'",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An answer, read to its end. `headers` are found in lower case."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Answered(TableFailed):
@@ -51,9 +61,7 @@ class SmallerPage(TableFailed):
 # ── pages ───────────────────────────────────────────────────────────────────────────────────
 
 
-def page_of(
-    answer: httpx.Response, columns: tuple[Column, ...], key: Sequence[str] = ()
-) -> pa.Table:
+def page_of(answer: Answer, columns: tuple[Column, ...], key: Sequence[str] = ()) -> pa.Table:
     """A page's JSON as Arrow.
 
     Raises Transient for a body that is cut short or no JSON array, and DoesNotFit, naming the row
@@ -62,7 +70,7 @@ def page_of(
     import pyarrow as pa
 
     schema = arrow_schema(columns)
-    body = answer.content.strip()
+    body = answer.body.strip()
     if not (body.startswith(b"[") and body.endswith(b"]")):
         raise Transient("the server gave a page that is cut short or no JSON", "run again")
     expected = _rows_in(answer.headers.get("content-range", ""))
@@ -71,7 +79,7 @@ def page_of(
     rows = _rows_of(body, columns, expected)
     try:
         arrays = [
-            decode(rows.column(c.name).combine_chunks(), c.rule.form, field.type, c.name)
+            decode(rows.column(c.name).chunk(0), c.rule.form, field.type, c.name)
             for c, field in zip(columns, schema, strict=True)
         ]
     except DoesNotFit as error:
@@ -86,10 +94,11 @@ def _rows_of(body: bytes, columns: tuple[Column, ...], expected: int | None) -> 
     import pyarrow.json as pj
 
     wire = pa.schema([pa.field(c.name, _wire(c)) for c in columns])
-    # Arrow reads objects, one after the other: the whole page is made the one field of one.
-    page = b'{"rows":' + body + b"}"
+    # Arrow reads objects, one after the other: the whole page is made the one field of one. And it
+    # would start a thread for each page, were it not read as a stream.
+    page = b"".join((b'{"rows":', body, b"}"))
     try:
-        read = pj.read_json(
+        read = pj.open_json(
             pa.BufferReader(page),
             read_options=pj.ReadOptions(block_size=len(page) + 1, use_threads=False),
             parse_options=pj.ParseOptions(
@@ -97,10 +106,11 @@ def _rows_of(body: bytes, columns: tuple[Column, ...], expected: int | None) -> 
                 unexpected_field_behavior="error",
                 newlines_in_values=True,
             ),
-        )
-        found = read.column("rows").combine_chunks().flatten()
+        ).read_all()
+        (rows,) = read.column("rows").chunks
+        found = rows.values
         found.validate(full=True)  # Arrow's reader lets through what is not UTF-8
-    except pa.ArrowInvalid:
+    except ValueError:  # Arrow's own among them
         found = None
     if found is None or found.null_count or expected not in (None, len(found)):
         raise Transient(
@@ -128,21 +138,21 @@ def _json(body: bytes) -> Any:
         raise Transient("the server gave an answer that is not JSON", "run again") from None
 
 
-def document_of(answer: httpx.Response) -> dict[str, Any]:
+def document_of(answer: Answer) -> dict[str, Any]:
     """The OpenAPI document. Raises Transient for what is none."""
-    document = _json(answer.content)
+    document = _json(answer.body)
     if not isinstance(document, dict):
         raise Transient("the server gave no OpenAPI document", "run again")
     return document
 
 
-def users_of(answer: httpx.Response, keep: Callable[[list[Any]], Kept]) -> Kept | None:
+def users_of(answer: Answer, keep: Callable[[list[Any]], Kept]) -> Kept | None:
     """What `keep` makes of a page of the Auth admin API's users; None for a page without any.
 
     Raises Transient for what is no such page.
     """
     try:
-        users = auth.parsed(answer.content)["users"]
+        users = auth.parsed(answer.body)["users"]
         if isinstance(users, list):
             return keep(users) if users else None
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -150,14 +160,14 @@ def users_of(answer: httpx.Response, keep: Callable[[list[Any]], Kept]) -> Kept 
     raise Transient("the Auth API gave no page of users", "run again")
 
 
-def identities_of(answer: httpx.Response, columns: tuple[Column, ...]) -> pa.Table:
+def identities_of(answer: Answer, columns: tuple[Column, ...]) -> pa.Table:
     """The identities of one of the Auth admin API's users.
 
     Raises Transient for what is no user, TableFailed for a user without a list of identities: that
     is not the same as one with an empty list.
     """
     try:
-        user = auth.parsed(answer.content)
+        user = auth.parsed(answer.body)
         name, found = user["id"], user.get("identities")
         if isinstance(found, list):
             return auth.table_of(auth.IDENTITIES, found, columns)
@@ -172,11 +182,11 @@ def identities_of(answer: httpx.Response, columns: tuple[Column, ...]) -> pa.Tab
 # ── errors ──────────────────────────────────────────────────────────────────────────────────
 
 
-def meaning(answer: httpx.Response, what: str) -> StagesError:
+def meaning(answer: Answer, what: str) -> StagesError:
     """An error answer as one of ours."""
-    status = answer.status_code
+    status = answer.status
     try:
-        parsed = answer.json()
+        parsed = json.loads(answer.body)
     except ValueError:
         parsed = {}
     if not isinstance(parsed, dict):
@@ -185,7 +195,7 @@ def meaning(answer: httpx.Response, what: str) -> StagesError:
     code = str(parsed.get("error_code") or parsed.get("code") or "")
     if not code and answer.headers.get("proxy-status"):
         code = answer.headers["proxy-status"].rpartition("error=")[2]
-    words = str(parsed.get("message") or parsed.get("msg") or answer.reason_phrase)[:300]
+    words = str(parsed.get("message") or parsed.get("msg") or answer.reason)[:300]
     if parsed.get("hint"):
         words += f" ({str(parsed['hint'])[:300]})"
     if code == "57014" or status == 544:

@@ -20,6 +20,7 @@ import httpx
 from stages.errors import TableFailed, Transient
 from stages.extract import auth
 from stages.extract.answers import (
+    Answer,
     Answered,
     SmallerPage,
     document_of,
@@ -121,13 +122,13 @@ class RestReader:
     def waiting(self) -> str | None:
         return None  # no lock outlives a request
 
-    def users(self, page: int, size: int, parse: Callable[[httpx.Response], Parsed]) -> Parsed:
+    def users(self, page: int, size: int, parse: Callable[[Answer], Parsed]) -> Parsed:
         """A page of the Auth admin API's users, from page 1."""
         url = f"{self._base}/auth/v1/admin/users"
         params = {"page": str(page), "per_page": str(size)}
         return retrying(lambda: parse(self._send(url, params, {}, "auth.users")))
 
-    def user(self, user: str, parse: Callable[[httpx.Response], Parsed]) -> Parsed | None:
+    def user(self, user: str, parse: Callable[[Answer], Parsed]) -> Parsed | None:
         """One of the Auth admin API's users, by id; None where there is no such user."""
         url = f"{self._base}/auth/v1/admin/users/{quote(user, safe='')}"
         try:
@@ -148,7 +149,7 @@ class RestReader:
         table: str,
         params: dict[str, str],
         schema: str,
-        parse: Callable[[httpx.Response], Parsed],
+        parse: Callable[[Answer], Parsed],
         *,
         headers: dict[str, str] | None = None,
         method: str = "GET",
@@ -170,7 +171,7 @@ class RestReader:
 
     def _get_once(
         self, table: str, params: dict[str, str], schema: str, headers: dict[str, str], method: str
-    ) -> httpx.Response:
+    ) -> Answer:
         prefer = ", ".join(["timezone=UTC", *filter(None, [headers.get("prefer")])])
         what = f"{schema}.{table}" if table else "the API's root"
         return self._send(
@@ -188,17 +189,24 @@ class RestReader:
         headers: dict[str, str],
         what: str,
         method: str = "GET",
-    ) -> httpx.Response:
+    ) -> Answer:
         sent = httpx.Headers(headers, encoding="utf-8")
         try:
-            answer = self._http.request(method, url, params=params, headers=sent)
+            # Not kept by httpx, whose answers only the garbage collector frees.
+            with self._http.stream(method, url, params=params, headers=sent) as coming:
+                answer = Answer(
+                    status=coming.status_code,
+                    reason=coming.reason_phrase,
+                    headers=coming.headers,
+                    body=b"".join(coming.iter_bytes()),
+                )
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise Transient(
                 f"{self.source.label} at {self.source.url} did not answer: "
                 f"{str(error) or type(error).__name__}",
                 "see if SUPABASE_URL is right and the project is not paused, then run again",
             ) from None
-        if answer.status_code in (200, 206):
+        if answer.status in (200, 206):
             return answer
         raise meaning(answer, what)
 
@@ -426,7 +434,7 @@ class RestSession:
             )
 
 
-def _whole(answer: httpx.Response) -> httpx.Response:
+def _whole(answer: Answer) -> Answer:
     return answer
 
 
