@@ -7,7 +7,9 @@ by one; they are rare, and every other row stays on the fast path.
 from __future__ import annotations
 
 import re
+from binascii import unhexlify
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import TableFailed
@@ -99,21 +101,30 @@ def _hex(values: pa.Array, fixed: int | None = None) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    zero = "00" * fixed if fixed else "\\x"
-    filled = pc.fill_null(values, zero)
-    digits = pc.replace_substring(filled, "-", "") if fixed else pc.utf8_slice_codeunits(filled, 2)
-    offsets = pa.array([0, len(digits)], pa.int64())
-    joined = pc.binary_join(pa.LargeListArray.from_arrays(offsets, digits), "")[0].as_py()
-    data = pa.py_buffer(bytes.fromhex(joined))
+    nulls = values.null_count
+    filled = pc.fill_null(values, "00" * fixed if fixed else "\\x") if nulls else values
+    digits = filled if fixed else pc.utf8_slice_codeunits(filled, 2)
+    data = pa.py_buffer(unhexlify(_joined(digits).translate(None, b"-")))
     if fixed:
         plain = pa.Array.from_buffers(pa.binary(fixed), len(values), [None, data])
+        plain.validate()
     else:
         lengths = pc.divide(pc.binary_length(digits), 2).cast(pa.int32())
         ends = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths)])
         plain = pa.Array.from_buffers(pa.binary(), len(values), [None, ends.buffers()[1], data])
-    if not values.null_count:
+    if not nulls:
         return plain
     return pc.if_else(pc.is_valid(values), plain, pa.scalar(None, plain.type))
+
+
+def _joined(texts: pa.Array) -> bytes:
+    """The bytes of all texts, one after the other."""
+    if not len(texts):
+        return b""
+    _, offsets, data = texts.buffers()
+    ends = memoryview(offsets).cast("i")
+    first, last = ends[texts.offset], ends[texts.offset + len(texts)]
+    return bytes(memoryview(data)[first:last]) if last > first else b""
 
 
 def _timestamps(values: pa.Array, target: pa.DataType, column: str) -> pa.Array:
@@ -160,13 +171,13 @@ def _split(
     storage: pa.DataType,
     target: pa.DataType,
 ) -> pa.Array:
-    """Read what matches `pattern` with a kernel, and the rest one by one."""
+    """Read all with a kernel, or else what matches `pattern` with it, and the rest one by one."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    regular = pc.fill_null(pc.match_substring_regex(values, pattern), True)
-    if pc.all(regular).as_py() is not False:
+    with suppress(pa.ArrowInvalid):
         return plain(values)
+    regular = pc.fill_null(pc.match_substring_regex(values, pattern), True)
     read = plain(pc.if_else(regular, values, pa.scalar(None, values.type))).cast(storage)
     rows = pc.indices_nonzero(pc.invert(regular)).to_pylist()
     replacements = []
