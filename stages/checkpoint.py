@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import shutil
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_GROUP_ROWS = 122_880
-ROW_GROUP_BYTES = 8 << 20
-# Encoding takes memory several times that of its rows: no more than two at once.
-_ENCODING = threading.BoundedSemaphore(2)
+ROW_GROUP_BYTES = 4 << 20
+# What encoding takes, several times its rows, stays with the thread that did it: one does all.
+_ENCODERS = ThreadPoolExecutor(max_workers=1)
 
 Manifest = dict[str, Any]
 
@@ -268,15 +267,16 @@ class PartWriter:
         return int(self._handle.tell()) + self._group_bytes
 
     def _flush(self) -> None:
+        if self._group:
+            _ENCODERS.submit(self._encode).result()
+        self._group_rows = self._group_bytes = 0
+
+    def _encode(self) -> None:
         import pyarrow as pa
 
-        if self._group:
-            with _ENCODING:
-                group = pa.concat_tables(self._group)
-                self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
-                del group
-                self._group = []
-        self._group_rows = self._group_bytes = 0
+        group = pa.concat_tables(self._group)
+        self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
+        self._group = []
 
     def close(self, *, first: list[str] | None = None, last: list[str] | None = None) -> Part:
         """Finish the file: it gets its name, and is durable when this returns."""
