@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,10 +25,15 @@ MOST_ROWS = 1000
 
 def staged_files(paths: Paths) -> list[Path]:
     """Everything that the stages wrote under data/."""
+    targets = paths.data / "targets"
+    return [*extracted_files(paths), *([targets] if targets.exists() else [])]
+
+
+def extracted_files(paths: Paths) -> list[Path]:
+    """What came from the source, and the database of views, which is made again at any time."""
     there = [
         paths.extracts,
         paths.next_extracts,
-        paths.data / "targets",
         paths.source,
         paths.database,
         paths.database.with_suffix(".sql"),
@@ -93,16 +97,16 @@ def hand_steps(plan: Plan) -> list[str]:
     ]
 
 
-def renew_sandbox_targets(paths: Paths, state: State) -> list[str]:
-    """Remove the target folders of sandbox deployments that are gone: their documents are, too.
+def renew_sandbox_files(paths: Paths, state: State) -> None:
+    """Remove what is staged of a sandbox that is gone: its rows and its documents are, too.
 
-    Returns their names. Folders of real deployments are never touched.
+    What came from a real source, and the folders of real deployments, are never touched.
     """
-    renewed = []
+    read = read_json(paths.source)
+    if read and read.get("sandbox") and read["ref"] != state.source.ref:
+        remove_all(extracted_files(paths))
     for name, deployment in state.deployments.items():
         folder = paths.data / "targets" / name
         identity = read_json(folder / "target.json")
         if identity and identity.get("sandbox") and identity["deployment"] != deployment.name:
-            shutil.rmtree(folder)
-            renewed.append(name)
-    return renewed
+            remove(folder)

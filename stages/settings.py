@@ -49,6 +49,7 @@ class Source:
     url: str | None
     key: Secret | None
     db_url: Secret | None
+    sandbox: bool = False
 
     @property
     def label(self) -> str:
@@ -177,6 +178,7 @@ def _sandbox_source(state: State) -> Source:
         url=state.source.url,
         key=Secret(state.source.service_role_key),
         db_url=Secret(state.source.db_url),
+        sandbox=True,
     )
 
 

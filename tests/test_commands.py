@@ -334,6 +334,22 @@ def test_a_folder_that_cannot_be_written(supabase: State, tmp_path: Path) -> Non
     assert "--data DIR" in done.stderr
 
 
+def test_what_came_from_a_sandbox_that_is_gone_makes_room(transformed: Stages) -> None:
+    """As after `stages sandbox reset`, whose next sandbox is another source."""
+    file = transformed.data / "source.json"
+    read = json.loads(file.read_text())
+    transformed.run("sandbox", "up", "--renew")
+    assert json.loads(file.read_text()) == read
+    file.write_text(json.dumps({**read, "sandbox": None, "ref": "a" * 20}))
+    transformed.run("sandbox", "up", "--renew")
+    assert "belongs to the source" in transformed.run("extract", code=2).stderr
+    file.write_text(json.dumps({**read, "ref": "a" * 20}))
+    transformed.run("sandbox", "up", "--renew")
+    assert not file.exists() and not (transformed.data / "extract").exists()
+    transformed.run("extract")
+    assert json.loads(file.read_text()) == read
+
+
 def test_clean_asks_first(transformed: Stages) -> None:
     before = files(transformed.data)
     ran = subprocess.run(

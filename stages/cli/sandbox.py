@@ -16,18 +16,18 @@ def sandbox() -> None:
 
 @sandbox.command()
 @click.option("--renew", is_flag=True,
-              help="Remove target folders of sandbox deployments that are gone.")  # fmt: skip
+              help="Remove what is staged of a sandbox that is gone.")  # fmt: skip
 @json_option
 @pass_context
 def up(context: Context, renew: bool, as_json: bool) -> None:
     """Start what does not run yet."""
     from stages import sandbox as machine
-    from stages.clean import renew_sandbox_targets
+    from stages.clean import renew_sandbox_files
 
     target = context.target_named or "sandbox"
     state = machine.up(context.project, [target])
     if renew:
-        renew_sandbox_targets(context.paths, state)
+        renew_sandbox_files(context.paths, state)
     _tell_sandbox(state, as_json)
 
 

@@ -151,7 +151,7 @@ def forecast(
 def _require_source(paths: Paths, source: Source, seen: dict[str, Any]) -> None:
     require_identity(
         paths.source,
-        {"ref": source.ref, **seen},
+        {"ref": source.ref, "sandbox": source.sandbox or None, **seen},
         "the source",
         "use another folder with --data DIR, or remove this one with: stages clean --staged",
     )

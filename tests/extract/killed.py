@@ -50,8 +50,9 @@ def main(config: dict[str, Any]) -> None:
         assert hasattr(place, name), f"{place} has no {name} any more"
         setattr(place, name, value)
     given = config["source"]
-    secrets = {name: Secret(given[name]) for name in ("key", "db_url")}
-    source = Source(ref=given["ref"], url=given["url"], **secrets)
+    source = Source(
+        ref=given["ref"], url=given["url"], key=Secret(given["key"]), db_url=Secret(given["db_url"])
+    )
     Project(Path(config["folder"]), source).extract(**config["options"])
 
 
