@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ROW_GROUP_ROWS = 122_880
 ROW_GROUP_BYTES = 4 << 20
 # What encoding takes, several times its rows, stays with the thread that did it: one does all.
-_ENCODERS = ThreadPoolExecutor(max_workers=1)
+_ENCODER = ThreadPoolExecutor(max_workers=1)
 
 Manifest = dict[str, Any]
 
@@ -268,7 +268,7 @@ class PartWriter:
 
     def _flush(self) -> None:
         if self._group:
-            _ENCODERS.submit(self._encode).result()
+            _ENCODER.submit(self._encode).result()
         self._group_rows = self._group_bytes = 0
 
     def _encode(self) -> None:
@@ -297,7 +297,8 @@ class PartWriter:
 
     def abandon(self) -> None:
         """Leave nothing behind."""
-        self._writer.close()
+        # An interrupt ends our waiting for the encoder, not what it is at.
+        _ENCODER.submit(self._writer.close).result()
         self._handle.close()
         self._temporary.unlink(missing_ok=True)
 
