@@ -25,25 +25,27 @@ MOST_ROWS = 1000
 
 def staged_files(paths: Paths) -> list[Path]:
     """Everything that the stages wrote under data/."""
-    targets = paths.data / "targets"
-    return [*extracted_files(paths), *([targets] if targets.exists() else [])]
+    return [*extracted_files(paths), *_there(paths.data / "targets")]
 
 
 def extracted_files(paths: Paths) -> list[Path]:
     """What came from the source, and the database of views, which is made again at any time."""
-    there = [
+    return _there(
         paths.extracts,
         paths.next_extracts,
         paths.source,
         paths.database,
         paths.database.with_suffix(".sql"),
-    ]
-    return [path for path in there if path.exists()]
+    )
 
 
 def target_files(paths: Paths) -> list[Path]:
     """What belongs to one target only."""
-    return [paths.target_folder] if paths.target_folder.exists() else []
+    return _there(paths.target_folder)
+
+
+def _there(*files: Path) -> list[Path]:
+    return [file for file in files if file.exists()]
 
 
 def remove_all(files: Iterable[Path]) -> None:

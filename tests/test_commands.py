@@ -214,7 +214,9 @@ def held(loaded: Stages) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("writer", ["extract", "transform", "load", "verify", "clean --yes"])
+@pytest.mark.parametrize(
+    "writer", ["extract", "transform", "load", "verify", "clean --yes", "sandbox up --renew"]
+)
 def test_a_second_writer_is_refused(held: None, loaded: Stages, writer: str) -> None:
     before = files(loaded.data)
     done = loaded.run(*writer.split(), code=3)
@@ -346,8 +348,13 @@ def test_what_came_from_a_sandbox_that_is_gone_makes_room(transformed: Stages) -
     file.write_text(json.dumps({**read, "ref": "a" * 20}))
     transformed.run("sandbox", "up", "--renew")
     assert not file.exists() and not (transformed.data / "extract").exists()
+    assert transformed.target_folder.exists()
     transformed.run("extract")
     assert json.loads(file.read_text()) == read
+    file = transformed.target_folder / "target.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "deployment": "sandbox-gone"}))
+    transformed.run("sandbox", "up", "--renew")
+    assert not transformed.target_folder.exists() and (transformed.data / "extract").exists()
 
 
 def test_clean_asks_first(transformed: Stages) -> None:
