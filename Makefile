@@ -68,8 +68,8 @@ bench: $(READY) .venv-bench/.ready ## measure extract and transform beside what 
 	@touch $@
 
 docs: $(READY) ## what is made by running stages in docs/init.md and docs/another-project.md anew
-	@.venv/bin/python -m tests.scaffold.finished
-	@PYTHONPATH=tests .venv/bin/python -m migrations.page
+	@.venv/bin/python -m tests.init.finished
+	@.venv/bin/python -m tests.migrations.page
 
 lint: $(READY)
 	@.venv/bin/ruff check .

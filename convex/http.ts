@@ -1,10 +1,10 @@
-/** One route: the second door to migrate.ts, see door.ts. */
+/** One route: the second channel to migrate.ts, see channel.ts. */
 import { httpRouter } from "convex/server";
-import { door } from "./door";
+import { httpChannel } from "./channel";
 import * as migrate from "./migrate";
 
 const http = httpRouter();
 
-http.route({ path: "/migrate", method: "POST", handler: door("migrate", migrate) });
+http.route({ path: "/migrate", method: "POST", handler: httpChannel("migrate", migrate) });
 
 export default http;

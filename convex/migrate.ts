@@ -1,7 +1,7 @@
 /**
  * The functions that `stages` calls, all internal: from outside they answer to the deployment's
- * admin key, or through the HTTP action of door.ts, which takes its list of names from here.
- * One line a table; what they do is in loading.ts and upkeep.ts.
+ * admin key, or through the HTTP action of channel.ts, which takes its list of names from here.
+ * One line a table; what they do is in loading.ts and ledgerOps.ts.
  */
 import { internalMutation, internalQuery } from "./_generated/server";
 import { bulkInsert } from "./loading";
@@ -13,7 +13,7 @@ import {
   missingFinder,
   pageReader,
   remover,
-} from "./upkeep";
+} from "./ledgerOps";
 
 export const bulkInsertAriDestinations = bulkInsert("ariDestinations");
 export const bulkInsertAriPayments = bulkInsert("ariPayments");

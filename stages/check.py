@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from stages.convex.admin_api import call_admin
 from stages.convex.client import Deployment
 from stages.convex.schema import Schema
-from stages.convex.system import ask_system
 from stages.errors import StagesError
 from stages.extract.reader import Reader
-from stages.paths import Paths
-from stages.plan import Plan
-from stages.settings import Settings
+from stages.project.plan import Plan
+from stages.project.settings import Settings
+from stages.state.workspace import Workspace
 
 LEAST_DISK = 1 << 30
 RIGHTS = "the right deployment:data:view"
@@ -26,7 +26,7 @@ FUNCTIONS = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One thing that was looked at. `hint` says how to mend what is not ok."""
 
     name: str
@@ -35,10 +35,12 @@ class Finding:
     hint: str | None = None
 
 
-def check(paths: Paths, plan: Plan, schema: Schema, settings: Settings) -> Iterator[Finding]:
+def check(
+    workspace: Workspace, plan: Plan, schema: Schema, settings: Settings
+) -> Iterator[CheckResult]:
     """Look at everything, one finding at a time; a failure of one does not end the others."""
     source, target = settings.source, settings.target
-    yield Finding("plan", True, f"{len(plan.tables)} tables, {len(plan.sources)} sources")
+    yield CheckResult("plan", True, f"{len(plan.tables)} tables, {len(plan.sources)} sources")
     if source.db_url:
         yield from _guarded("Postgres", lambda: _postgres(plan, settings))
     if source.url:
@@ -47,28 +49,28 @@ def check(paths: Paths, plan: Plan, schema: Schema, settings: Settings) -> Itera
         yield from _guarded("Convex", lambda: _deployment(plan, schema, settings))
     if target.secret and target.site_url:
         yield from _guarded("HTTP action", lambda: _http_action(plan, settings))
-    free = shutil.disk_usage(paths.data if paths.data.exists() else paths.project).free
-    yield Finding(
-        "disk", free > LEAST_DISK, f"{free / 2**30:,.1f} GiB free for {paths.data}",
+    free = shutil.disk_usage(workspace.data if workspace.data.exists() else workspace.project).free
+    yield CheckResult(
+        "disk", free > LEAST_DISK, f"{free / 2**30:,.1f} GiB free for {workspace.data}",
         "make room, or choose another folder with --data",
     )  # fmt: skip
 
 
-def _guarded(name: str, look: Callable[[], list[Finding]]) -> Iterator[Finding]:
+def _guarded(name: str, look: Callable[[], list[CheckResult]]) -> Iterator[CheckResult]:
     try:
         yield from look()
     except StagesError as error:
-        yield Finding(name, False, error.message, error.hint)
+        yield CheckResult(name, False, error.message, error.hint)
 
 
-def _postgres(plan: Plan, settings: Settings) -> list[Finding]:
+def _postgres(plan: Plan, settings: Settings) -> list[CheckResult]:
     from stages.extract.postgres import PostgresReader
 
     reader = PostgresReader(settings.source)
     try:
         role = reader.role()
         return [
-            Finding(
+            CheckResult(
                 "Postgres", role["bypass"],
                 f"{settings.source.label}, as {role['name']}"
                 + ("" if role["bypass"] else ", which row security limits"),
@@ -80,20 +82,20 @@ def _postgres(plan: Plan, settings: Settings) -> list[Finding]:
         reader.close()
 
 
-def _rest(plan: Plan, settings: Settings) -> list[Finding]:
+def _rest(plan: Plan, settings: Settings) -> list[CheckResult]:
     from stages.extract.rest import RestReader
 
     reader = RestReader(settings.source, {entry.schema for entry in plan.sources.values()})
     try:
         return [
-            Finding("REST", True, f"{settings.source.label}, with a service key"),
+            CheckResult("REST", True, f"{settings.source.label}, with a service key"),
             _tables("REST", plan, reader),
         ]
     finally:
         reader.close()
 
 
-def _tables(name: str, plan: Plan, reader: Reader) -> Finding:
+def _tables(name: str, plan: Plan, reader: Reader) -> CheckResult:
     """A missing table is told, and is no failure where the plan says `report`."""
     catalog = reader.catalog()
     gone = [s for s in plan.sources.values() if (s.schema, s.table) not in catalog]
@@ -101,14 +103,14 @@ def _tables(name: str, plan: Plan, reader: Reader) -> Finding:
     told = f"{len(plan.sources) - len(gone)} of {len(plan.sources)} sources are there"
     if gone:
         told += f"; missing: {', '.join(s.name for s in gone)}"
-    return Finding(f"{name} tables", not fatal, told, "create them, or edit the plan")
+    return CheckResult(f"{name} tables", not fatal, told, "create them, or edit the plan")
 
 
-def _deployment(plan: Plan, schema: Schema, settings: Settings) -> list[Finding]:
+def _deployment(plan: Plan, schema: Schema, settings: Settings) -> list[CheckResult]:
     push = "push convex/ to it: npx convex deploy (dev: npx convex dev --once)"
     with Deployment(settings.target, "functions") as deployment:
-        spec = ask_system(deployment, "_system/cli/modules:apiSpec", {}, RIGHTS)
-        deployed = ask_system(
+        spec = call_admin(deployment, "_system/cli/modules:apiSpec", {}, RIGHTS)
+        deployed = call_admin(
             deployment, "_system/frontend/getSchemas", {"componentId": None}, RIGHTS
         )
     functions = {
@@ -126,18 +128,18 @@ def _deployment(plan: Plan, schema: Schema, settings: Settings) -> list[Finding]
     active = json.loads(deployed["active"]) if deployed.get("active") else None
     same = active is not None and _tables_of(active) == _tables_of(dict(schema.exported))
     return [
-        Finding("Convex", True, f"{settings.target.label}, with an admin key"),
-        Finding(
+        CheckResult("Convex", True, f"{settings.target.label}, with an admin key"),
+        CheckResult(
             "functions", not lacking,
             f"all {len(needed)} are there" if not lacking else f"missing: {', '.join(lacking)}",
             push,
         ),
-        Finding(
+        CheckResult(
             "visibility", not public,
             "all are internal" if not public else f"anybody may call {', '.join(public)}",
             "make them internal and push again",
         ),
-        Finding(
+        CheckResult(
             "schema", same,
             "the deployment has convex/schema.ts as it is here" if same
             else "the deployment has another schema than convex/schema.ts", push,
@@ -149,7 +151,7 @@ def _tables_of(exported: dict[str, Any]) -> dict[str, Any]:
     return {table["tableName"]: table["documentType"] for table in exported["tables"]}
 
 
-def _http_action(plan: Plan, settings: Settings) -> list[Finding]:
+def _http_action(plan: Plan, settings: Settings) -> list[CheckResult]:
     with Deployment(settings.target, "http-action") as deployment:
         deployment.mutation(f"{plan.module}:epoch", {})
-    return [Finding("HTTP action", True, "POST /migrate is open to MIGRATION_SECRET")]
+    return [CheckResult("HTTP action", True, "POST /migrate is open to MIGRATION_SECRET")]

@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.checkpoint import read_json, remove, write_json
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.ledger import CLEARED, require_epoch, require_target
 from stages.convex.pages import missing_function
 from stages.errors import Stopped, Transient
-from stages.paths import Paths
-from stages.plan import Plan
 from stages.progress import Progress
-from stages.settings import Target
+from stages.project.plan import Plan
+from stages.project.settings import Target
+from stages.state.durable import read_json, remove, write_json
+from stages.state.workspace import Workspace
 
 if TYPE_CHECKING:
     from stages.sandbox import State
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 MOST_ROWS = 1000
 
 
-def staged_files(paths: Paths) -> list[Path]:
+def staged_files(workspace: Workspace) -> list[Path]:
     """Everything that the stages wrote under data/."""
-    return [*extracted_files(paths), *_there(paths.data / "targets")]
+    return [*extracted_files(workspace), *_there(workspace.data / "targets")]
 
 
-def extracted_files(paths: Paths) -> list[Path]:
+def extracted_files(workspace: Workspace) -> list[Path]:
     """What came from the source, and the database of views, which is made again at any time."""
     return _there(
-        paths.extracts,
-        paths.next_extracts,
-        paths.source,
-        paths.database,
-        paths.database.with_suffix(".sql"),
+        workspace.extracts,
+        workspace.next_extracts,
+        workspace.source,
+        workspace.database,
+        workspace.database.with_suffix(".sql"),
     )
 
 
-def target_files(paths: Paths) -> list[Path]:
+def target_files(workspace: Workspace) -> list[Path]:
     """What belongs to one target only."""
-    return _there(paths.target_folder)
+    return _there(workspace.target_folder)
 
 
 def _there(*files: Path) -> list[Path]:
@@ -54,22 +54,22 @@ def remove_all(files: Iterable[Path]) -> None:
         remove(file)
 
 
-def clear_ledger(paths: Paths, plan: Plan, target: Target, progress: Progress) -> int:
+def clear_ledger(workspace: Workspace, plan: Plan, target: Target, progress: Progress) -> int:
     """Delete every row of the ledger in Convex; the documents stay. Returns the rows deleted.
 
     From the first row on, a load to this target is refused: it would insert all documents a second
     time. Can be run again after a kill. Raises UserError where the ledger is not the one that was
     loaded to, Stopped where the deployment was lost on the way.
     """
-    require_target(paths, target)
-    stored: dict[str, Any] = read_json(paths.identity) or {}
+    require_target(workspace, target)
+    stored: dict[str, Any] = read_json(workspace.identity) or {}
     deleted = 0
     try:
         with Deployment(target) as deployment:
             if stored.get("ledger") != CLEARED:
-                require_epoch(paths, deployment, plan.module, claim=False)
-                stored = read_json(paths.identity) or {}
-                write_json(paths.identity, {**stored, "ledger": CLEARED})
+                require_epoch(workspace, deployment, plan.module, claim=False)
+                stored = read_json(workspace.identity) or {}
+                write_json(workspace.identity, {**stored, "ledger": CLEARED})
             progress.start("clean", "migrationLedger")
             done = False
             while not done:
@@ -90,7 +90,7 @@ def hand_steps(plan: Plan) -> list[str]:
     return [
         "npx convex env remove MIGRATION_SECRET",
         f"remove convex/{plan.module}.ts and the files that only it uses (ledger.ts, loading.ts, "
-        "upkeep.ts), the route /migrate in convex/http.ts, and the table migrationLedger in "
+        "ledgerOps.ts), the route /migrate in convex/http.ts, and the table migrationLedger in "
         "convex/schema.ts",
         "npx convex deploy",
         "stages verify --final",
@@ -99,16 +99,16 @@ def hand_steps(plan: Plan) -> list[str]:
     ]
 
 
-def renew_sandbox_files(paths: Paths, state: State) -> None:
+def renew_sandbox_files(workspace: Workspace, state: State) -> None:
     """Remove what is staged of a sandbox that is gone: its rows and its documents are, too.
 
     What came from a real source, and the folders of real deployments, are never touched.
     """
-    read = read_json(paths.source)
+    read = read_json(workspace.source)
     if read and read.get("sandbox") and read["ref"] != state.source.ref:
-        remove_all(extracted_files(paths))
+        remove_all(extracted_files(workspace))
     for name, deployment in state.deployments.items():
-        folder = paths.data / "targets" / name
+        folder = workspace.data / "targets" / name
         identity = read_json(folder / "target.json")
         if identity and identity.get("sandbox") and identity["deployment"] != deployment.name:
             remove(folder)

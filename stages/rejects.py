@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from stages.convex.values import text_sql
-from stages.paths import Paths
-from stages.plan import Plan, TargetTable
+from stages.project.plan import Plan, TargetTable
+from stages.sql import text_sql
+from stages.state.workspace import Workspace
 
 EXAMPLES = 3
 
 
 def list_rejects(
-    paths: Paths, plan: Plan, tables: Iterable[TargetTable], rule: str | None
+    workspace: Workspace, plan: Plan, tables: Iterable[TargetTable], rule: str | None
 ) -> list[dict[str, Any]]:
     """Groups: {table, stage, field, rule, rows, examples: [{source_id, reason}], edit}."""
     import duckdb
 
     selects = []
     for table in tables:
-        transformed = paths.transform(table.name) / "rejects.parquet"
-        loaded = paths.load(table.name) / "rejects.jsonl"
+        transformed = workspace.transform(table.name) / "rejects.parquet"
+        loaded = workspace.load(table.name) / "rejects.jsonl"
         if transformed.exists():
             selects.append(
                 f"SELECT {text_sql(table.name)} AS \"table\", 'transform' AS stage, source_id, "
@@ -47,22 +47,23 @@ def list_rejects(
     return [
         {
             "table": row[0], "stage": row[1], "field": row[2], "rule": row[3], "rows": row[4],
-            "examples": row[5], "edit": _edit(paths, plan.tables[row[0]], row[1], row[3]),
+            "examples": row[5], "edit": _edit(workspace, plan.tables[row[0]], row[1], row[3]),
         }
         for row in rows
     ]  # fmt: skip
 
 
-def _edit(paths: Paths, table: TargetTable, stage: str, rule: str) -> str:
+def _edit(workspace: Workspace, table: TargetTable, stage: str, rule: str) -> str:
     """Where a person can change what a rule does."""
     if stage == "load":
         return "the document itself, its model, or convex/schema.ts"
     if rule == "dropped_on_purpose":
         return table.drops
     if rule == "not_unique":
-        return f"{table.model}, the source, or unique in [tables.{table.name}] of {paths.plan.name}"
+        where = f"unique in [tables.{table.name}] of {workspace.plan.name}"
+        return f"{table.model}, the source, or {where}"
     if rule in ("orphan", "parent_rejected"):
-        return f"the source, or orphans in [tables.{table.name}] of {paths.plan.name}"
+        return f"the source, or orphans in [tables.{table.name}] of {workspace.plan.name}"
     if rule in ("ambiguous", "witnesses_disagree", "no_match", "no_document"):
         return "the key model in .planning/migrations/keys/, or what is in Convex"
     return f"{table.model}, or the source"

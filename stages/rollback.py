@@ -11,18 +11,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stages.checkpoint import read_json, remove, write_json
 from stages.convex.client import Deployment
 from stages.convex.ledger import require_epoch, require_target
+from stages.convex.ledger_ops import change_all, ledger_sql, read_ledger, remove_sql
 from stages.convex.schema import Schema
-from stages.convex.upkeep import change_all, ledger_sql, read_ledger, remove_sql
-from stages.duck import first_row
 from stages.errors import Stopped, Transient, UserError
-from stages.order import groups
-from stages.paths import Paths
-from stages.plan import Plan
 from stages.progress import Progress
-from stages.settings import Target
+from stages.project.dependencies import dependency_groups
+from stages.project.plan import Plan
+from stages.project.settings import Target
+from stages.sql import first_row
+from stages.state.durable import read_json, remove, write_json
+from stages.state.workspace import Workspace
 from stages.verify.record import forget_proof
 from stages.views import connect, refresh
 
@@ -51,7 +51,7 @@ class RolledBack:
 
 
 def rollback(
-    paths: Paths,
+    workspace: Workspace,
     plan: Plan,
     schema: Schema,
     target: Target,
@@ -66,50 +66,50 @@ def rollback(
     where the deployment was lost on the way.
     """
     chosen = {table.name for table in plan.select_tables(options.tables)}
-    require_target(paths, target)
+    require_target(workspace, target)
 
     def retried(error: Transient, delay: float) -> None:
         progress.note(f"  {error.message}; again in {delay:.1f} s")
 
-    connection = connect(paths, plan, views=False)
+    connection = connect(workspace, plan, views=False)
     try:
         with Deployment(target, on_retry=retried) as deployment:
-            require_epoch(paths, deployment, plan.module, claim=False)
+            require_epoch(workspace, deployment, plan.module, claim=False)
             read_ledger(connection, deployment, plan.module, progress)
             counted = 'SELECT "table", count(*) FROM ledger GROUP BY 1 ORDER BY 1'
             listed = dict(connection.execute(counted).fetchall())
             _refuse_orphans(schema, chosen, listed)
-            order = [name for group in groups(schema, chosen) for name in group.tables]
+            order = [name for group in dependency_groups(schema, chosen) for name in group.tables]
             doomed = {
                 name: listed.get(name, 0)
                 for name in reversed(order)
-                if name in listed or paths.load(name).exists()
+                if name in listed or workspace.load(name).exists()
             }
-            begun = (read_json(paths.rolled_back) or {}).get("tables", [])
+            begun = (read_json(workspace.rolled_back) or {}).get("tables", [])
             if doomed:
                 confirm(doomed)
-                write_json(paths.rolled_back, {"tables": sorted({*begun, *doomed})})
+                write_json(workspace.rolled_back, {"tables": sorted({*begun, *doomed})})
             found = {}
             for name, documents in doomed.items():
                 progress.start("rollback", name, documents)
-                forget_proof(paths, name)
-                remove(paths.load(name))
+                forget_proof(workspace, name)
+                remove(workspace.load(name))
                 found[name] = _remove(connection, deployment, plan.module, name, options, progress)
-            _end(paths, set(begun) - chosen)
+            _end(workspace, set(begun) - chosen)
     except Transient as error:
         raise Stopped(error.message, "run again: stages rollback") from None
     finally:
         connection.close()
-    refresh(paths, plan)
+    refresh(workspace, plan)
     return found
 
 
-def _end(paths: Paths, left: set[str]) -> None:
+def _end(workspace: Workspace, left: set[str]) -> None:
     """Nothing has begun and not ended, but for tables that an earlier run was killed in."""
     if left:
-        write_json(paths.rolled_back, {"tables": sorted(left)})
+        write_json(workspace.rolled_back, {"tables": sorted(left)})
     else:
-        remove(paths.rolled_back)
+        remove(workspace.rolled_back)
 
 
 def _refuse_orphans(schema: Schema, chosen: set[str], listed: Mapping[str, int]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from stages.checkpoint import Manifest, read_json, read_manifest
 from stages.convex.ledger import CLEARED
-from stages.inputs import stale
-from stages.load.unfinished import open_import
-from stages.paths import Paths
-from stages.plan import Plan
+from stages.load.importing.import_state import open_import
+from stages.project.freshness import stale
+from stages.project.plan import Plan
+from stages.state.durable import read_json
+from stages.state.manifests import Manifest, read_manifest
+from stages.state.workspace import Workspace
 from stages.verify.record import read_proof
 
 MADE_FROM = ("transform", "verify")
@@ -28,28 +29,28 @@ def consistency(manifests: list[Manifest]) -> str:
     return "exported" if len(distinct) == 1 else "per-table"
 
 
-def status(paths: Paths, plan: Plan) -> dict[str, Any]:
+def status(workspace: Workspace, plan: Plan) -> dict[str, Any]:
     """{source, target, consistency, tables: {…}, next}: what is staged, and how old it is."""
-    extracts = {name: read_manifest(paths.extract(name)) for name in plan.sources}
-    tables = {table.name: _table(paths, plan, table.name) for table in plan.tables.values()}
+    extracts = {name: read_manifest(workspace.extract(name)) for name in plan.sources}
+    tables = {table.name: _table(workspace, plan, table.name) for table in plan.tables.values()}
     only_read = {
         name: _extract(manifest)
         for name, manifest in extracts.items()
         if name not in {table.source for table in plan.tables.values()}
     }
     return {
-        "source": (read_json(paths.source) or {}).get("ref"),
-        "target": (read_json(paths.identity) or {}).get("deployment"),
+        "source": (read_json(workspace.source) or {}).get("ref"),
+        "target": (read_json(workspace.identity) or {}).get("deployment"),
         "consistency": consistency([m for m in extracts.values() if m]),
         "tables": tables,
         "sources": only_read,
-        "next": _after(paths, plan) or _next(tables, only_read),
+        "next": _after(workspace, plan) or _next(tables, only_read),
     }
 
 
-def staged_age(paths: Paths, plan: Plan) -> str | None:
+def staged_age(workspace: Workspace, plan: Plan) -> str | None:
     """How old the staged rows are, for every command that works with them; None without any."""
-    manifests = [m for name in plan.sources if (m := read_manifest(paths.extract(name)))]
+    manifests = [m for name in plan.sources if (m := read_manifest(workspace.extract(name)))]
     finished = [m["finished"] for m in manifests if m.get("finished")]
     if not finished:
         return None
@@ -59,22 +60,22 @@ def staged_age(paths: Paths, plan: Plan) -> str | None:
     return f"the extract is{sample} {age} old, snapshot: {consistency(manifests)}"
 
 
-def _table(paths: Paths, plan: Plan, name: str) -> dict[str, Any]:
+def _table(workspace: Workspace, plan: Plan, name: str) -> dict[str, Any]:
     table = plan.tables[name]
-    transformed = read_manifest(paths.transform(name))
-    loaded = read_manifest(paths.load(name))
-    counts = (read_json(paths.verified) or {}).get(name)
-    proof = read_proof(paths, name, loaded)
+    transformed = read_manifest(workspace.transform(name))
+    loaded = read_manifest(workspace.load(name))
+    counts = (read_json(workspace.verified) or {}).get(name)
+    proof = read_proof(workspace, name, loaded)
     return {
         "source": table.source,
-        "extract": _extract(read_manifest(paths.extract(table.source))),
+        "extract": _extract(read_manifest(workspace.extract(table.source))),
         "transform": transformed
         and {
             "status": transformed["status"],
             "documents": transformed["documents"],
             "rejects": transformed["rejects"],
             "changes": transformed["changes"],
-            "stale": stale(paths, plan, table, transformed),
+            "stale": stale(workspace, plan, table, transformed),
         },
         "load": loaded
         and {
@@ -108,15 +109,17 @@ def _extract(manifest: Manifest | None) -> dict[str, Any] | None:
     }
 
 
-def _after(paths: Paths, plan: Plan) -> str | None:
+def _after(workspace: Workspace, plan: Plan) -> str | None:
     """What to run next where an import is under way, or all is taken back or over, or None."""
-    if open_import(paths):
+    if open_import(workspace):
         return "stages load --through import"
-    if (read_json(paths.identity) or {}).get("ledger") == CLEARED:
+    if (read_json(workspace.identity) or {}).get("ledger") == CLEARED:
         return "stages verify --final; the ledger is emptied"
-    begun = (read_json(paths.rolled_back) or {}).get("tables", [])
+    begun = (read_json(workspace.rolled_back) or {}).get("tables", [])
     # A load may have followed on it.
-    left = [name for name in begun if name in plan.tables and not read_manifest(paths.load(name))]
+    left = [
+        name for name in begun if name in plan.tables and not read_manifest(workspace.load(name))
+    ]
     return f"stages rollback {' '.join(left)}, which has not ended" if left else None
 
 

@@ -13,17 +13,20 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.checkpoint import hash_file, make_folder, publish, read_json, read_manifest, write_text
 from stages.convex.ids import source_uuid_macro
 from stages.convex.schema import Schema
 from stages.convex.validators.marks import marked_sql, unmarked_sql
 from stages.convex.validators.positions import refs_sql
 from stages.convex.validators.rewrite import Bind
-from stages.convex.values import Shape, name_sql, text_sql
+from stages.convex.values import Shape
 from stages.errors import UserError
-from stages.paths import Paths
-from stages.plan import Plan, TargetTable
-from stages.staging import staged_shapes, with_references
+from stages.project.plan import Plan, TargetTable
+from stages.project.staged_schema import staged_shapes, with_references
+from stages.sql import name_sql, text_sql
+from stages.state.durable import make_folder, publish, read_json, write_text
+from stages.state.fingerprints import hash_file
+from stages.state.manifests import read_manifest
+from stages.state.workspace import Workspace
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,19 +49,19 @@ def macros() -> str:
 
 
 def connect(
-    paths: Paths, plan: Plan, *, temporary: bool = True, views: bool = True
+    workspace: Workspace, plan: Plan, *, temporary: bool = True, views: bool = True
 ) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with all macros and, if wanted, views; it spills to data/tmp."""
     import duckdb
 
     connection = duckdb.connect(
-        config={"temp_directory": str(paths.scratch / "spill"), "memory_limit": MEMORY}
+        config={"temp_directory": str(workspace.scratch / "spill"), "memory_limit": MEMORY}
         if temporary
         else {}
     )
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(values())
-    make(connection, statements(paths, plan) if views else [macros()])
+    make(connection, statements(workspace, plan) if views else [macros()])
     return connection
 
 
@@ -89,41 +92,41 @@ def values() -> str:
     return resources.files("stages.convex").joinpath("values.sql").read_text("utf-8")
 
 
-def statements(paths: Paths, plan: Plan) -> Iterator[str]:
+def statements(workspace: Workspace, plan: Plan) -> Iterator[str]:
     """SQL that makes every macro, schema and view whose files are there."""
     yield macros()
     yield source_uuid_macro()
     for schema in SCHEMAS:
         yield f"CREATE SCHEMA IF NOT EXISTS {schema}"
     for name in plan.sources:
-        yield from _over(paths.extract(name), "extract", name)
+        yield from _over(workspace.extract(name), "extract", name)
     for name in plan.references:
-        yield from _over(paths.reference(name), "reference", name)
-    yield from side_views(paths, plan)
+        yield from _over(workspace.reference(name), "reference", name)
+    yield from side_views(workspace, plan)
     for name in plan.references:
-        yield from keys_view(paths, name)
+        yield from keys_view(workspace, name)
     for table in plan.tables.values():
-        yield from documents_view(paths, table.name)
-    yield from _shared_view(paths, plan, "rejects")
-    yield from _shared_view(paths, plan, "changes")
+        yield from documents_view(workspace, table.name)
+    yield from _shared_view(workspace, plan, "rejects")
+    yield from _shared_view(workspace, plan, "changes")
     for table in plan.tables.values():
-        acks = paths.load(table.name) / "acks.jsonl"
+        acks = workspace.load(table.name) / "acks.jsonl"
         if acks.exists():
             yield f"CREATE OR REPLACE VIEW load.{name_sql(table.name)} AS FROM {acks_sql(acks)}"
-    yield from _bound_views(paths, plan)
+    yield from _bound_views(workspace, plan)
 
 
-def refresh(paths: Paths, plan: Plan) -> None:
+def refresh(workspace: Workspace, plan: Plan) -> None:
     """Make data/stages.duckdb anew if its SQL has changed: aside, then renamed over the old one."""
     import duckdb
 
-    sql = list(statements(paths, plan))
+    sql = list(statements(workspace, plan))
     text = ";\n".join(sql) + ";\n"
-    source = paths.database.with_suffix(".sql")
-    if paths.database.exists() and source.exists() and source.read_text("utf-8") == text:
+    source = workspace.database.with_suffix(".sql")
+    if workspace.database.exists() and source.exists() and source.read_text("utf-8") == text:
         return
-    make_folder(paths.scratch)
-    aside = paths.scratch / paths.database.name
+    make_folder(workspace.scratch)
+    aside = workspace.scratch / workspace.database.name
     aside.unlink(missing_ok=True)
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH {text_sql(str(aside))} AS made (STORAGE_VERSION 'v1.0.0')")
@@ -131,7 +134,7 @@ def refresh(paths: Paths, plan: Plan) -> None:
         whole = make(connection, sql)
         connection.execute("USE memory")
         connection.execute("DETACH made")
-    publish(aside, paths.database)
+    publish(aside, workspace.database)
     write_text(source, text if whole else "")
 
 
@@ -168,9 +171,9 @@ def _numbered(folder: Path, files: str) -> str:
     )
 
 
-def keys_view(paths: Paths, name: str) -> Iterator[str]:
+def keys_view(workspace: Workspace, name: str) -> Iterator[str]:
     """`keys.<reference table>`: source_id, convex_id, rule."""
-    file = paths.keys / f"{name}.parquet"
+    file = workspace.keys / f"{name}.parquet"
     if file.exists():
         yield (
             f"CREATE OR REPLACE VIEW keys.{name_sql(name)} AS "
@@ -178,9 +181,9 @@ def keys_view(paths: Paths, name: str) -> Iterator[str]:
         )
 
 
-def documents_view(paths: Paths, table: str) -> Iterator[str]:
+def documents_view(workspace: Workspace, table: str) -> Iterator[str]:
     """`transform.<table>`: the documents, or no rows of their form before there are any."""
-    folder = paths.transform(table)
+    folder = workspace.transform(table)
     for name in ("documents.parquet", "schema.parquet"):
         if (folder / name).exists():
             yield (
@@ -190,12 +193,12 @@ def documents_view(paths: Paths, table: str) -> Iterator[str]:
             return
 
 
-def _shared_view(paths: Paths, plan: Plan, what: str) -> Iterator[str]:
+def _shared_view(workspace: Workspace, plan: Plan, what: str) -> Iterator[str]:
     """`rejects` and `changes` of all tables in one view."""
     selects = [
         f'SELECT {text_sql(table.name)} AS "table", * FROM read_parquet({text_sql(str(file))})'
         for table in plan.tables.values()
-        if (file := paths.transform(table.name) / f"{what}.parquet").exists()
+        if (file := workspace.transform(table.name) / f"{what}.parquet").exists()
     ]
     if selects:
         yield f"CREATE OR REPLACE VIEW {what} AS " + " UNION ALL ".join(selects)
@@ -213,19 +216,19 @@ def acks_sql(file: Path) -> str:
 # ── side files ──────────────────────────────────────────────────────────────────────────────
 
 
-def side_files(paths: Paths, plan: Plan) -> dict[str, Path]:
+def side_files(workspace: Workspace, plan: Plan) -> dict[str, Path]:
     """Name → CSV, JSON or Parquet file beside the plan; the report is not one of them."""
-    report = (paths.project / plan.report_json).resolve()
+    report = (workspace.project / plan.report_json).resolve()
     found = {}
-    for file in sorted(paths.migrations.glob("*")):
+    for file in sorted(workspace.migrations.glob("*")):
         if file.suffix in (".csv", ".json", ".parquet") and file.resolve() != report:
             found[re.sub(r"\W", "_", file.stem)] = file
     return found
 
 
-def side_views(paths: Paths, plan: Plan) -> Iterator[str]:
+def side_views(workspace: Workspace, plan: Plan) -> Iterator[str]:
     """`side.<file>`; a JSON object of plain values is a table of key and value."""
-    for name, file in side_files(paths, plan).items():
+    for name, file in side_files(workspace, plan).items():
         path = text_sql(str(file.resolve()))
         if file.suffix == ".json" and _is_map(file):
             body = (
@@ -248,23 +251,23 @@ def _is_map(file: Path) -> bool:
     )
 
 
-def side_hashes(paths: Paths, plan: Plan) -> dict[str, str]:
+def side_hashes(workspace: Workspace, plan: Plan) -> dict[str, str]:
     """Content of the side files, for freshness."""
-    return {name: hash_file(file) for name, file in side_files(paths, plan).items()}
+    return {name: hash_file(file) for name, file in side_files(workspace, plan).items()}
 
 
 # ── documents with ids ──────────────────────────────────────────────────────────────────────
 
 
-def ids_sql(paths: Paths, plan: Plan, targets: Iterable[str]) -> str:
+def ids_sql(workspace: Workspace, plan: Plan, targets: Iterable[str]) -> str:
     """SQL of `ids(target, source_id, convex_id)` for the tables that are referred to."""
     selects = ["SELECT NULL::VARCHAR AS target, NULL::VARCHAR AS source_id, "
                "NULL::VARCHAR AS convex_id WHERE false"]  # fmt: skip
     for target in sorted(targets):
         file = (
-            paths.keys / f"{target}.parquet"
+            workspace.keys / f"{target}.parquet"
             if target in plan.references
-            else paths.load(target) / "ids.parquet"
+            else workspace.load(target) / "ids.parquet"
         )
         if file.exists():
             selects.append(
@@ -275,7 +278,7 @@ def ids_sql(paths: Paths, plan: Plan, targets: Iterable[str]) -> str:
 
 
 def bound_sql(
-    paths: Paths,
+    workspace: Workspace,
     plan: Plan,
     table: TargetTable,
     fields: Mapping[str, Shape],
@@ -316,11 +319,11 @@ def bound_sql(
             )
     listed = ", ".join(f"coalesce({each}, [])" for each in unbound)
     columns.append(f"flatten([{listed}]::VARCHAR[][]) AS _unbound")
-    documents = text_sql(str(paths.transform(table.name) / "documents.parquet"))
+    documents = text_sql(str(workspace.transform(table.name) / "documents.parquet"))
     targets = {t for s in fields.values() if s.name in bound for t in s.targets}
     heads = [f"documents AS (FROM read_parquet({documents}))"]
-    ids = f"FROM ({ids_sql(paths, plan, targets)})"
-    gone = paths.load(table.name) / "gone.parquet"
+    ids = f"FROM ({ids_sql(workspace, plan, targets)})"
+    gone = workspace.load(table.name) / "gone.parquet"
     if gone.exists():
         ids += f" ANTI JOIN read_parquet({text_sql(str(gone))}) USING (convex_id)"
     heads.append(f"ids AS (SELECT target || ':' || source_id AS ref, convex_id {ids})")
@@ -359,13 +362,15 @@ def _bound_value(shape: Shape, column: str, ids: str) -> str:
     return f"list_transform([{marked}], lambda v: {unmarked_sql(bind.sql('v'))})[1]::JSON"
 
 
-def _bound_views(paths: Paths, plan: Plan) -> Iterator[str]:
-    stored: dict[str, Any] | None = read_json(paths.schema)
+def _bound_views(workspace: Workspace, plan: Plan) -> Iterator[str]:
+    stored: dict[str, Any] | None = read_json(workspace.schema)
     if not stored:
         return
     schema = with_references(Schema(stored["exported"]), plan)
     for table in plan.tables.values():
-        made = (paths.transform(table.name) / "documents.parquet").exists()
+        made = (workspace.transform(table.name) / "documents.parquet").exists()
         if made and table.name in schema.tables:
-            fields = staged_shapes(paths, schema, table.name)
-            yield (f"{BOUND_VIEW}{name_sql(table.name)} AS {bound_sql(paths, plan, table, fields)}")
+            fields = staged_shapes(workspace, schema, table.name)
+            yield (
+                f"{BOUND_VIEW}{name_sql(table.name)} AS {bound_sql(workspace, plan, table, fields)}"
+            )

@@ -13,13 +13,13 @@ import type {
   FilterApi,
   FunctionReference,
 } from "convex/server";
-import type * as door from "../door.js";
+import type * as channel from "../channel.js";
 import type * as http from "../http.js";
 import type * as ledger from "../ledger.js";
 import type * as loading from "../loading.js";
 import type * as migrate from "../migrate.js";
 import type * as stagesTables from "../stagesTables.js";
-import type * as upkeep from "../upkeep.js";
+import type * as ledgerOps from "../ledgerOps.js";
 
 /**
  * A utility for referencing Convex functions in your app's API.
@@ -30,13 +30,13 @@ import type * as upkeep from "../upkeep.js";
  * ```
  */
 declare const fullApi: ApiFromModules<{
-  door: typeof door;
+  channel: typeof channel;
   http: typeof http;
   ledger: typeof ledger;
   loading: typeof loading;
   migrate: typeof migrate;
   stagesTables: typeof stagesTables;
-  upkeep: typeof upkeep;
+  ledgerOps: typeof ledgerOps;
 }>;
 export declare const api: FilterApi<
   typeof fullApi,

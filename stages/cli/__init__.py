@@ -13,11 +13,41 @@ from typing import NoReturn
 
 import click
 
-from stages.cli import looking, moving, proving, sandbox, starting
+from stages.cli import (
+    check,
+    clean,
+    extract,
+    init,
+    load,
+    rejects,
+    report,
+    rollback,
+    sandbox,
+    sql,
+    status,
+    transform,
+    verify,
+)
 from stages.cli.context import cli
 from stages.errors import StagesError
 
-__all__ = ["cli", "looking", "main", "moving", "proving", "sandbox", "starting"]
+__all__ = [
+    "check",
+    "clean",
+    "cli",
+    "extract",
+    "init",
+    "load",
+    "main",
+    "rejects",
+    "report",
+    "rollback",
+    "sandbox",
+    "sql",
+    "status",
+    "transform",
+    "verify",
+]
 
 
 def main() -> NoReturn:

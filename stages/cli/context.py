@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from stages.paths import Paths
-from stages.plan import Plan, load_plan
 from stages.progress import Bars, JsonLines, Lines, Progress
-from stages.settings import Settings, load_settings, read_environment, resolve_target
+from stages.project.plan import Plan, load_plan
+from stages.project.settings import Settings, load_settings, read_environment, resolve_target
+from stages.state.workspace import Workspace
 
 if TYPE_CHECKING:
-    from stages.check import Finding
+    from stages.check import CheckResult
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -44,9 +44,9 @@ class Context:
         return resolve_target(self.project, self.plan, self.target_named, self.environment)
 
     @property
-    def paths(self) -> Paths:
+    def workspace(self) -> Workspace:
         data = (self._data or self.project / "data").resolve()
-        return Paths(project=self.project, data=data, target=self.target)
+        return Workspace(project=self.project, data=data, target=self.target)
 
     def settings(self) -> Settings:
         return load_settings(self.project, self.plan, self.target, self.environment)
@@ -58,17 +58,17 @@ class Context:
 
     def announce_staged(self, progress: Progress) -> None:
         """The same for a stage that reaches neither: whose files these are."""
-        from stages.checkpoint import read_json
+        from stages.state.durable import read_json
 
-        source = (read_json(self.paths.source) or {}).get("ref", "not read yet")
-        target = (read_json(self.paths.identity) or {}).get("deployment", "not read yet")
+        source = (read_json(self.workspace.source) or {}).get("ref", "not read yet")
+        target = (read_json(self.workspace.identity) or {}).get("deployment", "not read yet")
         progress.note(f"Supabase {source} → Convex {target} (target {self.target})")
         self._tell_age(progress)
 
     def _tell_age(self, progress: Progress) -> None:
         from stages.status import staged_age
 
-        age = staged_age(self.paths, self.plan)
+        age = staged_age(self.workspace, self.plan)
         if age:
             progress.note(age)
 
@@ -125,7 +125,7 @@ def progress_of(as_json: bool) -> Iterator[Progress]:
         yield Lines()
 
 
-def tell_findings(findings: Iterable[Finding], as_json: bool) -> bool:
+def tell_findings(findings: Iterable[CheckResult], as_json: bool) -> bool:
     """Print what was looked at, as it comes; returns whether all is well."""
     listed = []
     for finding in findings:

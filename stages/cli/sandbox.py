@@ -22,14 +22,14 @@ def sandbox() -> None:
 def up(context: Context, renew: bool, as_json: bool) -> None:
     """Start what does not run yet."""
     from stages import sandbox as machine
-    from stages.checkpoint import writing
     from stages.clean import renew_sandbox_files
+    from stages.state.lock import data_lock
 
     target = context.target_named or "sandbox"
     state = machine.up(context.project, [target])
     if renew:
-        with writing(context.paths):
-            renew_sandbox_files(context.paths, state)
+        with data_lock(context.workspace):
+            renew_sandbox_files(context.workspace, state)
     _tell_sandbox(state, as_json)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from stages.convex.client import FunctionError
-from stages.duck import first_row
+from stages.sql import first_row
 
 if TYPE_CHECKING:
     import duckdb

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stages.convex.layouts import Layout, fitted_sql, sampled
-from stages.duck import first_row
+from stages.sql import first_row
 
 if TYPE_CHECKING:
     import duckdb

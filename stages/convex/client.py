@@ -15,11 +15,11 @@ from typing import Any, Literal
 import httpx
 
 from stages.errors import StagesError, Transient, UserError
+from stages.project.settings import Target
 from stages.retry import Backoff, retrying
-from stages.settings import Target
 
 Kind = Literal["query", "mutation"]
-Door = Literal["functions", "http-action"]
+Channel = Literal["functions", "http-action"]
 # Limits and timeouts of one transaction: the batch is too large, not a document wrong.
 LIMIT = re.compile(
     r"in a single function execution|TooMany|[Tt]oo (?:many|much)|timed out|took too long|"
@@ -55,26 +55,26 @@ class FunctionError(StagesError):
 
 
 class Deployment:
-    """One Convex deployment through one door. Calls may come from several threads."""
+    """One Convex deployment through one channel. Calls may come from several threads."""
 
     def __init__(
         self,
         target: Target,
-        door: Door | None = None,
+        channel: Channel | None = None,
         *,
         backoff: Backoff | None = None,
         on_retry: Callable[[Transient, float], None] | None = None,
     ) -> None:
         self.target = target
-        self.door: Door = door or ("functions" if target.admin_key else "http-action")
+        self.channel: Channel = channel or ("functions" if target.admin_key else "http-action")
         self.backoff = backoff or Backoff()
         self.on_retry = on_retry
-        if self.door == "functions" and not target.admin_key:
+        if self.channel == "functions" and not target.admin_key:
             raise UserError(
                 "there is no deploy key, and the functions are internal",
                 "set CONVEX_DEPLOY_KEY, or use --through http-action with MIGRATION_SECRET",
             )
-        if self.door == "http-action" and not (target.secret and target.site_url):
+        if self.channel == "http-action" and not (target.secret and target.site_url):
             raise UserError(
                 "the HTTP action needs MIGRATION_SECRET and the deployment's site address",
                 "set MIGRATION_SECRET here and on the deployment (npx convex env set "
@@ -117,7 +117,7 @@ class Deployment:
         return content if content.startswith(SUCCESS) else self._checked(function, content)
 
     def _request(self, kind: Kind, function: str, args: str | bytes) -> bytes:
-        if self.door == "functions":
+        if self.channel == "functions":
             url = f"{self.target.url}/api/{kind}"
             assert self.target.admin_key is not None
             authorization = f"Convex {self.target.admin_key.reveal()}"
@@ -182,11 +182,11 @@ class Deployment:
                 retry_after=_seconds(answer.headers.get("retry-after")),
             )
         if status in (401, 403):
-            name = "CONVEX_DEPLOY_KEY" if self.door == "functions" else "MIGRATION_SECRET"
+            name = "CONVEX_DEPLOY_KEY" if self.channel == "functions" else "MIGRATION_SECRET"
             raise StagesError(
                 f"{self.target.label} refused {name} ({status}): {_words(answer)}",
                 "make a deploy key of this deployment that may run internal functions"
-                if self.door == "functions"
+                if self.channel == "functions"
                 else "set the same MIGRATION_SECRET here and with: npx convex env set",
             )
         if status != 200:

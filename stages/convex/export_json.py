@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import resources
 
-from stages.convex.values import Shape, name_sql, text_sql
+from stages.convex.values import Shape
+from stages.sql import name_sql, text_sql
 
 SCALARS = {
     "string": "to_json({})::VARCHAR",

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from importlib import resources
 
-from stages.convex.values import name_sql, text_sql
+from stages.sql import name_sql, text_sql
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 # User tables are numbered from here, in the order of their names.

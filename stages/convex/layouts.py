@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from stages.convex.values import text_sql
+from stages.sql import text_sql
 
 if TYPE_CHECKING:
     import duckdb

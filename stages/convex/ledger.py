@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from stages.checkpoint import read_json, require_identity, write_json
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.pages import missing_function
 from stages.errors import UserError
-from stages.paths import Paths
-from stages.settings import Target
+from stages.project.settings import Target
+from stages.state.durable import read_json, write_json
+from stages.state.identity import require_identity
+from stages.state.workspace import Workspace
 
 WAYS = (
     "use another target (--target NAME) or data folder, or forget this one: "
@@ -21,32 +22,34 @@ WAYS = (
 CLEARED = "cleared"
 
 
-def require_target(paths: Paths, target: Target) -> None:
+def require_target(workspace: Workspace, target: Target) -> None:
     """The target folder must be this deployment's; the first time, it becomes it."""
     seen = {"deployment": target.deployment, "sandbox": target.sandbox or None}
-    require_identity(paths.identity, seen, "the deployment", WAYS)
+    require_identity(workspace.identity, seen, "the deployment", WAYS)
 
 
-def refuse_cleared(paths: Paths, target: Target) -> None:
+def refuse_cleared(workspace: Workspace, target: Target) -> None:
     """Raise UserError where `stages clean --ledger` has ended the migration."""
-    if (read_json(paths.identity) or {}).get("ledger") == CLEARED:
+    if (read_json(workspace.identity) or {}).get("ledger") == CLEARED:
         raise UserError(
             f"the ledger of {target.label} was emptied by stages clean --ledger: what "
             "was loaded is not known any more, and would be loaded a second time",
-            f"to begin anew all the same, remove {paths.target_folder} with: "
+            f"to begin anew all the same, remove {workspace.target_folder} with: "
             "stages clean --target-folder",
         )
 
 
-def require_epoch(paths: Paths, deployment: Deployment, module: str, *, claim: bool) -> str | None:
+def require_epoch(
+    workspace: Workspace, deployment: Deployment, module: str, *, claim: bool
+) -> str | None:
     """Compare the ledger's epoch with the one that is kept locally; claim one if there is none.
 
     Without `claim` (verify) nothing is written to Convex. Raises UserError where they differ: the
     deployment was reset or restored, and local acks would be wrong.
     """
-    stored: dict[str, Any] = read_json(paths.identity) or {}
+    stored: dict[str, Any] = read_json(workspace.identity) or {}
     local = stored.get("epoch")
-    refuse_cleared(paths, deployment.target)
+    refuse_cleared(workspace, deployment.target)
     seen = seen_epoch(deployment, module)
     if seen is None and claim and local is None:
         seen = seen_epoch(deployment, module, claim=secrets.token_hex(16))
@@ -58,15 +61,15 @@ def require_epoch(paths: Paths, deployment: Deployment, module: str, *, claim: b
             "--target",
         )
     if seen is not None and local is None:
-        write_json(paths.identity, {**stored, "epoch": seen})
+        write_json(workspace.identity, {**stored, "epoch": seen})
     return seen
 
 
-def forget_epoch(paths: Paths) -> None:
+def forget_epoch(workspace: Workspace) -> None:
     """`load --restart`: the ledger alone is believed from here on."""
-    stored = read_json(paths.identity) or {}
+    stored = read_json(workspace.identity) or {}
     stored.pop("epoch", None)
-    write_json(paths.identity, stored)
+    write_json(workspace.identity, stored)
 
 
 def seen_epoch(deployment: Deployment, module: str, *, claim: str | None = None) -> str | None:

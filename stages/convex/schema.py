@@ -16,9 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stages.checkpoint import fingerprint, hash_file, read_json, write_json
 from stages.errors import UserError
-from stages.paths import Paths
+from stages.state.durable import read_json, write_json
+from stages.state.fingerprints import fingerprint, hash_file
+from stages.state.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXPORTER = Path(__file__).with_name("export_schema.ts")
@@ -151,20 +152,20 @@ def _references(validator: Validator) -> Iterator[str]:
         yield from _references(validator["values"]["fieldType"])
 
 
-def load_schema(paths: Paths) -> Schema:
+def load_schema(workspace: Workspace) -> Schema:
     """The project's schema; exported again only when a file that it was made of has changed.
 
     Raises UserError where schema.ts is missing or can't be executed.
     """
-    stored = read_json(paths.schema)
-    if not stored or stored["made_from"] != _made_from(paths.convex, stored.get("inputs", [])):
-        exported, inputs = _export(paths.convex)
+    stored = read_json(workspace.schema)
+    if not stored or stored["made_from"] != _made_from(workspace.convex, stored.get("inputs", [])):
+        exported, inputs = _export(workspace.convex)
         stored = {
-            "made_from": _made_from(paths.convex, inputs),
+            "made_from": _made_from(workspace.convex, inputs),
             "inputs": inputs,
             "exported": exported,
         }
-        write_json(paths.schema, stored)
+        write_json(workspace.schema, stored)
     return Schema(stored["exported"])
 
 

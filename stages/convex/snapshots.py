@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-from stages.checkpoint import make_folder, publish
 from stages.convex import ids
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.schema import Schema
 from stages.errors import StagesError, UserError
 from stages.retry import retrying
+from stages.state.durable import make_folder, publish
 
 Mode = Literal["append", "replace", "require-empty"]
 WIRE_MODES: dict[Mode, str] = {

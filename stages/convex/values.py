@@ -14,9 +14,7 @@ from stages.convex.schema import Field, Validator
 from stages.convex.validators.alternatives import UnknownValidator, alternatives
 from stages.convex.validators.marks import marked_sql
 from stages.convex.validators.positions import Position, positions, refs_sql
-from stages.duck import member_sql
-from stages.duck import name_sql as name_sql
-from stages.duck import text_sql as text_sql
+from stages.sql import member_sql, name_sql, text_sql
 
 SCALARS = {
     "string": "VARCHAR",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from stages.checkpoint import fingerprint
 from stages.errors import TableFailed
-from stages.extract import auth
+from stages.extract import auth_tables
 from stages.extract.types import Column
-from stages.plan import SourceTable
+from stages.project.plan import SourceTable
+from stages.state.fingerprints import fingerprint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class Reading:
         return fingerprint(self.schema, self.name, columns, self.key, self.where, self.sample)
 
 
-Catalog = Mapping[tuple[str, str], Relation]
+Relations = Mapping[tuple[str, str], Relation]
 
 
 def settle(entry: SourceTable, relation: Relation) -> Reading:
@@ -76,11 +76,11 @@ def settle(entry: SourceTable, relation: Relation) -> Reading:
         )
     left_out = set(entry.exclude)
     place = (relation.schema, relation.name)
-    if place in auth.TABLES:
-        left_out |= set(names) - set(auth.TABLES[place]) - set(entry.include_secrets)
+    if place in auth_tables.TABLES:
+        left_out |= set(names) - set(auth_tables.TABLES[place]) - set(entry.include_secrets)
     read = [column for column in relation.columns if column.name not in left_out]
-    if place in auth.TABLES:
-        read.sort(key=lambda column: auth.position(place, column.name))
+    if place in auth_tables.TABLES:
+        read.sort(key=lambda column: auth_tables.position(place, column.name))
     columns = _distinct(replace(column, as_text=column.name in entry.as_text) for column in read)
     key = entry.key or relation.key
     return Reading(

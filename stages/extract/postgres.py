@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from stages.errors import StagesError, Stopped, TableFailed, Transient
-from stages.extract.catalog import Catalog, Reading, Relation
+from stages.extract.catalog import Reading, Relation, Relations
 from stages.extract.decode import DoesNotFit, repair
 from stages.extract.reader import Key, Size, Span, Standing, key_texts
 from stages.extract.types import Column, arrow_schema
-from stages.settings import LOOPBACK, Secret, Source
+from stages.project.settings import LOOPBACK, Secret, Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from adbc_driver_manager import dbapi
 
-    from stages.extract.sample import ForeignKey
+    from stages.extract.sample import ForeignKeyEdge
 
 BATCH_BYTES = 4 << 20
 # At most so many connections, and never more than a quarter of those that are free.
@@ -97,7 +97,7 @@ class PostgresReader:
             "FROM pg_roles WHERE rolname = current_user",
         )
 
-    def catalog(self) -> Catalog:
+    def catalog(self) -> Relations:
         rows = self.rows(_sql("catalog.sql"))
         columns: dict[tuple[str, str], list[Column]] = {}
         keys: dict[tuple[str, str], dict[int, str]] = {}
@@ -122,15 +122,15 @@ class PostgresReader:
             for where, found in columns.items()
         }
 
-    def foreign_keys(self) -> list[ForeignKey]:
+    def foreign_keys(self) -> list[ForeignKeyEdge]:
         """Every foreign key of the database."""
-        from stages.extract.sample import ForeignKey
+        from stages.extract.sample import ForeignKeyEdge
 
         found: dict[int, list[dict[str, Any]]] = {}
         for row in self.rows(_sql("foreign_keys.sql")):
             found.setdefault(row["id"], []).append(row)
         return [
-            ForeignKey(
+            ForeignKeyEdge(
                 child=(rows[0]["child_schema"], rows[0]["child_name"]),
                 child_columns=tuple(row["child_column"] for row in rows),
                 parent=(rows[0]["parent_schema"], rows[0]["parent_name"]),

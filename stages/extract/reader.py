@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from stages.extract.catalog import Catalog, Reading
+    from stages.extract.catalog import Reading, Relations
 
 Key = list[str]
 
@@ -50,7 +50,7 @@ class Reader(Protocol):
 
     transport: str
 
-    def catalog(self) -> Catalog:
+    def catalog(self) -> Relations:
         """Everything that may be read, by (schema, name)."""
 
     def missing(self, schema: str, table: str) -> bool:

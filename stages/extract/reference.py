@@ -5,26 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from importlib import resources
 
-from stages.checkpoint import (
-    damage,
-    fingerprint,
-    part_entry,
-    read_manifest,
-    write_manifest,
-    write_parquet,
-    write_zero_rows,
-)
 from stages.convex.client import Deployment
 from stages.convex.pages import read_pages
 from stages.convex.schema import Schema
-from stages.convex.values import Shape, decode_sql, name_sql, shape
-from stages.paths import Paths
-from stages.plan import Plan
+from stages.convex.values import Shape, decode_sql, shape
 from stages.progress import Progress
+from stages.project.plan import Plan
+from stages.sql import name_sql
+from stages.state.fingerprints import fingerprint
+from stages.state.integrity import find_damage
+from stages.state.manifests import read_manifest, write_manifest
+from stages.state.parts import part_entry, write_parquet, write_zero_rows
+from stages.state.workspace import Workspace
 
 
 def extract_references(
-    paths: Paths,
+    workspace: Workspace,
     plan: Plan,
     schema: Schema,
     deployment: Deployment,
@@ -35,19 +31,19 @@ def extract_references(
     """Read every reference table that is not there yet; returns how many were read."""
     read = 0
     for name in plan.references:
-        folder = paths.reference(name)
+        folder = workspace.reference(name)
         shapes = _shapes(schema, name)
         spec = fingerprint([[s.name, s.sql, s.kind] for s in shapes])
         manifest = read_manifest(folder)
         whole = (
             manifest is not None
             and manifest["spec"] == spec
-            and not any(damage(folder, part) for part in manifest["parts"])
+            and not any(find_damage(folder, part) for part in manifest["parts"])
         )
         if manifest and whole and not restart:
             progress.done("reference", name, f"kept, as read at {manifest['finished']}")
             continue
-        rows = _read(paths, plan, name, shapes, spec, deployment, progress)
+        rows = _read(workspace, plan, name, shapes, spec, deployment, progress)
         progress.done("reference", name, f"{rows:,} documents", rows=rows)
         read += 1
     return read
@@ -59,7 +55,7 @@ def _shapes(schema: Schema, table: str) -> list[Shape]:
 
 
 def _read(
-    paths: Paths,
+    workspace: Workspace,
     plan: Plan,
     table: str,
     shapes: list[Shape],
@@ -69,7 +65,7 @@ def _read(
 ) -> int:
     import duckdb
 
-    folder = paths.reference(table)
+    folder = workspace.reference(table)
     connection = duckdb.connect()
     try:
         connection.execute(resources.files("stages.convex").joinpath("values.sql").read_text())

@@ -18,8 +18,10 @@ from urllib.parse import quote
 import httpx
 
 from stages.errors import TableFailed, Transient
-from stages.extract import auth
-from stages.extract.answers import (
+from stages.extract import auth_tables
+from stages.extract.catalog import Reading, Relation, Relations
+from stages.extract.reader import Key, Size, Span, Standing, key_texts
+from stages.extract.rest_responses import (
     Answer,
     Answered,
     SmallerPage,
@@ -29,11 +31,9 @@ from stages.extract.answers import (
     page_of,
     users_of,
 )
-from stages.extract.catalog import Catalog, Reading, Relation
-from stages.extract.reader import Key, Size, Span, Standing, key_texts
 from stages.extract.types import Column
+from stages.project.settings import Source
 from stages.retry import retrying
-from stages.settings import Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,11 +77,11 @@ class RestReader:
     def snapshot(self) -> dict[str, Any]:
         return {"kind": "none"}
 
-    def catalog(self) -> Catalog:
+    def catalog(self) -> Relations:
         found: dict[tuple[str, str], Relation] = {}
         if "auth" in self.schemas:
-            for place in auth.TABLES:
-                columns = auth.columns(place)
+            for place in auth_tables.TABLES:
+                columns = auth_tables.columns(place)
                 found[place] = Relation(
                     schema=place[0], name=place[1], columns=columns, key=("id",)
                 )
@@ -114,7 +114,7 @@ class RestReader:
         return False
 
     def counts(self, reading: Reading) -> str:
-        return "users" if _place(reading) == auth.IDENTITIES else "rows"
+        return "users" if _place(reading) == auth_tables.IDENTITIES else "rows"
 
     def jobs(self, wanted: int | None) -> int:
         return wanted or JOBS
@@ -227,7 +227,7 @@ class RestSession:
     def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
         # A span for each request under way, of some pages at least.
         pieces = min(JOBS, size.rows // 4000)
-        if pieces < 2 or len(reading.key) != 1 or _place(reading) in auth.TABLES:
+        if pieces < 2 or len(reading.key) != 1 or _place(reading) in auth_tables.TABLES:
             return []
         if reading.key_columns[0].rule.form in COMPARABLE:
             with ThreadPoolExecutor(max_workers=JOBS) as pool:
@@ -258,7 +258,7 @@ class RestSession:
 
     def count(self, reading: Reading, *, filtered: bool = True) -> int:
         self._refuse_filter(reading)
-        if _place(reading) in auth.TABLES:
+        if _place(reading) in auth_tables.TABLES:
             total = self._reader.users(1, 1, lambda answer: answer.headers.get("x-total-count", ""))
             return _number(reading, total)
         answer = self._reader.get(
@@ -274,7 +274,7 @@ class RestSession:
 
     def standing(self, reading: Reading, snapshot: dict[str, Any]) -> Standing:
         rows = self.count(reading)
-        if not reading.key or not rows or _place(reading) in auth.TABLES:
+        if not reading.key or not rows or _place(reading) in auth_tables.TABLES:
             return Standing(rows=rows, greatest=None)
         order = ",".join(f"{_name(name)}.desc" for name in reading.key)
         page = self._reader.page(reading, {"order": order, "limit": "1"}, reading.key_columns)
@@ -282,7 +282,7 @@ class RestSession:
 
     def read(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
         self._refuse_filter(reading)
-        if _place(reading) in auth.TABLES:
+        if _place(reading) in auth_tables.TABLES:
             yield from self._read_auth(reading, span)
             return
         if not reading.key:
@@ -337,19 +337,23 @@ class RestSession:
                 f"{reading.schema}.{reading.name} goes over REST by its key `id` only",
                 f"leave `id` as it is in [sources.{reading.source}], or set SUPABASE_DB_URL",
             )
-        if _place(reading) == auth.IDENTITIES:
+        if _place(reading) == auth_tables.IDENTITIES:
             tables = self._identities(reading)
         else:
             tables = list(
-                self._users(lambda users: auth.table_of(auth.USERS, users, reading.columns))
+                self._users(
+                    lambda users: auth_tables.table_of(auth_tables.USERS, users, reading.columns)
+                )
             )
-        yield from auth.in_key_order(tables, span)
+        yield from auth_tables.in_key_order(tables, span)
 
     def _users(self, keep: Callable[[list[Any]], Parsed]) -> Iterator[Parsed]:
         """What `keep` makes of each page of users."""
         before: Parsed | None = None
         for number in count(1):
-            page = self._reader.users(number, auth.PER_PAGE, lambda answer: users_of(answer, keep))
+            page = self._reader.users(
+                number, auth_tables.PER_PAGE, lambda answer: users_of(answer, keep)
+            )
             if page is None:
                 return
             if page == before:
@@ -367,8 +371,8 @@ class RestSession:
         gone: set[str] = set()
         users = self._user_ids(reading)
         with ThreadPoolExecutor(max_workers=JOBS) as pool:
-            for start in range(0, len(users), auth.PER_PAGE):
-                some = users[start : start + auth.PER_PAGE]
+            for start in range(0, len(users), auth_tables.PER_PAGE):
+                some = users[start : start + auth_tables.PER_PAGE]
                 for user, found in zip(some, pool.map(ask, some), strict=True):
                     if found is None:
                         gone.add(user)

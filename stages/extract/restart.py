@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages.checkpoint import make_folder, publish, read_json, remove, write_json
-from stages.paths import Paths
+from stages.state.durable import make_folder, publish, read_json, remove, write_json
+from stages.state.workspace import Workspace
 
 
 class Restart:
@@ -15,9 +15,9 @@ class Restart:
     with it. Each step can be done again after a kill at any point.
     """
 
-    def __init__(self, paths: Paths) -> None:
-        self._paths = paths
-        self._folder = paths.next_extracts
+    def __init__(self, workspace: Workspace) -> None:
+        self._paths = workspace
+        self._folder = workspace.next_extracts
         self._list = self._folder / "tables.json"
 
     @property

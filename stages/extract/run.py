@@ -11,24 +11,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from stages.checkpoint import (
-    read_manifest,
-    require_identity,
-    write_manifest,
-    write_zero_rows,
-)
 from stages.errors import Shortfall, StagesError, Stopped, TableFailed, Transient
-from stages.extract.catalog import Catalog, Reading, settle
-from stages.extract.closing import Closing
+from stages.extract.catalog import Reading, Relations, settle
+from stages.extract.part_closer import PartCloser
 from stages.extract.reader import Reader, Session
 from stages.extract.restart import Restart
+from stages.extract.table_extract import Deadline, Gap, TableExtract, failed
 from stages.extract.transport import Via, open_reader
 from stages.extract.types import arrow_schema
-from stages.extract.work import Deadline, Gap, TableWork, failed
-from stages.paths import Paths
-from stages.plan import Plan, SourceTable
 from stages.progress import Progress
-from stages.settings import Source
+from stages.project.plan import Plan, SourceTable
+from stages.project.settings import Source
+from stages.state.identity import require_identity
+from stages.state.manifests import read_manifest, write_manifest
+from stages.state.parts import write_zero_rows
+from stages.state.workspace import Workspace
 from stages.views import refresh
 
 LOOK_EVERY = 2.0
@@ -60,7 +57,7 @@ class ExtractResult:
 
 
 def extract(
-    paths: Paths, plan: Plan, source: Source, options: ExtractOptions, progress: Progress
+    workspace: Workspace, plan: Plan, source: Source, options: ExtractOptions, progress: Progress
 ) -> ExtractResult:
     """Read the sources of the plan into `data/extract/`.
 
@@ -69,8 +66,8 @@ def extract(
     the source was lost on the way. Tables that fail are in the result; the others go on.
     """
     entries = plan.select_sources(options.tables, options.exclude)
-    _require_source(paths, source, {})
-    restart = Restart(paths)
+    _require_source(workspace, source, {})
+    restart = Restart(workspace)
     if restart.swapping:
         restart.finish()
     if options.restart:
@@ -78,12 +75,12 @@ def extract(
     elif restart.tables:
         progress.note(f"going on with the restart of {', '.join(restart.tables)}")
     with open_reader(plan, source, options.via, restart, progress) as reader:
-        _require_source(paths, source, reader.identity())
+        _require_source(workspace, source, reader.identity())
         catalog = reader.catalog()
         run = _Run(reader, catalog, restart, options, progress)
         run.settle(entries)
         run.show_schemas()
-        run.work(entries, beside=partial(refresh, paths, plan))
+        run.work(entries, beside=partial(refresh, workspace, plan))
         _tell_new_tables(plan, catalog, progress)
     result = run.result
     if not result.failed and all(table in result.tables for table in restart.tables):
@@ -115,12 +112,12 @@ class Forecast:
 
 
 def forecast(
-    plan: Plan, source: Source, paths: Paths, options: ExtractOptions, progress: Progress
+    plan: Plan, source: Source, workspace: Workspace, options: ExtractOptions, progress: Progress
 ) -> list[Forecast]:
     """`--dry-run`: rows, bytes and time of each source, without reading it."""
     entries = plan.select_sources(options.tables, options.exclude)
     found = []
-    with open_reader(plan, source, options.via, Restart(paths), progress) as reader:
+    with open_reader(plan, source, options.via, Restart(workspace), progress) as reader:
         catalog = reader.catalog()
         session = reader.session()
         try:
@@ -148,16 +145,16 @@ def forecast(
     return found
 
 
-def _require_source(paths: Paths, source: Source, seen: dict[str, Any]) -> None:
+def _require_source(workspace: Workspace, source: Source, seen: dict[str, Any]) -> None:
     require_identity(
-        paths.source,
+        workspace.source,
         {"ref": source.ref, "sandbox": source.sandbox or None, **seen},
         "the source",
         "use another folder with --data DIR, or remove this one with: stages clean --staged",
     )
 
 
-def _tell_new_tables(plan: Plan, catalog: Catalog, progress: Progress) -> None:
+def _tell_new_tables(plan: Plan, catalog: Relations, progress: Progress) -> None:
     """Tables beside those of the plan: nobody has said that they may stay behind."""
     known = {(entry.schema, entry.table) for entry in plan.sources.values()}
     schemas = {schema for schema, _ in known if schema not in ("auth", "storage")}
@@ -173,7 +170,7 @@ class _Run:
     def __init__(
         self,
         reader: Reader,
-        catalog: Catalog,
+        catalog: Relations,
         restart: Restart,
         options: ExtractOptions,
         progress: Progress,
@@ -302,7 +299,7 @@ class _Run:
             thread.join()
 
     def _worker(self, queue: _Queue, first: Future[None]) -> None:
-        sessions, closing = _Sessions(self.reader), Closing(first)
+        sessions, closing = _Sessions(self.reader), PartCloser(first)
         try:
             with suppress(TableFailed):  # said again for each table that needs the connection
                 sessions()
@@ -327,9 +324,9 @@ class _Run:
         self,
         queue: _Queue,
         session: Session,
-        closing: Closing,
+        closing: PartCloser,
         entry: SourceTable,
-        work: TableWork | None,
+        work: TableExtract | None,
         gap: Gap | None,
     ) -> None:
         if work is not None and gap is not None:
@@ -337,7 +334,7 @@ class _Run:
             return
         self.deadline.check()
         folder = self.restart.folder(entry.name)
-        work = TableWork(self.reader, entry, self.readings[entry.name], folder, self.progress)
+        work = TableExtract(self.reader, entry, self.readings[entry.name], folder, self.progress)
         opened = work.open(session)
         if isinstance(opened, dict):
             self._end(entry, opened)
@@ -347,7 +344,7 @@ class _Run:
             queue.add(entry, work, opened)
 
 
-Job = tuple[SourceTable, TableWork | None, Gap | None]
+Job = tuple[SourceTable, TableExtract | None, Gap | None]
 
 
 class _Queue:
@@ -377,7 +374,7 @@ class _Queue:
                     return None
                 self._changed.wait()
 
-    def add(self, entry: SourceTable, work: TableWork, gaps: list[Gap]) -> None:
+    def add(self, entry: SourceTable, work: TableExtract, gaps: list[Gap]) -> None:
         with self._changed:
             self._gaps += [(entry, work, gap) for gap in gaps]
             self._changed.notify_all()

@@ -1,7 +1,7 @@
 """`--sample N`: the first rows of each table, and all rows that these refer to.
 
 Each table's share is one SQL condition, so that a sample is read like everything else. A table that
-refers to itself, or in a circle, is followed once around.
+refers to itself, or in a cycle, is followed once around.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from stages.extract.reader import Reader
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForeignKey:
+class ForeignKeyEdge:
     """`child` and `parent` are (schema, table)."""
 
     child: tuple[str, str]
@@ -48,7 +48,7 @@ def narrow(reader: Reader, readings: Mapping[str, Reading], rows: int) -> dict[s
 def _condition(
     reading: Reading,
     readings: Mapping[tuple[str, str], Reading],
-    keys: list[ForeignKey],
+    keys: list[ForeignKeyEdge],
     rows: int,
     seen: frozenset[tuple[str, str]],
 ) -> str:

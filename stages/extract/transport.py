@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
-from stages.checkpoint import read_manifest
 from stages.errors import Transient, UserError
 from stages.extract.reader import Reader
 from stages.extract.restart import Restart
-from stages.plan import Plan
 from stages.progress import Progress
-from stages.settings import Source
+from stages.project.plan import Plan
+from stages.project.settings import Source
+from stages.state.manifests import read_manifest
 
 if TYPE_CHECKING:
     from stages.extract.postgres import PostgresReader

@@ -6,22 +6,23 @@ from collections.abc import Mapping
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from stages.checkpoint import read_json
-from stages.convex.client import Deployment, Door
+from stages.convex.client import Channel, Deployment
 from stages.convex.ledger import require_target, seen_epoch
+from stages.convex.ledger_ops import ledger_sql, read_ledger
 from stages.convex.schema import Schema
-from stages.convex.upkeep import ledger_sql, read_ledger
-from stages.convex.values import Shape, document_sql, name_sql, size_sql, text_sql
-from stages.load.bind import MEMORY, PENDING, Binding, read_acks
+from stages.convex.values import Shape, document_sql, size_sql
+from stages.load.bound_records import MEMORY, PENDING, Binding, read_acks
 from stages.load.pace import MOST_BYTES, MOST_DOCUMENTS
 from stages.load.run import ordered_groups, require_keys, require_transformed
-from stages.paths import Paths
-from stages.plan import Plan, TargetTable
 from stages.progress import Progress
+from stages.project.plan import Plan, TargetTable
+from stages.project.settings import Target
+from stages.project.staged_schema import staged_shapes, with_references
 from stages.rejects import as_text as rejects_as_text
 from stages.rejects import list_rejects
-from stages.settings import Target
-from stages.staging import staged_shapes, with_references
+from stages.sql import name_sql, text_sql
+from stages.state.durable import read_json
+from stages.state.workspace import Workspace
 from stages.views import connect
 
 if TYPE_CHECKING:
@@ -41,12 +42,12 @@ SHOWN = 5
 
 
 def forecast(
-    paths: Paths,
+    workspace: Workspace,
     plan: Plan,
     schema: Schema,
     target: Target,
     tables: tuple[str, ...],
-    door: Door | None,
+    channel: Channel | None,
     progress: Progress,
 ) -> dict[str, Any]:
     """{tables: {name: {inserted, replaced, unchanged, bytes, batches, written, stored}}, total,
@@ -58,38 +59,38 @@ def forecast(
     """
     schema = with_references(schema, plan)
     names = [name for group in ordered_groups(plan, schema, tables) for name in group.tables]
-    transformed = {name: require_transformed(paths, plan, plan.tables[name]) for name in names}
-    require_keys(paths, plan)
-    require_target(paths, target)
+    transformed = {name: require_transformed(workspace, plan, plan.tables[name]) for name in names}
+    require_keys(workspace, plan)
+    require_target(workspace, target)
     found: dict[str, dict[str, int]] = {}
     with (
-        connect(paths, plan, views=False) as connection,
-        Deployment(target, door) as deployment,
+        connect(workspace, plan, views=False) as connection,
+        Deployment(target, channel) as deployment,
     ):
         connection.execute(f"SET memory_limit = '{MEMORY}'")
-        known = (read_json(paths.identity) or {}).get("epoch")
+        known = (read_json(workspace.identity) or {}).get("epoch")
         seen = seen_epoch(deployment, plan.module)
-        acks = {name: paths.load(name) / "acks.jsonl" for name in names}
+        acks = {name: workspace.load(name) / "acks.jsonl" for name in names}
         believed = {name for name in names if known == seen and acks[name].exists()}
         if seen is not None and believed != set(names):
             read_ledger(connection, deployment, plan.module, progress)
         for name in names:
             if transformed[name]["status"] == "missing":
                 continue
-            read_acks(connection, acks[name] if name in believed else paths.load(name) / "none")
+            read_acks(connection, acks[name] if name in believed else workspace.load(name) / "none")
             if name not in believed and seen is not None:
                 connection.execute(
                     "INSERT INTO acked SELECT source_id, document_id, 'unchanged', digest "
                     f"FROM ({ledger_sql(name)})"
                 )
-            found[name] = _table(connection, paths, plan, schema, plan.tables[name])
+            found[name] = _table(connection, workspace, plan, schema, plan.tables[name])
     total = {key: sum(told[key] for told in found.values()) for key in _KEYS}
     chosen = [plan.tables[name] for name in names]
     return {
         "tables": found,
         "total": total,
         "minutes": {f"{rate} MiB/s": total["written"] / rate / 2**20 / 60 for rate in RATES},
-        "rejects": list_rejects(paths, plan, chosen, None)[:SHOWN],
+        "rejects": list_rejects(workspace, plan, chosen, None)[:SHOWN],
     }
 
 
@@ -98,13 +99,13 @@ _KEYS = (*DID, "bytes", "batches", "written", "stored")
 
 def _table(
     connection: duckdb.DuckDBPyConnection,
-    paths: Paths,
+    workspace: Workspace,
     plan: Plan,
     schema: Schema,
     table: TargetTable,
 ) -> dict[str, int]:
-    fields = staged_shapes(paths, schema, table.name)
-    binding = Binding(connection, paths, plan, table, fields)
+    fields = staged_shapes(workspace, schema, table.name)
+    binding = Binding(connection, workspace, plan, table, fields)
     rows = connection.execute(
         "SELECT CASE WHEN a.source_id IS NULL THEN 'inserted' WHEN unbound > 0 "
         f"OR replace(a.digest, {text_sql(PENDING)}, '') <> sha256(document) "

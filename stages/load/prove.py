@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stages.checkpoint import remove, write_parquet
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.pages import missing_function
-from stages.convex.values import name_sql, text_sql
-from stages.duck import first_row
-from stages.load.bind import Binding
+from stages.load.bound_records import Binding
+from stages.sql import first_row, name_sql, text_sql
+from stages.state.durable import remove
+from stages.state.parts import write_parquet
 from stages.views import ids_sql
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ class Prover:
         Those of no document go to the table's gone.parquet (target, source_id, convex_id), which
         binding leaves out. Returns their number.
         """
-        gone = binding.paths.load(binding.table.name) / "gone.parquet"
+        gone = binding.workspace.load(binding.table.name) / "gone.parquet"
         remove(gone)
         targets = self._targets(binding)
         if not targets:
             return 0
         run = self.connection.execute
-        ids = ids_sql(binding.paths, binding.plan, targets)
+        ids = ids_sql(binding.workspace, binding.plan, targets)
         selects = self._referred(binding, targets, acked)
         run(
             "CREATE OR REPLACE TEMP TABLE wanted AS "

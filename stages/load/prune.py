@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
-from stages.checkpoint import Journal, Manifest
-from stages.convex.upkeep import change_all, ledger_sql, read_ledger, remove_sql
-from stages.convex.values import text_sql
-from stages.duck import first_row
-from stages.load.bind import read_acks
+from stages.convex.ledger_ops import change_all, ledger_sql, read_ledger, remove_sql
+from stages.load.bound_records import read_acks
 from stages.load.table import Run, TableLoad
+from stages.sql import first_row, text_sql
+from stages.state.journal import Journal
+from stages.state.manifests import Manifest
 
 SHOWN = 5
 # Documents to be deleted by table → whether they may be.
@@ -46,7 +46,7 @@ def prune(
 
 def _find(run: Run, table: TableLoad) -> int:
     """Make the temporary table `prune <name>`(source_id); returns its rows."""
-    folder = run.paths.transform(table.table.name)
+    folder = run.workspace.transform(table.table.name)
     documents = text_sql(str(folder / "documents.parquet"))
     rejects = text_sql(str(folder / "rejects.parquet"))
     execute = run.connection.execute
@@ -103,7 +103,7 @@ def _remove(run: Run, name: str) -> None:
 
 def _write_down(run: Run, table: TableLoad) -> None:
     """Acks of documents that are neither staged nor in the ledger any more say so."""
-    documents = text_sql(str(run.paths.transform(table.table.name) / "documents.parquet"))
+    documents = text_sql(str(run.workspace.transform(table.table.name) / "documents.parquet"))
     read_acks(run.connection, table.acks)
     rows = run.connection.execute(
         "SELECT source_id, document_id FROM acked a "

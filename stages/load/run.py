@@ -6,25 +6,27 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from stages.checkpoint import Manifest, read_json, read_manifest, remove, require_whole
-from stages.convex.client import Deployment, Door
+from stages.convex.client import Channel, Deployment
 from stages.convex.ledger import forget_epoch, require_epoch, require_target
 from stages.convex.schema import Schema
 from stages.errors import StagesError, Stopped, TableFailed, Transient, UserError
-from stages.inputs import stale
-from stages.load.adopt import adopt_acks
-from stages.load.bind import MEMORY
+from stages.load.bound_records import MEMORY
+from stages.load.importing.import_state import refuse_imported
 from stages.load.pace import MOST_DOCUMENTS, MOST_IN_FLIGHT, PRODUCTION_RATE, Pace, Rate
 from stages.load.prove import Prover
 from stages.load.prune import Confirm, prune
+from stages.load.restore_ledger import restore_ledger
 from stages.load.table import Run, TableLoad
-from stages.load.unfinished import refuse_imported
-from stages.order import Group, groups, require_order
-from stages.paths import Paths
-from stages.plan import Plan, TargetTable
 from stages.progress import Progress
-from stages.settings import Target
-from stages.staging import with_references
+from stages.project.dependencies import DependencyGroup, dependency_groups, require_order
+from stages.project.freshness import stale
+from stages.project.plan import Plan, TargetTable
+from stages.project.settings import Target
+from stages.project.staged_schema import with_references
+from stages.state.durable import read_json, remove
+from stages.state.integrity import require_whole
+from stages.state.manifests import Manifest, read_manifest
+from stages.state.workspace import Workspace
 from stages.views import connect, refresh
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class LoadOptions:
     """What may be asked of a load. `prune` is asked before anything is deleted."""
 
     tables: tuple[str, ...] = ()
-    through: Door | None = None
+    through: Channel | None = None
     restart: bool = False
     overwrite: bool = False
     prune: Confirm | None = None
@@ -53,7 +55,7 @@ class LoadResult:
 
 
 def load(
-    paths: Paths,
+    workspace: Workspace,
     plan: Plan,
     schema: Schema,
     target: Target,
@@ -68,12 +70,12 @@ def load(
     schema = with_references(schema, plan)
     order = ordered_groups(plan, schema, options.tables)
     tables = [plan.tables[name] for group in order for name in group.tables]
-    refuse_imported(paths, [table.name for table in tables])
-    transformed = {table.name: require_transformed(paths, plan, table) for table in tables}
-    require_keys(paths, plan)
+    refuse_imported(workspace, [table.name for table in tables])
+    transformed = {table.name: require_transformed(workspace, plan, table) for table in tables}
+    require_keys(workspace, plan)
     if target.production:
-        refuse_sample(paths, tables)
-    require_target(paths, target)
+        refuse_sample(workspace, tables)
+    require_target(workspace, target)
     pace = Pace(
         most_in_flight=options.in_flight or MOST_IN_FLIGHT,
         most_documents=MOST_DOCUMENTS,
@@ -84,19 +86,19 @@ def load(
         if pace.refused(error.retry_after):
             progress.note(f"  {error.message}; again in {delay:.1f} s")
 
-    connection = connect(paths, plan, views=False)
+    connection = connect(workspace, plan, views=False)
     connection.execute(f"SET memory_limit = '{MEMORY}'")
     # Records come in the order of the documents' file: it is never what a join is built of.
     connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
     with connection, Deployment(target, options.through, on_retry=retried) as deployment:
         try:
             if options.restart:
-                _forget(paths, plan, tables, deployment, connection, progress)
+                _forget(workspace, plan, tables, deployment, connection, progress)
             run = Run(
-                paths=paths, plan=plan, schema=schema, deployment=deployment,
+                workspace=workspace, plan=plan, schema=schema, deployment=deployment,
                 connection=connection, pace=pace, progress=progress, overwrite=options.overwrite,
                 prover=Prover(connection, deployment, plan.module),
-                epoch=require_epoch(paths, deployment, plan.module, claim=True),
+                epoch=require_epoch(workspace, deployment, plan.module, claim=True),
             )  # fmt: skip
             loads = _Loads(run, transformed)
             for group in order:
@@ -105,7 +107,7 @@ def load(
                 prune(run, loads.done, loads.result.tables, options.prune)
         except Transient as error:
             raise Stopped(error.message, "run again: stages load") from None
-        refresh(paths, plan)
+        refresh(workspace, plan)
     return loads.result
 
 
@@ -118,8 +120,8 @@ class _Loads:
     result: LoadResult = field(default_factory=LoadResult)
     done: list[TableLoad] = field(default_factory=list)
 
-    def send(self, group: Group) -> None:
-        """A group that is no circle is one table; in a circle all have ids before the second pass
+    def send(self, group: DependencyGroup) -> None:
+        """A group that is no cycle is one table; in a cycle all have ids before the second pass
         binds what refers to them."""
         tables = []
         for name in group.tables:
@@ -156,14 +158,14 @@ class _Loads:
         self.run.progress.done("load", table.table.name, sentence, **manifest["counts"])
 
 
-def ordered_groups(plan: Plan, schema: Schema, tables: tuple[str, ...]) -> list[Group]:
+def ordered_groups(plan: Plan, schema: Schema, tables: tuple[str, ...]) -> list[DependencyGroup]:
     """The groups of the tables that were asked for, parents first, less the others' tables.
 
-    Raises UserError for a circle that can't be loaded in two passes.
+    Raises UserError for a cycle that can't be loaded in two passes.
     """
     wanted = {table.name for table in plan.select_tables(tables)}
     found = []
-    for group in groups(schema, plan.tables):
+    for group in dependency_groups(schema, plan.tables):
         require_order(schema, group)
         names = tuple(name for name in group.tables if name in wanted)
         if names:
@@ -182,7 +184,7 @@ def _rate(target: Target, asked: Rate, progress: Progress) -> Rate:
 
 
 def _forget(
-    paths: Paths,
+    workspace: Workspace,
     plan: Plan,
     tables: list[TargetTable],
     deployment: Deployment,
@@ -190,18 +192,18 @@ def _forget(
     progress: Progress,
 ) -> None:
     """`--restart`: the ledger alone is believed; where it is lost, the acks restore it first."""
-    adopt_acks(paths, plan, deployment, connection, progress)
+    restore_ledger(workspace, plan, deployment, connection, progress)
     for table in tables:
-        remove(paths.load(table.name))
+        remove(workspace.load(table.name))
     # Last: a kill in between, or acks of tables that stay, must not meet a new epoch.
-    if not any(paths.load(name).exists() for name in plan.tables):
-        forget_epoch(paths)
+    if not any(workspace.load(name).exists() for name in plan.tables):
+        forget_epoch(workspace)
 
 
-def refuse_sample(paths: Paths, tables: Iterable[TargetTable]) -> None:
+def refuse_sample(workspace: Workspace, tables: Iterable[TargetTable]) -> None:
     """Raise UserError where some table is a sample: production gets all rows or none."""
     for table in tables:
-        extracted = read_manifest(paths.extract(table.source)) or {}
+        extracted = read_manifest(workspace.extract(table.source)) or {}
         if extracted.get("sample"):
             raise UserError(
                 f"`{table.source}` is a sample ({extracted['rows']:,} rows), and the target is a "
@@ -210,29 +212,29 @@ def refuse_sample(paths: Paths, tables: Iterable[TargetTable]) -> None:
             )
 
 
-def require_transformed(paths: Paths, plan: Plan, table: TargetTable) -> Manifest:
-    manifest = read_manifest(paths.transform(table.name))
+def require_transformed(workspace: Workspace, plan: Plan, table: TargetTable) -> Manifest:
+    manifest = read_manifest(workspace.transform(table.name))
     if manifest is None:
         raise StagesError(
             f"`{table.name}` is not transformed yet", f"run: stages transform {table.name}"
         )
-    changed = stale(paths, plan, table, manifest)
+    changed = stale(workspace, plan, table, manifest)
     if changed:
         raise StagesError(
             f"{changed} has changed since `{table.name}` was transformed",
             f"run: stages transform {table.name}",
         )
     require_whole(
-        paths.transform(table.name),
+        workspace.transform(table.name),
         manifest["parts"],
         f"stages transform {table.name} --restart",
     )
     return manifest
 
 
-def require_keys(paths: Paths, plan: Plan) -> None:
+def require_keys(workspace: Workspace, plan: Plan) -> None:
     """The ids that references are bound with are as transform left them."""
     for name in plan.references:
-        keys = read_json(paths.keys / f"{name}.json")
+        keys = read_json(workspace.keys / f"{name}.json")
         if keys:
-            require_whole(paths.keys, keys["parts"], "stages transform")
+            require_whole(workspace.keys, keys["parts"], "stages transform")

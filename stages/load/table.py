@@ -7,32 +7,25 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from stages.ahead import ahead
-from stages.checkpoint import (
-    Journal,
-    Manifest,
-    damage,
-    fingerprint,
-    part_entry,
-    read_manifest,
-    remove,
-    require_whole,
-    write_manifest,
-    write_parquet,
-)
 from stages.convex.client import Deployment
 from stages.convex.schema import Schema
-from stages.convex.values import text_sql
-from stages.duck import first_row
 from stages.load.batches import Batch, cut
-from stages.load.bind import MEMORY, Binding, read_acks
+from stages.load.bound_records import MEMORY, Binding, read_acks
 from stages.load.functions import Sender, Sent
 from stages.load.pace import Pace
 from stages.load.prove import Prover
-from stages.paths import Paths
-from stages.plan import Plan, TargetTable
+from stages.prefetch import prefetch
 from stages.progress import Progress
-from stages.staging import staged_shapes
+from stages.project.plan import Plan, TargetTable
+from stages.project.staged_schema import staged_shapes
+from stages.sql import first_row, text_sql
+from stages.state.durable import remove
+from stages.state.fingerprints import fingerprint
+from stages.state.integrity import find_damage, require_whole
+from stages.state.journal import Journal
+from stages.state.manifests import Manifest, read_manifest, write_manifest
+from stages.state.parts import part_entry, write_parquet
+from stages.state.workspace import Workspace
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,7 +45,7 @@ class Sends(Protocol):
 class Run:
     """What the tables of one load share."""
 
-    paths: Paths
+    workspace: Workspace
     plan: Plan
     schema: Schema
     deployment: Deployment
@@ -66,7 +59,7 @@ class Run:
 
 @dataclass
 class TableLoad:
-    """One table of a load; of a circle, `deferred` are the fields that its second pass binds.
+    """One table of a load; of a cycle, `deferred` are the fields that its second pass binds.
 
     `sender` takes the batches in the place of the table's own function.
     """
@@ -78,9 +71,9 @@ class TableLoad:
     sender: Sends | None = None
 
     def __post_init__(self) -> None:
-        self.folder = self.run.paths.load(self.table.name)
+        self.folder = self.run.workspace.load(self.table.name)
         self.acks = self.folder / "acks.jsonl"
-        self.fields = staged_shapes(self.run.paths, self.run.schema, self.table.name)
+        self.fields = staged_shapes(self.run.workspace, self.run.schema, self.table.name)
         self.content: str = self.transformed["parts"][0]["sha256"]
 
     def first_pass(self) -> str:
@@ -115,7 +108,7 @@ class TableLoad:
 
     def _binding(self, leave: frozenset[str]) -> Binding:
         return Binding(
-            self.run.connection, self.run.paths, self.run.plan, self.table, self.fields, leave
+            self.run.connection, self.run.workspace, self.run.plan, self.table, self.fields, leave
         )
 
     # ── what it is made from ────────────────────────────────────────────────────────────────
@@ -134,7 +127,7 @@ class TableLoad:
             and manifest["made_from"] == self._made_from()
             and manifest["status"] == "complete"
             and self.acks.exists()
-            and not damage(self.folder, manifest["ids"])
+            and not find_damage(self.folder, manifest["ids"])
             and not (self.run.overwrite and manifest["counts"].get("conflict"))
         ):
             return manifest
@@ -144,7 +137,7 @@ class TableLoad:
         """Content of the ids that this table's references are bound with."""
         found: dict[str, Any] = {}
         for target in sorted(self.run.schema.references().get(self.table.name, ())):
-            folder = self.run.paths.load(target)
+            folder = self.run.workspace.load(target)
             manifest = read_manifest(folder) if target in self.run.plan.tables else None
             # A table's own ids are made again from its acks, below.
             if manifest and target != self.table.name:
@@ -186,7 +179,7 @@ class TableLoad:
             self._write_held(rejects)
             flight = _Flight(acks, rejects, run.progress, self.table.name)
             try:
-                with closing(ahead(binding.stream(overwrite=run.overwrite))) as records:
+                with closing(prefetch(binding.stream(overwrite=run.overwrite))) as records:
                     for batch in cut(records, run.pace):
                         # Some wait for a slot, so that none is free while answers are written.
                         while len(flight.flying) >= (1 if one_by_one else 2 * run.pace.in_flight):
@@ -263,7 +256,7 @@ class TableLoad:
             "source": self.table.source,
             "status": status,
             "made_from": made_from,
-            "door": self.run.deployment.door,
+            "channel": self.run.deployment.channel,
             "content": content,
             "documents": rows,
             "counts": counts,
@@ -284,7 +277,9 @@ class TableLoad:
 
     def _join_staged(self) -> None:
         """Make the temporary table settled(source_id, convex_id, did, staged) of the acks."""
-        documents = text_sql(str(self.run.paths.transform(self.table.name) / "documents.parquet"))
+        documents = text_sql(
+            str(self.run.workspace.transform(self.table.name) / "documents.parquet")
+        )
         self.run.connection.execute(
             "CREATE OR REPLACE TEMP TABLE settled AS SELECT source_id, document_id AS convex_id, "
             "did, d._source_id IS NOT NULL AS staged FROM acked LEFT JOIN "

@@ -4,6 +4,6 @@
 """
 
 from stages.sandbox.manager import down, reset, status, up
-from stages.sandbox.state import Deployment, Source, State
+from stages.sandbox.state import SandboxDeployment, SandboxSource, State
 
-__all__ = ["Deployment", "Source", "State", "down", "reset", "status", "up"]
+__all__ = ["SandboxDeployment", "SandboxSource", "State", "down", "reset", "status", "up"]

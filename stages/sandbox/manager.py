@@ -18,8 +18,8 @@ from stages.errors import UserError
 from stages.sandbox.postgres import PLATFORM_SQL, Postgres
 from stages.sandbox.service import Service
 from stages.sandbox.state import (
-    Deployment,
-    Source,
+    SandboxDeployment,
+    SandboxSource,
     State,
     is_present,
     locked,
@@ -282,7 +282,7 @@ def _read_state(root: Path) -> State | None:
     deployments = {target: _read_deployment(_host(root, target)) for target in _targets(root)}
     return State(
         root=root,
-        source=Source(
+        source=SandboxSource(
             ref=source["ref"],
             url=addresses["url"],
             service_role_key=keys["service_role_key"],
@@ -295,13 +295,13 @@ def _read_state(root: Path) -> State | None:
     )
 
 
-def _read_deployment(service: Service) -> Deployment | None:
+def _read_deployment(service: Service) -> SandboxDeployment | None:
     """The deployment that a host serves; None when it does not."""
     config = read_json(service.config)
     addresses = read_json(service.ready)
     if config is None or addresses is None or not service.is_alive():
         return None
-    return Deployment(
+    return SandboxDeployment(
         name=config["name"],
         url=addresses["url"],
         site_url=addresses["siteUrl"],

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.errors import StagesError, UserError
-from stages.sandbox.service import Account, Service, environment
+from stages.sandbox.service import Service, SystemUser, environment
 from stages.sandbox.state import read_json, write_private
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _free_port(preferred: int) -> int:
     raise StagesError("no port is free on 127.0.0.1")
 
 
-def _account(root: Path) -> Account | None:
+def _account(root: Path) -> SystemUser | None:
     """Whom the server runs as: it refuses root, which becomes `nobody` here."""
     if os.geteuid() != 0:
         return None
@@ -219,7 +219,7 @@ def _account(root: Path) -> Account | None:
                 "set STAGES_SANDBOX to a folder that every user may enter",
             )
     entry = pwd.getpwnam("nobody")
-    return Account(uid=entry.pw_uid, gid=entry.pw_gid)
+    return SystemUser(uid=entry.pw_uid, gid=entry.pw_gid)
 
 
 def _binary(root: Path, name: str) -> Path:

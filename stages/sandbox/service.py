@@ -30,7 +30,7 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Account:
+class SystemUser:
     """Whom a service runs as, where that is not the caller."""
 
     uid: int
@@ -92,7 +92,7 @@ class Service:
         command: Sequence[str],
         *,
         cwd: Path,
-        account: Account | None = None,
+        account: SystemUser | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> None:
         """Start `command` in a session of its own, with more variables of its environment.

@@ -18,7 +18,7 @@ from stages.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class SandboxSource:
     """The Supabase side: REST at `url`, direct Postgres at `db_url`. `ref` outlives a restart."""
 
     ref: str
@@ -31,7 +31,7 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deployment:
+class SandboxDeployment:
     """One Convex deployment. It lives in memory: another start is another `name`."""
 
     name: str
@@ -46,8 +46,8 @@ class State:
     """A running sandbox: `deployments` by target."""
 
     root: Path
-    source: Source
-    deployments: Mapping[str, Deployment]
+    source: SandboxSource
+    deployments: Mapping[str, SandboxDeployment]
 
 
 def root_of(project: Path) -> Path:

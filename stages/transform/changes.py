@@ -12,12 +12,11 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.convex.values import name_sql, text_sql
-from stages.duck import first_row
-from stages.entries import entry_error
-from stages.plan import TargetTable
+from stages.project.plan import TargetTable
+from stages.project.plan_entries import entry_error
+from stages.sql import first_row, name_sql, text_sql
 from stages.transform.compile import Compiled
-from stages.transform.outputs import carried_columns
+from stages.transform.lineage import carried_columns
 
 if TYPE_CHECKING:
     import duckdb

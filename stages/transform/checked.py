@@ -8,8 +8,9 @@ from stages.convex.schema import Validator, members
 from stages.convex.validators.check import problem_sql
 from stages.convex.validators.marks import marked_sql, unmarked_sql
 from stages.convex.validators.rewrite import Unorphan
-from stages.convex.values import document_sql, name_sql, text_sql
-from stages.plan import TargetTable
+from stages.convex.values import document_sql
+from stages.project.plan import TargetTable
+from stages.sql import name_sql, text_sql
 from stages.transform.compile import Check, Compiled, simple_check
 from stages.transform.references import json_join, known_as, rule_of
 

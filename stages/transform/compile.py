@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from stages.convex.values import Shape, decode_value_sql, name_sql, size_sql, text_sql
+from stages.convex.values import Shape, decode_value_sql, size_sql
 from stages.errors import UserError
+from stages.sql import name_sql, text_sql
 from stages.transform.native import json_sql
 
 if TYPE_CHECKING:

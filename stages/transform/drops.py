@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stages.duck import first_row
 from stages.errors import UserError
-from stages.paths import Paths
-from stages.plan import TargetTable
+from stages.project.plan import TargetTable
+from stages.sql import first_row
+from stages.state.workspace import Workspace
 from stages.transform.models import Model, describe, read_model, sql_errors
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 RULE = "dropped_on_purpose"
 
 
-def drop_model(paths: Paths, table: TargetTable) -> Model | None:
+def drop_model(workspace: Workspace, table: TargetTable) -> Model | None:
     """The table's file of drops; None where there is none."""
-    return read_model(paths, table.drops) if paths.model(table.drops).exists() else None
+    return read_model(workspace, table.drops) if workspace.model(table.drops).exists() else None
 
 
 def make_dropped(connection: duckdb.DuckDBPyConnection, table: TargetTable, model: Model) -> int:

@@ -16,7 +16,8 @@ from stages.convex.validators.check import any_problem_sql, problem_sql
 from stages.convex.validators.marks import ambiguous_sql, excess_sql, marked_sql, unmarked_sql
 from stages.convex.validators.positions import REFS, refs_sql
 from stages.convex.validators.rewrite import Normalise
-from stages.convex.values import ID_LENGTH, Shape, name_sql, text_sql
+from stages.convex.values import ID_LENGTH, Shape
+from stages.sql import name_sql, text_sql
 from stages.transform.compile import Compiled
 
 if TYPE_CHECKING:

@@ -9,22 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from stages.checkpoint import (
-    damages,
-    fingerprint,
-    part_entry,
-    read_json,
-    read_manifest,
-    write_json,
-    write_parquet,
-)
-from stages.convex.values import name_sql, text_sql
-from stages.duck import first_row
 from stages.errors import UserError
-from stages.paths import Paths
-from stages.plan import Plan, ReferenceTable
+from stages.project.plan import Plan, ReferenceTable
+from stages.sql import first_row, name_sql, text_sql
+from stages.state.durable import read_json, write_json
+from stages.state.fingerprints import fingerprint
+from stages.state.integrity import describe_damage
+from stages.state.manifests import read_manifest
+from stages.state.parts import part_entry, write_parquet
+from stages.state.workspace import Workspace
+from stages.transform.columns_read import columns_of
 from stages.transform.models import Inputs, describe, key_sql, read_model
-from stages.transform.reads import columns_of
 from stages.views import keys_view
 
 if TYPE_CHECKING:
@@ -35,7 +30,7 @@ COLUMNS = ("source_id", "convex_id", "rule")
 
 def run_keys(
     connection: duckdb.DuckDBPyConnection,
-    paths: Paths,
+    workspace: Workspace,
     plan: Plan,
     inputs: Inputs,
     tell: Callable[[str, str, dict[str, Any]], None],
@@ -44,15 +39,15 @@ def run_keys(
     for reference in plan.references.values():
         if reference.keys is None:
             continue
-        model = read_model(paths, reference.keys)
+        model = read_model(workspace, reference.keys)
         made_from = fingerprint(model.text, inputs.of(connection, model))
-        file = paths.keys / f"{reference.name}.json"
+        file = workspace.keys / f"{reference.name}.json"
         manifest = read_json(file)
         same = manifest is not None and manifest["made_from"] == made_from
-        damaged = damages(paths.keys, manifest["parts"]) if manifest and same else ""
+        damaged = describe_damage(workspace.keys, manifest["parts"]) if manifest and same else ""
         if manifest is None or not same or damaged:
             inputs.make_views(connection)
-            made = _run(connection, paths, plan, reference, model.text)
+            made = _run(connection, workspace, plan, reference, model.text)
             manifest = {"made_from": made_from, **made}
             write_json(file, manifest)
             sentence = f"{damaged + ', made again: ' if damaged else ''}"
@@ -60,7 +55,7 @@ def run_keys(
         else:
             sentence = "fresh"
         connection.execute("CREATE SCHEMA IF NOT EXISTS keys")
-        for statement in keys_view(paths, reference.name):
+        for statement in keys_view(workspace, reference.name):
             connection.execute(statement)
         inputs.add_keys(reference.name, manifest)
         tell(reference.name, sentence, manifest)
@@ -68,7 +63,7 @@ def run_keys(
 
 def _run(
     connection: duckdb.DuckDBPyConnection,
-    paths: Paths,
+    workspace: Workspace,
     plan: Plan,
     reference: ReferenceTable,
     sql: str,
@@ -95,7 +90,7 @@ def _run(
         "GROUP BY source_id"
     )
     here = f"(SELECT DISTINCT _id FROM reference.{name_sql(reference.name)})"
-    source = key_sql(paths, reference.source)
+    source = key_sql(workspace, reference.source)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE settled AS "
         "SELECT s.source_id, j.convex_id, j.rule, CASE "
@@ -119,9 +114,9 @@ def _run(
             "the model's source_id is the source's own key; see key() in the macros",
         )
     parts = [
-        _write(connection, paths, f"{reference.name}.parquet",
+        _write(connection, workspace, f"{reference.name}.parquet",
                "SELECT source_id, convex_id, rule FROM settled WHERE problem IS NULL"),
-        _write(connection, paths, f"{reference.name}.rejects.parquet",
+        _write(connection, workspace, f"{reference.name}.rejects.parquet",
                "SELECT source_id, problem AS rule, reason FROM settled WHERE problem IS NOT NULL"),
     ]  # fmt: skip
     counts = connection.execute(
@@ -138,16 +133,16 @@ def _run(
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection, paths: Paths, name: str, sql: str
+    connection: duckdb.DuckDBPyConnection, workspace: Workspace, name: str, sql: str
 ) -> dict[str, Any]:
     reader = connection.sql(f"{sql} ORDER BY source_id").to_arrow_reader()
-    return part_entry(write_parquet(paths.keys / name, reader.schema, reader))
+    return part_entry(write_parquet(workspace.keys / name, reader.schema, reader))
 
 
-def known_sql(paths: Paths, name: str) -> str:
+def known_sql(workspace: Workspace, name: str) -> str:
     """SQL of `known(ref, rule, reason)`: rule is NULL where the key can be referred to."""
-    known = text_sql(str(paths.keys / f"{name}.parquet"))
-    rejected = text_sql(str(paths.keys / f"{name}.rejects.parquet"))
+    known = text_sql(str(workspace.keys / f"{name}.parquet"))
+    rejected = text_sql(str(workspace.keys / f"{name}.rejects.parquet"))
     prefix = text_sql(f"{name}:")
     return (
         f"SELECT {prefix} || source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
@@ -157,16 +152,16 @@ def known_sql(paths: Paths, name: str) -> str:
     )
 
 
-def known_documents_sql(paths: Paths, target: str) -> str:
+def known_documents_sql(workspace: Workspace, target: str) -> str:
     """`known` of a table of this plan: its documents, and its rejects, which take children along.
 
     A table that is missing at the source has neither: everything that refers to it is an orphan.
     """
-    manifest = read_manifest(paths.transform(target))
+    manifest = read_manifest(workspace.transform(target))
     if not manifest or not manifest["parts"]:
         return "SELECT '' AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason WHERE false"
-    documents = text_sql(str(paths.transform(target) / "documents.parquet"))
-    rejects = text_sql(str(paths.transform(target) / "rejects.parquet"))
+    documents = text_sql(str(workspace.transform(target) / "documents.parquet"))
+    rejects = text_sql(str(workspace.transform(target) / "rejects.parquet"))
     prefix = text_sql(f"{target}:")
     return (
         f"SELECT {prefix} || _source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "

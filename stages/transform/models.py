@@ -9,20 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.checkpoint import (
-    Manifest,
-    content_hash,
-    fingerprint,
-    hash_file,
-    read_manifest,
-    require_whole,
-)
 from stages.convex.schema import Validator
-from stages.convex.values import Shape, name_sql
+from stages.convex.values import Shape
 from stages.errors import StagesError, UserError
-from stages.paths import Paths
-from stages.plan import Plan, TargetTable
-from stages.transform.syntax import parse, refuse_chance, tables
+from stages.project.plan import Plan, TargetTable
+from stages.sql import name_sql
+from stages.state.fingerprints import content_hash, fingerprint, hash_file
+from stages.state.integrity import require_whole
+from stages.state.manifests import Manifest, read_manifest
+from stages.state.workspace import Workspace
+from stages.transform.sql_ast import parse, refuse_chance, tables
 from stages.views import KEYLESS, macros, make, side_hashes, statements
 
 if TYPE_CHECKING:
@@ -40,9 +36,9 @@ class Model:
     text: str
 
 
-def read_model(paths: Paths, name: str) -> Model:
+def read_model(workspace: Workspace, name: str) -> Model:
     """Read a model. Raises UserError where the file is missing."""
-    file = paths.model(name)
+    file = workspace.model(name)
     try:
         text = file.read_text("utf-8")
     except FileNotFoundError:
@@ -130,27 +126,27 @@ class sql_errors:
 class Inputs:
     """Content of everything that a model may read, for freshness."""
 
-    paths: Paths
+    workspace: Workspace
     plan: Plan
     _known: dict[str, Any] = field(default_factory=dict)
     _viewed: bool = False
 
     def __post_init__(self) -> None:
-        for name, digest in side_hashes(self.paths, self.plan).items():
+        for name, digest in side_hashes(self.workspace, self.plan).items():
             self._known[f"side.{name}"] = digest
         for name in self.plan.sources:
             self._known[f"extract.{name}"] = self._of_manifest(
-                read_manifest(self.paths.extract(name))
+                read_manifest(self.workspace.extract(name))
             )
         for name in self.plan.references:
             self._known[f"reference.{name}"] = self._of_manifest(
-                read_manifest(self.paths.reference(name))
+                read_manifest(self.workspace.reference(name))
             )
 
     def make_views(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make all views, the first time that they are needed; with many tables they take time."""
         if not self._viewed:
-            make(connection, statements(self.paths, self.plan))
+            make(connection, statements(self.workspace, self.plan))
             self._viewed = True
 
     @staticmethod
@@ -181,23 +177,23 @@ class Inputs:
         }
 
 
-def require_extract(paths: Paths, name: str) -> Manifest:
+def require_extract(workspace: Workspace, name: str) -> Manifest:
     """A source's manifest, its parts checked. Raises StagesError where it is not all there."""
-    manifest = read_manifest(paths.extract(name))
+    manifest = read_manifest(workspace.extract(name))
     if manifest is None:
         raise StagesError(f"`{name}` is not extracted yet", f"run: stages extract {name}")
     if manifest["status"] == "reading":
         raise StagesError(f"`{name}` is only half extracted", f"run: stages extract {name}")
-    require_whole(paths.extract(name), manifest["parts"], f"stages extract {name}")
+    require_whole(workspace.extract(name), manifest["parts"], f"stages extract {name}")
     return manifest
 
 
-def key_sql(paths: Paths, source: str) -> str:
+def key_sql(workspace: Workspace, source: str) -> str:
     """SQL of a source's key as one text, as the macro `key` gives it.
 
     A row without a key has `_key` in its view: its hash, and its number among its equals.
     """
-    manifest = read_manifest(paths.extract(source))
+    manifest = read_manifest(workspace.extract(source))
     key = manifest["key"] if manifest and manifest["status"] != "missing" else []
     if not key:
         return KEYLESS
@@ -205,21 +201,21 @@ def key_sql(paths: Paths, source: str) -> str:
     return texts[0] if len(texts) == 1 else f"key_list([{', '.join(texts)}])"
 
 
-def key_is_number(paths: Paths, source: str) -> bool:
+def key_is_number(workspace: Workspace, source: str) -> bool:
     """Whether a source's key is one integer, so that its order is that of numbers."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    key = (read_manifest(paths.extract(source)) or {}).get("key") or []
+    key = (read_manifest(workspace.extract(source)) or {}).get("key") or []
     if len(key) != 1:
         return False
-    schema = pq.read_schema(paths.extract(source) / "schema.parquet")
+    schema = pq.read_schema(workspace.extract(source) / "schema.parquet")
     return bool(pa.types.is_integer(schema.field(key[0]).type))
 
 
-def hold_keyless(connection: duckdb.DuckDBPyConnection, paths: Paths, source: str) -> None:
+def hold_keyless(connection: duckdb.DuckDBPyConnection, workspace: Workspace, source: str) -> None:
     """Number the rows of a source without a key once, instead of whenever its view is read."""
-    if key_sql(paths, source) != KEYLESS:
+    if key_sql(workspace, source) != KEYLESS:
         return
     held, view = name_sql(f"rows of {source}"), f"extract.{name_sql(source)}"
     there = connection.execute(

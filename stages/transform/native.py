@@ -18,8 +18,8 @@ from stages.convex.validators.alternatives import (
     describe,
     field_of,
 )
-from stages.duck import text_sql
 from stages.errors import UserError
+from stages.sql import text_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,20 +10,20 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from stages.checkpoint import make_folder, remove
-from stages.paths import Paths, Preview
+from stages.state.durable import make_folder, remove
+from stages.state.workspace import Preview, Workspace
 
 
 @contextmanager
-def preview(paths: Paths) -> Iterator[Preview]:
+def preview(workspace: Workspace) -> Iterator[Preview]:
     """Paths whose transform folder is a copy; gone at the end."""
-    aside = Preview(project=paths.project, data=paths.data, target=paths.target)
+    aside = Preview(project=workspace.project, data=workspace.data, target=workspace.target)
     remove(aside.transforms)
     make_folder(aside.transforms)
     try:
-        if paths.transforms.exists():
+        if workspace.transforms.exists():
             shutil.copytree(
-                paths.transforms, aside.transforms, copy_function=os.link, dirs_exist_ok=True
+                workspace.transforms, aside.transforms, copy_function=os.link, dirs_exist_ok=True
             )
         yield aside
     finally:

@@ -2,7 +2,7 @@
 
 A reference column is joined to the keys that are known. References inside of lists and JSON are
 taken out, row by row as a set, and those without a target are filed as `orphans of <field>`.
-Tables that refer to one another in a circle are proven together: see `settle`.
+Tables that refer to one another in a cycle are proven together: see `settle`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from stages.convex.validators.positions import Position
-from stages.convex.values import Shape, name_sql, text_sql
-from stages.entries import entry_error
+from stages.convex.values import Shape
 from stages.errors import UserError
-from stages.plan import Plan, TargetTable
+from stages.project.plan import Plan, TargetTable
+from stages.project.plan_entries import entry_error
+from stages.sql import name_sql, text_sql
 from stages.transform.compile import Compiled
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _names(targets: Iterable[str], sources: Mapping[str, str | None]) -> str:
     return " or ".join(sources.get(target) or target for target in targets)
 
 
-# ── circles ─────────────────────────────────────────────────────────────────────────────────
+# ── cycles ─────────────────────────────────────────────────────────────────────────────────
 
 
 def edges_sql(table: TargetTable, compiled: Mapping[str, Compiled], targets: Iterable[str]) -> str:
@@ -149,10 +150,10 @@ def edges_sql(table: TargetTable, compiled: Mapping[str, Compiled], targets: Ite
                 f"WHERE {field.value} IS NOT NULL"
             )
             continue
-        paths = " ".join(f"WHEN {n} THEN {text_sql(place.path)}" for n, place in deadly)
+        workspace = " ".join(f"WHEN {n} THEN {text_sql(place.path)}" for n, place in deadly)
         among = ", ".join(str(n) for n, _ in deadly)
         selects.append(
-            f"SELECT child, CASE p {paths} END, r FROM (SELECT {child} AS child, "
+            f"SELECT child, CASE p {workspace} END, r FROM (SELECT {child} AS child, "
             f"unnest({refs}, recursive := true) FROM modelled m {join}) WHERE p IN ({among})"
         )
     inside = " OR ".join(f"starts_with(parent, {text_sql(t + ':')})" for t in sorted(wanted))
@@ -160,7 +161,7 @@ def edges_sql(table: TargetTable, compiled: Mapping[str, Compiled], targets: Ite
 
 
 def settle(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
-    """Make `known <table>` for the tables of a circle, all at once.
+    """Make `known <table>` for the tables of a cycle, all at once.
 
     `own(ref, rule, field)` has every row of these tables, its rule NULL where the row passes its
     own checks; `edges(child, field, parent)` their references to one another. A row is rejected

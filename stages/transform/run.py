@@ -7,20 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stages.checkpoint import Manifest, read_manifest, require_whole
 from stages.convex.schema import Schema
 from stages.errors import StagesError
-from stages.order import groups, require_order
-from stages.paths import Paths, Preview
-from stages.plan import Plan, allowed_rejects
 from stages.progress import Progress, Silent
-from stages.staging import require_table, with_references
-from stages.transform.circles import Circle
+from stages.project.dependencies import dependency_groups, require_order
+from stages.project.plan import Plan, allowed_rejects
+from stages.project.staged_schema import require_table, with_references
+from stages.state.integrity import require_whole
+from stages.state.manifests import Manifest, read_manifest
+from stages.state.workspace import Preview, Workspace
+from stages.transform.cycles import Cycle
 from stages.transform.keys import run_keys
 from stages.transform.models import Inputs, require_extract
 from stages.transform.preview import preview
-from stages.transform.side import check_sides
-from stages.transform.table import TableRun
+from stages.transform.side_files import check_sides
+from stages.transform.table_run import TableRun
 from stages.views import connect, refresh
 
 # One part of so many of the time is for the views of data/stages.duckdb: with many tables they
@@ -48,7 +49,7 @@ class TransformResult:
 
 
 def transform(
-    paths: Paths, plan: Plan, schema: Schema, options: TransformOptions, progress: Progress
+    workspace: Workspace, plan: Plan, schema: Schema, options: TransformOptions, progress: Progress
 ) -> TransformResult:
     """Bring the chosen tables, and the parents that they refer to, up to date.
 
@@ -57,57 +58,57 @@ def transform(
     of rejects are in the result.
     """
     if options.limit is None and not options.explain:
-        return _transform(paths, plan, schema, options, progress)
-    with preview(paths) as aside:
+        return _transform(workspace, plan, schema, options, progress)
+    with preview(workspace) as aside:
         return _transform(aside, plan, schema, options, Silent())
 
 
 def _transform(
-    paths: Paths, plan: Plan, schema: Schema, options: TransformOptions, progress: Progress
+    workspace: Workspace, plan: Plan, schema: Schema, options: TransformOptions, progress: Progress
 ) -> TransformResult:
-    shown = isinstance(paths, Preview)
+    shown = isinstance(workspace, Preview)
     wanted = {table.name for table in plan.select_tables(options.tables)}
     schema = with_references(schema, plan)
     closure = _closure(wanted, schema.references(), plan)
-    # A circle is in the closure as a whole, or not at all.
-    together = [g for g in groups(schema, plan.tables) if closure & set(g.tables)]
+    # A cycle is in the closure as a whole, or not at all.
+    together = [g for g in dependency_groups(schema, plan.tables) if closure & set(g.tables)]
     for group in together:
         require_order(schema, group)
     order = [plan.tables[name] for group in together for name in group.tables]
     for table in order:
-        if require_extract(paths, table.source)["status"] != "missing":
+        if require_extract(workspace, table.source)["status"] != "missing":
             require_table(schema, plan, table.name)
     for side in plan.sides.values():
-        require_extract(paths, side.of)
+        require_extract(workspace, side.of)
     for reference in plan.references.values():
         if reference.source:
-            require_extract(paths, reference.source)
-        manifest = read_manifest(paths.reference(reference.name))
+            require_extract(workspace, reference.source)
+        manifest = read_manifest(workspace.reference(reference.name))
         if manifest is None:
             raise StagesError(
                 f"what Convex has in `{reference.name}` is not read yet for this target",
                 "run: stages extract",
             )
-        require_whole(paths.reference(reference.name), manifest["parts"], "stages extract")
+        require_whole(workspace.reference(reference.name), manifest["parts"], "stages extract")
     result = TransformResult()
     look_again = 0.0
-    connection = connect(paths, plan, views=False)
+    connection = connect(workspace, plan, views=False)
     try:
-        inputs = Inputs(paths, plan)
+        inputs = Inputs(workspace, plan)
         run_keys(
-            connection, paths, plan, inputs,
+            connection, workspace, plan, inputs,
             lambda name, told, manifest: progress.done("keys", name, told, **manifest["rules"]),
         )  # fmt: skip
         check_sides(
-            connection, paths, plan, inputs,
+            connection, workspace, plan, inputs,
             lambda name, told, figures: progress.done("side", name, told, **figures),
         )  # fmt: skip
-        runs = {t.name: TableRun(connection, paths, plan, schema, t, inputs) for t in order}
+        runs = {t.name: TableRun(connection, workspace, plan, schema, t, inputs) for t in order}
         for group in together:
-            if group.circle:
-                circle = Circle(connection, {name: runs[name] for name in group.tables})
+            if group.cycle:
+                cycle = Cycle(connection, {name: runs[name] for name in group.tables})
                 for name in group.tables:
-                    runs[name].circle = circle
+                    runs[name].cycle = cycle
         for table in order:
             run = runs[table.name]
             if options.explain and table.name in wanted:
@@ -120,14 +121,14 @@ def _transform(
             result.tables[table.name] = manifest
             if sentence != "fresh" and time.monotonic() > look_again:
                 began = time.monotonic()
-                refresh(paths, plan)
+                refresh(workspace, plan)
                 look_again = time.monotonic() + VIEWS_SHARE * (time.monotonic() - began)
             progress.done("transform", table.name, sentence, **_figures(manifest))
     finally:
         connection.close()
         if result.tables:
             # Also when all was fresh: a kill may have come between a table and its view.
-            refresh(paths, plan)
+            refresh(workspace, plan)
     result.over_limit = over_limit(plan, result.tables)
     return result
 

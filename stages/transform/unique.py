@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stages.convex.values import name_sql, text_sql
-from stages.duck import first_row
-from stages.plan import TargetTable
+from stages.project.plan import TargetTable
+from stages.sql import first_row, name_sql, text_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,7 +31,7 @@ def find_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -
 def reject_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -> int:
     """Add the rows of `passed` that collide to `failing`; how many there are.
 
-    In a circle they were found when its tables were proven together, and hold on.
+    In a cycle they were found when its tables were proven together, and hold on.
     """
     if not table.unique:
         return 0

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.convex.values import Shape, name_sql, text_sql
-from stages.plan import TargetTable
+from stages.convex.values import Shape
+from stages.project.plan import TargetTable
+from stages.sql import name_sql, text_sql
 
 if TYPE_CHECKING:
     import duckdb

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from stages.convex.values import Shape, name_sql, references_sql, text_sql
-from stages.duck import first_row
+from stages.convex.values import Shape, references_sql
+from stages.sql import first_row, name_sql, text_sql
 from stages.verify.reading import canonicalise_columns
 
 if TYPE_CHECKING:

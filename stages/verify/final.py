@@ -11,20 +11,20 @@ from typing import Any
 
 import httpx
 
-from stages.check import FUNCTIONS, Finding
+from stages.check import FUNCTIONS, CheckResult
+from stages.convex.admin_api import call_admin
 from stages.convex.client import TIMEOUT, Deployment
-from stages.convex.system import ask_system
 from stages.errors import StagesError
-from stages.plan import Plan
-from stages.settings import Target
+from stages.project.plan import Plan
+from stages.project.settings import Target
 
 RIGHTS = "the rights deployment:data:view and deployment:env:view"
 VARIABLE = "MIGRATION_SECRET"
 
 
-def look_finally(plan: Plan, target: Target) -> Iterator[Finding]:
+def look_finally(plan: Plan, target: Target) -> Iterator[CheckResult]:
     """One finding at a time; a failure of one does not end the others. Nothing is changed."""
-    looks: list[tuple[str, Callable[[], Finding]]] = [
+    looks: list[tuple[str, Callable[[], CheckResult]]] = [
         ("visitors", lambda: _visitors(plan, target)),
         ("HTTP action", lambda: _http_action(target)),
     ]
@@ -37,10 +37,10 @@ def look_finally(plan: Plan, target: Target) -> Iterator[Finding]:
         try:
             yield look()
         except StagesError as error:
-            yield Finding(name, False, error.message, error.hint)
+            yield CheckResult(name, False, error.message, error.hint)
 
 
-def _functions(plan: Plan, target: Target) -> Finding:
+def _functions(plan: Plan, target: Target) -> CheckResult:
     spec = _system(target, "_system/cli/modules:apiSpec", {})
     ours = {
         each["identifier"].replace(".js:", ":"): each["visibility"]["kind"]
@@ -54,7 +54,7 @@ def _functions(plan: Plan, target: Target) -> Finding:
         told = f"{len(ours)} of {plan.module}.ts are still there, for the deploy key only"
     else:
         told = "none is left"
-    return Finding(
+    return CheckResult(
         "functions",
         not public,
         told,
@@ -62,9 +62,9 @@ def _functions(plan: Plan, target: Target) -> Finding:
     )
 
 
-def _secret(target: Target) -> Finding:
+def _secret(target: Target) -> CheckResult:
     there = _system(target, "_system/cli/queryEnvironmentVariables:get", {"name": VARIABLE})
-    return Finding(
+    return CheckResult(
         "secret", there is None, "not set" if there is None else f"{VARIABLE} is still set",
         f"npx convex env remove {VARIABLE}",
     )  # fmt: skip
@@ -72,10 +72,10 @@ def _secret(target: Target) -> Finding:
 
 def _system(target: Target, function: str, args: dict[str, str]) -> Any:
     with Deployment(target, "functions") as deployment:
-        return ask_system(deployment, function, args, RIGHTS)
+        return call_admin(deployment, function, args, RIGHTS)
 
 
-def _visitors(plan: Plan, target: Target) -> Finding:
+def _visitors(plan: Plan, target: Target) -> CheckResult:
     """Calls without a key must not find the functions. The arguments are wrong on purpose."""
     names = {table.function for table in plan.tables.values()}
     names |= {f"{plan.module}:{name}" for name in FUNCTIONS}
@@ -90,21 +90,21 @@ def _visitors(plan: Plan, target: Target) -> Finding:
                 found.append(name)
             elif answer.status_code != 200:
                 raise StagesError(f"{target.url} answered {answer.status_code} to a visitor")
-    return Finding(
+    return CheckResult(
         "visitors", not found,
         f"{', '.join(found)} answer without a key" if found else "can call none of the functions",
         "make them internal, or remove them, and push: npx convex deploy",
     )  # fmt: skip
 
 
-def _http_action(target: Target) -> Finding:
+def _http_action(target: Target) -> CheckResult:
     if not target.site_url:
-        return Finding("HTTP action", True, "not looked at: there is no CONVEX_SITE_URL")
+        return CheckResult("HTTP action", True, "not looked at: there is no CONVEX_SITE_URL")
     with httpx.Client(timeout=TIMEOUT) as http:
         answer = _post(http, f"{target.site_url}/migrate", {})
     gone = answer.status_code == 404
     closed = answer.status_code == 401 and '"MigrationClosed"' in answer.text
-    return Finding(
+    return CheckResult(
         "HTTP action",
         gone or closed,
         "not there" if gone else "there, and closed" if closed

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from stages.convex.canonical import canonicalise
 from stages.convex.client import Deployment
+from stages.convex.ledger_ops import LEDGER
 from stages.convex.pages import read_documents, read_pages
-from stages.convex.upkeep import LEDGER
-from stages.convex.values import Shape, decode_sql, name_sql
+from stages.convex.values import Shape, decode_sql
 from stages.progress import Progress
+from stages.sql import name_sql
 
 if TYPE_CHECKING:
     import duckdb

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stages.checkpoint import Manifest, fingerprint, read_json, remove, write_json
-from stages.paths import Paths
+from stages.state.durable import read_json, remove, write_json
+from stages.state.fingerprints import fingerprint
+from stages.state.manifests import Manifest
+from stages.state.workspace import Workspace
 
 KINDS = ("missing", "changed", "removed", "unowned", "duplicate", "dangling", "unaccounted")
 WRONG = ("missing", "changed", "duplicate", "dangling", "unaccounted")
@@ -26,30 +28,32 @@ class Proof:
         return [f"{self.counts[kind]:,} {kind}" for kind in WRONG if self.counts.get(kind)]
 
 
-def write_proof(paths: Paths, table: str, loaded: Manifest, proof: Proof) -> None:
+def write_proof(workspace: Workspace, table: str, loaded: Manifest, proof: Proof) -> None:
     """Write down what a verify of this load found; killed in between, it looks like an old one."""
-    write_json(paths.verified, {**(read_json(paths.verified) or {}), table: dict(proof.counts)})
     write_json(
-        paths.verified_of(table), {"of": _seen(loaded), "references": dict(proof.references)}
+        workspace.verified, {**(read_json(workspace.verified) or {}), table: dict(proof.counts)}
+    )
+    write_json(
+        workspace.verified_of(table), {"of": _seen(loaded), "references": dict(proof.references)}
     )
 
 
-def read_proof(paths: Paths, table: str, loaded: Manifest | None) -> Proof | None:
+def read_proof(workspace: Workspace, table: str, loaded: Manifest | None) -> Proof | None:
     """The proof of this load; None where there is none, or only one of an older load."""
-    counts = (read_json(paths.verified) or {}).get(table)
-    looked = read_json(paths.verified_of(table))
+    counts = (read_json(workspace.verified) or {}).get(table)
+    looked = read_json(workspace.verified_of(table))
     if not counts or not looked or not loaded or looked["of"] != _seen(loaded):
         return None
     return Proof(counts=counts, references=looked["references"])
 
 
-def forget_proof(paths: Paths, table: str) -> None:
+def forget_proof(workspace: Workspace, table: str) -> None:
     """Remove what verify wrote about a table."""
-    stored = read_json(paths.verified) or {}
+    stored = read_json(workspace.verified) or {}
     if stored.pop(table, None) is not None:
-        write_json(paths.verified, stored)
-    remove(paths.verified_of(table))
-    remove(paths.verify(table))
+        write_json(workspace.verified, stored)
+    remove(workspace.verified_of(table))
+    remove(workspace.verify(table))
 
 
 def _seen(loaded: Manifest) -> str:

@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from stages.convex.values import Shape, name_sql, text_sql
-from stages.duck import first_row
+from stages.convex.values import Shape
 from stages.errors import StagesError
-from stages.paths import Paths
-from stages.plan import TargetTable
+from stages.project.plan import TargetTable
+from stages.sql import first_row, name_sql, text_sql
+from stages.state.workspace import Workspace
 
 if TYPE_CHECKING:
     import duckdb
 
-Account = dict[str, int]
+ReferenceCounts = dict[str, int]
 
 
-def account(
+def count_references(
     connection: duckdb.DuckDBPyConnection,
-    paths: Paths,
+    workspace: Workspace,
     table: TargetTable,
     fields: Mapping[str, Shape],
-) -> dict[str, Account]:
+) -> dict[str, ReferenceCounts]:
     """Field → {source, bound, nulled, rejected}, in references that are not null.
 
     Over `found`, `owned` and `skipped` (what load could not send). Raises StagesError where the
@@ -38,7 +38,7 @@ def account(
     if not references:
         return {}
     run = connection.execute
-    model = paths.model(table.model).read_text("utf-8").strip().rstrip(";")
+    model = workspace.model(table.model).read_text("utf-8").strip().rstrip(";")
     try:
         columns = {row[0] for row in run(f"DESCRIBE {model}").fetchall()}
         counted = ", ".join(
@@ -55,8 +55,8 @@ def account(
             f"{table.model} can't be run to count its references: {words}",
             f"run: stages transform {table.name}",
         ) from None
-    rejects = text_sql(str(paths.transform(table.name) / "rejects.parquet"))
-    changes = text_sql(str(paths.transform(table.name) / "changes.parquet"))
+    rejects = text_sql(str(workspace.transform(table.name) / "rejects.parquet"))
+    changes = text_sql(str(workspace.transform(table.name) / "changes.parquet"))
     run(
         "CREATE OR REPLACE TEMP TABLE fallen AS "
         f"SELECT source_id FROM read_parquet({rejects}) UNION SELECT source_id FROM skipped"
@@ -94,7 +94,7 @@ def account(
     }
 
 
-def unaccounted(accounts: Mapping[str, Account]) -> int:
+def unaccounted(accounts: Mapping[str, ReferenceCounts]) -> int:
     """References of the source that are neither bound nor nulled nor rejected, or are so twice."""
     return sum(
         abs(told["source"] - told["bound"] - told["nulled"] - told["rejected"])

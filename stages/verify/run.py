@@ -13,27 +13,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stages.checkpoint import (
-    read_manifest,
-    require_whole,
-    write_parquet,
-)
 from stages.convex.client import Deployment
 from stages.convex.ledger import require_epoch, require_target
 from stages.convex.schema import Schema
-from stages.convex.values import Shape, name_sql, null_is_sent, text_sql
+from stages.convex.values import Shape, null_is_sent
 from stages.errors import StagesError, Stopped, Transient
-from stages.inputs import has_other_form, stale
-from stages.order import groups
-from stages.paths import Paths
-from stages.plan import Plan, TargetTable
 from stages.progress import Progress
-from stages.settings import Target
-from stages.staging import staged_shapes, with_references
+from stages.project.dependencies import dependency_groups
+from stages.project.freshness import has_other_form, stale
+from stages.project.plan import Plan, TargetTable
+from stages.project.settings import Target
+from stages.project.staged_schema import staged_shapes, with_references
+from stages.sql import name_sql, text_sql
+from stages.state.integrity import require_whole
+from stages.state.manifests import read_manifest
+from stages.state.parts import write_parquet
+from stages.state.workspace import Workspace
 from stages.verify.compare import differences_sql, pair
 from stages.verify.reading import Convex
 from stages.verify.record import KINDS, Proof, write_proof
-from stages.verify.references import Account, account, unaccounted
+from stages.verify.references import ReferenceCounts, count_references, unaccounted
 from stages.views import bound_sql, connect
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ class VerifyResult:
 
 
 def verify(
-    paths: Paths,
+    workspace: Workspace,
     plan: Plan,
     schema: Schema,
     target: Target,
@@ -77,12 +76,12 @@ def verify(
     """
     chosen = {table.name for table in plan.select_tables(options.tables)}
     schema = with_references(schema, plan)
-    order = [name for group in groups(schema, plan.tables) for name in group.tables]
-    require_target(paths, target)
+    order = [name for group in dependency_groups(schema, plan.tables) for name in group.tables]
+    require_target(workspace, target)
     result = VerifyResult()
     with Deployment(target, on_retry=_teller(progress)) as deployment:
-        require_epoch(paths, deployment, plan.module, claim=False)
-        connection = connect(paths, plan)
+        require_epoch(workspace, deployment, plan.module, claim=False)
+        connection = connect(workspace, plan)
         try:
             connection.execute(f"SET memory_limit = '{MEMORY}'")
             connection.execute("SET preserve_insertion_order = false")
@@ -90,7 +89,9 @@ def verify(
             for name in order:
                 if name not in chosen:
                     continue
-                run = _Table(connection, paths, plan, schema, plan.tables[name], convex, options)
+                run = _Table(
+                    connection, workspace, plan, schema, plan.tables[name], convex, options
+                )
                 proof = run.compare(progress)
                 if proof is not None:
                     result.tables[name] = proof
@@ -107,7 +108,7 @@ class _Table:
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
-        paths: Paths,
+        workspace: Workspace,
         plan: Plan,
         schema: Schema,
         table: TargetTable,
@@ -115,7 +116,7 @@ class _Table:
         options: VerifyOptions,
     ) -> None:
         self.connection = connection
-        self.paths = paths
+        self.workspace = workspace
         self.plan = plan
         self.table = table
         self.convex = convex
@@ -126,40 +127,44 @@ class _Table:
     def compare(self, progress: Progress) -> Proof | None:
         """What was found; None for one that is missing at the source."""
         name = self.table.name
-        transformed = read_manifest(self.paths.transform(name))
+        transformed = read_manifest(self.workspace.transform(name))
         if transformed and transformed["status"] == "missing":
             return None
-        loaded = read_manifest(self.paths.load(name))
+        loaded = read_manifest(self.workspace.load(name))
         if not transformed or not loaded:
             raise StagesError(f"`{name}` is not loaded yet", f"run: stages load {name}")
-        require_whole(self.paths.transform(name), transformed["parts"], f"stages transform {name}")
-        require_whole(self.paths.load(name), [loaded["ids"]], f"stages load {name}")
-        if has_other_form(self.paths, self.table, transformed):
+        require_whole(
+            self.workspace.transform(name), transformed["parts"], f"stages transform {name}"
+        )
+        require_whole(self.workspace.load(name), [loaded["ids"]], f"stages load {name}")
+        if has_other_form(self.workspace, self.table, transformed):
             raise StagesError(
                 f"`{name}` in convex/schema.ts has changed since it was transformed",
                 f"run: stages transform {name}",
             )
-        self.fields = staged_shapes(self.paths, self.schema, name)
+        self.fields = staged_shapes(self.workspace, self.schema, name)
         progress.start("verify", name, min(loaded["documents"], self.sample or 1 << 62))
         self._relate()
         told = dict.fromkeys(("verified", *KINDS), 0)
         told["verified"] = pair(self.connection, self.fields)
         told |= self._differences()
-        accounts: dict[str, Account] = {}
+        accounts: dict[str, ReferenceCounts] = {}
         if not self.sample:
-            changed = stale(self.paths, self.plan, self.table, transformed)
+            changed = stale(self.workspace, self.plan, self.table, transformed)
             if changed:
                 progress.note(f"  {name}: references are not counted, {changed} has changed")
             else:
-                accounts = account(self.connection, self.paths, self.table, self.fields)
+                accounts = count_references(
+                    self.connection, self.workspace, self.table, self.fields
+                )
                 told["unaccounted"] = unaccounted(accounts)
             self.convex.forget_fields(name)
         proof = Proof(counts=told, references=accounts)
         # A sample that finds nothing wrong leaves the proof of the whole as it is.
         if proof.wrong or not self.sample:
             reader = self.connection.sql("FROM differences ORDER BY ALL").to_arrow_reader()
-            write_parquet(self.paths.verify(name), reader.schema, reader)
-            write_proof(self.paths, name, loaded, proof)
+            write_parquet(self.workspace.verify(name), reader.schema, reader)
+            write_proof(self.workspace, name, loaded, proof)
         words = [f"{told[kind]:,} {kind}" for kind in KINDS if told[kind]]
         of = f" of a sample of {self.sample:,}" if self.sample else ""
         progress.done(
@@ -171,7 +176,7 @@ class _Table:
     def _relate(self) -> None:
         """skipped, staged, found, owned: what `compare` and `references` work on."""
         run = self.connection.execute
-        skipped = self.paths.load(self.table.name) / "rejects.jsonl"
+        skipped = self.workspace.load(self.table.name) / "rejects.jsonl"
         columns = "{sourceId: 'VARCHAR', rule: 'VARCHAR', reason: 'VARCHAR'}"
         run("CREATE OR REPLACE TEMP TABLE skipped (source_id VARCHAR)")
         # A load that was killed leaves none, or a line that is cut short.
@@ -185,7 +190,7 @@ class _Table:
             for shape in self.fields.values()
             if shape.kind == "json" and null_is_sent(shape, self.table.keep_null)
         )
-        bound = bound_sql(self.paths, self.plan, self.table, self.fields)
+        bound = bound_sql(self.workspace, self.plan, self.table, self.fields)
         replaced = f" REPLACE ({sent})" if sent else ""
         staged = (
             f"SELECT *{replaced} FROM ({bound}) s ANTI JOIN skipped k ON k.source_id = s._source_id"
@@ -197,7 +202,7 @@ class _Table:
                 f"({staged}) ORDER BY md5(_source_id), _source_id LIMIT {self.sample}"
             )
             staged += " SEMI JOIN sampled t ON t.source_id = s._source_id"
-            ids = text_sql(str(self.paths.load(self.table.name) / "ids.parquet"))
+            ids = text_sql(str(self.workspace.load(self.table.name) / "ids.parquet"))
             owned = (
                 f"SELECT source_id, convex_id AS document_id FROM read_parquet({ids}) "
                 "SEMI JOIN sampled USING (source_id)"

@@ -14,13 +14,14 @@ from typing import Any
 import click
 import duckdb
 
-from stages.checkpoint import make_folder, write_parquet
 from stages.convex.schema import Schema
 from stages.convex.snapshots import assigned_numbers
-from stages.load.snapshot import Snapshot
-from stages.paths import Paths
-from stages.plan import Plan, TargetTable
+from stages.load.importing.snapshot_file import Snapshot
 from stages.progress import Silent
+from stages.project.plan import Plan, TargetTable
+from stages.state.durable import make_folder
+from stages.state.parts import write_parquet
+from stages.state.workspace import Workspace
 
 from .measure import judge
 
@@ -104,8 +105,8 @@ def _child(folder: Path) -> dict[str, float]:
 # ── the child ───────────────────────────────────────────────────────────────────────────────
 
 
-def _paths(folder: Path) -> Paths:
-    return Paths(project=folder, data=folder / "data", target="bench")
+def _paths(folder: Path) -> Workspace:
+    return Workspace(project=folder, data=folder / "data", target="bench")
 
 
 def _write(folder: Path) -> None:
@@ -127,16 +128,17 @@ def _write(folder: Path) -> None:
         tables=tables, targets={}, report_json="", report_summary="", sides={},
     )  # fmt: skip
     schema = Schema({"tables": exported})
-    paths = _paths(folder)
+    workspace = _paths(folder)
+    documents = workspace.transform("documents") / "documents.parquet"
     with duckdb.connect() as connection:
         for parent in ("workspace", "author"):
             rows = connection.sql(
                 f"SELECT DISTINCT substr({parent}, {len(parent) + 3}) AS _source_id FROM "
-                f"read_parquet('{paths.transform('documents') / 'documents.parquet'}') ORDER BY 1"
+                f"read_parquet('{documents}') ORDER BY 1"
             ).to_arrow_table()
-            file = paths.transform(f"{parent}s") / "documents.parquet"
+            file = workspace.transform(f"{parent}s") / "documents.parquet"
             write_parquet(file, rows.schema, rows.to_batches())
-    snapshot = Snapshot(paths, plan, schema, list(tables.values()), assigned_numbers(schema))
+    snapshot = Snapshot(workspace, plan, schema, list(tables.values()), assigned_numbers(schema))
     file = folder / "snapshot.zip"
     began = time.monotonic()
     part, _ = snapshot.write(file, Silent())

@@ -23,9 +23,11 @@ from urllib.request import urlopen
 import click
 import duckdb
 
-from stages.checkpoint import part_entry, write_json, write_manifest, write_parquet
-from stages.inputs import staged_inputs
-from stages.plan import load_plan
+from stages.project.freshness import staged_inputs
+from stages.project.plan import load_plan
+from stages.state.durable import write_json
+from stages.state.manifests import write_manifest
+from stages.state.parts import part_entry, write_parquet
 
 from .children_load import paths_of
 from .measure import judge
@@ -108,9 +110,9 @@ def _staged(rows: int) -> Iterator[Path]:
     base = "/var/tmp" if Path("/var/tmp").is_dir() else None
     folder = Path(tempfile.mkdtemp(prefix="stages-bench-", dir=base))
     try:
-        paths = paths_of(folder)
-        paths.plan.parent.mkdir(parents=True)
-        paths.plan.write_text(f"[sources.{TABLE}]\n[tables.{TABLE}]\nsource = '{TABLE}'\n")
+        workspace = paths_of(folder)
+        workspace.plan.parent.mkdir(parents=True)
+        workspace.plan.write_text(f"[sources.{TABLE}]\n[tables.{TABLE}]\nsource = '{TABLE}'\n")
         document = {
             "type": "object",
             "value": {
@@ -119,20 +121,20 @@ def _staged(rows: int) -> Iterator[Path]:
             },
         }
         exported = {"tables": [{"tableName": TABLE, "documentType": document, "indexes": []}]}
-        write_json(paths.schema, {"made_from": "", "exported": exported})
+        write_json(workspace.schema, {"made_from": "", "exported": exported})
         with duckdb.connect(config={"temp_directory": str(folder / "spill")}) as connection:
             connection.execute("SET memory_limit = '4GiB'")
             reader = connection.sql(DOCUMENTS.format(rows=rows)).to_arrow_reader()
             part = write_parquet(
-                paths.transform(TABLE) / "documents.parquet", reader.schema, reader
+                workspace.transform(TABLE) / "documents.parquet", reader.schema, reader
             )
-        plan = load_plan(paths.plan)
+        plan = load_plan(workspace.plan)
         write_manifest(
-            paths.transform(TABLE),
+            workspace.transform(TABLE),
             {
                 "status": "complete", "documents": rows, "rejects": 0, "source_rows": rows,
                 "parts": [part_entry(part)],
-                "inputs": staged_inputs(paths, plan, plan.tables[TABLE]),
+                "inputs": staged_inputs(workspace, plan, plan.tables[TABLE]),
             },
         )  # fmt: skip
         yield folder
@@ -153,11 +155,11 @@ def _run(
     folder: Path, *, latency: int = 0, batch: int = 0, checkpoint: bool = True, keep: bool = False
 ) -> Found:
     """One load; of everything unless the acks that are there are to be kept."""
-    paths = paths_of(folder)
+    workspace = paths_of(folder)
     if not keep:
-        shutil.rmtree(paths.target_folder / "load", ignore_errors=True)
+        shutil.rmtree(workspace.target_folder / "load", ignore_errors=True)
     # The sink has no ledger; where acks are kept, it is taken for the one that they are of.
-    paths.identity.unlink(missing_ok=True)
+    workspace.identity.unlink(missing_ok=True)
     config = folder / "config.json"
     with _sink(folder, latency) as url:
         config.write_text(

@@ -46,12 +46,12 @@ def bench_larger(rows: int) -> None:
             return
         found = {}
         for name, count in (("small", rows), ("large", more)):
-            paths = staged.events(folder / name, count)
+            workspace = staged.events(folder / name, count)
             full = _contestants(folder, count, name)[1]
             race([full], 1)
             found[name] = race([full], 1)[full.name]
             if name == "large":
-                staged.disorder(paths)
+                staged.disorder(workspace)
                 found["large, in another order"] = race([full], 1)[full.name]
             shutil.rmtree(folder / name)
         show("transform by size of the table, one run each", found)

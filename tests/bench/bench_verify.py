@@ -12,11 +12,13 @@ from typing import Any
 
 import click
 
-from stages.checkpoint import Part, hash_file, part_entry, write_json
 from stages.convex.schema import load_schema
-from stages.inputs import staged_inputs
-from stages.paths import Paths
-from stages.plan import load_plan
+from stages.project.freshness import staged_inputs
+from stages.project.plan import load_plan
+from stages.state.durable import write_json
+from stages.state.fingerprints import hash_file
+from stages.state.parts import Part, part_entry
+from stages.state.workspace import Workspace
 
 from .measure import Contestant, judge, peak, race, seconds, show
 from .setting import ROOT
@@ -92,32 +94,32 @@ def _make(folder: Path, rows: int) -> None:
     """A project whose table is loaded, as its files say; and the sink's pages."""
     import duckdb
 
-    paths = Paths(project=folder / "project", data=folder / "data", target="default")
+    workspace = Workspace(project=folder / "project", data=folder / "data", target="default")
     for file, text in (
-        (paths.plan, PLAN),
-        (paths.convex / "schema.ts", SCHEMA),
-        (paths.model("models/items.sql"), MODEL),
+        (workspace.plan, PLAN),
+        (workspace.convex / "schema.ts", SCHEMA),
+        (workspace.model("models/items.sql"), MODEL),
     ):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    (paths.project / "node_modules").symlink_to(ROOT / "node_modules")
+    (workspace.project / "node_modules").symlink_to(ROOT / "node_modules")
     with duckdb.connect(str(folder / "made.duckdb")) as connection:
         connection.execute(f"CREATE TABLE made AS SELECT i, {ROW} FROM range({rows}) r(i)")
-        _stage(connection, paths, rows)
+        _stage(connection, workspace, rows)
         _pages(connection, folder / "pages", rows)
     (folder / "made.duckdb").unlink()
 
 
-def _stage(connection: Any, paths: Paths, rows: int) -> None:
+def _stage(connection: Any, workspace: Workspace, rows: int) -> None:
     def part(file: Path, sql: str) -> dict[str, Any]:
         file.parent.mkdir(parents=True, exist_ok=True)
         connection.execute(f"COPY ({sql}) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
         made = Part(file=file.name, rows=rows, bytes=file.stat().st_size, sha256=hash_file(file))
         return part_entry(made)
 
-    plan = load_plan(paths.plan)
-    load_schema(paths)
-    extract, transform = paths.extract("items"), paths.transform("items")
+    plan = load_plan(workspace.plan)
+    load_schema(workspace)
+    extract, transform = workspace.extract("items"), workspace.transform("items")
     source = f"SELECT source_id AS id, workspace AS workspace_id, {FIELDS} FROM made ORDER BY i"
     read = part(extract / "part-00000.parquet", source)
     part(extract / "schema.parquet", f"{source} LIMIT 0")
@@ -132,25 +134,25 @@ def _stage(connection: Any, paths: Paths, rows: int) -> None:
         part(transform / "rejects.parquet", nothing),
         part(transform / "changes.parquet", nothing),
     ]
-    inputs = staged_inputs(paths, plan, plan.tables["items"])
+    inputs = staged_inputs(workspace, plan, plan.tables["items"])
     write_json(
         transform / "manifest.json",
         {"status": "complete", "documents": rows, "parts": parts, "inputs": inputs},
     )
     ids = part(
-        paths.load("items") / "ids.parquet",
+        workspace.load("items") / "ids.parquet",
         "SELECT source_id, _id AS convex_id FROM made ORDER BY i",
     )
     write_json(
-        paths.load("items") / "manifest.json",
+        workspace.load("items") / "manifest.json",
         {"status": "complete", "documents": rows, "counts": {}, "ids": ids,
          "content": parts[0]["sha256"]},
     )  # fmt: skip
     part(
-        paths.keys / "workspaces.parquet",
+        workspace.keys / "workspaces.parquet",
         "SELECT 'w' || w AS source_id, md5('w' || w) AS convex_id FROM range(100) r(w)",
     )
-    write_json(paths.identity, {"deployment": "bench", "epoch": "bench"})
+    write_json(workspace.identity, {"deployment": "bench", "epoch": "bench"})
 
 
 def _pages(connection: Any, folder: Path, rows: int) -> None:

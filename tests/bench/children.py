@@ -25,17 +25,17 @@ def stages(config: Config) -> None:
     # What extract imports when it comes to need it is start-up as well.
     for name in ("pyarrow.compute", "pyarrow.parquet", MODULES[config["via"]]):
         import_module(name)
-    from stages.checkpoint import writing
     from stages.extract.run import ExtractOptions, extract
-    from stages.paths import Paths
-    from stages.plan import load_plan
     from stages.progress import Silent
-    from stages.settings import Secret, Source
+    from stages.project.plan import load_plan
+    from stages.project.settings import Secret, Source
+    from stages.state.lock import data_lock
+    from stages.state.workspace import Workspace
 
     began(config)
-    paths = Paths(project=Path(config["work"]), data=Path(config["output"]), target="bench")
-    paths.plan.parent.mkdir(parents=True)
-    paths.plan.write_text(
+    workspace = Workspace(project=Path(config["work"]), data=Path(config["output"]), target="bench")
+    workspace.plan.parent.mkdir(parents=True)
+    workspace.plan.write_text(
         "".join(
             f'[sources.{table}]\ntable = "bench.{table}"\n[tables.{table}]\nsource = "{table}"\n'
             for table in config["tables"]
@@ -47,9 +47,9 @@ def stages(config: Config) -> None:
         key=Secret(config["key"]),
         db_url=Secret(config["db_url"]),
     )
-    with writing(paths):
+    with data_lock(workspace):
         options = ExtractOptions(via=config["via"], jobs=config.get("jobs"))
-        result = extract(paths, load_plan(paths.plan), source, options, Silent())
+        result = extract(workspace, load_plan(workspace.plan), source, options, Silent())
     if result.failed:
         sys.exit(f"failed: {result.tables}")
 
@@ -121,20 +121,21 @@ def json_agg(config: Config) -> None:
 
 def transform(config: Config) -> None:
     """`stages transform` by its command line; what `remove` names is to be made anew."""
-    from stages.checkpoint import read_manifest, remove
     from stages.cli import cli
-    from stages.paths import Paths
+    from stages.state.durable import remove
+    from stages.state.manifests import read_manifest
+    from stages.state.workspace import Workspace
 
     project = Path(config["project"])
-    paths = Paths(project=project, data=project / "data", target="bench")
+    workspace = Workspace(project=project, data=project / "data", target="bench")
     if "remove" in config:
-        for folder in paths.transforms.glob(config["remove"]):
+        for folder in workspace.transforms.glob(config["remove"]):
             remove(folder)
     began(config)
     arguments = ["--project", str(project), "--target", "bench", "transform"]
     cli.main(arguments, standalone_mode=False)
     if "rows" in config:
-        manifest = read_manifest(paths.transform("events")) or {}
+        manifest = read_manifest(workspace.transform("events")) or {}
         if manifest["documents"] + manifest["rejects"] != config["rows"]:
             sys.exit(f"not all rows: {manifest}")
 
@@ -143,13 +144,13 @@ def copy(config: Config) -> None:
     """The model of `events` as one COPY to Parquet: no check, no order, no account."""
     import duckdb
 
-    from stages.paths import Paths
+    from stages.state.workspace import Workspace
     from stages.views import macros
 
     began(config)
     project = Path(config["project"])
-    paths = Paths(project=project, data=project / "data", target="bench")
-    parts = paths.extract("events") / "part-*.parquet"
+    workspace = Workspace(project=project, data=project / "data", target="bench")
+    parts = workspace.extract("events") / "part-*.parquet"
     output = Path(config["output"])
     output.mkdir(parents=True)
     with duckdb.connect() as connection:
@@ -157,7 +158,7 @@ def copy(config: Config) -> None:
         connection.execute(macros())
         connection.execute("CREATE SCHEMA extract")
         connection.execute(f"CREATE VIEW extract.events AS FROM read_parquet('{parts}')")
-        model = paths.model("models/events.sql").read_text("utf-8")
+        model = workspace.model("models/events.sql").read_text("utf-8")
         connection.execute(f"COPY ({model}) TO '{output / 'all.parquet'}' (COMPRESSION zstd)")
 
 

@@ -12,22 +12,24 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stages.checkpoint import Journal, read_json, writing
 from stages.convex.schema import Schema
 from stages.load import run
-from stages.paths import Paths
-from stages.plan import load_plan
 from stages.progress import Silent
-from stages.settings import Secret, Target
+from stages.project.plan import load_plan
+from stages.project.settings import Secret, Target
+from stages.state.durable import read_json
+from stages.state.journal import Journal
+from stages.state.lock import data_lock
+from stages.state.workspace import Workspace
 
 
-def paths_of(folder: Path) -> Paths:
-    return Paths(project=folder / "project", data=folder / "data", target="bench")
+def paths_of(folder: Path) -> Workspace:
+    return Workspace(project=folder / "project", data=folder / "data", target="bench")
 
 
 def main(file: Path) -> None:
     config: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    paths = paths_of(Path(config["folder"]))
+    workspace = paths_of(Path(config["folder"]))
     target = Target(
         name="bench", deployment="sink", url=config["url"], site_url=None,
         admin_key=Secret("sink|0"), secret=None,
@@ -36,11 +38,16 @@ def main(file: Path) -> None:
         Journal.write = lambda self, text: None  # type: ignore[method-assign]
     if config["batch"]:
         run.MOST_DOCUMENTS = config["batch"]  # type: ignore[attr-defined]
-    exported = (read_json(paths.schema) or {})["exported"]
+    exported = (read_json(workspace.schema) or {})["exported"]
     file.with_suffix(".began").write_text(str(time.time()))
-    with writing(paths):
+    with data_lock(workspace):
         result = run.load(
-            paths, load_plan(paths.plan), Schema(exported), target, run.LoadOptions(), Silent()
+            workspace,
+            load_plan(workspace.plan),
+            Schema(exported),
+            target,
+            run.LoadOptions(),
+            Silent(),
         )
     if result.failed:
         sys.exit(f"failed: {result.failed}")

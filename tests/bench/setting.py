@@ -28,7 +28,7 @@ class Setting:
     """`folder` is the benchmark's own, on a disk, and gone with everything at the end."""
 
     folder: Path
-    source: sandbox.Source
+    source: sandbox.SandboxSource
 
     @property
     def psql(self) -> list[str]:

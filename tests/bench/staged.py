@@ -11,14 +11,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from stages.checkpoint import (
-    make_folder,
-    part_entry,
-    write_manifest,
-    write_parquet,
-    write_zero_rows,
-)
-from stages.paths import Paths
+from stages.state.durable import make_folder
+from stages.state.manifests import write_manifest
+from stages.state.parts import part_entry, write_parquet, write_zero_rows
+from stages.state.workspace import Workspace
 
 from .setting import HERE, ROOT
 
@@ -66,7 +62,7 @@ def folder() -> Iterator[Path]:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def events(project: Path, rows: int, *, wide: bool = False) -> Paths:
+def events(project: Path, rows: int, *, wide: bool = False) -> Workspace:
     """12 columns, of them two references and four times; one account in 20,011 is not there.
 
     `wide` has 16: a flag, a numeric, a jsonb for v.any() and an array of texts more.
@@ -80,26 +76,26 @@ def events(project: Path, rows: int, *, wide: bool = False) -> Paths:
         f"  events: defineTable({{ {fields} }}),\n}});\n"
     )
     expressions = ",\n    ".join(expression for expression, _ in columns.values())
-    paths = _project(project, schema, {
+    workspace = _project(project, schema, {
         "accounts": "SELECT key(id) AS _source_id, name FROM extract.accounts",
         "workspaces": "SELECT key(id) AS _source_id, name FROM extract.workspaces",
         "events": f"SELECT\n    {expressions}\nFROM extract.events\n",
     })  # fmt: skip
     for table, count in (("account", ACCOUNTS - 1), ("workspace", WORKSPACES)):
         query = f"SELECT md5('{table}' || i)::UUID AS id, '{table} ' || i AS name "
-        _stage(paths, f"{table}s", query + f"FROM range({count}) t (i) ORDER BY id", count)
+        _stage(workspace, f"{table}s", query + f"FROM range({count}) t (i) ORDER BY id", count)
     query = (HERE / "transform.sql").read_text("utf-8")
-    _stage(paths, "events", f"SELECT {picked} FROM ({query})", rows)
-    return paths
+    _stage(workspace, "events", f"SELECT {picked} FROM ({query})", rows)
+    return workspace
 
 
-def disorder(paths: Paths) -> None:
+def disorder(workspace: Workspace) -> None:
     """Let the model of `events` give its rows in an order that is not that of their keys."""
-    model = paths.model("models/events.sql")
+    model = workspace.model("models/events.sql")
     model.write_text(model.read_text() + "ORDER BY code\n")
 
 
-def models(project: Path) -> Paths:
+def models(project: Path) -> Workspace:
     """300 tables of a hundred rows; each but the first refers to the one before."""
     tables = [f"small_{number}" for number in range(SMALL)]
     fields = {
@@ -110,7 +106,7 @@ def models(project: Path) -> Paths:
     schema = SCHEMA + "".join(
         f"  {name}: defineTable({{ {of} }}),\n" for name, of in fields.items()
     )
-    paths = _project(project, schema + "});\n", {
+    workspace = _project(project, schema + "});\n", {
         name: "SELECT key(id) AS _source_id, name, to_ms(made) AS made, payload"
         + (f", ref('{tables[number - 1]}', id) AS before" if number else "")
         + f" FROM extract.{name}"
@@ -121,28 +117,28 @@ def models(project: Path) -> Paths:
         "to_seconds(i) AS made, ('{\"n\": ' || i || '}')::JSON AS payload FROM range(100) t (i)"
     )
     for name in tables:
-        _stage(paths, name, query, 100)
-    return paths
+        _stage(workspace, name, query, 100)
+    return workspace
 
 
-def _project(project: Path, schema: str, queries: dict[str, str]) -> Paths:
+def _project(project: Path, schema: str, queries: dict[str, str]) -> Workspace:
     """The user's files: plan, models, schema.ts."""
-    paths = Paths(project=project, data=project / "data", target="bench")
-    make_folder(paths.migrations / "models")
-    make_folder(paths.convex)
-    (paths.convex / "schema.ts").write_text(schema)
+    workspace = Workspace(project=project, data=project / "data", target="bench")
+    make_folder(workspace.migrations / "models")
+    make_folder(workspace.convex)
+    (workspace.convex / "schema.ts").write_text(schema)
     (project / "node_modules").symlink_to(ROOT / "node_modules")
     plan = ['max_rejects = "1%"\n']
     for name, query in queries.items():
         plan.append(f'[tables.{name}]\nsource = "{name}"\n')
-        paths.model(f"models/{name}.sql").write_text(query)
-    paths.plan.write_text("".join(plan))
-    return paths
+        workspace.model(f"models/{name}.sql").write_text(query)
+    workspace.plan.write_text("".join(plan))
+    return workspace
 
 
-def _stage(paths: Paths, name: str, query: str, rows: int) -> None:
+def _stage(workspace: Workspace, name: str, query: str, rows: int) -> None:
     """Write the query's rows as closed parts and a manifest, streaming."""
-    place = paths.extract(name)
+    place = workspace.extract(name)
     parts = []
     with duckdb.connect() as connection:
         # UUIDs and JSON are to be that in Parquet too.

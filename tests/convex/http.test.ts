@@ -26,7 +26,7 @@ async function post(
 
 const EPOCH = { function: "epoch", args: { claim: "mine" } };
 
-test("the door is closed while the secret is unset or short", async () => {
+test("the channel is closed while the secret is unset or short", async () => {
   const t = newEngine();
   for (const secret of [undefined, "", SECRET.slice(1)]) {
     if (secret === undefined) delete process.env.MIGRATION_SECRET;

@@ -320,9 +320,9 @@ test("the functions of convex/ are the seventeen of migrate.ts, all internal", (
       assert.deepEqual([visible.isPublic, visible.isInternal], [undefined, true], name);
     }
   }
-  const upkeep = [
+  const ledgerOps = [
     "adopt", "clearLedger", "epoch", "findMissing", "readDocuments", "readPage", "remove",
   ];
-  const expected = [...Object.keys(LOADERS), ...upkeep];
+  const expected = [...Object.keys(LOADERS), ...ledgerOps];
   assert.deepEqual(found.sort(), expected.map((name) => `migrate:${name}`).sort());
 });

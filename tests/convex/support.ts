@@ -10,19 +10,19 @@ import { convexTest, type TestConvex } from "convex-test";
 import type { WithoutSystemFields } from "convex/server";
 import { ConvexError } from "convex/values";
 import type { Doc, Id, TableNames } from "../../convex/_generated/dataModel";
-import * as door from "../../convex/door";
+import * as channel from "../../convex/channel";
 import * as http from "../../convex/http";
 import * as ledger from "../../convex/ledger";
 import * as loading from "../../convex/loading";
 import * as migrate from "../../convex/migrate";
 import schema from "../../convex/schema";
 import * as stagesTables from "../../convex/stagesTables";
-import * as upkeep from "../../convex/upkeep";
+import * as ledgerOps from "../../convex/ledgerOps";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Every module of convex/ but the schema. */
-export const MODULES = { door, http, ledger, loading, migrate, stagesTables, upkeep };
+export const MODULES = { channel, http, ledger, loading, migrate, stagesTables, ledgerOps };
 
 /** The twelve functions of the migration and the table of each. */
 export const LOADERS = {

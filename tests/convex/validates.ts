@@ -1,6 +1,6 @@
 /**
  * Which values Convex' own validation takes: stdin has [{validator, values}] as exported validators
- * and encoded JSON, stdout a list of booleans for each. Run by tests/test_validators.py.
+ * and encoded JSON, stdout a list of booleans for each. Run by tests/convex/test_validators.py.
  */
 import { readFileSync } from "node:fs";
 import { convexTest } from "convex-test";

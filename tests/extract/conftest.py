@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from extract import support
-from extract.support import Database, Project, with_rest
 from stages.sandbox import State
+from tests.extract import support
+from tests.extract.support import Database, Project, with_rest
 
 FEW_ROWS = 77
 

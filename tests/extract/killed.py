@@ -1,6 +1,6 @@
 """Extract in a process of its own that kills itself -9 at a chosen step.
 
-    python -m extract.killed CONFIG
+    python -m tests.extract.killed CONFIG
 
 CONFIG is a JSON file: `folder` of the project, `source` (settings), `options`, `close`: die after
 so many closed parts (0: never), and `swap`: die in the middle of the so many-th swap of a restart.
@@ -16,10 +16,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from extract.support import SMALL, Project
-from stages.checkpoint import publish
-from stages.extract import restart, work
-from stages.settings import Secret, Source
+from stages.extract import restart, table_extract
+from stages.project.settings import Secret, Source
+from stages.state.durable import publish
+from tests.extract.support import SMALL, Project
 
 lock = threading.Lock()
 taken = {"close": 0, "swap": 0}
@@ -34,7 +34,7 @@ def step(name: str, fatal: int) -> None:
 
 
 def main(config: dict[str, Any]) -> None:
-    close = work.TableWork._close
+    close = table_extract.TableExtract._close
 
     def closing(*args: Any) -> None:
         close(*args)
@@ -45,7 +45,7 @@ def main(config: dict[str, Any]) -> None:
         publish(*args)
 
     for place, name, value in (
-        *SMALL, (work.TableWork, "_close", closing), (restart, "publish", swapping),
+        *SMALL, (table_extract.TableExtract, "_close", closing), (restart, "publish", swapping),
     ):  # fmt: skip
         assert hasattr(place, name), f"{place} has no {name} any more"
         setattr(place, name, value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -20,15 +19,15 @@ import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.checkpoint import read_manifest
-from stages.extract import postgres, rest, work
+from stages.extract import postgres, rest, table_extract
 from stages.extract.run import ExtractOptions, ExtractResult
 from stages.extract.run import extract as run_extract
 from stages.extract.transport import Via
-from stages.paths import Paths
-from stages.plan import Plan, load_plan
+from stages.project.plan import Plan, load_plan
+from stages.project.settings import Secret, Source
 from stages.sandbox import State
-from stages.settings import Secret, Source
+from stages.state.manifests import read_manifest
+from stages.state.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "extract_tests"
@@ -36,8 +35,8 @@ SCHEMAS = ["public", "torture", "names", "other", "big"]
 TRANSPORTS: tuple[Via, ...] = ("postgres", "rest")
 # Tables of some thousand rows are cut into several spans and many parts.
 SMALL = (
-    (work, "PART_ROWS", 1000),
-    (work, "LEAST_SPLIT", 1),
+    (table_extract, "PART_ROWS", 1000),
+    (table_extract, "LEAST_SPLIT", 1),
     (postgres, "BATCH_BYTES", 8000),
     (rest, "PAGE", 500),
 )
@@ -167,8 +166,8 @@ class Project:
     heard: Heard = field(default_factory=Heard)
 
     @property
-    def paths(self) -> Paths:
-        return Paths(project=self.folder, data=self.folder / "data", target="test")
+    def workspace(self) -> Workspace:
+        return Workspace(project=self.folder, data=self.folder / "data", target="test")
 
     def plan(self, **sources: Mapping[str, Any]) -> Plan:
         """Write plan.toml with these sources, each with a table of the same name, and read it."""
@@ -176,7 +175,7 @@ class Project:
         for name, entry in sources.items():
             lines += [f"[tables.{name}]", f"[sources.{name}]"]
             lines += [f"{key} = {json.dumps(value)}" for key, value in entry.items()]
-        file = self.paths.plan
+        file = self.workspace.plan
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("\n".join(lines), "utf-8")
         return load_plan(file)
@@ -185,20 +184,24 @@ class Project:
         """Run the stage with the plan that was written last."""
         self.heard = Heard()
         chosen = ExtractOptions(via=via, **options)
-        return run_extract(self.paths, load_plan(self.paths.plan), self.source, chosen, self.heard)
+        return run_extract(
+            self.workspace, load_plan(self.workspace.plan), self.source, chosen, self.heard
+        )
 
     def manifest(self, name: str) -> dict[str, Any]:
-        manifest = read_manifest(self.paths.extract(name))
+        manifest = read_manifest(self.workspace.extract(name))
         assert manifest is not None, f"{name} was not read"
         return manifest
 
     def parts(self, name: str) -> list[Path]:
         """Files of one table, in key order."""
-        return [self.paths.extract(name) / part["file"] for part in self.manifest(name)["parts"]]
+        return [
+            self.workspace.extract(name) / part["file"] for part in self.manifest(name)["parts"]
+        ]
 
     def table(self, name: str) -> pa.Table:
         """All rows of one table, in key order."""
-        schema = pq.read_schema(self.paths.extract(name) / "schema.parquet")
+        schema = pq.read_schema(self.workspace.extract(name) / "schema.parquet")
         parts = [pq.read_table(part) for part in self.parts(name)]
         return pa.concat_tables([schema.empty_table(), *parts])
 
@@ -208,7 +211,7 @@ class Project:
 
     def describe(self, name: str) -> list[tuple[str, str]]:
         """What DESCRIBE says, of each part and of the file without rows, which are all the same."""
-        files = [self.paths.extract(name) / "schema.parquet", *self.parts(name)]
+        files = [self.workspace.extract(name) / "schema.parquet", *self.parts(name)]
         found = [
             [
                 row[:2]
@@ -223,7 +226,7 @@ class Project:
         """Every part on disk: inode, time of its last change, content."""
         return {
             file.name: (file.stat().st_ino, file.stat().st_mtime_ns, file.read_bytes())
-            for file in sorted(self.paths.extract(name).glob("part-*"))
+            for file in sorted(self.workspace.extract(name).glob("part-*"))
         }
 
 
@@ -248,9 +251,8 @@ def run_killed(
     }  # fmt: skip
     path = folder / "killed.json"
     path.write_text(json.dumps(config), "utf-8")
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     done = subprocess.run(
-        [sys.executable, "-m", "extract.killed", str(path)],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False,
+        [sys.executable, "-m", "tests.extract.killed", str(path)],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr

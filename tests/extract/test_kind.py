@@ -12,13 +12,13 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from extract.support import Database, Project
 from stages.errors import Stopped, TableFailed
-from stages.extract import run, work
+from stages.extract import run, table_extract
 from stages.extract.catalog import Reading
 from stages.extract.postgres import PostgresReader, PostgresSession
 from stages.extract.reader import Span
-from stages.settings import Secret
+from stages.project.settings import Secret
+from tests.extract.support import Database, Project
 
 ROWS = 6000
 KEPT_PARTS = 2
@@ -44,7 +44,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Once some parts are closed, reading hardly goes on; the event says that this is so."""
     monkeypatch.setattr(run, "LOOK_EVERY", 0.05)
     closed, reached = iter(range(10**6)), threading.Event()
-    close, read = work.TableWork._close, PostgresSession.read
+    close, read = table_extract.TableExtract._close, PostgresSession.read
 
     def closing(*args: object) -> None:
         close(*args)  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
             if reached.is_set():
                 time.sleep(0.3)
 
-    monkeypatch.setattr(work.TableWork, "_close", closing)
+    monkeypatch.setattr(table_extract.TableExtract, "_close", closing)
     monkeypatch.setattr(PostgresSession, "read", reading)
     return reached
 
@@ -80,7 +80,7 @@ def assert_goes_on(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     assert half["status"] == "reading"
     assert len(half["parts"]) >= KEPT_PARTS
     kept = project.files("rows")
-    assert not list(project.paths.extract("rows").glob(".*.tmp"))
+    assert not list(project.workspace.extract("rows").glob(".*.tmp"))
     monkeypatch.undo()
     project.extract()
     assert project.column("rows", "id") == list(range(1, ROWS + 1))

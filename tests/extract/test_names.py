@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from extract.conftest import FEW_ROWS
-from extract.support import TRANSPORTS, Database, Project, with_rest
-from stages.cli.moving import tell_forecast
+from stages.cli.extract import print_forecast
 from stages.errors import Shortfall, UserError
-from stages.extract import postgres, rest, work
+from stages.extract import postgres, rest, table_extract
 from stages.extract.run import ExtractOptions, Forecast, forecast
 from stages.extract.transport import Via
 from stages.progress import Silent
+from tests.extract.conftest import FEW_ROWS
+from tests.extract.support import TRANSPORTS, Database, Project, with_rest
 
 # Columns whose names mean something to SQL, to REST, or to nobody.
 ODD_COLUMNS = (
@@ -113,8 +113,8 @@ def names(database: Database) -> Iterator[Database]:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many parts and spans: direct reading goes by bounds of the key, too."""
-    monkeypatch.setattr(work, "PART_ROWS", 50)
-    monkeypatch.setattr(work, "LEAST_SPLIT", 1)
+    monkeypatch.setattr(table_extract, "PART_ROWS", 50)
+    monkeypatch.setattr(table_extract, "LEAST_SPLIT", 1)
     monkeypatch.setattr(postgres, "BATCH_BYTES", 1000)
 
 
@@ -343,7 +343,7 @@ def test_globs_and_exclude(names: Database, project: Project) -> None:
     )  # fmt: skip
     result = project.extract(tables=("keyed*",), exclude=("keyed_o*",))
     assert list(result.tables) == ["keyed"]
-    assert not project.paths.extract("single").exists()
+    assert not project.workspace.extract("single").exists()
     with pytest.raises(UserError, match="neither a source nor a target"):
         project.extract(tables=("nothing*",))
 
@@ -368,7 +368,7 @@ def test_excluded_columns_never_reach_the_disk(names: Database, project: Project
     project.extract(via)
     assert project.table("keyed").column_names == ["id", "name"]
     assert project.describe("keyed") == [("id", "INTEGER"), ("name", "VARCHAR")]
-    for file in project.paths.data.rglob("*"):
+    for file in project.workspace.data.rglob("*"):
         if file.is_file():
             content = file.read_bytes()
             assert b"hidden" not in content, file
@@ -439,12 +439,12 @@ def test_dry_run(names: Database, project: Project, via: Via) -> None:
         single={"table": "names.single"},
     )  # fmt: skip
     options = ExtractOptions(via=via, exclude=("single",))
-    (told,) = forecast(plan, project.source, project.paths, options, Silent())
+    (told,) = forecast(plan, project.source, project.workspace, options, Silent())
     assert (told.table, told.rows) == ("keyed", 200)
     assert told.seconds > 0
     assert (told.bytes is not None and told.bytes > 0) == (via == "postgres")
     assert (told.bytes is None) == (via == "rest")
-    assert not project.paths.data.exists()
+    assert not project.workspace.data.exists()
 
 
 def test_dry_run_says_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
@@ -455,9 +455,9 @@ def test_dry_run_says_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) 
         ([unknown], "? MiB", "4 rows, ? MiB at the source"),
         ([known, unknown], "? MiB", "7 rows, 1.0 MiB and more at the source"),
     ):
-        tell_forecast(found, Path(), as_json=False)
+        print_forecast(found, Path(), as_json=False)
         *lines, last = capsys.readouterr().out.splitlines()
         assert size in lines[-1]
         assert last.startswith(total)
-    tell_forecast([unknown], Path(), as_json=True)
+    print_forecast([unknown], Path(), as_json=True)
     assert json.loads(capsys.readouterr().out)["tables"][0]["bytes"] is None

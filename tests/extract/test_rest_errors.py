@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from extract.stub import TOTAL, Answer, Asked, Stub, error, serving
-from extract.support import Database, Project
 from stages.errors import StagesError, Stopped, Transient, UserError
 from stages.extract import rest
+from stages.project.settings import Secret, Source, check_key
 from stages.retry import Backoff, retrying
-from stages.settings import Secret, Source, check_key
+from tests.extract.stub import TOTAL, Answer, Asked, Stub, error, serving
+from tests.extract.support import Database, Project
 
 KEY = "sb_secret_that_no_message_shows"
 TIMEOUT = error(500, "57014", "canceling statement due to statement timeout")

@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from extract.support import TRANSPORTS, Database, Project, run_killed
 from stages.errors import UserError
 from stages.extract.catalog import Reading
 from stages.extract.reader import Span
 from stages.extract.rest import RestSession
 from stages.extract.transport import Via
 from stages.status import consistency, status
+from tests.extract.support import TRANSPORTS, Database, Project, run_killed
 
 ROWS = 12_000
 Rows = dict[Any, tuple[Any, ...]]
@@ -186,7 +186,7 @@ def test_old_extract_stays_whole_while_a_restart_is_under_way(
     project.extract()
     assert "going on with the restart of rows, pairs" in project.heard.text
     assert of_project(project) == sorted(of_source(rows).values())
-    assert not project.paths.next_extracts.exists()
+    assert not project.workspace.next_extracts.exists()
 
 
 @pytest.mark.parametrize("swap", [1, 2])
@@ -197,7 +197,7 @@ def test_killed_in_the_middle_of_the_swap(
     project.extract("postgres")
     rows.sql("UPDATE big.rows SET v = 1; DELETE FROM big.rows WHERE id <= 500")
     run_killed(project, tmp_path, swap=swap, via="postgres", restart=True)
-    assert project.paths.next_extracts.exists()
+    assert project.workspace.next_extracts.exists()
     # What was read is kept, also if the source is worse off by now.
     rows.sql("DELETE FROM big.rows WHERE id <= 1000")
     result = project.extract()
@@ -207,8 +207,8 @@ def test_killed_in_the_middle_of_the_swap(
     found = of_project(project)
     assert len(found) == ROWS - 50
     assert {v for _, v, _ in found} == {1}
-    assert not project.paths.next_extracts.exists()
-    assert status(project.paths, plan)["consistency"] == "exported"
+    assert not project.workspace.next_extracts.exists()
+    assert status(project.workspace, plan)["consistency"] == "exported"
 
 
 # ── damage ──────────────────────────────────────────────────────────────────────────────────
@@ -330,7 +330,7 @@ def test_moving_over_rest_is_said(
     counted = manifest["counted"]
     assert counted["before"] == ROWS < counted["after"]
     assert f"while the source moved ({ROWS:,} → {counted['after']:,})" in project.heard.text
-    assert status(project.paths, plan)["tables"]["rows"]["extract"]["moving"]
+    assert status(project.workspace, plan)["tables"]["rows"]["extract"]["moving"]
     keys = project.column("rows", "id")
     assert keys == sorted(set(keys))
     assert set(range(10, ROWS * 10 + 1, 10)) <= set(keys)

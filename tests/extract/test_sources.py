@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from extract.stub import Answer, Asked, Stub, serving
-from extract.support import TRANSPORTS, Database, Project
 from stages.errors import UserError
-from stages.extract import auth, rest
+from stages.extract import auth_tables, rest
 from stages.extract.transport import Via
+from stages.project.settings import Secret, Source
 from stages.retry import Backoff, retrying
-from stages.settings import Secret, Source
+from tests.extract.stub import Answer, Asked, Stub, serving
+from tests.extract.support import TRANSPORTS, Database, Project
 
 # ── samples ─────────────────────────────────────────────────────────────────────────────────
 
@@ -104,8 +104,8 @@ def users(database: Database) -> Iterator[Database]:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """More users than a page, more rows than a batch."""
-    monkeypatch.setattr(auth, "PER_PAGE", 7)
-    monkeypatch.setattr(auth, "BATCH_ROWS", 4)
+    monkeypatch.setattr(auth_tables, "PER_PAGE", 7)
+    monkeypatch.setattr(auth_tables, "BATCH_ROWS", 4)
 
 
 @pytest.mark.parametrize("via", TRANSPORTS)
@@ -116,7 +116,7 @@ def test_users_come_without_their_secrets(users: Database, project: Project, via
     assert not {"encrypted_password", "confirmation_token"} & set(columns)
     rows = users.rows("SELECT email FROM auth.users ORDER BY id")
     assert project.column("users", "email") == [email for (email,) in rows]
-    for file in project.paths.data.rglob("*"):
+    for file in project.workspace.data.rglob("*"):
         if file.is_file():
             assert b"hash-of" not in file.read_bytes()
             assert b"encrypted_password" not in file.read_bytes()
@@ -170,7 +170,7 @@ def test_identities_are_equal_over_both_transports(users: Database, project: Pro
     assert project.extract("rest", restart=True).failed == [], project.heard.text
     assert project.table("identities").equals(direct)
     assert [content for _, _, content in project.files("identities").values()] == files
-    for file in project.paths.data.rglob("*"):
+    for file in project.workspace.data.rglob("*"):
         if file.is_file():
             assert b"hash-of" not in file.read_bytes()
             assert b"token-of" not in file.read_bytes()

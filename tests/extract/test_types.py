@@ -11,9 +11,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from extract.support import TRANSPORTS, Database, Project, with_rest
 from stages.extract.decode import INFINITY_DAYS, INFINITY_US
 from stages.extract.transport import Via
+from tests.extract.support import TRANSPORTS, Database, Project, with_rest
 
 OWN_TYPES = """
 CREATE TYPE torture.mood AS ENUM ('ok', 'not "ok"', 'a,b', '', 'ünwell');

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Stages
 
-from faults.support import Host, host, require_green
 from stages import sandbox
+from tests.faults.support import Host, host, require_green
+from tests.support.command_line import ROOT, Stages
 
 
 def copy_project(folder: Path) -> Path:

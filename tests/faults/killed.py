@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from stages import clean, cli
-from stages.checkpoint import Journal
-from stages.convex import upkeep
+from stages.convex import ledger_ops
 from stages.convex.client import Deployment, Kind
 from stages.convex.snapshots import Snapshots
 from stages.errors import Transient
-from stages.extract import postgres, rest, work
+from stages.extract import postgres, rest, table_extract
 from stages.load import run as load
 from stages.retry import Backoff
+from stages.state.journal import Journal
 from stages.transform import run as transform
 
 ROWS = 20
@@ -116,11 +116,11 @@ def _folder(event: str, args: tuple[Any, ...]) -> str:
 def cut_small() -> None:
     """The sample has a thousand rows: parts, pages and batches of a few."""
     for module, name, value in (
-        (work, "PART_ROWS", ROWS),
+        (table_extract, "PART_ROWS", ROWS),
         (postgres, "BATCH_BYTES", 2000),
         (rest, "PAGE", ROWS),
         (load, "MOST_DOCUMENTS", ROWS),
-        (upkeep, "MOST_RECORDS", ROWS),
+        (ledger_ops, "MOST_RECORDS", ROWS),
         (clean, "MOST_ROWS", ROWS),
         (load, "MOST_IN_FLIGHT", 4),
         # Views after each table: else the number of steps would hang on the time that they take.

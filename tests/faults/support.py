@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conftest import ROOT, Stages
-
 from stages.convex import client
-from stages.plan import load_plan
-from stages.sandbox import Source, State
+from stages.project.plan import load_plan
+from stages.project.settings import Secret, Target
+from stages.sandbox import SandboxSource, State
 from stages.sandbox.service import environment
-from stages.settings import Secret, Target
+from tests.support.command_line import ROOT, Stages
 
 NAME = "faults"
 KEY = f"{NAME}|{'5c' * 32}"
@@ -83,7 +82,7 @@ class Host:
         self.url, self.site_url = addresses["url"], addresses["siteUrl"]
 
     @property
-    def source(self) -> Source:
+    def source(self) -> SandboxSource:
         """Where the rows of this project come from."""
         assert self.state, "this deployment has no source"
         return self.state.source

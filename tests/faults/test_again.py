@@ -10,12 +10,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import Stages
 
-from faults.conftest import copy_project
-from faults.proxy import Faults, proxied
-from faults.support import TABLES, Documents, Host, documents, host, ledger
 from stages import sandbox
+from tests.faults.conftest import copy_project
+from tests.faults.proxy import Faults, proxied
+from tests.faults.support import TABLES, Documents, Host, documents, host, ledger
+from tests.support.command_line import Stages
 
 
 def touched(stages: Stages) -> dict[str, tuple[int, int, str]]:

@@ -14,10 +14,14 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from conftest import ROOT, Stages
-from snapshot_reader import read_snapshot
 
-from faults.support import (
+from stages import sandbox
+from stages.convex import client, ids
+from stages.convex.schema import Schema
+from stages.convex.snapshots import Snapshots, assigned_numbers
+from stages.project.settings import Secret, Target
+from stages.state.durable import read_json
+from tests.faults.support import (
     KEY,
     KILLED,
     PLAN,
@@ -30,12 +34,8 @@ from faults.support import (
     ledger,
     require_green,
 )
-from stages import sandbox
-from stages.checkpoint import read_json
-from stages.convex import client, ids
-from stages.convex.schema import Schema
-from stages.convex.snapshots import Snapshots, assigned_numbers
-from stages.settings import Secret, Target
+from tests.support.command_line import ROOT, Stages
+from tests.support.snapshot_zip import read_snapshot
 
 IMPORT = ("load", "--through", "import")
 CONVEX = ROOT / "node_modules" / ".bin" / "convex"

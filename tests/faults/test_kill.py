@@ -16,10 +16,10 @@ from typing import Any
 import psycopg
 import pyarrow.parquet as pq
 import pytest
-from conftest import Stages
 
-from faults.conftest import copy_project
-from faults.support import (
+from stages import sandbox
+from tests.faults.conftest import copy_project
+from tests.faults.support import (
     KILLED,
     TABLES,
     Documents,
@@ -31,7 +31,7 @@ from faults.support import (
     ledger,
     require_green,
 )
-from stages import sandbox
+from tests.support.command_line import Stages
 
 STAGES = ("extract", "transform", "load")
 # Where each stage is killed, and where its resumption is: a kind of step and which of them as a

@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import Stages
 
-from faults.proxy import AFTER, BEFORE, Faults, proxied
-from faults.support import PLAN, TABLES, Host, documents, drive, ledger, require_green
+from tests.faults.proxy import AFTER, BEFORE, Faults, proxied
+from tests.faults.support import PLAN, TABLES, Host, documents, drive, ledger, require_green
+from tests.support.command_line import Stages
 
 SHARE = 0.3
 
@@ -29,15 +29,15 @@ def require_same_documents(stages: Stages, deployment: Host) -> None:
     assert found == staged
 
 
-@pytest.mark.parametrize("door", ["functions", "http-action"])
-def test_a_load_through_a_broken_network(door: str, ready: Stages, deployment: Host) -> None:
+@pytest.mark.parametrize("channel", ["functions", "http-action"])
+def test_a_load_through_a_broken_network(channel: str, ready: Stages, deployment: Host) -> None:
     faults = Faults(share=SHARE, seed=3)
-    upstream = deployment.url if door == "functions" else deployment.site_url
+    upstream = deployment.url if channel == "functions" else deployment.site_url
     with proxied(upstream, faults) as address:
-        behind = {"convex" if door == "functions" else "site": address}
+        behind = {"convex" if channel == "functions" else "site": address}
         ready.environment = deployment.settings(**behind)
         # In small batches, for more to go wrong.
-        ran = drive(ready, 0, "load", "--through", door)
+        ran = drive(ready, 0, "load", "--through", channel)
         assert ran.code == 0, ran.told
     assert sum(faults.done[kind] for kind in BEFORE) >= 3, faults.done
     assert sum(faults.done[kind] for kind in AFTER) >= 3, faults.done

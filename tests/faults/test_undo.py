@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import Stages
 
-from faults.support import (
-    KILLED,
-    LEDGER,
-    TABLES,
-    Host,
-    drive,
-    ledger,
-    require_green,
-)
+from tests.faults.support import KILLED, LEDGER, TABLES, Host, drive, ledger, require_green
+from tests.support.command_line import Stages
 
 
 @pytest.fixture

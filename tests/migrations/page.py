@@ -14,12 +14,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from conftest import ROOT
-from scaffold.support import sandbox_at, spread_ledger
-
-from migrations.support import copy_project, finish
 from stages import sandbox
-from stages.plan import SETTING_NAMES
+from stages.project.plan import SETTING_NAMES
+from tests.init.support import sandbox_at, spread_ledger
+from tests.migrations.support import copy_project, finish
+from tests.support.command_line import ROOT
 
 PAGE = ROOT / "docs" / "another-project.md"
 BLOCK = re.compile(r"```(console|diff)\n(.*?)```", re.DOTALL)

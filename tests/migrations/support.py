@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from conftest import ROOT, Stages
-from scaffold.support import MIGRATIONS, sandbox_at
 
 from stages import sandbox
 from stages.convex.client import Deployment
-from stages.settings import Secret, Target
+from stages.project.settings import Secret, Target
+from tests.init.support import MIGRATIONS, sandbox_at
+from tests.support.command_line import ROOT, Stages
 
 HERE = Path(__file__).parent
 # What a person says to init, where the names alone do not say it.

@@ -24,7 +24,7 @@ from stages.convex.validators.marks import (
     kind_sql,
     payload_sql,
 )
-from stages.duck import member_sql, text_sql
+from stages.sql import member_sql, text_sql
 
 EXACT = 2**53
 SAID = {"INTEGER": "an int64", "BYTES": "bytes", "ARRAY": "an array", "OBJECT": "an object"}

@@ -16,7 +16,7 @@ from stages.convex.schema import Validator
 from stages.convex.validators.alternatives import ANY, NULL, alternatives
 from stages.convex.validators.check import conditions, entries_sql
 from stages.convex.validators.marks import kind_sql
-from stages.duck import member_sql, text_sql
+from stages.sql import member_sql, text_sql
 
 REFS = "STRUCT(p INTEGER, r VARCHAR)[]"
 

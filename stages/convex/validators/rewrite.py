@@ -15,7 +15,7 @@ from stages.convex.validators.alternatives import Alternatives, alternatives
 from stages.convex.validators.check import conditions, entries_sql
 from stages.convex.validators.marks import MARK, kind_sql
 from stages.convex.validators.positions import positions, reference_condition, refs_sql
-from stages.duck import text_sql
+from stages.sql import text_sql
 
 
 class Rewriter:

@@ -31,7 +31,7 @@ _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
-class Column:
+class SelectedColumn:
     """One item of `select`; the name `None` is the star."""
 
     name: str | None
@@ -138,10 +138,10 @@ class _Scanner:
             items.append(item())
         return tuple(items)
 
-    def column(self) -> Column:
+    def column(self) -> SelectedColumn:
         self.match(_SPACE)
         if self.take("*"):
-            return Column(None)
+            return SelectedColumn(None)
         name, alias = self.name(), None
         if self.text.startswith(":", self.at) and not self.text.startswith("::", self.at):
             self.take(":")
@@ -153,7 +153,7 @@ class _Scanner:
                 raise self.fail("expecting a type name")
         if self.at < len(self.text) and self.text[self.at] != ",":
             raise self.fail('expecting "::", "," or end of input')
-        return Column(name, alias, cast)
+        return SelectedColumn(name, alias, cast)
 
     def order(self) -> Order:
         name = self.name()
@@ -258,7 +258,7 @@ def _parse(what: str, text: str, rule: Callable[[_Scanner], _Item], prefix: str 
     return result
 
 
-def parse_select(text: str) -> tuple[Column, ...]:
+def parse_select(text: str) -> tuple[SelectedColumn, ...]:
     """`alias:name::type,…`; `*` for every column."""
     return _parse("select parameter", text, lambda scanner: scanner.listed(scanner.column))
 

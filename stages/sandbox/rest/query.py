@@ -14,10 +14,10 @@ from psycopg import sql
 
 from stages.sandbox.rest.errors import RestError
 from stages.sandbox.rest.grammar import (
-    Column,
     Filter,
     Logic,
     Order,
+    SelectedColumn,
     parse_filter,
     parse_logic,
     parse_order,
@@ -67,7 +67,7 @@ class Window:
 class Query:
     """A parsed read request."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[SelectedColumn, ...]
     conditions: tuple[Filter | Logic, ...]
     order: tuple[Order, ...]
     window: Window
@@ -201,7 +201,7 @@ class Statement:
         self.values.append(value)
         return _placeholder(len(self.values))
 
-    def _selected(self, column: Column) -> sql.Composable:
+    def _selected(self, column: SelectedColumn) -> sql.Composable:
         if column.name is None:
             return sql.SQL("{}.*").format(self.table)
         item = self._name(column.name)

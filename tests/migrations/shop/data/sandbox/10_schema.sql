@@ -1,4 +1,4 @@
--- A shop: bigint and composite keys, enums, numeric prices, two foreign keys to one table, a circle,
+-- A shop: bigint and composite keys, enums, numeric prices, two foreign keys to one table, a cycle,
 -- and a table without a key.
 CREATE TYPE order_status AS ENUM ('Pending', 'In Progress', 'Shipped', 'Lost');
 CREATE TABLE addresses (

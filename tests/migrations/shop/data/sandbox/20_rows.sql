@@ -1,4 +1,4 @@
-SET LOCAL session_replication_role = replica; -- a circle, and rows that no foreign key would take
+SET LOCAL session_replication_role = replica; -- a cycle, and rows that no foreign key would take
 INSERT INTO addresses VALUES (1, '1 Bay St', 'Kingston'), (9007199254740993, '2 Hill Rd', 'Port Antonio');
 INSERT INTO customers VALUES
   (1, 'Ann@shop.example', 'north', 2, '2024-01-01T00:00:00Z'),

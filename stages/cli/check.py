@@ -1,0 +1,21 @@
+"""`stages check`."""
+
+from __future__ import annotations
+
+from stages.cli.context import Context, cli, json_option, pass_context, tell_findings
+from stages.errors import Shortfall
+
+
+@cli.command()
+@json_option
+@pass_context
+def check(context: Context, as_json: bool) -> None:
+    """Look at settings, connections, rights, and the deployment's functions and schema."""
+    from stages.check import check as run
+    from stages.convex.schema import Schema, export_schema
+
+    settings = context.settings()
+    schema = Schema(export_schema(context.workspace.convex))
+    findings = run(context.workspace, context.plan, schema, settings)
+    if not tell_findings(findings, as_json):
+        raise Shortfall("not everything is ready", "mend what is WRONG, then: stages check")

@@ -1,0 +1,121 @@
+"""`stages init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stages.cli.context import Context, cli, json_option, pass_context, print_json, via_option
+from stages.progress import Lines
+
+if TYPE_CHECKING:
+    from stages.init.run import InitResult
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--write-schema",
+    is_flag=True,
+    help="Make convex/schema.ts of the source's catalog, where there is none.",
+)
+@click.option(
+    "--case",
+    type=click.Choice(["camel", "snake", "keep"]),
+    help="How --write-schema names tables and fields. Default: camelCase tables, fields as the "
+    "columns are called.",
+)
+@click.option(
+    "--rename",
+    "renames",
+    metavar="A=B",
+    multiple=True,
+    help="Source table A is Convex table B; or table.column=table.field. May be repeated.",
+)
+@click.option(
+    "--reference",
+    "references",
+    metavar="TABLE",
+    multiple=True,
+    help="A Convex table that is filled already: it gets a key model. May be repeated.",
+)
+@click.option(
+    "--schema",
+    "schemas",
+    metavar="NAME",
+    multiple=True,
+    default=["public"],
+    help="A schema of Postgres to look into. May be repeated. Default: public.",
+)
+@via_option
+@click.option(
+    "--http-action",
+    is_flag=True,
+    help="Write the HTTP action too, for loading without a deploy key.",
+)
+@click.option(
+    "--update",
+    is_flag=True,
+    help="There is a migration: write what is new, print a diff for the rest.",
+)
+@json_option
+@pass_context
+def init(context: Context, folder: Path, as_json: bool, **chosen: Any) -> None:
+    """Write a migration for the project DIR: plan, models and loading functions.
+
+    They come from a Supabase catalog and the project's convex/schema.ts, paired by name across
+    cases and plural forms. Nothing that is there is changed: lines for your own files are printed,
+    and so is every TODO that is left to you.
+    """
+    from stages.init.run import InitOptions
+    from stages.init.run import init as run
+    from stages.project.plan import load_plan
+    from stages.project.settings import load_source, read_environment
+    from stages.state.workspace import Workspace
+
+    project = folder.resolve()
+    file = Workspace(project=project, data=project / "data", target="default").plan
+    plan = load_plan(file) if chosen["update"] and file.exists() else None
+    source = load_source(project, plan, context.target_named, read_environment(project))
+    progress = Lines()  # on stderr: stdout has the result, as text or as JSON
+    progress.note(f"{source.label} → {project}")
+    result = run(project, source, InitOptions(**chosen), progress)
+    if as_json:
+        print_json(_as_json(result))
+    else:
+        _tell(result, folder)
+
+
+def _as_json(result: InitResult) -> dict[str, Any]:
+    return {
+        "written": result.written,
+        "kept": result.kept,
+        "add": [vars(addition) for addition in result.add],
+        "todos": [vars(todo) for todo in result.todos],
+        "without_source": result.without_source,
+        "without_target": result.without_target,
+    }
+
+
+def _tell(result: InitResult, folder: Path) -> None:
+    for name in result.written:
+        click.echo(f"written  {name}")
+    for name, diff in result.kept.items():
+        click.echo(f"kept     {name}, which init would write so today:\n{diff}")
+    for addition in result.add:
+        click.echo(f"\nAdd to {addition.file}:\n")
+        for line in addition.lines:
+            click.echo(f"    {line}")
+    if result.without_source:
+        click.echo(f"\nConvex tables without a source: {', '.join(result.without_source)}")
+    if result.without_target:
+        click.echo(f"\nSource tables without a Convex table: {', '.join(result.without_target)}")
+    if result.todos:
+        click.echo(f"\n{len(result.todos)} TODO:\n")
+    for todo in result.todos:
+        click.echo(f"{todo.file}:{todo.line}: {todo.what}")
+        for choice in todo.choices:
+            click.echo(f"    or: {choice}")
+    click.echo(f"\nThen push convex/ (npx convex dev --once), and: stages --project {folder} check")

@@ -1,0 +1,105 @@
+"""The ledger of a deployment: to read it, to write rows, to take documents back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from stages.convex.batches import in_batches
+from stages.convex.client import Deployment, FunctionError
+from stages.convex.pages import missing_function, read_pages
+from stages.progress import Progress
+from stages.sql import text_sql
+
+if TYPE_CHECKING:
+    import duckdb
+
+LEDGER = "migrationLedger"
+# A call looks up, reads and changes two documents for each: a transaction may touch 4,096 ranges.
+MOST_RECORDS = 500
+
+
+def read_ledger(
+    connection: duckdb.DuckDBPyConnection, deployment: Deployment, module: str, progress: Progress
+) -> None:
+    """Make the temporary table ledger("table", source_id, document_id, digest)."""
+    columns = {"table": '"table"', "sourceId": "source_id", "documentId": "document_id",
+               "digest": "digest"}  # fmt: skip
+    members = ", ".join(f"document ->> '$.{name}' AS {column}" for name, column in columns.items())
+    connection.execute(
+        'CREATE OR REPLACE TEMP TABLE ledger ("table" VARCHAR, source_id VARCHAR, '
+        "document_id VARCHAR, digest VARCHAR)"
+    )
+    for arrived in read_pages(connection, deployment, module, LEDGER, progress):
+        # The epoch is a row of the table "".
+        connection.execute(
+            f"INSERT INTO ledger SELECT {members} FROM {arrived} WHERE document ->> '$.table' <> ''"
+        )
+
+
+def change_all(
+    connection: duckdb.DuckDBPyConnection,
+    deployment: Deployment,
+    function: str,
+    table: str,
+    records: str,
+    *,
+    force: bool = False,
+) -> Iterator[int]:
+    """`adopt` or `remove` the rows of a query whose columns are the members of a record.
+
+    Makes the temporary table results(source_id, did), and yields how many are done each time.
+    """
+    run = connection.execute
+    run(
+        'CREATE OR REPLACE TEMP TABLE changing AS SELECT row_number() OVER (ORDER BY "sourceId") '
+        f"- 1 AS n, to_json(r)::VARCHAR AS element FROM ({records}) r"
+    )
+    run("CREATE OR REPLACE TEMP TABLE results (source_id VARCHAR, did VARCHAR)")
+    more = ', "force": true' if force else ""
+
+    def call(elements: str) -> str:
+        args = f'{{"table": {json.dumps(table)}, "records": {elements}{more}}}'
+        try:
+            return deployment.call("mutation", function, args).decode()
+        except FunctionError as error:
+            raise missing_function(error, deployment) from None
+
+    for count, answer in in_batches(connection, "changing", call, most=MOST_RECORDS):
+        run(
+            "INSERT INTO results SELECT r ->> '$.sourceId', r ->> '$.did' FROM "
+            "(SELECT unnest(json_extract(?::JSON, '$.value.results[*]')) AS r)",
+            [answer],
+        )
+        yield count
+
+
+def remove_sql(rows: str) -> str:
+    """SQL of records for `remove`, of a query with source_id."""
+    return f'SELECT source_id AS "sourceId" FROM ({rows})'
+
+
+def ledger_sql(table: str) -> str:
+    """SQL of a table's rows in what `read_ledger` made."""
+    return f'SELECT * FROM ledger WHERE "table" = {text_sql(table)}'
+
+
+def change(
+    deployment: Deployment, function: str, table: str, records: Sequence[dict[str, str]]
+) -> list[dict[str, str]]:
+    """The same for a few records, from any thread; results in order. Over a limit it halves."""
+    args = json.dumps({"table": table, "records": records})
+    try:
+        answer = deployment.call("mutation", function, args)
+    except FunctionError as error:
+        if len(records) > 1 and error.over_limit:
+            middle = len(records) // 2
+            return [
+                result
+                for half in (records[:middle], records[middle:])
+                for result in change(deployment, function, table, half)
+            ]
+        raise missing_function(error, deployment) from None
+    results: list[dict[str, str]] = json.loads(answer)["value"]["results"]
+    return results

@@ -1,0 +1,386 @@
+"""All that init asks of a source: tables with their keys, rules and types, and what Postgres does.
+
+Over REST there is only what OpenAPI shows: columns, primary keys, foreign keys of one column, enums
+and defaults.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from stages.extract import auth_tables
+from stages.extract.catalog import Relation, settle
+from stages.extract.types import ALIASES
+from stages.project.plan import SourceTable
+
+if TYPE_CHECKING:
+    from stages.extract.postgres import PostgresReader
+    from stages.extract.rest import RestReader
+
+Place = tuple[str, str]
+Choice = str | int | float
+ON_DELETE = {"c": "cascade", "n": "set null", "d": "set default", "r": "restrict", "a": "no action"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogColumn:
+    """A column. `staged` is its name in the extract, `type` its base type, as extract has it.
+
+    `item` is the base type of an array's items, `choices` the only values that an enum or a CHECK
+    lets in, `default` Postgres' expression, `declared` the type as a person wrote it.
+    """
+
+    name: str
+    staged: str
+    type: str
+    arrow: str
+    declared: str
+    not_null: bool = False
+    default: str | None = None
+    generated: bool = False
+    item: str | None = None
+    choices: tuple[Choice, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignKey:
+    """From `columns` to `parent_columns` of `parent`."""
+
+    name: str
+    columns: tuple[str, ...]
+    parent: Place
+    parent_columns: tuple[str, ...]
+    on_delete: str
+    definition: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """An index; `columns` is empty where one of them is an expression."""
+
+    name: str
+    columns: tuple[str, ...]
+    unique: bool
+    plain: bool
+    of_constraint: bool
+    definition: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table or view. `key` is its primary key, `key_ordered` whether in its order."""
+
+    schema: str
+    name: str
+    columns: Mapping[str, CatalogColumn]
+    key: tuple[str, ...]
+    key_ordered: bool = True
+    virtual: bool = False
+    unique: tuple[tuple[str, ...], ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    indexes: tuple[Index, ...] = ()
+
+    @property
+    def place(self) -> Place:
+        return self.schema, self.name
+
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """The primary key, else unique columns that are not null; empty where there are none."""
+        if self.key:
+            return self.key
+        for columns in self.unique:
+            if all(self.columns[name].not_null for name in columns):
+                return columns
+        return ()
+
+    def foreign_key_of(self, column: str) -> ForeignKey | None:
+        """The foreign key of this column alone; one to a public table before one to auth.users."""
+        found = [key for key in self.foreign_keys if key.columns == (column,)]
+        return min(found, key=lambda key: key.parent == auth_tables.USERS, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """Something that Postgres does by itself: `kind`, and where it is written."""
+
+    kind: str
+    table: str
+    name: str
+    definition: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """The source. `partial` is True where only a part can be seen (REST)."""
+
+    tables: Mapping[Place, Table]
+    behaviour: tuple[Behaviour, ...] = ()
+    partial: bool = False
+
+
+def read_postgres(reader: PostgresReader, schemas: Iterable[str]) -> Catalog:
+    """The catalog over a direct connection: all of it."""
+    wanted = list(dict.fromkeys(schemas))
+    relations = {
+        place: relation
+        for place, relation in reader.catalog().items()
+        if place[0] in wanted or place == auth_tables.USERS
+    }
+    # auth.users is read for its columns only: what Supabase does there is not the application's.
+    everywhere = _listed([*wanted, *(["auth"] if auth_tables.USERS in relations else [])])
+    facts = {
+        (row["table_schema"], row["table_name"], row["column_name"]): row
+        for row in reader.rows(_sql("columns.sql").format(schemas=everywhere))
+    }
+    constraints = _by_table(reader.rows(_sql("constraints.sql").format(schemas=everywhere)))
+    indexes = _by_table(reader.rows(_sql("indexes.sql").format(schemas=everywhere)))
+    tables = {}
+    for place, relation in relations.items():
+        rules = constraints.get(place, [])
+        found = _table(relation, {c.name: _facts(facts.get((*place, c.name)))
+                                  for c in relation.columns})  # fmt: skip
+        tables[place] = replace(
+            found,
+            columns=_with_checks(found.columns, rules),
+            unique=_unique(rules, indexes.get(place, [])),
+            foreign_keys=tuple(_foreign_key(row) for row in rules if row["kind"] == "f"),
+            indexes=tuple(_index(row) for row in indexes.get(place, [])),
+        )
+    own = [row for place, rows in constraints.items() if place[0] in wanted for row in rows]
+    behaviour = [_rule(row) for row in own if row["kind"] in _RULES]
+    behaviour += [
+        Behaviour(**row)
+        for row in reader.rows(_sql("behaviour.sql").format(schemas=_listed(wanted)))
+    ]
+    behaviour += _jobs(reader)
+    return Catalog(tables=tables, behaviour=tuple(behaviour))
+
+
+def read_rest(reader: RestReader, schemas: Iterable[str]) -> Catalog:
+    """The catalog over REST: what OpenAPI shows."""
+    definitions = {schema: reader.definitions(schema) for schema in dict.fromkeys(schemas)}
+    tables = {}
+    relations = reader.catalog()
+    for place, relation in relations.items():
+        about = definitions.get(place[0], {}).get(place[1], {}).get("properties", {})
+        found = _table(relation, {c.name: _of_openapi(about.get(c.name, {}))
+                                  for c in relation.columns})  # fmt: skip
+        keys = [
+            _openapi_key(place, name, text, relations)
+            for name, text in ((name, each.get("description", "")) for name, each in about.items())
+            if "<fk " in text
+        ]
+        tables[place] = replace(found, foreign_keys=tuple(keys))
+    return Catalog(tables=tables, partial=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Facts:
+    declared: str = ""
+    default: str | None = None
+    generated: bool = False
+    item: str | None = None
+    choices: tuple[Choice, ...] = field(default=())
+
+
+def _table(relation: Relation, facts: Mapping[str, _Facts]) -> Table:
+    """A relation as extract will read it, with what is known besides of its columns."""
+    entry = SourceTable(name=relation.name, schema=relation.schema, table=relation.name)
+    # Settled as the plan will have it: composite keys are named there.
+    reading = settle(entry, replace(relation, key_ordered=True))
+    columns = {}
+    for column in reading.columns:
+        about = facts[column.name]
+        columns[column.name] = CatalogColumn(
+            name=column.name,
+            staged=column.staged,
+            type=ALIASES.get(column.type, column.type),
+            arrow=column.rule.arrow,
+            not_null=column.not_null or column.name in relation.key,
+            declared=about.declared or column.type,
+            default=about.default,
+            generated=about.generated,
+            item=about.item and ALIASES.get(about.item, about.item),
+            choices=about.choices,
+        )
+    return Table(
+        schema=relation.schema,
+        name=relation.name,
+        columns=columns,
+        key=tuple(name for name in relation.key if name in columns),
+        key_ordered=relation.key_ordered,
+        virtual=relation.virtual,
+    )
+
+
+# ── Postgres ────────────────────────────────────────────────────────────────────────────────
+
+_RULES = {"u": "unique", "c": "check", "x": "exclusion", "f": "foreign key"}
+
+
+def _facts(row: Mapping[str, Any] | None) -> _Facts:
+    if row is None:
+        return _Facts()
+    return _Facts(
+        declared=row["declared"],
+        default=None if row["generated"] else row["default_text"],
+        generated=row["generated"],
+        item=row["item"],
+        choices=tuple(json.loads(row["labels"] or "[]")),
+    )
+
+
+def _foreign_key(row: Mapping[str, Any]) -> ForeignKey:
+    return ForeignKey(
+        name=row["name"],
+        columns=tuple(json.loads(row["columns"])),
+        parent=(row["parent_schema"], row["parent_name"]),
+        parent_columns=tuple(json.loads(row["parent_columns"])),
+        on_delete=ON_DELETE.get(row["on_delete"], "no action"),
+        definition=row["definition"],
+    )
+
+
+def _index(row: Mapping[str, Any]) -> Index:
+    return Index(
+        name=row["name"],
+        columns=tuple(json.loads(row["columns"] or "[]")),
+        unique=row["is_unique"],
+        plain=not row["partial"] and row["method"] == "btree",
+        of_constraint=row["of_constraint"] or row["is_primary"],
+        definition=row["definition"],
+    )
+
+
+def _unique(
+    rules: Iterable[Mapping[str, Any]], indexes: Iterable[Mapping[str, Any]]
+) -> tuple[tuple[str, ...], ...]:
+    """Columns that are unique together, by a constraint or by a whole index; few columns first."""
+    found = [tuple(json.loads(row["columns"])) for row in rules if row["kind"] == "u"]
+    found += [
+        tuple(json.loads(row["columns"]))
+        for row in indexes
+        if row["is_unique"] and not row["is_primary"] and not row["partial"] and row["columns"]
+    ]
+    return tuple(sorted(dict.fromkeys(found), key=len))
+
+
+def _with_checks(
+    columns: Mapping[str, CatalogColumn], rules: Iterable[Mapping[str, Any]]
+) -> dict[str, CatalogColumn]:
+    found = dict(columns)
+    for row in rules:
+        names = json.loads(row["columns"] or "[]")
+        if row["kind"] == "c" and len(names) == 1 and names[0] in found:
+            choices = choices_of_check(row["definition"])
+            if choices:
+                found[names[0]] = replace(found[names[0]], choices=choices)
+    return found
+
+
+def choices_of_check(definition: str) -> tuple[Choice, ...]:
+    """The values of a CHECK that says `column IN (…)`, as Postgres prints it; () for any other."""
+    match = re.fullmatch(
+        r"CHECK \(\(+[\w\"]+\)?(?:::[\w ]+)? = ANY \(+ARRAY\[(.*?)\]\)?(?:::[\w \[\]]+)?\)+"
+        r"(?: NOT VALID)?",
+        definition,
+    )
+    if not match:
+        return ()
+    item = r"(?:'((?:[^']|'')*)'|\(?(-?\d+(?:\.\d+)?)\)?)(?:::[\w ]+?)?"
+    if not re.fullmatch(rf"\(?{item}\)?(?:::[\w ]+)?(?:, \(?{item}\)?(?:::[\w ]+)?)*", match[1]):
+        return ()
+    found: list[Choice] = []
+    for text, number in re.findall(item, match[1]):
+        if number:
+            found.append(float(number) if "." in number else int(number))
+        else:
+            found.append(text.replace("''", "'"))
+    return tuple(found)
+
+
+def _rule(row: Mapping[str, Any]) -> Behaviour:
+    table = f"{row['table_schema']}.{row['table_name']}"
+    kind = _RULES[row["kind"]]
+    if row["kind"] == "f" and row["on_delete"] in "cnd":
+        kind = "cascade"
+    return Behaviour(kind=kind, table=table, name=row["name"], definition=row["definition"])
+
+
+def _jobs(reader: PostgresReader) -> list[Behaviour]:
+    seen = reader.rows(
+        "SELECT to_regclass('cron.job') IS NOT NULL "
+        "AND coalesce(has_table_privilege(to_regclass('cron.job'), 'SELECT'), false) "
+        "AND has_schema_privilege(to_regnamespace('cron'), 'USAGE') AS ok"
+    )
+    if not seen[0]["ok"]:
+        return []
+    return [
+        Behaviour(kind="cron job", table="", name=row["name"],
+                  definition=f"{row['schedule']}: {row['command']}")
+        for row in reader.rows(_sql("cron.sql"))
+    ]  # fmt: skip
+
+
+def _by_table(rows: Iterable[Mapping[str, Any]]) -> dict[Place, list[Mapping[str, Any]]]:
+    found: dict[Place, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault((row["table_schema"], row["table_name"]), []).append(row)
+    return found
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+
+
+def _sql(name: str) -> str:
+    return resources.files("stages.init").joinpath("sql").joinpath(name).read_text("utf-8")
+
+
+# ── OpenAPI ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _of_openapi(about: Mapping[str, Any]) -> _Facts:
+    declared = str(about.get("format", ""))
+    return _Facts(
+        declared=declared,
+        default=_default_text(about),
+        item=declared.removesuffix("[]") if declared.endswith("[]") else None,
+        choices=tuple(about.get("enum", ())),
+    )
+
+
+def _default_text(about: Mapping[str, Any]) -> str | None:
+    """A default as Postgres would print it: OpenAPI has texts without their quotes."""
+    if "default" not in about:
+        return None
+    value = about["default"]
+    if isinstance(value, str):
+        called = re.match(r"[\w.]+\(", value) or value.startswith("CURRENT_") or "::" in value
+        return value if called else "'" + value.replace("'", "''") + "'"
+    return json.dumps(value)
+
+
+def _openapi_key(
+    place: Place, column: str, text: str, relations: Mapping[Place, Relation]
+) -> ForeignKey:
+    """OpenAPI names no schema: a table that is not beside this one can only be auth.users."""
+    match = re.search(r"<fk table='([^']*)' column='([^']*)'/>", text)
+    assert match is not None
+    parent = (place[0], match[1])
+    if parent not in relations and match[1] == auth_tables.USERS[1]:
+        parent = auth_tables.USERS
+    return ForeignKey(
+        name=f"{place[1]}_{column}_fkey",
+        columns=(column,),
+        parent=parent,
+        parent_columns=(match[2],),
+        on_delete="unknown",
+        definition=f"FOREIGN KEY ({column}) REFERENCES {'.'.join(parent)}({match[2]})",
+    )

@@ -1,0 +1,435 @@
+"""How a column becomes a field: SQL by the column's type and the field's validator.
+
+What can't be known is a Doubt: a sentence, and SQL to choose from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stages.convex.schema import Validator, members
+from stages.init.catalog import CatalogColumn, Choice
+from stages.init.names import looks_like_time, sql_name, sql_text, words
+
+Kind = str
+INTEGERS = {"int2", "int4", "int8", "oid"}
+FLOATS = {"float4", "float8"}
+TIMES = {"timestamp", "timestamptz"}
+VECTORS = {"vector", "halfvec"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """Something that a person must decide: `choices` are SQL of a value, `advice` is no SQL."""
+
+    what: str
+    choices: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+
+
+@dataclass
+class Value:
+    """SQL of a value, and what is doubtful about it. `sql` is None where there is none."""
+
+    sql: str | None
+    doubts: list[Doubt] = field(default_factory=list)
+
+    def doubt(self, what: str, *choices: str, advice: tuple[str, ...] = ()) -> Value:
+        self.doubts.append(Doubt(what=what, choices=choices, advice=advice))
+        return self
+
+
+# (table that a v.id names, SQL of the source key) → the reference.
+Refer = Callable[[str, str], str]
+
+
+def family(column: CatalogColumn) -> Kind:
+    """integer, float, numeric, boolean, uuid, time, date, json, bytes, array, vector or text."""
+    return family_of(column.type, array=column.item is not None)
+
+
+def family_of(kind: str, *, array: bool = False) -> Kind:
+    plain = kind.rpartition(".")[2]
+    if array:
+        return "array"
+    if plain in VECTORS:
+        return "vector"
+    for names, found in ((INTEGERS, "integer"), (FLOATS, "float"), (TIMES, "time")):
+        if kind in names:
+            return found
+    single = {"numeric": "numeric", "bool": "boolean", "uuid": "uuid", "date": "date",
+              "json": "json", "jsonb": "json", "bytea": "bytes"}  # fmt: skip
+    return single.get(kind, "text")
+
+
+def union_members(validator: Validator) -> list[Validator]:
+    """The members of a validator without null."""
+    return [member for member in members(validator) if member["type"] != "null"]
+
+
+def convert(column: CatalogColumn, validator: Validator, row: str = "") -> Value:
+    """A column's value for a validator without references at its top; see `reference.py`.
+
+    `row` is the name of the table in SQL, where the column's alone would not do.
+    """
+    found = union_members(validator)
+    name = f"{row}.{sql_name(column.staged)}" if row else sql_name(column.staged)
+    if not found:
+        return Value("NULL")
+    if all(member["type"] == "literal" for member in found):
+        return _literals(column, name, [member["value"] for member in found])
+    if len(found) == 1:
+        return _one(column, name, found[0])
+    if all(member["type"] in ("object", "record", "array", "any") for member in found):
+        return _json(column, name)
+    return _mixed(column, name, found)
+
+
+def _one(column: CatalogColumn, name: str, member: Validator) -> Value:
+    kind = member["type"]
+    if kind == "array":
+        return _array(column, name, member["value"])
+    if kind == "any":
+        return _any(column, name)
+    if kind in ("object", "record"):
+        return _json(column, name, _has_ids(member))
+    if kind == "commitTs":
+        kind = "bigint"
+    makers = {"string": _string, "number": _number, "bigint": _bigint,
+              "boolean": _boolean, "bytes": _bytes}  # fmt: skip
+    if kind in makers:
+        return makers[kind](column, name)
+    return Value(None).doubt(f"the validator v.{kind} is not known")
+
+
+def _mixed(column: CatalogColumn, name: str, found: list[Validator]) -> Value:
+    """A union of different kinds: the first member that this column's type is at home in."""
+    home = {"text": "string", "uuid": "string", "integer": "number", "float": "number",
+            "numeric": "number", "boolean": "boolean", "time": "number", "date": "string",
+            "bytes": "bytes", "array": "array", "vector": "array"}  # fmt: skip
+    of = family(column)
+    if of == "json":
+        return Value(name)
+    wanted = home[of]
+    kinds = [("string" if isinstance(m.get("value"), str) else "number")
+             if m["type"] == "literal" else m["type"] for m in found]  # fmt: skip
+    best = found[kinds.index(wanted)] if wanted in kinds else found[0]
+    if best["type"] == "literal":
+        best = {"type": wanted}
+    made = _one(column, name, best)
+    if made.sql is not None:
+        made.sql = f"to_json({made.sql})"
+    if len(set(kinds)) > 1 and wanted not in kinds:
+        made.doubt("which member of the union is meant?")
+    return made
+
+
+# ── scalars ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _string(column: CatalogColumn, name: str) -> Value:
+    of = family(column)
+    if of in ("text", "numeric", "vector"):
+        return Value(name)
+    if of == "time":
+        return Value(f"to_iso({name})")
+    if of == "date":
+        return Value(f"to_day({name})")
+    if of == "bytes":
+        return Value(f"to_base64({name})")
+    if of == "array":
+        return Value(f"to_json(pg_array({name}))::VARCHAR").doubt(
+            "a list as one text", f"array_to_string(pg_array({name}), ', ')"
+        )
+    if of in ("integer", "float") and looks_like_time(column.name):
+        return Value(f"to_iso(make_timestamp({name} * 1000))").doubt(
+            f"{column.declared} as a time: are these milliseconds?",
+            f"to_iso(make_timestamp({name} * 1000000))",
+            f"{name}::VARCHAR",
+        )
+    return Value(f"{name}::VARCHAR")
+
+
+def _number(column: CatalogColumn, name: str) -> Value:
+    of = family(column)
+    if of in ("integer", "float"):
+        return Value(name)
+    if of == "numeric":
+        return Value(f"to_number({name})")
+    if of in ("time", "date"):
+        return Value(f"to_ms({name})")
+    if of == "boolean":
+        return Value(f"{name}::INTEGER").doubt("true and false as 1 and 0")
+    if of == "json":
+        return Value(f"try_cast({name} ->> '$' AS DOUBLE)").doubt(
+            "JSON as a number: what is none becomes null", f"({name} ->> '$.field')::DOUBLE"
+        )
+    if column.type == "money":
+        digits = f"regexp_replace({name}, '[^0-9.-]', '', 'g')"
+        return Value(f"try_cast({digits} AS DOUBLE)").doubt("money is text in a local form")
+    if column.type == "interval":
+        return Value(f"epoch({name}::INTERVAL)").doubt(
+            "interval as a number of seconds", f"epoch({name}::INTERVAL) * 1000"
+        )
+    if column.type in ("time", "timetz"):
+        return Value(f"time_ms({name})").doubt(
+            f"{column.type} as a number of milliseconds", f"time_ms({name}) / 1000"
+        )
+    if of in ("uuid", "bytes", "array", "vector"):
+        return Value(None).doubt(f"{column.declared} is no number")
+    moment = f"to_ms(try_cast({name} AS TIMESTAMPTZ))"
+    if looks_like_time(column.name):
+        return Value(moment).doubt(
+            f"{column.declared} as a time: what is none becomes null", f"try_cast({name} AS DOUBLE)"
+        )
+    return Value(f"try_cast({name} AS DOUBLE)").doubt(
+        f"{column.declared} as a number: what is none becomes null", f"{name}::DOUBLE", moment
+    )
+
+
+def _bigint(column: CatalogColumn, name: str) -> Value:
+    of = family(column)
+    if of == "integer":
+        return Value(name)
+    if of in ("time", "date"):
+        return Value(f"to_ms({name})")
+    if re.fullmatch(r"numeric\(\d+(,0)?\)", column.declared):
+        return Value(f"{name}::HUGEINT")
+    if of in ("numeric", "text"):
+        whole = f"CASE WHEN {name} NOT LIKE '%.%' THEN try_cast({name} AS BIGINT) END"
+        return Value(whole).doubt(
+            f"{column.declared} as an int64: what is no whole number becomes null",
+            f"round({name}::DECIMAL(38, 9))::HUGEINT",
+        )
+    return Value(None).doubt(f"{column.declared} is no int64")
+
+
+def _boolean(column: CatalogColumn, name: str) -> Value:
+    of = family(column)
+    if of == "boolean":
+        return Value(name)
+    if of in ("integer", "float"):
+        return Value(f"{name} <> 0").doubt(f"{column.declared} as true or false")
+    if of == "text":
+        return Value(
+            f"CASE WHEN lower({name}) IN ('t', 'true', 'y', 'yes', '1') THEN true "
+            f"WHEN lower({name}) IN ('f', 'false', 'n', 'no', '0') THEN false END"
+        ).doubt(f"{column.declared} as true or false: what is neither becomes null")
+    if of in ("time", "date"):
+        return Value(f"{name} IS NOT NULL").doubt("a time as true, none as false")
+    return Value(None).doubt(f"{column.declared} is no boolean")
+
+
+def _bytes(column: CatalogColumn, name: str) -> Value:
+    of = family(column)
+    if of == "bytes":
+        return Value(name)
+    if of == "text":
+        return Value(f"encode({name})").doubt(
+            "the text's bytes in UTF-8", f"from_base64({name})", f"unhex({name})"
+        )
+    return Value(None).doubt(f"{column.declared} is no bytes")
+
+
+# ── literals ────────────────────────────────────────────────────────────────────────────────
+
+
+def _literals(column: CatalogColumn, name: str, values: list[Any]) -> Value:
+    texts = [value for value in values if isinstance(value, str)]
+    if all(isinstance(value, bool) for value in values):
+        return _boolean(column, name)
+    if not texts:
+        big = all(isinstance(value, Mapping) for value in values)
+        made = _bigint(column, name) if big else _number(column, name)
+        if family(column) in ("integer", "float", "numeric") and not big:
+            _tell_missing(made, made.sql, column.choices, values, {})
+        return made
+    made = _string(column, name)
+    if not column.choices:
+        return made.doubt(
+            f"{column.declared} may hold anything, the field takes only {_listed(values)}; "
+            "other values are rejected",
+            f"CASE {name} WHEN '…' THEN {sql_text(texts[0])} ELSE {name} END",
+        )
+    known = {_plain(text): text for text in texts}
+    mapped = {
+        choice: known[_plain(str(choice))]
+        for choice in column.choices
+        if choice not in texts and _plain(str(choice)) in known
+    }
+    plain = made.sql
+    if mapped and plain is not None:
+        made.sql = _case(plain, mapped)
+    _tell_missing(made, plain, column.choices, values, mapped)
+    return made
+
+
+def _tell_missing(
+    made: Value,
+    plain: str | None,
+    choices: Iterable[Choice],
+    values: list[Any],
+    mapped: Mapping[Choice, Any],
+) -> None:
+    missing = [choice for choice in choices if choice not in values and choice not in mapped]
+    if missing and plain is not None:
+        made.doubt(
+            f"the source knows {_listed(missing)}, the field takes only {_listed(values)}; "
+            "such rows are rejected",
+            _case(plain, {**mapped, **dict.fromkeys(missing, values[0])}),
+        )
+
+
+def _case(plain: str, mapped: Mapping[Choice, Any]) -> str:
+    whens = " ".join(f"WHEN {_literal(old)} THEN {_literal(new)}" for old, new in mapped.items())
+    return f"CASE {plain} {whens} ELSE {plain} END"
+
+
+def _plain(text: str) -> str:
+    return "".join(words(text)) or text
+
+
+def _listed(values: Iterable[Any]) -> str:
+    return ", ".join(_literal(value) for value in values)
+
+
+def _literal(value: Any) -> str:
+    return sql_text(value) if isinstance(value, str) else str(value)
+
+
+# ── JSON and lists ──────────────────────────────────────────────────────────────────────────
+
+
+def _json(column: CatalogColumn, name: str, ids: bool = False) -> Value:
+    """Objects and records: as they are in JSON."""
+    of = family(column)
+    made = Value(name)
+    if of == "text":
+        made = Value(f"try_cast({name} AS JSON)").doubt(
+            f"{column.declared} as JSON: what is none becomes null", "{'field': …}"
+        )
+    elif of != "json":
+        return Value(None).doubt(f"{column.declared} is no object", "{'field': …}")
+    if ids:
+        made.doubt(
+            "an id in it must be the text that ref('table', key) gives, unless `references` in "
+            "plan.toml names its place"
+        )
+    return made
+
+
+def _any(column: CatalogColumn, name: str) -> Value:
+    of = family(column)
+    if of == "json":
+        return Value(name)
+    if of == "array":
+        item = family_of(column.item or "text")
+        numbers = item in ("integer", "float", "numeric")
+        return Value(f"to_json({_items(column, name, 'number' if numbers else 'string').sql})")
+    if of == "vector":
+        return Value(f"to_json(pg_vector({name}))")
+    natural = {"numeric": _number, "time": _number, "date": _string, "bytes": _string}
+    made = natural[of](column, name) if of in natural else Value(name)
+    return Value(f"to_json({made.sql})", made.doubts)
+
+
+def _array(column: CatalogColumn, name: str, item: Validator) -> Value:
+    of, found = family(column), union_members(item)
+    kind = found[0]["type"] if len(found) == 1 else "union"
+    if found and all(member["type"] == "literal" for member in found):
+        kind = "string" if isinstance(found[0]["value"], str) else "number"
+    if of == "vector":
+        return Value(f"pg_vector({name})") if kind == "number" else _any(column, name)
+    if of == "array":
+        return _items(column, name, kind)
+    if of == "json":
+        casts = {"string": "", "number": "::DOUBLE[]", "boolean": "::BOOLEAN[]",
+                 "bigint": "::BIGINT[]"}  # fmt: skip
+        if kind not in casts:
+            return _json(column, name, _has_ids(item))
+        return Value(f"{json_items(name)}{casts[kind]}")
+    if of == "text" and kind == "number":
+        return Value(f"try_cast({name} AS DOUBLE[])").doubt(
+            f"{column.declared} as a list of numbers: what is none becomes null"
+        )
+    if of == "text":
+        return Value(f"string_split({name}, ',')").doubt(
+            f"{column.declared} as a list", f"pg_array({name})", f"[{name}]"
+        )
+    return Value(None).doubt(f"{column.declared} is no list", f"[{name}]")
+
+
+def json_items(name: str) -> str:
+    """The items of a JSON array as texts; null for JSON that is none."""
+    return f"(CASE WHEN json_type({name}) = 'ARRAY' THEN {name} ->> '$[*]' END)"
+
+
+def _items(column: CatalogColumn, name: str, kind: Kind) -> Value:
+    """A Postgres array, which is staged as its text, as a list of this kind."""
+    items, item = f"pg_array({name})", family_of(column.item or "text")
+
+    def each(what: str) -> str:
+        return f"list_transform({items}, lambda item: {what})"
+
+    if kind == "string":
+        made = {"time": "to_iso(item::TIMESTAMPTZ)", "boolean": "(item = 't')::VARCHAR"}
+        return Value(each(made[item]) if item in made else items)
+    if kind == "number" and item in ("integer", "float", "numeric"):
+        return Value(f"{items}::DOUBLE[]")
+    if kind == "number" and item in ("time", "date"):
+        return Value(each("to_ms(item::TIMESTAMPTZ)"))
+    if kind == "number":
+        return Value(each("try_cast(item AS DOUBLE)")).doubt(f"{column.declared} as numbers")
+    if kind == "boolean" and item == "boolean":
+        return Value(each("item = 't'"))
+    if kind == "bigint" and item in ("integer", "numeric"):
+        return Value(f"{items}::BIGINT[]")
+    if item == "json":
+        return Value(f"to_json({each('item::JSON')})")
+    if kind in ("any", "union"):
+        return Value(f"to_json({items})")
+    return Value(f"to_json({items})").doubt(f"{column.declared} as a list of v.{kind}")
+
+
+def _has_ids(validator: Validator) -> bool:
+    kind = validator["type"]
+    if kind == "id":
+        return True
+    if kind == "object":
+        return any(_has_ids(each["fieldType"]) for each in validator["value"].values())
+    if kind == "record":
+        return _has_ids(validator["keys"]) or _has_ids(validator["values"]["fieldType"])
+    if kind == "array":
+        return _has_ids(validator["value"])
+    return any(_has_ids(member) for member in members(validator) if member is not validator)
+
+
+# ── defaults ────────────────────────────────────────────────────────────────────────────────
+
+
+def default_sql(column: CatalogColumn, kind: Kind) -> str | None:
+    """A column's Postgres default as SQL of a value; None for what is made at the time of a run."""
+    text = column.default
+    if text is None:
+        return None
+    match = re.fullmatch(r"\(?'((?:[^']|'')*)'\)?(?:::[\w .\"\[\]()]+)?", text)
+    if match:
+        plain = match[1]
+    elif re.fullmatch(r"\(?-?\d+(\.\d+)?\)?(?:::[\w .]+)?|true|false", text):
+        plain = re.sub(r"::.*|[()]", "", text)
+    elif re.fullmatch(r"ARRAY\[\](?:::[\w .\"\[\]]+)?", text):
+        plain = "{}"
+    else:
+        return None
+    of = family(column)
+    if of == "array":
+        return "[]" if plain == "{}" else f"pg_array('{plain}')"
+    if of in ("integer", "float", "numeric", "boolean"):
+        simple = re.fullmatch(r"-?\d+(\.\d+)?|true|false", plain)
+        return (f"'{plain}'" if kind == "string" and of == "numeric" else plain) if simple else None
+    if of in ("time", "date", "bytes"):
+        return None
+    return f"'{plain}'"

@@ -1,0 +1,194 @@
+"""`--write-schema`: a convex/schema.ts out of the catalog, and which column each field is.
+
+Convex' limits: names are identifiers of at most 64 characters; 32 indexes a table, of at most 16
+fields, no two alike; by_id and by_creation_time are its own. Source: Convex' schema rules.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from stages.errors import UserError
+from stages.init.catalog import Catalog, CatalogColumn, Place, Table
+from stages.init.conversion import VECTORS, family, family_of
+from stages.init.names import (
+    IDENTIFIER,
+    RESERVED_INDEXES,
+    Case,
+    cased,
+    distinct,
+    identifier,
+    singulars,
+)
+from stages.init.pairing import LEDGER, Renames
+
+INDEXES = 32
+INDEX_FIELDS = 16
+PLAIN = {
+    "integer": "v.number()", "float": "v.number()", "numeric": "v.number()",
+    "boolean": "v.boolean()", "uuid": "v.string()", "time": "v.number()", "date": "v.string()",
+    "json": "v.any()", "bytes": "v.bytes()", "vector": "v.array(v.float64())",
+    "text": "v.string()",
+}  # fmt: skip
+HEADER = """\
+import { defineSchema, defineTable } from "convex/server";
+import { v } from "convex/values";
+import { stagesTables } from "./stagesTables";
+
+// Written by `stages init --write-schema` from the source's catalog; it is yours to edit. Times are
+// numbers of milliseconds since 1970, days are text such as 2024-02-29.
+export default defineSchema({
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenSchema:
+    """The file's text, and its names as renames: the pairing need not guess."""
+
+    text: str
+    renames: Renames
+
+
+def schema_text(
+    catalog: Catalog, schemas: Iterable[str], case: Case | None, renames: Renames
+) -> WrittenSchema:
+    """A table a table. `case` is None for camelCase tables with fields as the columns are called.
+
+    Raises UserError where the source has no table.
+    """
+    wanted = set(schemas)
+    tables = [t for t in catalog.tables.values() if t.schema in wanted and not t.virtual]
+    if not tables:
+        raise UserError(
+            f"the source has no table in {', '.join(sorted(wanted))}", "name others with --schema"
+        )
+    names: dict[Place, str] = {}
+    for table in tables:
+        told = renames.tables.get(table.name) or renames.tables.get(".".join(table.place))
+        name = identifier(told) if told else cased(table.name, case or "camel")
+        names[table.place] = distinct(name, [*names.values(), LEDGER])
+    fields = {table.place: _fields(table, names, case or "keep", renames) for table in tables}
+    text = "".join(_table(table, names, fields[table.place], catalog) for table in tables)
+    columns = {
+        (".".join(place), column): (names[place], field)
+        for place, found in fields.items()
+        for column, field in found.items()
+    }
+    return WrittenSchema(
+        text=f"{HEADER}{text}  ...stagesTables,\n}});\n",
+        renames=Renames(
+            tables={".".join(place): name for place, name in names.items()}, columns=columns
+        ),
+    )
+
+
+def _fields(
+    table: Table, names: Mapping[Place, str], case: Case, renames: Renames
+) -> dict[str, str]:
+    """Column → field. A generated key is left out: Convex gives each document an _id."""
+    found: dict[str, str] = {}
+    for column in table.columns.values():
+        if _is_surrogate(table, column):
+            continue
+        told = next(
+            (
+                renames.columns[place, column.name][1]
+                for place in (table.name, ".".join(table.place))
+                if (place, column.name) in renames.columns
+            ),
+            None,
+        )
+        found[column.name] = distinct(told or cased(column.name, case), found.values())
+    return found
+
+
+def _is_surrogate(table: Table, column: CatalogColumn) -> bool:
+    """A key that means nothing: of one column, made by the database, and no reference."""
+    if table.key != (column.name,) or table.foreign_key_of(column.name):
+        return False
+    return (
+        column.generated
+        or column.default is not None
+        or (column.name == "id" and family(column) in ("uuid", "integer"))
+    )
+
+
+def _table(
+    table: Table, names: Mapping[Place, str], fields: Mapping[str, str], catalog: Catalog
+) -> str:
+    lines = [f"  {names[table.place]}: defineTable({{"]
+    for column, name in fields.items():
+        lines.append(f"    {name}: {_validator(table, table.columns[column], names, catalog)},")
+    lines += _composite(table, names, fields.values(), catalog)
+    indexes = _indexes(table, fields)
+    lines.append(f"  }}){'' if indexes else ','}")
+    for number, (name, columns) in enumerate(indexes):
+        end = "," if number == len(indexes) - 1 else ""
+        lines.append(f"    .index({json.dumps(name)}, {json.dumps(columns)}){end}")
+    return "\n".join(lines) + "\n\n"
+
+
+def _composite(
+    table: Table, names: Mapping[Place, str], taken: Iterable[str], catalog: Catalog
+) -> list[str]:
+    """An id besides the columns of a foreign key of several, where these are the parent's key."""
+    used, lines = list(taken), []
+    for key in table.foreign_keys:
+        parent = catalog.tables.get(key.parent)
+        if len(key.columns) < 2 or key.parent not in names or parent is None:
+            continue
+        if set(parent.row_key) == set(key.parent_columns):
+            name = distinct(min(singulars(names[key.parent]), key=len), used)
+            used.append(name)
+            inner = f'v.id("{names[key.parent]}")'
+            whole = all(table.columns[column].not_null for column in key.columns)
+            lines.append(f"    {name}: {inner if whole else f'v.optional({inner})'},")
+    return lines
+
+
+def _validator(
+    table: Table, column: CatalogColumn, names: Mapping[Place, str], catalog: Catalog
+) -> str:
+    key = table.foreign_key_of(column.name)
+    parent = catalog.tables.get(key.parent) if key else None
+    if key and parent and key.parent in names and parent.row_key == key.parent_columns:
+        inner = f'v.id("{names[key.parent]}")'
+    elif column.choices:
+        inner = (
+            _union(column.choices) if column.item is None else f"v.array({_union(column.choices)})"
+        )
+    elif column.item is not None:
+        inner = f"v.array({PLAIN[family_of(column.item)]})"
+        if family_of(column.item) == "json":
+            inner = "v.array(v.any())"
+    else:
+        inner = PLAIN[family(column)]
+    return inner if column.not_null else f"v.optional({inner})"
+
+
+def _union(choices: Iterable[object]) -> str:
+    literals = [f"v.literal({json.dumps(c, ensure_ascii=False)})" for c in dict.fromkeys(choices)]
+    return literals[0] if len(literals) == 1 else f"v.union({', '.join(literals)})"
+
+
+def _indexes(table: Table, fields: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    """Plain indexes over fields; those of keys and unique constraints too."""
+    seen: set[tuple[str, ...]] = set()
+    found: list[tuple[str, list[str]]] = []
+    columns = [index.columns for index in table.indexes if index.plain]
+    columns += [table.key, *table.unique]
+    for each in columns:
+        if not each or not all(column in fields for column in each) or len(each) > INDEX_FIELDS:
+            continue
+        if any(table.columns[c].type.rpartition(".")[2] in VECTORS for c in each):
+            continue
+        chosen = tuple(fields[column] for column in each)
+        if chosen in seen or len(found) == INDEXES:
+            continue
+        seen.add(chosen)
+        name = "_".join(["by", *chosen])[:IDENTIFIER]
+        name = distinct(name, [*(n for n, _ in found), *RESERVED_INDEXES])
+        found.append((name, list(chosen)))
+    return found

@@ -1,0 +1,134 @@
+"""Documents with ids → the exact JSON records that are sent, as one streaming query a table.
+
+A table of a cycle goes twice. In the first pass, `leave` names the fields that wait: they are left
+out, and the digest says so (`pending:…`), so that the ledger knows the document for unfinished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stages.convex.values import Shape, document_sql
+from stages.load.batches import stream
+from stages.project.plan import Plan, TargetTable
+from stages.sql import first_row, text_sql
+from stages.state.workspace import Workspace
+from stages.views import ACK_COLUMNS, acks_sql, bound_sql
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+MEMORY = "512MiB"
+PENDING = "pending:"
+NO_ACKS = ", ".join(f"NULL::{kind} AS {name}" for name, kind in ACK_COLUMNS.items())
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One table's documents with the ids that are known; `leave` is empty but in a first pass."""
+
+    connection: duckdb.DuckDBPyConnection
+    workspace: Workspace
+    plan: Plan
+    table: TargetTable
+    fields: Mapping[str, Shape]
+    leave: frozenset[str] = frozenset()
+
+    @property
+    def documents(self) -> Path:
+        return self.workspace.transform(self.table.name) / "documents.parquet"
+
+    def bound(self) -> str:
+        """SQL of the documents with ids, and `_unbound`."""
+        return bound_sql(self.workspace, self.plan, self.table, self.fields, self.leave)
+
+    def records(self, which: str = "") -> str:
+        """SQL of (_source_id, digest, text): every document whose references have ids.
+
+        `which` may join something to the documents `b`, to hash no more of them than needed.
+        """
+        mark = text_sql(PENDING) if self.leave else "''"
+        return (
+            "SELECT _source_id, digest, "
+            '\'{"sourceId":\' || to_json(_source_id)::VARCHAR || \',"digest":"\' || digest || '
+            "'\",\"document\":' || document || '},' AS text FROM ("
+            f"SELECT _source_id, {mark} || sha256(document) AS digest, document FROM ("
+            f"SELECT _source_id, {document_sql(self.fields, self.table.keep_null)} AS document "
+            f"FROM ({self.bound()}) b {which} WHERE len(_unbound) = 0))"
+        )
+
+    def new(self) -> str:
+        """SQL of the records that the target has not acknowledged in any form."""
+        return self.records("ANTI JOIN acked a ON a.source_id = b._source_id")
+
+    def changed(self, *, overwrite: bool) -> str:
+        """SQL of the records that it has acknowledged in another form than they have now."""
+        again = " OR a.did = 'conflict'" if overwrite else ""
+        return (
+            f"SELECT r.* FROM ({self.records()}) r JOIN acked a ON a.source_id = r._source_id "
+            "WHERE (a.digest <> r.digest AND NOT (a.did = 'inserted' "
+            # Nothing was left out of it in the first pass.
+            f"AND a.digest = {text_sql(PENDING)} || r.digest)){again}"
+        )
+
+    def pending(self, *, overwrite: bool) -> list[str]:
+        """SQL of what is to be sent, in two parts; in a first pass only what has no id yet."""
+        return [self.new()] if self.leave else [self.new(), self.changed(overwrite=overwrite)]
+
+    def stream(self, *, overwrite: bool) -> Generator[pa.RecordBatch]:
+        """The pending records, as they are made: new ones first, each part in the order of source
+        keys; or all in the order of `_order`."""
+        parts = self.pending(overwrite=overwrite)
+        if self.ordered():
+            file = text_sql(str(self.documents))
+            parts = [
+                f"SELECT p.* FROM ({' UNION ALL '.join(parts)}) p JOIN (SELECT _source_id, _order "
+                f"FROM read_parquet({file})) o USING (_source_id) ORDER BY o._order"
+            ]
+        return stream(self.connection, parts, self.documents)
+
+    def ordered(self) -> bool:
+        """Whether the documents are to be created in an order of their own."""
+        import pyarrow.parquet as pq
+
+        return "_order" in pq.read_schema(self.documents).names
+
+    def hold_back(self) -> int:
+        """Make the temporary table held(_source_id, unbound): what a parent has no id for."""
+        self.connection.execute(
+            "CREATE OR REPLACE TEMP TABLE held AS SELECT _source_id, _unbound[1] AS unbound "
+            f"FROM ({self.bound()}) WHERE len(_unbound) > 0"
+        )
+        return int(first_row(self.connection, "SELECT count(*) FROM held")[0])
+
+
+def read_acks(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
+    """Make the temporary table acked(source_id, document_id, did, digest); returns its rows.
+
+    It has the last answer for each key. A document that a second pass completed counts as inserted.
+    What was pruned is not there any more.
+    """
+    run = connection.execute
+    source = acks_sql(file) if file.exists() else f"(SELECT {NO_ACKS} WHERE false)"
+    run(f"CREATE OR REPLACE TEMP TABLE acks AS SELECT *, row_number() OVER () AS n FROM {source}")
+    run(
+        "CREATE OR REPLACE TEMP TABLE twice AS SELECT sourceId FROM acks GROUP BY 1 "
+        "HAVING count(*) > 1"
+    )
+    unfinished = f"starts_with(digest, {text_sql(PENDING)})"
+    run(
+        "CREATE OR REPLACE TEMP TABLE acked AS SELECT * FROM ("
+        "SELECT sourceId AS source_id, documentId AS document_id, did, digest FROM acks "
+        "ANTI JOIN twice USING (sourceId) UNION ALL "
+        "SELECT sourceId, arg_max(documentId, n), CASE WHEN arg_max(did, n) = 'replaced' "
+        f"AND count(*) FILTER (NOT {unfinished}) = 1 "
+        f"AND bool_or(did = 'inserted' AND {unfinished}) THEN 'inserted' "
+        "ELSE arg_max(did, n) END, arg_max(digest, n) "
+        "FROM acks SEMI JOIN twice USING (sourceId) GROUP BY 1) WHERE did <> 'removed'"
+    )
+    run("DROP TABLE acks; DROP TABLE twice")
+    return int(first_row(connection, "SELECT count(*) FROM acked")[0])

@@ -1,0 +1,32 @@
+"""An import that is under way: its tables are nobody else's until their ledger is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stages.errors import UserError
+from stages.state.manifests import Manifest, read_manifest
+from stages.state.workspace import Workspace
+
+# Where an import stands; each is written down before the next is begun. After the last of those
+# that are open, or with none, the tables are free.
+OPEN = ("uploading", "uploaded", "performing", "imported")
+
+
+def open_import(workspace: Workspace) -> Manifest | None:
+    """The manifest of an import that is under way, else None."""
+    manifest = read_manifest(workspace.imports)
+    return manifest if manifest and manifest["status"] in OPEN else None
+
+
+def refuse_imported(workspace: Workspace, tables: Iterable[str]) -> None:
+    """Raise UserError for a table that is being imported: Convex may have its documents already,
+    and the ledger does not know them yet."""
+    manifest = open_import(workspace)
+    for name in tables:
+        if manifest and name in manifest["tables"]:
+            raise UserError(
+                f"`{name}` is being imported ({manifest['status']}), and the ledger does not know "
+                "it yet",
+                "end that first with: stages load --through import",
+            )

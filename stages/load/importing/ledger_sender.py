@@ -1,0 +1,64 @@
+"""After an import: the ledger learns of its documents, in batches, as if they were sent."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from json.encoder import encode_basestring as text
+
+from stages.convex import ids
+from stages.convex.client import Deployment
+from stages.convex.ledger_ops import change
+from stages.errors import TableFailed
+from stages.load.batches import Batch
+from stages.load.functions import Sent
+from stages.load.pace import Pace
+
+
+@dataclass(frozen=True)
+class LedgerSender:
+    """Takes batches as a Sender does. Safe to use from several threads."""
+
+    deployment: Deployment
+    function: str
+    table: str
+    number: int
+    pace: Pace
+
+    def send(self, batch: Batch) -> Sent:
+        """Write ledger rows for documents that are there, under the ids that were minted.
+
+        Raises TableFailed for one that is not there, or that is another one by the ledger.
+        """
+        self.pace.wait(len(batch), 0)
+        began = time.monotonic()
+        records = [
+            {
+                "sourceId": key,
+                "digest": digest,
+                "documentId": ids.mint(self.number, self.table, key),
+            }
+            for key, digest in zip(batch.source_ids, batch.digests, strict=True)
+        ]
+        results = change(self.deployment, self.function, self.table, records)
+        wrong = Counter(r["did"] for r in results if r["did"] in ("missing", "taken"))
+        for did, rows in wrong.items():
+            first = next(r["sourceId"] for r in results if r["did"] == did)
+            raise TableFailed(
+                f"{rows:,} documents of `{self.table}`, such as {first}, "
+                + (
+                    "were imported and are not there any more"
+                    if did == "missing"
+                    else "are loaded already by the ledger, as other documents"
+                ),
+                "see what is there with: npx convex data "
+                f"{self.table}; or import again with: --restart --mode replace",
+            )
+        self.pace.took(len(batch), time.monotonic() - began)
+        lines = [
+            f'{{"sourceId": {text(r["sourceId"])}, "documentId": "{r["documentId"]}", '
+            f'"did": "inserted", "digest": "{r["digest"]}"}}\n'
+            for r in records
+        ]
+        return Sent(documents=len(lines), acks=["".join(lines)])

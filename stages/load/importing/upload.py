@@ -1,0 +1,116 @@
+"""A file to a deployment, part by part; and what its import says on the way to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from stages.convex.snapshots import MOST_PARTS, PART_BYTES, Snapshots
+from stages.errors import StagesError, Stopped, Transient
+from stages.progress import Progress
+from stages.retry import Backoff, retrying
+from stages.state.integrity import require_whole
+from stages.state.manifests import Manifest, write_manifest
+from stages.state.workspace import Workspace
+
+UPLOADS = 5
+
+
+class ImportFailed(StagesError):
+    """The deployment has ended an import without doing it; it says why."""
+
+
+def upload(
+    workspace: Workspace, snapshots: Snapshots, file: Path, state: Manifest, progress: Progress
+) -> Manifest:
+    """Send the file, one part after the other; the state says `uploaded` at the end.
+
+    In the cloud a part that failed is sent again, and a run that was killed goes on behind the
+    last part. A self-hosted deployment appends whatever comes: there a part whose answer is lost
+    means a new upload, since nobody knows whether it was kept.
+    """
+    again = "stages load --through import --restart"
+    require_whole(workspace.imports, [state["file"]], again)
+    if not snapshots.parts_may_be_repeated:
+        state = {**state, "upload": None}
+
+    def attempt() -> Manifest:
+        nonlocal state
+        if not state.get("upload"):
+            state = {**state, "upload": {"token": snapshots.start_upload(), "parts": []}}
+        try:
+            state = _parts(workspace, snapshots, file, state, progress)
+        except Transient:
+            if not snapshots.parts_may_be_repeated:
+                state = {**state, "upload": None}
+            raise
+        given, state = state["upload"], {**state, "upload": None}
+        # Where this answer is lost, an import waits that nobody will confirm; the next is another.
+        import_id = snapshots.finish_upload(given["token"], given["parts"], state["mode"])
+        return {**state, "status": "uploaded", "importId": import_id, "upload": None}
+
+    def told(error: Transient, delay: float) -> None:
+        progress.note(f"  {error.message}; again in {delay:.1f} s")
+
+    try:
+        done = retrying(attempt, Backoff(attempts=UPLOADS), told)
+    except Transient as error:
+        raise Stopped(error.message, "run again: stages load --through import") from None
+    write_manifest(workspace.imports, done)
+    return done
+
+
+def _parts(
+    workspace: Workspace, snapshots: Snapshots, file: Path, state: Manifest, progress: Progress
+) -> Manifest:
+    size = file.stat().st_size
+    part_bytes = max(PART_BYTES, -(-size // MOST_PARTS))
+    given = state["upload"]
+    parts = list(given["parts"])
+    total = max(1, -(-size // part_bytes))
+    progress.start("upload", file.name, total)
+    progress.advance(file.name, len(parts), len(parts) * part_bytes)
+    with file.open("rb") as handle:
+        handle.seek(len(parts) * part_bytes)
+        for number in range(len(parts) + 1, total + 1):
+            data = handle.read(part_bytes)
+            parts.append(snapshots.upload_part(given["token"], number, data))
+            state = {**state, "upload": {"token": given["token"], "parts": parts}}
+            write_manifest(workspace.imports, state)
+            progress.advance(file.name, 1, len(data))
+    progress.done("upload", file.name, f"{size / 2**20:,.1f} MiB in {total:,} parts")
+    return state
+
+
+def follow(
+    snapshots: Snapshots,
+    import_id: str,
+    confirm: Callable[[str, bool], None],
+    progress: Progress,
+) -> int:
+    """Tell the import's steps until it ends; returns the documents that it wrote.
+
+    `confirm` gets the deployment's question, and whether documents would be deleted. Raises
+    ImportFailed with the deployment's words.
+    """
+    steps: tuple[str, ...] = ()
+    words = ""
+    for told in snapshots.states(import_id):
+        if told.state == "completed":
+            progress.note(f"  the deployment has written {told.rows:,} documents")
+            return told.rows
+        if told.state == "failed":
+            raise ImportFailed(
+                f"the import failed: {told.words}",
+                "nothing was changed, unless the mode was append; mend the cause, then: "
+                "stages load --through import",
+            )
+        if told.state == "waiting_for_confirmation":
+            confirm(told.words, told.deletes)
+        elif told.state == "in_progress":
+            for step in told.steps[len(steps) :]:
+                progress.note(f"  {step}")
+            if told.words != words:
+                progress.note(f"  {told.words}")
+            steps, words = told.steps, told.words
+    raise AssertionError("an import has an end")

@@ -1,0 +1,53 @@
+"""A ledger that is lost, while the documents are there: the acks know which is whose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stages.convex.client import Deployment
+from stages.convex.ledger import refuse_cleared, seen_epoch
+from stages.convex.ledger_ops import change_all
+from stages.load.bound_records import read_acks
+from stages.progress import Progress
+from stages.project.plan import Plan
+from stages.state.durable import read_json
+from stages.state.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def restore_ledger(
+    workspace: Workspace,
+    plan: Plan,
+    deployment: Deployment,
+    connection: duckdb.DuckDBPyConnection,
+    progress: Progress,
+) -> None:
+    """Write the ledger again from the acks, where the deployment has none any more.
+
+    Documents that are not there (a deployment that was reset) stay without a row. Nothing is done
+    where there is a ledger: it is the truth. What the application has changed before counts as
+    loaded so, since only the lost ledger could tell.
+    """
+    refuse_cleared(workspace, deployment.target)
+    known = (read_json(workspace.identity) or {}).get("epoch")
+    files = {name: workspace.load(name) / "acks.jsonl" for name in plan.tables}
+    files = {name: file for name, file in files.items() if file.exists()}
+    if known is None or not files or seen_epoch(deployment, plan.module) is not None:
+        return
+    for name, file in files.items():
+        read_acks(connection, file)
+        progress.start("adopt", name)
+        for count in change_all(
+            connection,
+            deployment,
+            f"{plan.module}:adopt",
+            name,
+            'SELECT source_id AS "sourceId", document_id AS "documentId", digest FROM acked',
+        ):
+            progress.advance(name, count)
+        counted = "SELECT did, count(*) FROM results GROUP BY 1 ORDER BY 1"
+        did = connection.execute(counted).fetchall()
+        told = ", ".join(f"{rows:,} {what}" for what, rows in did)
+        progress.note(f"  {name}: the ledger is lost, and written again from the acks: {told}")

@@ -1,0 +1,71 @@
+"""Rows that are made in one thread while another one uses those before."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BYTES_AHEAD = 32 << 20
+
+
+def prefetch(
+    batches: Iterable[pa.RecordBatch], most: int = BYTES_AHEAD
+) -> Generator[pa.RecordBatch]:
+    """The same; a thread of its own makes the next ones meanwhile, up to `most` bytes of them.
+
+    DuckDB makes some fifty batches in one go, and gives them out one by one: with fewer of them
+    ahead, each side would only wait for the other. Close it where it may not be used to its end.
+    """
+    coming = iter(batches)
+    first = next(coming, None)
+    if first is None:
+        return  # nothing to start a thread for
+
+    def wanted() -> bool:
+        return size < most or closed
+
+    changed = threading.Condition()
+    made: deque[pa.RecordBatch] = deque([first])
+    size, closed, ended = first.nbytes, False, False
+
+    def make() -> None:
+        nonlocal size, ended
+        try:
+            for batch in coming:
+                with changed:
+                    made.append(batch)
+                    size += batch.nbytes
+                    changed.notify_all()
+                    changed.wait_for(wanted)
+                if closed:
+                    break
+        finally:
+            if isinstance(batches, Generator):
+                batches.close()
+            with changed:
+                ended = True
+                changed.notify_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        making = pool.submit(make)
+        try:
+            while True:
+                with changed:
+                    changed.wait_for(lambda: made or ended)
+                    if not made:
+                        break
+                    batch = made.popleft()
+                    size -= batch.nbytes
+                    changed.notify_all()
+                yield batch
+            making.result()
+        finally:
+            with changed:
+                closed = True
+                changed.notify_all()

@@ -1,0 +1,64 @@
+"""How tables are staged: the Convex schema with what the plan adds to it, and their fields."""
+
+from __future__ import annotations
+
+from stages.convex.schema import Schema, Validator
+from stages.convex.validators.positions import with_reference
+from stages.convex.values import Shape, shapes
+from stages.project.plan import Plan, TargetTable
+from stages.project.plan_entries import entry_error
+from stages.state.workspace import Workspace
+
+
+def require_table(schema: Schema, plan: Plan, name: str) -> None:
+    """Raise UserError, with the plan's line, for a table of the plan that the schema has not."""
+    if name not in schema.tables:
+        raise entry_error(
+            plan.file, f"tables.{name}", f"convex/schema.ts has no table `{name}`",
+            hint=f"edit {plan.file}, or schema.ts; it has: {', '.join(sorted(schema.tables))}",
+        )  # fmt: skip
+
+
+def with_references(schema: Schema, plan: Plan) -> Schema:
+    """The schema, with the places for references that the plan names (`references` of a table).
+
+    Raises UserError where the schema has no such place.
+    """
+    named = {table.name: table for table in plan.tables.values() if table.references}
+    if not named:
+        return schema
+    exported = []
+    for table in schema.exported["tables"]:
+        document = table["documentType"]
+        entry = named.get(table["tableName"])
+        if entry:
+            document = _named(plan, entry, document)
+        exported.append({**table, "documentType": document})
+    return Schema({**schema.exported, "tables": exported})
+
+
+def _named(plan: Plan, table: TargetTable, document: Validator) -> Validator:
+    for path, target in table.references.items():
+        found = with_reference(document, f".{path}", target)
+        if found is None:
+            raise entry_error(
+                plan.file,
+                f"tables.{table.name}",
+                f"[tables.{table.name}] references names `{path}`, which is neither in "
+                f"a v.any() nor a v.id({target!r}) in convex/schema.ts",
+                f"references.{path}",
+                f"edit {plan.file}: dots go to fields, [] to the items of an array",
+            )
+        document = found
+    return document
+
+
+def staged_shapes(workspace: Workspace, schema: Schema, table: str) -> dict[str, Shape]:
+    """The fields of a table that is transformed; those of v.any() are what its model gave."""
+    columns: list[str] = []
+    file = workspace.transform(table) / "schema.parquet"
+    if schema.document(table)["type"] == "any" and file.exists():
+        import pyarrow.parquet as pq
+
+        columns = [name for name in pq.read_schema(file).names if not name.startswith("_")]
+    return shapes(table, schema.fields(table, columns))

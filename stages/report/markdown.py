@@ -1,0 +1,67 @@
+"""The report for people, in Markdown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stages.report.notes import summary_lines
+
+
+def summary_text(report: dict[str, Any]) -> str:
+    """The report for people, in Markdown."""
+    tables = report["tables"]
+    totals = {k: sum(t[k] for t in tables.values()) for k in ("source", "migrated", "skipped")}
+    lines = [
+        f"# Data migration: {report['plan']}",
+        "",
+        f"To {report['target'] or 'no deployment yet'}, at {report['timestamp']}.",
+        "",
+        "| source | target | status | source rows | migrated | skipped | verified |",
+        "|---|---|---|---:|---:|---:|---:|",
+    ]
+    for name, told in tables.items():
+        verified = told.get("verified")
+        lines.append(
+            f"| {name} | {told['target']} | {told['status']} | {told['source']:,} | "
+            f"{told['migrated']:,} | {told['skipped']:,} | "
+            f"{format(verified['verified'], ',') if verified else '–'} |"
+        )
+    lines += [
+        f"| **all** | | | {totals['source']:,} | {totals['migrated']:,} | "
+        f"{totals['skipped']:,} | |",
+        "",
+        "## Why rows were skipped",
+        "",
+    ]
+    skipped = [
+        f"- {name}: {reason}: {rows:,}"
+        for name, told in tables.items()
+        for reason, rows in told["reasons"].items()
+    ]
+    lines += skipped or ["No row was skipped."]
+    lines += ["", "## What rules bent", ""]
+    bent = [
+        f"- {name}: {change}: {rows:,}"
+        for name, told in tables.items()
+        for change, rows in told.get("changes", {}).items()
+    ]
+    lines += bent or ["No value was changed."]
+    lines += ["", "## Where references went", ""]
+    references = [
+        f"| {name} | {field} | {told['source']:,} | {told['bound']:,} | {told['nulled']:,} | "
+        f"{told['rejected']:,} |"
+        for name, entry in tables.items()
+        for field, told in (entry.get("references") or {}).items()
+    ]
+    if references:
+        lines += [
+            "| source | field | not null | bound | made null | rejected |",
+            "|---|---|---:|---:|---:|---:|",
+            *references,
+        ]
+    else:
+        lines.append("Not counted yet: stages verify does.")
+    errors = [f"- {name}: {e}" for name, told in tables.items() for e in told["errors"]]
+    if errors:
+        lines += ["", "## Errors", "", *errors]
+    return "\n".join([*lines, *summary_lines(report)]) + "\n"

@@ -1,0 +1,86 @@
+"""What a person should know of a migration besides its rows: columns that nothing reads, URLs
+that end or hang on the old storage, and keys of side files that the source has not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from stages.project.plan import Plan
+from stages.state.durable import read_json
+from stages.state.manifests import Manifest, read_manifest
+from stages.state.workspace import Workspace
+
+
+def unused_columns(workspace: Workspace, plan: Plan) -> dict[str, list[str]]:
+    """Source of a table → its columns that no model reads, but for those that the plan means.
+
+    Empty while a table of the plan is not transformed yet, since its model may read them.
+    """
+    import pyarrow.parquet as pq
+
+    manifests = [read_manifest(workspace.transform(name)) for name in plan.tables]
+    if not all(manifests):
+        return {}
+    keys = [
+        read_json(workspace.keys / f"{name}.json") for name, r in plan.references.items() if r.keys
+    ]
+    read: dict[str, set[str]] = {}
+    for manifest in (*manifests, *keys):
+        for source, columns in (manifest or {}).get("reads", {}).items():
+            read.setdefault(source, set()).update(columns)
+    found = {}
+    for name in dict.fromkeys(table.source for table in plan.tables.values()):
+        form = workspace.extract(name) / "schema.parquet"
+        if form.exists():
+            meant = read.get(name, set()) | set(plan.sources[name].unused)
+            columns = [column for column in pq.read_schema(form).names if column not in meant]
+            if columns:
+                found[name] = columns
+    return found
+
+
+def side_figures(workspace: Workspace) -> dict[str, dict[str, int]]:
+    """Side file that the plan ties to a source → {rows, orphans}."""
+    stored = read_json(workspace.sides) or {}
+    return {
+        name: {"rows": told["rows"], "orphans": told["orphans"]} for name, told in stored.items()
+    }
+
+
+def url_classes(transformed: Manifest) -> list[dict[str, Any]]:
+    """{field, class, rows, first_end, last_end} of a table's documents."""
+    found: list[dict[str, Any]] = transformed.get("urls", [])
+    return found
+
+
+def summary_lines(report: dict[str, Any]) -> Iterator[str]:
+    """The same for people, in Markdown; a section without anything to say is left out."""
+    tables = report["tables"]
+    unused = [
+        f"- {name}: {', '.join(told['unused_columns'])}"
+        for name, told in tables.items()
+        if told.get("unused_columns")
+    ]
+    urls = [
+        f"- {name}.{url['field']}: {url['class']}: {url['rows']:,}{_ends(url)}"
+        for name, told in tables.items()
+        for url in told.get("urls", [])
+    ]
+    sides = [
+        f"- {name}: {told['rows']:,} keys, {told['orphans']:,} of them not in the source"
+        for name, told in report.get("side_files", {}).items()
+    ]
+    for title, lines in (
+        ("Columns that no model reads", unused), ("URLs", urls), ("Side files", sides),
+    ):  # fmt: skip
+        if lines:
+            yield from ("", f"## {title}", "", *lines)
+
+
+def _ends(url: dict[str, Any]) -> str:
+    if url["class"] != "signed":
+        return ""
+    if not url["last_end"]:
+        return ", without an end that could be read"
+    return f", the first ends {url['first_end']}, the last {url['last_end']}"

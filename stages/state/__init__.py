@@ -1,0 +1,1 @@
+"""The only code that knows where staged files are, and changes them."""

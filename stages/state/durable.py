@@ -1,0 +1,80 @@
+"""Durable writes: temporary name → fsync → rename → fsync of the folder.
+
+So a reader sees a whole file or none, and a writer that was killed can do its last step again from
+any point.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from stages.errors import StagesError
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A manifest, or None where there is none yet."""
+    try:
+        loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise StagesError(
+            f"{path} is damaged: it is not JSON", f"remove its folder {path.parent} and run again"
+        ) from None
+    return loaded
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a manifest durably; a file that would not change is not touched."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    write_text(path, text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small text file durably; a file that would not change is not touched."""
+    if path.exists() and path.read_text("utf-8") == text:
+        return
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w", encoding="utf-8") as handle:
+        handle.write(text)
+        sync_file(handle)
+    publish(temporary, path)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a private folder, and its parents."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def publish(temporary: Path, final: Path) -> None:
+    """Give a synced file its name, durably."""
+    temporary.replace(final)
+    sync_folder(final.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(handle: IO[Any]) -> None:
+    handle.flush()
+    os.fsync(handle.fileno())
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

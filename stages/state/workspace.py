@@ -1,0 +1,162 @@
+"""Where every byte lives. No other module builds a path under data/ or .planning/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """The folders of one project, one data folder and one target."""
+
+    project: Path
+    data: Path
+    target: str
+
+    # ── the user's files ────────────────────────────────────────────────────────────────────
+    @property
+    def migrations(self) -> Path:
+        """`.planning/migrations/`"""
+        return self.project / ".planning" / "migrations"
+
+    @property
+    def plan(self) -> Path:
+        """`.planning/migrations/plan.toml`"""
+        return self.migrations / "plan.toml"
+
+    @property
+    def convex(self) -> Path:
+        """`convex/`, with schema.ts"""
+        return self.project / "convex"
+
+    @property
+    def not_carried(self) -> Path:
+        """`.planning/migrations/not-carried.md`"""
+        return self.migrations / "not-carried.md"
+
+    def model(self, name: str) -> Path:
+        """`.planning/migrations/models/articles.sql`"""
+        return self.migrations / name
+
+    # ── shared by all targets ───────────────────────────────────────────────────────────────
+    @property
+    def lock(self) -> Path:
+        """`data/.lock`, held by flock while a command writes"""
+        return self.data / ".lock"
+
+    @property
+    def scratch(self) -> Path:
+        """`data/tmp/`: spill and unfinished files; emptied when a writer starts"""
+        return self.data / "tmp"
+
+    @property
+    def database(self) -> Path:
+        """`data/stages.duckdb`: views only"""
+        return self.data / "stages.duckdb"
+
+    @property
+    def source(self) -> Path:
+        """`data/source.json`: whose rows these are"""
+        return self.data / "source.json"
+
+    @property
+    def extracts(self) -> Path:
+        """`data/extract/`"""
+        return self.data / "extract"
+
+    @property
+    def next_extracts(self) -> Path:
+        """`data/extract.next/`: what `extract --restart` reads, until it is swapped in"""
+        return self.data / "extract.next"
+
+    def extract(self, source: str) -> Path:
+        """`data/extract/articles/`: manifest.json, schema.parquet, part-00000.parquet …"""
+        return self.extracts / source
+
+    # ── one target ──────────────────────────────────────────────────────────────────────────
+    @property
+    def target_folder(self) -> Path:
+        """`data/targets/production/`"""
+        return self.data / "targets" / self.target
+
+    @property
+    def identity(self) -> Path:
+        """`data/targets/production/target.json`: which deployment, and its ledger's epoch"""
+        return self.target_folder / "target.json"
+
+    @property
+    def schema(self) -> Path:
+        """`data/targets/production/schema.json`: convex/schema.ts as Convex exports it"""
+        return self.target_folder / "schema.json"
+
+    def reference(self, table: str) -> Path:
+        """`data/targets/production/reference/workspaces/`: same files as an extract"""
+        return self.target_folder / "reference" / table
+
+    @property
+    def transforms(self) -> Path:
+        """`data/targets/production/transform/`"""
+        return self.target_folder / "transform"
+
+    def transform(self, table: str) -> Path:
+        """`…/transform/articles/`: documents, rejects and changes.parquet, manifest.json"""
+        return self.transforms / table
+
+    @property
+    def keys(self) -> Path:
+        """`…/transform/_keys/`: workspaces.parquet, workspaces.rejects.parquet, manifests"""
+        return self.transforms / "_keys"
+
+    @property
+    def sides(self) -> Path:
+        """`…/transform/_sides.json`: rows and orphans of the side files that the plan names"""
+        return self.transforms / "_sides.json"
+
+    def load(self, table: str) -> Path:
+        """`…/load/articles/`: acks.jsonl, ids.parquet, rejects.jsonl, manifest.json; where there
+        are any, conflicts.parquet, removed.parquet, gone.parquet (parents that were deleted)"""
+        return self.target_folder / "load" / table
+
+    @property
+    def imports(self) -> Path:
+        """`…/import/`: snapshot.zip and manifest.json of the last `load --through import`"""
+        return self.target_folder / "import"
+
+    @property
+    def exports(self) -> Path:
+        """`…/exports/`: what was in Convex before an import that replaced it"""
+        return self.target_folder / "exports"
+
+    def verify(self, table: str) -> Path:
+        """`…/verify/articles.parquet`: one row a difference"""
+        return self.target_folder / "verify" / f"{table}.parquet"
+
+    def verified_of(self, table: str) -> Path:
+        """`…/verify/articles.json`: which load was looked at, and where its references went"""
+        return self.target_folder / "verify" / f"{table}.json"
+
+    @property
+    def rolled_back(self) -> Path:
+        """`…/rollback.json`: tables whose rollback has begun and not ended"""
+        return self.target_folder / "rollback.json"
+
+    @property
+    def verified(self) -> Path:
+        """`…/verify/manifest.json`: counts of the last verify, by table"""
+        return self.target_folder / "verify" / "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview(Workspace):
+    """The same places, but for what transform makes: a copy in `data/tmp/preview/`."""
+
+    @property
+    def transforms(self) -> Path:
+        """`data/tmp/preview/`"""
+        return self.scratch / "preview"
+
+
+def manifest_file(folder: Path) -> Path:
+    """The manifest of one table's folder."""
+    return folder / "manifest.json"

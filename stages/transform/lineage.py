@@ -1,0 +1,93 @@
+"""What an output column of a model is made of: the functions in it, and the column it carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stages.transform.sql_ast import nodes, table_name
+
+# Functions that give their one column's value in another form.
+FORMS = {
+    "to_ms", "to_unix", "to_iso", "to_day", "to_time", "to_number", "time_ms", "pg_array",
+    "pg_vector", "key", "ref", "refs", "lower", "trim", "nullif",
+}  # fmt: skip
+
+
+def functions_by_column(parsed: Any) -> dict[str, set[str]] | None:
+    """Output column → functions that its expression calls, in lower case both.
+
+    None where a column may come from a query inside, with functions that are called there.
+    """
+    items = _outputs(parsed)
+    if not items or any(item["type"] == "STAR" for item in items.values()):
+        return None
+    found = {
+        name: {str(n["function_name"]).lower() for n in nodes(item) if "function_name" in n}
+        for name, item in items.items()
+    }
+    # An expression may take up what another one has made: `to_ms(a) AS b, b + 1 AS c`.
+    for _ in found:
+        for name, item in items.items():
+            for node in nodes(item):
+                if node.get("type") == "COLUMN_REF":
+                    found[name] |= found.get(str(node["column_names"][-1]).lower(), set())
+    return found
+
+
+def carried_columns(parsed: Any, table: str) -> dict[str, str]:
+    """Output column → the one column of `table` whose value it has, in whichever form, as
+    `createdAt` has that of `created_at` in `to_ms(created_at) AS createdAt`; in lower case all."""
+    items = _outputs(parsed)
+    if not items:
+        return {}
+    there = [n for n in nodes(parsed["statements"][0]["node"]["from_table"])
+             if n.get("type") == "BASE_TABLE"]  # fmt: skip
+    own = {str(n["alias"] or n["table_name"]).lower() for n in there
+           if table_name(n) == table.lower()}  # fmt: skip
+    if len(own) != 1:
+        return {}
+    found = {}
+    for name, item in items.items():
+        names = [str(each).lower() for each in _carried(item) or ()]
+        if names and (names[-2] in own if len(names) > 1 else len(there) == 1):
+            found[name] = names[-1]
+    return found
+
+
+def goes_row_by_row(parsed: Any) -> bool:
+    """Whether a query gives its rows as it meets them, without having to hold them together."""
+    if not _outputs(parsed):
+        return False
+    query = parsed["statements"][0]["node"]
+    held = query["modifiers"] or query["group_expressions"]
+    return not held and all(n.get("class") not in ("WINDOW", "SUBQUERY") for n in nodes(query))
+
+
+def _outputs(parsed: Any) -> dict[str, Any]:
+    """Output column → its expression, where the query is one SELECT over tables as they are."""
+    query = parsed["statements"][0]["node"] if parsed else {}
+    inside = query.get("type") != "SELECT_NODE" or query["cte_map"]["map"]
+    if inside or any("select_list" in node for node in nodes(query["from_table"])):
+        return {}
+    return {
+        str(item["alias"] or (item.get("column_names") or [""])[-1]).lower(): item
+        for item in query["select_list"]
+    }
+
+
+def _carried(node: Mapping[str, Any]) -> list[str] | None:
+    """The names of the one column that an expression gives in another form."""
+    kind = node["type"]
+    if kind == "COLUMN_REF":
+        names: list[str] = node["column_names"]
+        return names
+    if kind == "OPERATOR_CAST":
+        return _carried(node["child"])
+    if kind == "OPERATOR_COALESCE":
+        return _carried(node["children"][0])
+    if kind == "FUNCTION" and str(node["function_name"]).lower() in FORMS:
+        given = [argument["expression"] for argument in node["arguments"]]
+        given = [each for each in given if each["class"] != "CONSTANT"]
+        return _carried(given[0]) if len(given) == 1 else None
+    return None

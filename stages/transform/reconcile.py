@@ -1,0 +1,111 @@
+"""The account of a table: each of its source keys is once among the documents and the rejects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stages.errors import UserError
+from stages.project.plan import TargetTable
+from stages.sql import first_row
+from stages.transform.drops import RULE as DROPPED
+from stages.transform.drops import make_dropped
+from stages.transform.models import Model
+from stages.transform.split_rows import SplitRows
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciliation:
+    """Rows: of the source, and those of them that are no documents; of these, on purpose."""
+
+    source_rows: int
+    rejects: int
+    dropped: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """How many rows the model gives, and how many keys the source has."""
+
+    rows: int
+    source: int
+
+
+def require_ids(
+    connection: duckdb.DuckDBPyConnection, model: Model, table: TargetTable, sifted: SplitRows
+) -> Keys:
+    """Make `given(_source_id)`, the keys of the model's rows, and hold it against `keyed`.
+
+    Raises UserError unless each `_source_id` is a key of the source, and there once.
+    """
+    if sifted.unkeyed:
+        raise UserError(
+            f"{model.name} gives {sifted.unkeyed:,} rows without a _source_id",
+            "does an outer join leave it null?",
+        )
+    connection.execute(
+        "CREATE OR REPLACE TEMP VIEW given AS "
+        "SELECT _source_id FROM passed UNION ALL SELECT _source_id FROM failing"
+    )
+    rows = sifted.part.rows + sifted.failing
+    twice = None
+    again = "SELECT _source_id FROM {} GROUP BY _source_id HAVING count(*) > 1"
+    if not sifted.ascends:
+        (twice,) = first_row(connection, f"SELECT min(_source_id) FROM ({again.format('given')})")
+    elif sifted.failing:  # keys that ascend are there once each
+        both = "SELECT _source_id FROM failing SEMI JOIN passed USING (_source_id)"
+        (twice,) = first_row(
+            connection,
+            f"SELECT min(_source_id) FROM ({again.format('failing')} UNION ALL {both})",
+        )
+    if twice is not None:
+        raise UserError(
+            f"{model.name} gives the _source_id {twice} more than once",
+            "does a join match twice? join on what is unique",
+        )
+    keys, met = first_row(
+        connection,
+        "SELECT (SELECT count(*) FROM keyed), count(*) FROM given "
+        "SEMI JOIN keyed ON source_id = _source_id",
+    )
+    if met < rows:
+        (stray,) = first_row(
+            connection,
+            "SELECT min(_source_id) FROM given ANTI JOIN keyed ON source_id = _source_id",
+        )
+        raise UserError(
+            f"{model.name} gives the _source_id {stray}, which is no key of {table.source}",
+            'use the key of the source row, or say grain = "derived" in the plan',
+        )
+    return Keys(rows=rows, source=int(keys))
+
+
+def reconcile(
+    connection: duckdb.DuckDBPyConnection, table: TargetTable, drops: Model | None, keys: Keys
+) -> Reconciliation:
+    """Make `rejected`: failures, and source rows that are left out, on purpose or not."""
+    dropped = make_dropped(connection, table, drops) if drops else 0
+    selects = [
+        "SELECT _source_id AS source_id, _failures[1].field AS field, "
+        "_failures[1].rule AS rule, _failures[1].reason AS reason, "
+        "to_json(_failures[2:])::VARCHAR AS others FROM failing"
+    ]
+    # Its ids are keys of the source, each once: as many as there are leave none out.
+    if keys.rows < keys.source:
+        left_out = "keyed k ANTI JOIN given g ON g._source_id = k.source_id"
+        if drops:
+            left_out += " ANTI JOIN dropped d ON d.source_id = k.source_id"
+        selects.append(
+            "SELECT k.source_id, '', 'dropped_by_model', 'the model leaves this row out', '[]' "
+            f"FROM {left_out}"
+        )
+    if drops:
+        selects.append(f"SELECT source_id, '', '{DROPPED}', reason, '[]' FROM dropped")
+    # CREATE … AS tells how many rows it has made.
+    (rejects,) = first_row(
+        connection, f"CREATE OR REPLACE TEMP TABLE rejected AS {' UNION ALL '.join(selects)}"
+    )
+    return Reconciliation(source_rows=keys.source, rejects=int(rejects), dropped=dropped)

@@ -1,0 +1,104 @@
+"""Side files that the plan ties to a source: keys in them that the source has not are orphans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from stages.errors import UserError
+from stages.project.plan import Plan, SideFile
+from stages.project.plan_entries import entry_error
+from stages.sql import first_row, name_sql
+from stages.state.durable import read_json, write_json
+from stages.state.fingerprints import fingerprint
+from stages.state.workspace import Workspace
+from stages.transform.models import Inputs, key_sql
+from stages.views import side_files
+
+if TYPE_CHECKING:
+    import duckdb
+
+SHOWN = 3
+
+
+def check_sides(
+    connection: duckdb.DuckDBPyConnection,
+    workspace: Workspace,
+    plan: Plan,
+    inputs: Inputs,
+    tell: Callable[[str, str, dict[str, Any]], None],
+) -> None:
+    """Compare every `[side.NAME]` with its source; `tell(name, sentence, figures)` for each.
+
+    The figures are kept in `paths.sides`, and a file that is as it was is not looked at again.
+    Raises UserError for orphans, unless the plan says report.
+    """
+    before = read_json(workspace.sides) or {}
+    figures: dict[str, dict[str, Any]] = {}
+    for side in plan.sides.values():
+        made_from = fingerprint(
+            vars(side), inputs.content(f"side.{side.name}"), inputs.content(f"extract.{side.of}")
+        )
+        known = before.get(side.name)
+        if known and known["made_from"] == made_from:
+            figures[side.name] = known
+            continue
+        inputs.make_views(connection)
+        rows, orphans, examples = _orphans(connection, workspace, plan, side)
+        if orphans and side.orphans == "fail":
+            raise UserError(
+                f"side.{side.name} names {orphans:,} of {rows:,} keys that {side.of} does not "
+                f"have: {', '.join(examples)}{' …' if orphans > len(examples) else ''}",
+                f'mend the file, or say orphans = "report" in [side.{side.name}] of {plan.file}',
+            )
+        figures[side.name] = {"made_from": made_from, "rows": rows, "orphans": orphans}
+        tell(side.name, f"{rows:,} keys, {orphans:,} of them not in {side.of}",
+             {"rows": rows, "orphans": orphans})  # fmt: skip
+    if figures or before:
+        write_json(workspace.sides, figures)
+
+
+def _orphans(
+    connection: duckdb.DuckDBPyConnection, workspace: Workspace, plan: Plan, side: SideFile
+) -> tuple[int, int, list[str]]:
+    """(rows, orphans, the first of them). A row without a key is an orphan."""
+    if side.name not in side_files(workspace, plan):
+        raise entry_error(
+            plan.file, "side", f"[side.{side.name}] has no file beside the plan", side.name,
+            f"there are: {', '.join(side_files(workspace, plan)) or 'none'}",
+        )  # fmt: skip
+    keys = f"side.{name_sql(side.name)}"
+    _require_column(connection, plan, side, "keys", side.keys, keys)
+    source = f"extract.{name_sql(side.of)}"
+    known = key_sql(workspace, side.of)
+    if side.of_column:
+        _require_column(connection, plan, side, "of_column", side.of_column, source)
+        known = f"key_text({name_sql(side.of_column)})"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE side_orphans AS SELECT k AS key FROM "
+        f"(SELECT key_text({name_sql(side.keys)}) AS k FROM {keys}) "
+        f"ANTI JOIN (SELECT {known} AS k FROM {source}) s USING (k)"
+    )
+    rows = first_row(connection, f"SELECT count(*) FROM {keys}")[0]
+    orphans = first_row(connection, "SELECT count(*) FROM side_orphans")[0]
+    examples = connection.execute(
+        f"SELECT DISTINCT coalesce(key, 'NULL') FROM side_orphans ORDER BY 1 LIMIT {SHOWN}"
+    ).fetchall()
+    return rows, orphans, [row[0] for row in examples]
+
+
+def _require_column(
+    connection: duckdb.DuckDBPyConnection,
+    plan: Plan,
+    side: SideFile,
+    entry: str,
+    column: str,
+    relation: str,
+) -> None:
+    columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {relation}").fetchall()]
+    if column not in columns:
+        raise entry_error(
+            plan.file, f"side.{side.name}",
+            f"[side.{side.name}] {entry} names `{column}`, and {relation} has no such column",
+            entry, f"it has: {', '.join(columns)}",
+        )  # fmt: skip

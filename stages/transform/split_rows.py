@@ -1,0 +1,183 @@
+"""One pass over the checked rows: what passes goes into a file as it comes, what falls out aside.
+
+The rows are never held as a whole. A single thread of DuckDB gives them in the order in which the
+extract lies, which is that of the source's key, so that the file needs no sorting; where a model
+changes the order, this is noticed, and the file is sorted afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stages.sql import text_sql
+from stages.state.durable import make_folder, publish
+from stages.state.parts import Part, write_parquet
+from stages.transform.checked import BENT, FAILURES
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+# Rows that go from DuckDB to Parquet at once.
+BATCH = 30_720
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitRows:
+    """The file of what passed, as `write_parquet` left it.
+
+    `ascends`: it is in the order of its keys, each of them there once. `nulls`: columns that have
+    one. `failing` are rows of that table; rows without a `_source_id` are `unkeyed`, and nowhere.
+    """
+
+    file: Path
+    part: Part
+    ascends: bool
+    nulls: frozenset[str]
+    failing: int
+    unkeyed: int
+
+    def publish(self, final: Path) -> Part:
+        """Give the file its place and name."""
+        publish(self.file, final)
+        return replace(self.part, file=final.name)
+
+
+def split_rows(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    schema: pa.Schema,
+    file: Path,
+    *,
+    numbers: bool,
+    several: bool = True,
+) -> SplitRows:
+    """Write the rows of `sql` without failures to `file`, in `schema`.
+
+    The query gives the schema's columns, then `_failures` and `_bent` of checked_sql. Makes the
+    view `passed` over the file, and the tables `failing(_source_id, _failures)` and
+    `bent(_source_id, _bent)`, the latter of rows that pass. `numbers`: the order of keys is that
+    of numbers, not of texts; `several`: the rows are so many that more threads may share them.
+    """
+    run = connection.execute
+    run(f"CREATE OR REPLACE TABLE failing (_source_id VARCHAR, _failures {FAILURES})")
+    run(f"CREATE OR REPLACE TABLE bent (_source_id VARCHAR, _bent {BENT})")
+    make_folder(file.parent)
+    sieve = _Splitter(connection, sql, numbers=numbers)
+    try:
+        if several:  # each of them would give what it has come to
+            run("SET threads = 1")
+        part = write_parquet(file, schema, sieve.passing())
+    finally:
+        if several:
+            run("RESET threads")
+    look_at(connection, file)
+    return SplitRows(
+        file=file,
+        part=part,
+        ascends=sieve.ascends,
+        nulls=frozenset(sieve.nulls),
+        failing=sieve.failing,
+        unkeyed=sieve.unkeyed,
+    )
+
+
+def look_at(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """Make the view `passed` over a file of documents."""
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW passed AS FROM read_parquet({text_sql(str(file))})"
+    )
+
+
+class _Splitter:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, sql: str, *, numbers: bool) -> None:
+        self.ascends = True
+        self.nulls: set[str] = set()
+        self.failing = 0
+        self.unkeyed = 0
+        self._connection = connection
+        self._sql = sql
+        self._numbers = numbers
+        self._last: pa.Array | None = None
+
+    def passing(self) -> Generator[pa.RecordBatch]:
+        """Rows that pass, without the two columns; the others are filed meanwhile."""
+        import pyarrow.compute as pc
+
+        with (
+            self._connection.cursor() as files,
+            self._connection.sql(self._sql).to_arrow_reader(BATCH) as reader,
+        ):
+            for batch in _batches(reader):
+                *columns, failures, bent = batch.columns
+                keyed = columns[0].is_valid()
+                fails = pc.greater(pc.list_value_length(failures), 0)
+                bends = pc.greater(pc.list_value_length(bent), 0)
+                passes = pc.and_not(keyed, fails)
+                self.failing += _file(files, "failing", columns[0], failures, pc.and_(keyed, fails))
+                _file(files, "bent", columns[0], bent, pc.and_(passes, bends))
+                self.unkeyed += keyed.false_count
+                passing = batch.select(range(len(columns)))
+                if passes.false_count:
+                    passing = passing.filter(passes)
+                self._look(passing.column(0))
+                self.nulls.update(
+                    name
+                    for name, column in zip(passing.schema.names, passing.columns, strict=True)
+                    if column.null_count
+                )
+                yield passing
+
+    def _look(self, keys: pa.Array) -> None:
+        """Notice keys that do not come after the ones before them."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if not self.ascends or not len(keys):
+            return
+        if self._numbers:
+            try:
+                keys = keys.cast(pa.int64())
+            except pa.ArrowInvalid:  # no key of the source, as will be said
+                self.ascends = False
+                return
+        seen = keys if self._last is None else pa.concat_arrays([self._last, keys])
+        steps = pc.less(seen.slice(0, len(seen) - 1), seen.slice(1))
+        self.ascends = bool(pc.all(steps, min_count=0).as_py())
+        self._last = keys.slice(len(keys) - 1)
+
+
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """What it gives; Arrow hands DuckDB's errors on as errors of the system without a number."""
+    import duckdb
+
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except OSError as error:
+            raise duckdb.Error(str(error)) from None
+        yield batch
+
+
+def _file(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    keys: pa.Array,
+    values: pa.Array,
+    which: pa.Array,
+) -> int:
+    """Add (key, value) of some rows to a table; how many there are."""
+    import pyarrow as pa
+
+    rows = which.true_count
+    if rows:
+        fallen = pa.table({"_source_id": keys.filter(which), "value": values.filter(which)})
+        connection.register("fallen", fallen)
+        connection.execute(f"INSERT INTO {table} FROM fallen")
+        connection.unregister("fallen")
+    return int(rows)

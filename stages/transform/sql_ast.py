@@ -1,0 +1,218 @@
+"""What a model says, from DuckDB's own parse of it: tables, columns, places, and chance."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from stages.errors import UserError
+from stages.sql import first_row
+
+if TYPE_CHECKING:
+    import duckdb
+
+# Words without brackets that are functions of the clock.
+CLOCK_WORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
+
+
+@functools.lru_cache(maxsize=8)
+def parse(connection: duckdb.DuckDBPyConnection, sql: str) -> Any | None:
+    """The serialised query; None where DuckDB can't take it apart (PIVOT, or a syntax error)."""
+    row = first_row(connection, "SELECT json_serialize_sql(?::VARCHAR)", [sql])
+    parsed = json.loads(row[0])
+    return None if parsed["error"] else parsed
+
+
+def nodes(parsed: Any) -> Iterator[dict[str, Any]]:
+    """Every node of a serialised query, parents first."""
+    waiting = [parsed]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            yield node
+            node = list(node.values())
+        if isinstance(node, list):
+            waiting += reversed(node)
+
+
+def tables(parsed: Any) -> Iterator[str]:
+    """`schema.table`, in lower case, of every table in a serialised query."""
+    for node in nodes(parsed):
+        if node.get("type") == "BASE_TABLE":
+            yield table_name(node)
+
+
+def line_at(sql: str, node: Mapping[str, Any]) -> int:
+    """The line of a node; the first where it has none."""
+    before = sql.encode()[: int(node.get("query_location", 0))]
+    return before.count(b"\n") + 1 if len(before) < len(sql.encode()) else 1
+
+
+def column_lines(sql: str, parsed: Any) -> dict[str, int]:
+    """Output column → its line in the model, as far as the SELECT names it."""
+    if parsed is None:
+        return {}
+    query = parsed["statements"][0]["node"]
+    while "select_list" not in query and isinstance(query.get("left"), dict):
+        query = query["left"]
+    found: dict[str, int] = {}
+    for item in query.get("select_list", []):
+        name = item.get("alias") or (item.get("column_names") or [""])[-1]
+        found.setdefault(name.lower(), line_at(sql, item))
+    return found
+
+
+# ── chance and the clock ────────────────────────────────────────────────────────────────────
+
+
+def refuse_chance(model: str, sql: str, parsed: Any) -> None:
+    """Raise UserError for a model whose rows depend on the clock, on chance or on the session."""
+    found = _by_words(sql) if parsed is None else (
+        (line_at(sql, node), told) for node in nodes(parsed) if (told := _chance(node))
+    )  # fmt: skip
+    for line, told in found:
+        raise UserError(
+            f"{model}, line {line}: {told} gives something else on every run, and the same rows "
+            "must give the same documents",
+            "use a column or a constant; a time that the source has not stays absent, and is "
+            "never that of the run",
+        )
+
+
+def _by_words(sql: str) -> Iterator[tuple[int, str]]:
+    """(line, what) of calls and words in SQL that DuckDB can't take apart, such as PIVOT."""
+    code = re.sub(
+        r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/",
+        lambda skipped: re.sub(r"[^\n]", " ", skipped[0]),
+        sql,
+        flags=re.DOTALL,
+    )
+    for word in re.finditer(r"\b(\w+)\b(\s*\()?", code):
+        name = word[1].lower()
+        if name in CLOCK_WORDS or (word[2] and name in _unsteady()):
+            yield code.count("\n", 0, word.start()) + 1, name + ("()" if word[2] else "")
+
+
+def _chance(node: Mapping[str, Any]) -> str | None:
+    if node.get("sample"):
+        return "a sample"
+    if node.get("type") == "FUNCTION":
+        name = str(node["function_name"]).lower()
+        if name in _unsteady() or (name == "age" and len(node["arguments"]) == 1):
+            return f"{name}()"
+    if node.get("type") == "COLUMN_REF" and len(node["column_names"]) == 1:
+        name = node["column_names"][0].lower()
+        if name in CLOCK_WORDS:
+            return f"{name}"
+    return None
+
+
+@functools.cache
+def _unsteady() -> frozenset[str]:
+    """Functions that DuckDB itself calls unsteady, and its macros over them; error() is none."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "SELECT function_name, stability <> 'CONSISTENT', macro_definition "
+            "FROM duckdb_functions()"
+        ).fetchall()
+    found = {name for name, unsteady, _ in rows if unsteady}
+    found |= {name for name, _, macro in rows if macro and "current_timestamp" in macro}
+    return frozenset(found - {"error"})
+
+
+# ── which columns a model reads ─────────────────────────────────────────────────────────────
+
+
+def read_columns(parsed: Any | None, known: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+    """Table → its columns that a query reads, in lower case, of the `known` tables.
+
+    Where it can't be told (`SELECT *`, a whole row, a name that two tables have), a column counts
+    as read.
+    """
+    columns = {table.lower(): {c.lower() for c in names} for table, names in known.items()}
+    if parsed is None:
+        return columns
+    read = _Reads(columns)
+    read.aliases(parsed)
+    read.visit(parsed, set())
+    return read.found
+
+
+class _Reads:
+    def __init__(self, columns: dict[str, set[str]]) -> None:
+        self.columns = columns
+        self.found: dict[str, set[str]] = {table: set() for table in columns}
+        self.alias: dict[str, set[str]] = {}
+        self.there: set[str] = set()
+
+    def aliases(self, parsed: Any) -> None:
+        for node in nodes(parsed):
+            if node.get("type") == "BASE_TABLE" and table_name(node) in self.columns:
+                table = table_name(node)
+                alias = str(node["alias"] or node["table_name"]).lower()
+                self.alias.setdefault(alias, set()).add(table)
+                self.there.add(table)
+                if node["column_name_alias"]:
+                    self.all_of({table})
+
+    def all_of(self, tables: Iterable[str], but: Iterable[str] = ()) -> None:
+        for table in tables:
+            self.found[table] |= self.columns[table] - set(but)
+
+    def named(self, column: str, tables: Iterable[str]) -> None:
+        for table in tables:
+            self.found[table] |= {column} & self.columns[table]
+
+    def visit(self, node: Any, scope: set[str]) -> None:
+        """`scope`: the known tables of the SELECT that a node is in, those of subqueries apart."""
+        if isinstance(node, list):
+            for part in node:
+                self.visit(part, scope)
+        if not isinstance(node, dict):
+            return
+        if "select_list" in node:
+            scope = {t for t in _joined(node.get("from_table")) if t in self.columns}
+        kind = node.get("type")
+        if kind == "STAR":
+            tables = self.alias.get(str(node["relation_name"]).lower(), set())
+            excluded = [str(c).lower() for c in node["exclude_list"]] if not node["columns"] else []
+            self.all_of(tables if node["relation_name"] else scope, excluded)
+        elif kind == "COLUMN_REF":
+            self.reference([str(name).lower() for name in node["column_names"]])
+        elif kind == "JOIN":
+            for column in node["using_columns"]:
+                self.named(str(column).lower(), self.there)
+            if node["ref_type"] == "NATURAL":
+                self.all_of(scope)
+        for part in node.values():
+            self.visit(part, scope)
+
+    def reference(self, names: list[str]) -> None:
+        if len(names) > 2 and f"{names[0]}.{names[1]}" in self.columns:
+            self.named(names[2], {f"{names[0]}.{names[1]}"})
+            return
+        if len(names) > 1 and names[0] in self.alias:
+            self.named(names[1], self.alias[names[0]])
+        else:
+            if names[0] in self.alias and not any(names[0] in self.columns[t] for t in self.there):
+                self.all_of(self.alias[names[0]])  # a whole row
+            self.named(names[0], self.there)
+
+
+def _joined(node: Any) -> Iterator[str]:
+    """The tables that a FROM joins, those inside of its subqueries left out."""
+    if isinstance(node, dict):
+        if node.get("type") == "BASE_TABLE":
+            yield table_name(node)
+        elif node.get("type") == "JOIN":
+            yield from _joined(node["left"])
+            yield from _joined(node["right"])
+
+
+def table_name(node: Mapping[str, Any]) -> str:
+    return f"{node['schema_name']}.{node['table_name']}".lower()

@@ -1,0 +1,374 @@
+"""The commands as a user meets them: exit codes, stdout and stderr, the lock, help."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from stages.cli import cli
+from stages.progress import Lines
+from stages.sandbox import State
+from stages.state.fingerprints import hash_file
+from tests.support.command_line import ROOT, Stages
+from tests.support.project_copies import copy_data, copy_project, edit_plan, loaded_once
+
+TABLES = 13
+
+
+def files(folder: Path) -> dict[str, tuple[int, str]]:
+    """Every file with its time and content; but for the scratch folder, which a writer empties."""
+    return {
+        str(file.relative_to(folder)): (file.stat().st_mtime_ns, hash_file(file))
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and "tmp" not in file.relative_to(folder).parts
+    }
+
+
+def json_lines(text: str) -> list[dict[str, Any]]:
+    """stdout as JSON lines; fails for any line that is something else."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture
+def loaded(extracted: Path) -> Stages:
+    """Everything done already, to be looked at."""
+    return loaded_once(extracted)
+
+
+@pytest.fixture
+def transformed(extracted: Path, tmp_path: Path) -> Stages:
+    """A copy of what is transformed, in a project to edit."""
+    return Stages(
+        copy_data(extracted, tmp_path / "data"), project=copy_project(tmp_path / "project")
+    )
+
+
+# ── exit codes ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_falls_short_is_1(transformed: Stages) -> None:
+    edit_plan(transformed.project, 'max_rejects = "15%"', "max_rejects = 0")
+    done = transformed.run("transform", code=1)
+    assert "more rejects than the plan allows" in done.stderr
+    assert "→ " in done.stderr, "the way on"
+
+
+def test_wrong_usage_is_2(stages: Stages) -> None:
+    for wrong in (
+        ["extrakt"], ["extract", "--vai", "rest"], ["extract", "--via", "ftp"],
+        ["extract", "--jobs", "0"], ["transform", "--limit", "0"], ["load", "--through", "post"],
+        ["status", "surplus"], ["sql", "a", "b"], [], ["sandbox"], ["sandbox", "sideways"],
+    ):  # fmt: skip
+        done = stages.run(*wrong, code=2)
+        assert done.stdout == "", wrong
+        assert "Usage: " in done.stderr, wrong
+    assert "see the tables with" in stages.run("sql", "selec 1", code=2).stderr
+
+
+def test_sooner_than_its_turn_is_1_and_says_what_comes_first(stages: Stages) -> None:
+    for command, hint in {
+        "transform": "run: stages extract",
+        "load": "run: stages transform",
+        "verify": "run: stages load",
+    }.items():
+        assert hint in stages.run(command, code=1).stderr
+
+
+def test_stopped_is_3(loaded: Stages) -> None:
+    """Nobody answers at the source's address: what is there is kept, and it can go on."""
+    before = files(loaded.data / "extract")
+    nobody = Stages(loaded.data, "default", loaded.project)
+    nobody.environment = {
+        "SUPABASE_DB_URL": "postgresql://u:p@127.0.0.1:9/postgres",
+        "CONVEX_URL": "http://127.0.0.1:9",
+        "CONVEX_DEPLOY_KEY": "dev|s",
+    }
+    nobody.data = loaded.data.with_name("nobody")
+    done = nobody.run("extract", "--via", "postgres", code=3)
+    assert "no connection to Postgres" in done.stderr
+    assert files(loaded.data / "extract") == before
+
+
+# ── stdout and stderr ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("stage", ["extract", "transform", "load", "verify"])
+def test_progress_is_on_stderr(loaded: Stages, stage: str) -> None:
+    done = loaded.run(stage)
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    state = json.loads((loaded.data / "source.json").read_text())
+    identity = json.loads((loaded.target_folder / "target.json").read_text())
+    assert lines[0] == (
+        f"Supabase {state['ref']} → Convex {identity['deployment']} (target {loaded.target})"
+    )
+    assert len([line for line in lines if line.startswith(f"  {stage} ")]) >= TABLES - 1
+
+
+def test_a_line_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that those of several threads do not mix."""
+    written: list[str] = []
+
+    class Told(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    monkeypatch.setattr(sys, "stderr", Told())
+    Lines().done("extract", "orders", "5 rows")
+    assert written == [f"  extract   {'orders':<24} 5 rows\n"]
+
+
+@pytest.mark.parametrize("stage", ["extract", "transform", "load", "verify"])
+def test_a_stage_tells_json_lines(loaded: Stages, stage: str) -> None:
+    done = loaded.run(stage, "--json")
+    assert done.stderr == ""
+    events = json_lines(done.stdout)
+    assert events[0]["event"] == "note"
+    assert " → Convex " in events[0]["text"]
+    ended = {e["table"] for e in events if e["event"] == "done" and e["stage"] == stage}
+    assert len(ended) >= TABLES - 1
+
+
+@pytest.mark.parametrize("command", ["status", "rejects", "report", "check"])
+def test_a_look_is_one_json_value(loaded: Stages, command: str) -> None:
+    done = loaded.run(command, "--json")
+    assert done.stderr == ""
+    assert json.loads(done.stdout)
+
+
+def test_errors_leave_stdout_to_json(transformed: Stages) -> None:
+    edit_plan(transformed.project, 'max_rejects = "15%"', "max_rejects = 0")
+    done = transformed.run("transform", "--json", code=1)
+    assert json_lines(done.stdout)
+    assert "more rejects than the plan allows" in done.stderr
+
+
+def test_shown_documents_and_sql_are_json_too(loaded: Stages) -> None:
+    limited = json_lines(loaded.run("transform", "webinars", "--limit", "2", "--json").stdout)
+    documents = [line for line in limited if "event" not in line]
+    assert len(documents) == 2
+    assert set(documents[0]) >= {"_source_id", "title", "workspace_id"}
+    explained = json_lines(loaded.run("transform", "webinars", "--explain", "--json").stdout)
+    (sql,) = [line for line in explained if "event" not in line]
+    assert sql["table"] == "webinars" and "FROM modelled" in sql["sql"]
+
+
+def test_status_and_rejects_for_people(loaded: Stages) -> None:
+    told = loaded.run("status").stdout
+    assert "next: nothing: everything is loaded and verified" in told
+    assert "formTemplates" in told and "missing" in told
+    shown = loaded.run("rejects", "webinars", "--rule", "ambiguous").stdout
+    assert shown.splitlines()[0] == "webinars.workspace_id: ambiguous: 1 (transform)"
+    assert "required_null" not in shown
+    assert loaded.run("rejects", "--rule", "no_such_rule").stdout == "no rejects\n"
+
+
+# ── what writes nothing ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        ["transform", "--explain"], ["transform", "--limit", "3"],
+        ["transform", "webinars", "--limit", "1", "--json"], ["status"], ["rejects"],
+        ["sql", "select 1"], ["check"], ["transform", "--help"], ["report"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_look_writes_nothing(loaded: Stages, look: list[str]) -> None:
+    before = files(loaded.data), files(loaded.project / ".planning")
+    assert loaded.run(*look).stdout
+    assert (files(loaded.data), files(loaded.project / ".planning")) == before
+
+
+def test_a_look_at_an_edited_model_writes_nothing(transformed: Stages) -> None:
+    """It is shown as it would be, and what is staged stays as it was."""
+    model = transformed.project / ".planning" / "migrations" / "models" / "webinars.sql"
+    model.write_text(model.read_text().replace("    title,", "    upper(title) AS title,"))
+    before = files(transformed.data)
+    done = transformed.run("transform", "webinars", "--limit", "30")
+    titles = [line["title"] for line in json_lines(done.stdout)]
+    assert titles and all(title == title.upper() for title in titles)
+    assert files(transformed.data) == before
+
+
+# ── the lock ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def held(loaded: Stages) -> Iterator[None]:
+    """Another writer's lock; that a stage really takes it is tested below."""
+    with (loaded.data / ".lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+@pytest.mark.parametrize(
+    "writer", ["extract", "transform", "load", "verify", "clean --yes", "sandbox up --renew"]
+)
+def test_a_second_writer_is_refused(held: None, loaded: Stages, writer: str) -> None:
+    before = files(loaded.data)
+    done = loaded.run(*writer.split(), code=3)
+    assert "another stages command is writing to" in done.stderr
+    assert "look on with: stages status" in done.stderr
+    assert files(loaded.data) == before
+
+
+def test_readers_go_on_while_another_writes(held: None, loaded: Stages) -> None:
+    for command in ("status", "rejects"):
+        assert loaded.run(command).stdout
+    assert loaded.sql("select count(*) AS n from transform.articles") == [{"n": 34}]
+
+
+def test_a_running_stage_holds_the_lock(transformed: Stages) -> None:
+    """The model of this stage takes long; the second writer comes while it runs."""
+    slow = "(SELECT count(*) FROM range(40000000) a(i) WHERE sin(i) > 2) = 0 AND"
+    model = transformed.project / ".planning" / "migrations" / "models" / "articles.sql"
+    model.write_text(f"{model.read_text().rstrip()}\nWHERE {slow} true\n")
+    first = subprocess.Popen(
+        transformed.command("transform"), cwd=ROOT, env=transformed.env(),
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert first.stderr is not None
+        assert "Supabase" in first.stderr.readline()
+        done = transformed.run("transform", code=3)
+        assert "another stages command is writing to" in done.stderr
+        assert first.wait(60) == 0
+    finally:
+        first.kill()
+        first.communicate()
+    transformed.run("transform")
+
+
+# ── help ────────────────────────────────────────────────────────────────────────────────────
+
+
+def commands(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from commands(inner, *path, name)
+
+
+ALL = dict(commands(cli, "stages"))
+HELP = {
+    " ".join(path): CliRunner()
+    .invoke(cli, [*path[1:], "--help"], prog_name="stages", terminal_width=96)
+    .stdout
+    for path in ALL
+}
+
+
+def blocks() -> dict[str, str]:
+    """Fenced blocks of README that begin with a usage line, by their command."""
+    found: dict[str, str] = {}
+    for block in (ROOT / "README.md").read_text("utf-8").split("```")[1::2]:
+        text = block.partition("\n")[2].strip()
+        if text.startswith("Usage: "):
+            usage = text.splitlines()[0].removeprefix("Usage: ")
+            name = " ".join(
+                word for word in usage.split() if word[0] not in "[(" and word.islower()
+            )
+            assert name not in found, f"README tells {name} twice"
+            found[name] = text
+    return found
+
+
+def test_readme_has_every_command_and_no_other() -> None:
+    assert set(blocks()) == set(HELP)
+
+
+@pytest.mark.parametrize("name", HELP)
+def test_readme_tells_the_help_of_today(name: str) -> None:
+    assert blocks()[name] == HELP[name].strip()
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_everything_has_help(path: tuple[str, ...]) -> None:
+    command = ALL[path]
+    assert command.help, path
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, (path, parameter.name)
+
+
+def test_help_answers_at_once() -> None:
+    """No heavy library is imported before a command needs it."""
+    program = (
+        "import sys; from stages.cli import cli; cli(['extract', '--help'], "
+        "standalone_mode=False); print(*sys.modules)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    heavy = {"duckdb", "pyarrow", "httpx", "supabase", "rich", "psycopg", "adbc_driver_postgresql"}
+    assert not heavy & set(ran.stdout.split())
+
+
+def test_no_option_takes_a_secret() -> None:
+    """A command line is seen by everybody on the machine."""
+    for path, command in ALL.items():
+        for parameter in command.params:
+            words = set(str(parameter.name).split("_"))
+            assert not words & {"key", "secret", "password", "token", "url"}, path
+
+
+# ── the data folder ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_folder_that_cannot_be_written(supabase: State, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    stages = Stages(tmp_path / "file" / "data")
+    done = stages.run("extract", code=2)
+    assert "can't be written" in done.stderr
+    assert "--data DIR" in done.stderr
+
+
+def test_what_came_from_a_sandbox_that_is_gone_makes_room(transformed: Stages) -> None:
+    """As after `stages sandbox reset`, whose next sandbox is another source."""
+    file = transformed.data / "source.json"
+    read = json.loads(file.read_text())
+    transformed.run("sandbox", "up", "--renew")
+    assert json.loads(file.read_text()) == read
+    file.write_text(json.dumps({**read, "sandbox": None, "ref": "a" * 20}))
+    transformed.run("sandbox", "up", "--renew")
+    assert "belongs to the source" in transformed.run("extract", code=2).stderr
+    file.write_text(json.dumps({**read, "ref": "a" * 20}))
+    transformed.run("sandbox", "up", "--renew")
+    assert not file.exists() and not (transformed.data / "extract").exists()
+    assert transformed.target_folder.exists()
+    transformed.run("extract")
+    assert json.loads(file.read_text()) == read
+    file = transformed.target_folder / "target.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "deployment": "sandbox-gone"}))
+    transformed.run("sandbox", "up", "--renew")
+    assert not transformed.target_folder.exists() and (transformed.data / "extract").exists()
+
+
+def test_clean_asks_first(transformed: Stages) -> None:
+    before = files(transformed.data)
+    ran = subprocess.run(
+        transformed.command("clean"), cwd=ROOT, env=transformed.env(), input="n\n",
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 3
+    assert ran.stdout == ""
+    assert files(transformed.data) == before
+    transformed.run("clean", "--target-folder", "--yes")
+    assert not transformed.target_folder.exists()
+    assert (transformed.data / "extract" / "articles" / "manifest.json").exists()
+    transformed.run("clean", "--yes")
+    left = {f.name for f in transformed.data.rglob("*") if f.is_file()}
+    assert left <= {".lock"}

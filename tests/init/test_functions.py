@@ -1,0 +1,96 @@
+"""The functions that init writes pass tsc, and load documents of every form on the mock."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stages import sandbox
+from stages.convex.client import Deployment
+from stages.project.settings import Secret, Target
+from stages.sandbox.service import environment
+from tests.init.support import run_init, source_of, spread_ledger, typecheck
+from tests.support.command_line import ROOT
+
+KEY = "torture|abc"
+
+
+@contextmanager
+def deployment(project: Path, folder: Path) -> Iterator[Deployment]:
+    """The project's functions, on the mock."""
+    node = shutil.which("node")
+    assert node
+    config, ready = folder / "host.json", folder / "ready.json"
+    config.write_text(
+        json.dumps(
+            {"name": "torture", "convex": str(project / "convex"), "adminKey": KEY,
+             "env": {"MIGRATION_SECRET": "s" * 32}, "seed": None, "ready": str(ready)}
+        )
+    )  # fmt: skip
+    main = ROOT / "stages" / "sandbox" / "host" / "main.ts"
+    process = subprocess.Popen(
+        [node, "--import", "tsx", str(main), str(config)], cwd=ROOT,
+        env={**environment(), "TSX_TSCONFIG_PATH": str(project / "convex" / "tsconfig.json")},
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        told = process.stderr.readline().decode()
+        assert ready.exists(), told
+        addresses = json.loads(ready.read_text("utf-8"))
+        target = Target(name="t", deployment="torture", url=addresses["url"],
+                        site_url=addresses["siteUrl"], admin_key=Secret(KEY),
+                        secret=Secret("s" * 32))  # fmt: skip
+        with Deployment(target) as found:
+            yield found
+        with Deployment(target, channel="http-action") as found:
+            assert found.query("stages:readPage", PAGE)["isDone"]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+PAGE = {"table": "events", "cursor": None, "numItems": 10}
+
+
+def test_the_functions_pass_tsc_and_load_documents_of_every_form(
+    torture: sandbox.State, project: Path, tmp_path: Path
+) -> None:
+    result = run_init(project, source_of(torture), http_action=True)
+    assert {"convex/stages.ts", "convex/stagesTables.ts", "convex/stagesHttp.ts"} <= set(
+        result.written
+    )
+    # The lines to add are not there yet.
+    assert "migrationLedger" in typecheck(project)
+    spread_ledger(project)
+    assert typecheck(project) == ""
+    with deployment(project, tmp_path) as found:
+        for function, document in (
+            ("bulkInsertEvents", {"kind": "sale", "at": 1, "amount": 2}),
+            ("bulkInsertBlobs", {"any": ["thing"]}),
+            ("bulkInsertNotes", {"body": "x"}),
+        ):
+            records = [{"sourceId": "1", "digest": "d", "document": document}]
+            told = found.mutation(f"stages:{function}", {"records": records})
+            assert told["inserted"] == 1
+            assert found.mutation(f"stages:{function}", {"records": records})["unchanged"] == 1
+        page = found.query("stages:readPage", PAGE)["page"]
+        assert [each["amount"] for each in page] == [2.0]
+        args = {"table": "events", "records": [{"sourceId": "1"}]}
+        assert found.mutation("stages:remove", args)["removed"] == 1
+        assert found.mutation("stages:epoch", {})["epoch"] is None
+
+
+def test_without_the_option_there_is_no_route(torture: sandbox.State, project: Path) -> None:
+    result = run_init(project, source_of(torture))
+    assert not {f.name for f in (project / "convex").iterdir()} & {"http.ts", "stagesHttp.ts"}
+    shutil.rmtree(project / ".planning")
+    (project / "convex" / "http.ts").write_text("// mine\n")
+    result = run_init(project, source_of(torture), http_action=True)
+    assert (project / "convex" / "http.ts").read_text() == "// mine\n"
+    (route,) = [each for each in result.add if each.file == "convex/http.ts"]
+    assert any('httpChannel("stages", stages)' in line for line in route.lines)

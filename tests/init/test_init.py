@@ -1,0 +1,423 @@
+"""What init writes for a source with everything in it, over both transports."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from stages import sandbox
+from stages.errors import UserError
+from stages.extract.run import ExtractOptions, extract
+from stages.progress import Silent
+from stages.project.plan import load_plan
+from stages.state.workspace import Workspace
+from stages.views import connect
+from tests.init.support import MIGRATIONS, model, run_init, source_of, spread_ledger, typecheck
+from tests.support.command_line import ROOT
+from tests.support.project_copies import edit
+
+TITLE = "categories.name=categories.title"
+
+
+def test_a_model_has_a_column_a_field_and_a_todo_a_doubt(
+    torture: sandbox.State, project: Path
+) -> None:
+    result = run_init(project, source_of(torture), renames=(TITLE,))
+    assert model(project, "products") == PRODUCTS
+    assert model(project, "orderItems") == ORDER_ITEMS
+    assert "name AS title" in model(project, "categories")
+    assert "ref('categories', parent_id) AS parent" in model(project, "categories")
+    assert "id AS legacyId" in model(project, "categories")
+    assert "ref('users', user_id) AS userId" in model(project, "profiles")
+    assert "FROM extract.auth_users" in model(project, "users")
+    assert "_key AS _source_id" in model(project, "notes")
+    # A status that the field does not take is told; one that has another case is mapped.
+    orders = model(project, "orders")
+    assert "CASE status WHEN 'in_progress' THEN 'inProgress' ELSE status END AS status" in orders
+    assert "the source knows 'lost'" in orders
+    # Every TODO is listed, where it is.
+    for todo in result.todos:
+        line = (project / todo.file).read_text("utf-8").splitlines()[todo.line - 1]
+        assert todo.what.startswith(line.partition("TODO ")[2])
+    assert len(result.todos) == sum(
+        text.count("TODO ") for text in (f.read_text("utf-8") for f in written(project))
+    )
+    plan = load_plan(project / MIGRATIONS / "plan.toml")
+    assert plan.module == "stages"
+    assert plan.sources["orders"].key == ("tenant", "number")
+    assert plan.sources["auth_users"].schema == "auth"
+    assert '# unique = [["slug"]]' in (project / MIGRATIONS / "plan.toml").read_text("utf-8")
+    assert plan.tables["notes"].grain == "row", "_key tells its rows apart"
+    assert result.without_target == ("public.cheap_products", "public.leftovers")
+
+
+def written(project: Path) -> list[Path]:
+    folder = project / MIGRATIONS
+    return [folder / "plan.toml", *folder.rglob("*.sql")]
+
+
+@pytest.mark.parametrize("via", ["postgres", "rest"])
+def test_every_model_runs_over_the_extract(torture: sandbox.State, project: Path, via: str) -> None:
+    source = source_of(torture, rest=via == "rest")
+    run_init(project, source, renames=(TITLE,))
+    workspace = Workspace(project=project, data=project / "data", target="test")
+    plan = load_plan(workspace.plan)
+    result = extract(workspace, plan, source, ExtractOptions(), Silent())
+    assert not result.failed
+    with connect(workspace, plan, temporary=False) as connection:
+        rows = {
+            name: connection.sql((workspace.migrations / table.model).read_text("utf-8"))
+            .to_arrow_table()
+            .to_pylist()
+            for name, table in plan.tables.items()
+        }
+    product, item = rows["products"][0], rows["orderItems"][0]
+    assert product["categoryId"] == "categories:2"
+    assert product["relatedCategoryIds"] == ["categories:2", "categories:1"]
+    assert product["tags"] == ["a", "b c"]
+    assert product["stock"] == 9007199254740993
+    assert (product["mood"], product["launched"]) == ("soFar", "2024-02-29")
+    assert rows["orders"][0]["status"] == "inProgress"
+    assert rows["orders"][0]["placedAt"] == "2024-03-01T00:00:00.000Z"
+    if via == "postgres":
+        assert rows["reviews"][0]["author"] == "members:7"
+        assert item["order"] == f"orders:{rows['orders'][0]['_source_id']}"
+        assert rows["orderItems"][1]["order"] is None
+    assert len({row["_source_id"] for row in rows["notes"]}) == 3
+
+
+def test_rest_tells_what_it_can_not_see(torture: sandbox.State, project: Path) -> None:
+    result = run_init(project, source_of(torture, rest=True))
+    told = (project / MIGRATIONS / "not-carried.md").read_text("utf-8")
+    assert "Read over REST" in told and "SUPABASE_DB_URL" in told
+    assert "profiles_touch" not in told
+    assert "`FOREIGN KEY (user_id) REFERENCES auth.users(id)`" in told
+    assert "ref('users', user_id) AS userId" in model(project, "profiles")
+    assert any("order of a key's columns" in todo.what for todo in result.todos)
+    # Foreign keys of several columns are not in OpenAPI.
+    assert "-- TODO order (required) has no source" in model(project, "orderItems")
+
+
+def test_what_is_not_carried_over_is_listed(torture: sandbox.State, project: Path) -> None:
+    run_init(project, source_of(torture))
+    told = (project / MIGRATIONS / "not-carried.md").read_text("utf-8")
+    for words in (
+        "- `public.leftovers`",
+        "`public.profiles` · `own_profile`: `permissive for select to authenticated using",
+        "CREATE TRIGGER profiles_touch",
+        "NEW.updated_at := now();",
+        "- `nightly`: `0 3 * * *: DELETE FROM notes`",
+        "`UNIQUE (slug)`",
+        "`CHECK ((quantity > 0))`",
+        "ON DELETE CASCADE",
+        "ON DELETE SET NULL",
+        "REFERENCES profiles(id)`",
+        "- `public.products` · `status`: `'draft'::text`",
+        "products_live",
+        "lower(display_name)",
+        "- `public.cheap_products`",
+        "- `public.orders` · `live`",
+    ):
+        assert words in told, words
+    headings = [line for line in told.splitlines() if line.startswith("## ")]
+    assert len(headings) == 14
+
+
+# ── what is there already ───────────────────────────────────────────────────────────────────
+
+
+def test_nothing_is_written_over(torture: sandbox.State, project: Path) -> None:
+    source = source_of(torture)
+    schema = (project / "convex" / "schema.ts").read_text("utf-8")
+    first = run_init(project, source, renames=(TITLE,))
+    assert (project / "convex" / "schema.ts").read_text("utf-8") == schema
+    assert [each.file for each in first.add] == ["convex/schema.ts"]
+    assert "  ...stagesTables," in first.add[0].lines
+    assert (project / ".gitignore").read_text("utf-8") == "/data/\n.env.local\n"
+    before = {f: f.read_bytes() for f in project.rglob("*") if f.is_file()}
+    with pytest.raises(UserError) as error:
+        run_init(project, source)
+    assert "--update" in str(error.value) and error.value.exit_code == 2
+    again = run_init(project, source, renames=(TITLE,), update=True)
+    assert (again.written, again.kept) == ((), {})
+    assert {f: f.read_bytes() for f in project.rglob("*") if f.is_file()} == before
+
+
+def test_update_writes_what_is_new_and_shows_the_rest(
+    torture: sandbox.State, project: Path
+) -> None:
+    source = source_of(torture)
+    run_init(project, source, renames=(TITLE,))
+    spread_ledger(project)
+    edit(project / MIGRATIONS / "models" / "notes.sql", "    body,", "    trim(body) AS body,")
+    finished = model(project, "notes")
+    with psycopg.connect(torture.source.db_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE badges (id int PRIMARY KEY, colour text NOT NULL)")
+        try:
+            edit(
+                project / "convex" / "schema.ts",
+                "  plans: defineTable",
+                "  badges: defineTable({ colour: v.string() }),\n  plans: defineTable",
+            )
+            result = run_init(project, source, renames=(TITLE,), update=True)
+        finally:
+            connection.execute("DROP TABLE badges")
+    assert result.written == (f"{MIGRATIONS}/models/badges.sql",)
+    assert set(result.kept) == {
+        f"{MIGRATIONS}/models/notes.sql", f"{MIGRATIONS}/plan.toml", "convex/stages.ts",
+    }  # fmt: skip
+    assert "+[tables.badges]" in result.kept[f"{MIGRATIONS}/plan.toml"]
+    assert (
+        '+export const bulkInsertBadges = bulkInsert("badges");' in result.kept["convex/stages.ts"]
+    )
+    assert "-    trim(body) AS body," in result.kept[f"{MIGRATIONS}/models/notes.sql"]
+    assert model(project, "notes") == finished
+    assert not result.add
+
+
+def test_update_goes_on_from_what_the_plan_says(torture: sandbox.State, project: Path) -> None:
+    source = source_of(torture)
+    first = run_init(project, source, renames=("leftovers=plans",), references=("categories",))
+    assert f"{MIGRATIONS}/keys/categories.sql" in first.written
+    assert "FROM extract.leftovers" in model(project, "plans")
+    again = run_init(project, source, update=True)
+    assert (again.written, again.kept) == ((), {})
+
+
+def test_update_shows_what_a_schema_of_today_would_be(
+    torture: sandbox.State, project: Path
+) -> None:
+    source = source_of(torture)
+    shutil.rmtree(project / "convex")
+    run_init(project, source, write_schema=True)
+    edit(project / "convex" / "schema.ts", "  leftovers: defineTable({\n  }),\n\n", "")
+    result = run_init(project, source, write_schema=True, update=True)
+    assert "+  leftovers: defineTable({" in result.kept["convex/schema.ts"]
+    assert "leftovers" not in (project / "convex" / "schema.ts").read_text("utf-8")
+    assert "public.leftovers" in result.without_target
+
+
+def test_other_schemas_and_names_that_are_none(torture: sandbox.State, project: Path) -> None:
+    (project / "convex" / "schema.ts").write_text(
+        """import { defineSchema, defineTable } from "convex/server";
+import { v } from "convex/values";
+export default defineSchema({
+  things: defineTable({ caseOf: v.string(), caseOf2: v.string(), from: v.number() }),
+  leftovers: defineTable({ n: v.optional(v.number()) }),
+  otherLeftovers: defineTable({ n: v.optional(v.number()) }),
+});
+"""
+    )
+    with psycopg.connect(torture.source.db_url, autocommit=True) as connection:
+        connection.execute(
+            """
+            CREATE SCHEMA app;
+            CREATE TABLE app."Some Things" (
+              "The Id" int PRIMARY KEY, "caseOf" text NOT NULL, "CaseOf" text NOT NULL,
+              "from" int NOT NULL
+            );
+            CREATE TABLE app.leftovers (n int NOT NULL UNIQUE)
+            """
+        )
+        try:
+            run_init(
+                project, source_of(torture), schemas=("public", "app"),
+                renames=("Some Things=things", "app.leftovers=otherLeftovers",
+                         "Some Things.CaseOf=things.caseOf2"),
+            )  # fmt: skip
+        finally:
+            connection.execute("DROP SCHEMA app CASCADE")
+    assert model(project, "things") == (
+        "SELECT\n"
+        '    key("The Id") AS _source_id,\n'
+        "    caseOf,\n"
+        "    CaseOf_2 AS caseOf2,\n"
+        '    "from"\n'
+        "FROM extract.Some_Things\n"
+    )
+    plan = load_plan(project / MIGRATIONS / "plan.toml")
+    things = plan.sources["Some_Things"]
+    assert (things.schema, things.table) == ("app", "Some Things")
+    # A table without a primary key has one by its unique columns; names of two schemas differ.
+    ours = plan.sources[plan.tables["leftovers"].source]
+    assert (ours.schema, ours.table) == ("public", "leftovers")
+    other = plan.sources[plan.tables["otherLeftovers"].source]
+    assert (other.schema, other.table, other.key) == ("app", "leftovers", ("n",))
+
+
+def test_a_file_of_the_same_name_is_not_touched(torture: sandbox.State, project: Path) -> None:
+    (project / "convex" / "stages.ts").write_text("export const mine = 1;\n")
+    (project / ".gitignore").write_text("node_modules\n")
+    with pytest.raises(UserError) as error:
+        run_init(project, source_of(torture))
+    assert "convex/stages.ts" in error.value.message
+    assert not (project / ".planning").exists()
+    (project / "convex" / "stages.ts").unlink()
+    result = run_init(project, source_of(torture))
+    ignore = next(each for each in result.add if each.file == ".gitignore")
+    assert ignore.lines == ("/data/", ".env.local")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"renames": ("nowhere=products",)}, "the source has no table `nowhere`"),
+        ({"renames": ("products=nowhere",)}, "convex/schema.ts has no table `nowhere`"),
+        ({"renames": ("products.nope=products.sku",)}, "products has no column `nope`"),
+        ({"renames": ("products.sku=products.nope",)}, "no field products.nope"),
+        ({"renames": ("products",)}, "neither table=table nor"),
+        ({"references": ("nowhere",)}, "convex/schema.ts has no table `nowhere`"),
+        ({"write_schema": True}, "is there already"),
+        ({"schemas": ("nowhere",)}, "no table of the source is called as one of"),
+    ],
+)
+def test_what_can_not_be_meant_is_refused(
+    torture: sandbox.State, project: Path, options: dict[str, Any], words: str
+) -> None:
+    if "schemas" in options:
+        edit(project / "convex" / "schema.ts", "  users: defineTable", "  people: defineTable")
+        edit(project / "convex" / "schema.ts", 'userId: v.id("users")', 'userId: v.id("people")')
+    with pytest.raises(UserError) as error:
+        run_init(project, source_of(torture), **options)
+    assert words in error.value.message and error.value.hint
+    assert not (project / ".planning").exists()
+
+
+def test_an_unreadable_schema_is_one_message_with_file_and_line(
+    torture: sandbox.State, project: Path
+) -> None:
+    edit(project / "convex" / "lib" / "money.ts", "v.number()", "v.nummer()")
+    with pytest.raises(UserError) as error:
+        run_init(project, source_of(torture))
+    assert "convex/lib/money.ts, line 3: " in error.value.message
+    assert "nummer is not a function" in error.value.message
+    assert error.value.exit_code == 2
+    assert not (project / ".planning").exists()
+    shutil.rmtree(project / "convex")
+    with pytest.raises(UserError) as error:
+        run_init(project, source_of(torture))
+    assert "--write-schema" in str(error.value)
+
+
+# ── references ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_convex_has_already_is_found_by_unique_columns(
+    torture: sandbox.State, project: Path
+) -> None:
+    run_init(project, source_of(torture), references=("categories", "orders", "profiles", "notes"))
+    keys = project / MIGRATIONS / "keys"
+    categories = (keys / "categories.sql").read_text("utf-8")
+    assert "ON c.slug = s.slug" in categories
+    assert "--     ON c.legacyId = s.id" in categories
+    # Nothing of orders that is unique alone is a field: the model finds nothing, and says so.
+    orders = (keys / "orders.sql").read_text("utf-8")
+    assert "TODO orders: nothing that is unique" in orders and "WHERE false" in orders
+    notes = (keys / "notes.sql").read_text("utf-8")
+    assert "SELECT s._key AS source_id" in notes
+    plan = load_plan(project / MIGRATIONS / "plan.toml")
+    assert set(plan.references) == {"categories", "orders", "profiles", "notes", "plans"}
+    assert not set(plan.references) & set(plan.tables)
+    assert plan.references["plans"].source is None
+
+
+# ── a schema from the catalog ───────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("case", [None, "camel", "snake", "keep"])
+def test_a_written_schema_passes_tsc_and_leaves_no_question(
+    torture: sandbox.State, project: Path, case: str | None
+) -> None:
+    shutil.rmtree(project / "convex")
+    result = run_init(project, source_of(torture), write_schema=True, case=case)
+    assert result.todos == () and result.without_source == () and result.add == ()
+    text = (project / "convex" / "schema.ts").read_text("utf-8")
+    table, field = {
+        None: ("orderItems", "product_sku"), "camel": ("orderItems", "productSku"),
+        "snake": ("order_items", "product_sku"), "keep": ("order_items", "product_sku"),
+    }[case]  # fmt: skip
+    assert f"  {table}: defineTable({{" in text
+    assert f'{field}: v.id("products"),' in text
+    assert 'v.optional(v.union(v.literal("draft"), v.literal("live")))' in text
+    assert 'v.literal("in_progress"), v.literal("shipped"), v.literal("lost")' in text
+    # A foreign key to another column than the primary key stays what it is; one of several
+    # columns is an id besides.
+    assert ": v.optional(v.string())," in next(
+        line for line in text.splitlines() if "category" in line.lower() and "lug" in line
+    )
+    assert ': v.optional(v.id("orders")),' in text
+    assert '.index("by_tenant_number", ["tenant", "number"])' in text
+    assert typecheck(project) == ""
+
+
+def test_the_command_tells_all_of_it(torture: sandbox.State, project: Path) -> None:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("SUPABASE_", "CONVEX_"))}
+    ran = subprocess.run(
+        [sys.executable, "-m", "stages", "init", str(project), "--rename", TITLE],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+        env={**clean, "SUPABASE_DB_URL": torture.source.db_url},
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr.startswith(f"Supabase {torture.source.ref} → {project}")
+    assert "written  .planning/migrations/models/products.sql\n" in ran.stdout
+    assert "Add to convex/schema.ts:\n\n    import { stagesTables }" in ran.stdout
+    assert ".planning/migrations/models/products.sql:8: status may be null" in ran.stdout
+    assert "    or: coalesce(status, 'draft') AS status\n" in ran.stdout
+    assert torture.source.db_url not in ran.stdout + ran.stderr
+
+
+PRODUCTS = """\
+SELECT
+    key(sku) AS _source_id,
+    sku,
+    ref('categories', (SELECT key(p.id) FROM extract.categories p WHERE p.slug = s.category_slug)) AS categoryId,
+    to_number(price) AS price,
+    stock,
+    weight,
+    -- TODO status may be null, the field is required: such a row is rejected
+    --   or: coalesce(status, 'draft') AS status
+    status,
+    CASE mood WHEN 'so_far' THEN 'soFar' ELSE mood END AS mood,
+    -- TODO tags may be null, the field is required: such a row is rejected
+    --   or: coalesce(pg_array(tags), []) AS tags
+    pg_array(tags) AS tags,
+    refs('categories', pg_array(related_category_ids)) AS relatedCategoryIds,
+    attributes,
+    cost,
+    pg_array(embedding)::DOUBLE[] AS embedding,
+    -- TODO vector: vector as a list of numbers: what is none becomes null
+    try_cast(vector AS DOUBLE[]) AS vector,
+    photo,
+    to_day(launched) AS launched,
+    opens,
+    "order",
+    -- TODO priority may be null, the field is required: such a row is rejected
+    priority::VARCHAR AS priority,
+    to_ms(created_at) AS createdAt
+    -- TODO photo_id → photoId: v.id("_storage"): files and other things of Convex' own are not
+    --   moved by a model
+    --   or: upload the files, and give their ids in a side file
+    -- TODO seenAt (required) has no source; it looks like a time, which must come from the
+    --   source, never from this run
+    --   or: to_ms(created_at) AS seenAt
+    -- TODO no field takes internal_remark: dropped, unless convex/schema.ts gets a field
+FROM extract.products s
+"""  # noqa: E501
+
+ORDER_ITEMS = """\
+SELECT
+    key(tenant, line) AS _source_id,
+    -- TODO order_number may be null, the field is required: such a row is rejected
+    ref('orders', key(tenant, order_number)) AS "order",
+    ref('products', product_sku) AS product,
+    quantity
+    -- TODO no field takes line: dropped, unless convex/schema.ts gets a field
+FROM extract.order_items
+"""

@@ -1,0 +1,58 @@
+"""A project of its own for each test, before an empty deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from stages.convex.schema import export_schema
+from stages.errors import Transient
+from stages.retry import Backoff
+from tests.faults.support import Host, host
+from tests.load.project import Project, make_convex
+
+
+@pytest.fixture(scope="session")
+def convex(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_convex(tmp_path_factory.mktemp("loading"))
+
+
+@pytest.fixture(scope="session")
+def exported(convex: Path) -> dict[str, object]:
+    return export_schema(convex)
+
+
+@pytest.fixture
+def deployment(convex: Path, tmp_path: Path) -> Iterator[Host]:
+    with host(tmp_path / "host", None, convex) as found:
+        yield found
+
+
+@pytest.fixture
+def make(
+    deployment: Host, convex: Path, exported: dict[str, object], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[str], Project]:  # fmt: skip
+    """Projects with data folders of their own before the one deployment."""
+    # The schema is exported once: node takes half a second for it.
+    monkeypatch.setattr("stages.convex.schema.export_schema", lambda folder: exported)
+    monkeypatch.setattr(Backoff, "delay", _soon)
+    (tmp_path / "convex").symlink_to(convex)
+
+    def made(data: str) -> Project:
+        project = Project(tmp_path, deployment, data)
+        assert project.plan
+        return project
+
+    return made
+
+
+def _soon(self: Backoff, attempt: int, error: Transient) -> float:
+    return 0.01
+
+
+@pytest.fixture
+def project(make: Callable[[str], Project]) -> Project:
+    return make("data")

@@ -1,0 +1,346 @@
+"""Three projects of the tests' own, each from init to a verified load with a person's few edits.
+
+Edited are SQL and plan only (tests/migrations/*/finished); schema.ts gets the lines that init
+prints, and convex/ stays as init wrote it. The shop goes the way that docs/another-project.md
+shows, by the commands that stand there.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages import sandbox
+from tests.init.support import MIGRATIONS, sandbox_at, spread_ledger, typecheck
+from tests.migrations.page import PAGE, page
+from tests.migrations.support import OPTIONS, Moved, copy_project, finish
+from tests.support.command_line import Stages
+from tests.support.project_copies import edit
+from tests.support.shipped_sample import Work
+
+
+@contextmanager
+def project_in_a_sandbox(name: str, root: Path) -> Iterator[Moved]:
+    """A copy of a project, with a Supabase and a Convex of its own."""
+    folder = root / f"migration-{name}"
+    project = copy_project(name, folder / name)
+    stages = Stages(
+        project / "data", project=project, environment={"STAGES_SANDBOX": str(folder / "box")}
+    )
+    with sandbox_at(folder / "box"):
+        try:
+            yield Moved(stages, folder / "box")
+        finally:
+            sandbox.reset(project)
+
+
+def go(name: str, moved: Moved) -> dict[str, Any]:
+    """Everything from init to verify; what init told, and the diff of the edits."""
+    stages, project = moved.stages, moved.stages.project
+    told: dict[str, Any] = stages.json("init", str(project), *OPTIONS[name])
+    spread_ledger(project)
+    convex = {f: f.read_bytes() for f in (project / "convex").rglob("*") if f.is_file()}
+    told["plan"] = (project / MIGRATIONS / "plan.toml").read_text("utf-8")
+    told["diff"] = finish(name, project)
+    for stage in ("extract", "transform", "load", "verify"):
+        stages.run(stage)
+    assert {f: f.read_bytes() for f in (project / "convex").rglob("*") if f.is_file()} == convex
+    return told
+
+
+def undecided(told: dict[str, Any]) -> set[tuple[str, str]]:
+    """(file, first words) of the TODOs of init."""
+    return {(t["file"].rpartition("/")[2], " ".join(t["what"].split()[:3])) for t in told["todos"]}
+
+
+def added(diff: str) -> int:
+    """Lines that a person wrote."""
+    return sum(line.startswith("+") and not line.startswith("+++") for line in diff.splitlines())
+
+
+def sends_nothing(moved: Moved) -> bool:
+    acks = {f: f.read_bytes() for f in moved.stages.target_folder.glob("load/*/acks.jsonl")}
+    told = moved.stages.run("load").stderr
+    loads = [line for line in told.splitlines() if line.startswith("  load ")]
+    again = {f: f.read_bytes() for f in moved.stages.target_folder.glob("load/*/acks.jsonl")}
+    return bool(acks) and acks == again and all("fresh" in line for line in loads)
+
+
+# ── a shop: bigint and composite keys, enums, numeric prices, two keys to one table, a cycle ──
+
+
+@pytest.fixture(scope="module")
+def shop(sandbox_root: Path) -> Iterator[tuple[Moved, str]]:
+    with project_in_a_sandbox("shop", sandbox_root) as moved:
+        yield moved, page(moved.stages.project)
+
+
+def test_the_page_shows_what_its_commands_print(shop: tuple[Moved, str]) -> None:
+    stands, now = PAGE.read_text("utf-8").splitlines(), shop[1].splitlines()
+    changed = "\n".join(unified_diff(stands, now, n=0, lineterm=""))
+    assert not changed, f"make docs\n{changed}"
+    diff = shop[1].partition("```diff\n")[2].partition("```")[0]
+    assert added(diff) <= 20, "the edits of a shop are at most twenty lines"
+
+
+def test_a_shop_is_moved(shop: tuple[Moved, str]) -> None:
+    moved, _ = shop
+    assert moved.counts("verified") == moved.counts("documents") == {
+        "addresses": 2, "brands": 2, "customers": 3, "products": 4, "orders": 3, "orderLines": 4,
+        "remarks": 3,
+    }  # fmt: skip
+    assert moved.rejects() == {
+        "customers:4": ("email", "not_unique"),
+        "customers:5": ("email", "not_unique"),
+        "products:4": ("price", "inexact_number"),
+        'orders:["north","3"]': ("status", "not_in_union"),
+        'orders:["south","1"]': ("customer", "parent_rejected"),
+        'orderLines:["north","2","2"]': ("product", "parent_rejected"),
+        'orderLines:["north","3","1"]': ("order", "parent_rejected"),
+        'orderLines:["south","1","1"]': ("order", "parent_rejected"),
+    }
+    documents = moved.read_back()
+    first = documents['orders:["north","1"]']
+    assert first.pop("_creationTime")
+    assert first == {
+        "shop": "north", "number": {"$integer": "AQAAAAAAAAA="}, "customer": "customers:1",
+        "billingAddress": "addresses:1", "shippingAddress": "addresses:9007199254740993",
+        "status": "shipped", "placedAt": 1706774400000, "due": "2024-02-29",
+    }  # fmt: skip
+    # Bound in the second pass; and one whose order falls out.
+    assert documents["customers:1"]["lastOrder"] == 'orders:["north","2"]'
+    assert "lastOrder" not in documents["customers:2"]
+    assert "shippingAddress" not in documents['orders:["north","4"]']
+    assert documents["customers:9007199254740993"]["createdAt"] == -1
+    assert documents["brands:Acme"]["products"] == 2
+    assert documents["products:1"]["brand"] == "brands:Acme"
+    assert documents["products:1"]["labels"] == ["steel", "long, heavy"]
+    line = documents['orderLines:["north","1","2"]']
+    assert (line["order"], line["product"]) == ('orders:["north","1"]', "products:3")
+    assert (line["quantity"], line["unitPrice"]) == (1, 0.1)
+    assert typecheck(moved.stages.project) == ""
+
+
+def test_the_same_shop_goes_through_an_import(shop: tuple[Moved, str]) -> None:
+    """To a second deployment: the cycle at once, and creation times are those of the source."""
+    moved, _ = shop
+    stages = moved.stages
+    other = Moved(
+        Stages(stages.data, "sandbox-import", stages.project, stages.environment), moved.sandbox
+    )
+    other.stages.run("transform")
+    other.stages.run("load", "--through", "import")
+    other.stages.run("verify")
+    assert other.counts("verified") == moved.counts("documents")
+    documents, before = other.read_back(), moved.read_back()
+    assert documents["customers:1"]["_creationTime"] == 1704067200000
+    for each in (*documents.values(), *before.values()):
+        del each["_creationTime"]
+    assert documents == before
+    assert sends_nothing(other)
+
+
+PLAN, SCHEMA = ".planning/migrations/plan.toml", "convex/schema.ts"
+ORDERS = ".planning/migrations/models/orders.sql"
+UNKNOWN = '({ isConvexValidator: true, isOptional: "required", json: { type: "money" } } as never)'
+
+
+MISTAKES = {
+    "entry": (PLAN, "grain =", "grian =", "plan.toml, line 26: [tables.brands] has an unknown"),
+    "field in the plan": (PLAN, '"email"', '"mail"', "plan.toml, line 22: [tables.customers] uniq"),
+    "syntax": (ORDERS, "placed_at)", "placed_at", "models/orders.sql, line 12: Parser Error"),
+    "column": (ORDERS, "placed_at)", "placed_on)", "models/orders.sql, line 12: Binder Error"),
+    "renamed field": (SCHEMA, "billingAddress", "payer", "models/orders.sql, line 6 has the col"),
+    "other type": (SCHEMA, 'r: v.id("customers")', 'r: v.array(v.id("customers"))',
+                   "models/orders.sql, line 5: column `customer` is VARCHAR"),
+    "renamed table": (SCHEMA, "  addresses:", "  places:", "plan.toml, line 15: convex/schema.ts"),
+    "unreadable schema": (SCHEMA, "y: v.string()", "y: v.string(", "convex/schema.ts, line 6: Une"),
+    "no validator": (SCHEMA, "y: v.string()", "y: v.text()", "convex/schema.ts, line 6: v.text is"),
+    "unknown kind": (SCHEMA, "y: v.string()", f"y: {UNKNOWN}", "addresses.city has a validator of "
+                     "the kind `money`"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "words"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_one_message_and_nothing_staged_is_lost(
+    shop: tuple[Moved, str], tmp_path: Path, file: str, old: str, new: str, words: str
+) -> None:
+    work, _ = copy_of(shop[0], tmp_path)
+    staged = {f: f.read_bytes() for f in work.workspace.data.rglob("*.parquet")}
+    right = (work.project / file).read_text("utf-8")
+    edit(work.project / file, old, new)
+    assert words in work.fails().message
+    assert {f: f.read_bytes() for f in work.workspace.data.rglob("*.parquet")} == staged
+    (work.project / file).write_text(right, "utf-8")
+    work.transform()
+    assert {f: f.read_bytes() for f in work.workspace.data.rglob("*.parquet")} == staged
+
+
+def test_what_was_staged_for_another_schema_is_neither_loaded_nor_compared(
+    shop: tuple[Moved, str], tmp_path: Path
+) -> None:
+    _, stages = copy_of(shop[0], tmp_path)
+    edit(stages.project / SCHEMA, "billingAddress", "payer")
+    for stage in ("load", "verify"):
+        told = stages.run(stage, code=1).stderr
+        assert "`orders`" in told and "  → run: stages transform orders\n" in told
+    stages.run("status")
+
+
+def copy_of(moved: Moved, folder: Path) -> tuple[Work, Stages]:
+    """The project and its staged files, to spoil."""
+    before = moved.stages
+    project = shutil.copytree(before.project, folder / "project", symlinks=True)
+    return Work(project, project / "data"), Stages(
+        project / "data", project=project, environment=before.environment
+    )
+
+
+# ── a content site: arrays of keys, a tree, references inside of jsonb, slugs ───────────────────
+
+
+@pytest.fixture(scope="module")
+def site(sandbox_root: Path) -> Iterator[tuple[Moved, dict[str, Any]]]:
+    with project_in_a_sandbox("site", sandbox_root) as moved:
+        yield moved, go("site", moved)
+
+
+def test_a_site_is_moved_by_its_plan_alone(site: tuple[Moved, dict[str, Any]]) -> None:
+    moved, told = site
+    assert undecided(told) == {
+        ("categories.sql", "title may be"),
+        ("articles.sql", "blocks: an id"),
+        ("articles.sql", "seo: an id"),
+    }
+    assert "models/" not in told["diff"] and added(told["diff"]) <= 5
+    (references,) = [line for line in told["diff"].splitlines() if "references" in line]
+    assert f"# {references[1:]}" in told["plan"], "init has proposed them"
+    assert moved.counts("verified") == moved.counts("documents") == {
+        "images": 2, "tags": 3, "categories": 4, "articles": 3, "relatedArticles": 2,
+    }  # fmt: skip
+    assert moved.rejects() == {
+        "categories:4": ("title", "required_null"),
+        "categories:5": ("parent", "parent_rejected"),
+        "articles:notes": ("category", "parent_rejected"),
+        "articles:odd": ("seo", "extra_field"),
+        "articles:video": ("blocks", "not_in_union"),
+        'relatedArticles:["diving","video"]': ("other", "parent_rejected"),
+    }
+    assert moved.changes() == {
+        ("articles:dining", "tags[]", "orphan_dropped"),
+        ("articles:swimming", "blocks[].imageId", "orphan_dropped"),
+    }
+    assert sends_nothing(moved)
+
+
+def test_references_of_a_site_are_right_wherever_they_are(
+    site: tuple[Moved, dict[str, Any]],
+) -> None:
+    documents = site[0].read_back()
+    image = "images:a0000000-0000-0000-0000-00000000000"
+    tag = "tags:b0000000-0000-0000-0000-00000000000"
+    diving = documents["articles:diving"]
+    del diving["_creationTime"]
+    assert diving == {
+        "slug": "diving", "category": "categories:1", "title": "Diving",
+        "tags": [f"{tag}3", f"{tag}1", f"{tag}2"],
+        "blocks": [
+            {"kind": "text", "text": "Down"},
+            {"kind": "image", "imageId": f"{image}1"},
+            {"kind": "see", "articles": ["articles:dining", "articles:swimming"],
+             "n": {"$integer": "AgAAAAAAAAA="}},
+            {"kind": "image", "imageId": f"{image}2"},
+        ],
+        "seo": {"title": "Dive", "card": {"imageId": f"{image}2", "words": ["a", "b"]}},
+        "translations": {"de": {"title": "Tauchen", "checked": True},
+                         "fr": {"title": "Plongée", "checked": False}},
+        "publishedAt": 1709287200500,
+    }  # fmt: skip
+    dining = documents["articles:dining"]
+    assert dining["tags"] == [f"{tag}2", f"{tag}2"], "in order, the orphan between them dropped"
+    assert dining["publishedAt"] is None and "seo" not in dining
+    assert documents["articles:swimming"]["blocks"] == [{"kind": "text", "text": "In"}]
+    parents = {n: documents[f"categories:{n}"].get("parent") for n in (1, 2, 3, 6)}
+    assert parents == {1: "categories:2", 2: "categories:3", 3: None, 6: "categories:6"}
+    related = documents['relatedArticles:["swimming","diving"]']
+    assert (related["article"], related["other"]) == ("articles:swimming", "articles:diving")
+
+
+# ── an app: auth.users, an identity provider's ids, stored files, vectors, bytes, times ─────────
+
+
+@pytest.fixture(scope="module")
+def app(sandbox_root: Path) -> Iterator[tuple[Moved, dict[str, Any]]]:
+    with project_in_a_sandbox("app", sandbox_root) as moved:
+        yield moved, go("app", moved)
+
+
+def test_an_app_is_moved(app: tuple[Moved, dict[str, Any]]) -> None:
+    moved, told = app
+    assert undecided(told) == {
+        ("users.sql", "clerkId (required) has"), ("users.sql", "no field takes"),
+        ("files.sql", "bucket_id may be"), ("files.sql", "name may be"),
+        ("files.sql", "created_at may be"), ("files.sql", "sizeBytes (required) has"),
+        ("files.sql", "no field takes"), ("documents.sql", "embedding: vector as"),
+    }  # fmt: skip
+    assert added(told["diff"]) <= 30, "a side file of four lines among them"
+    assert moved.counts("verified") == moved.counts("documents") == {
+        "users": 2, "profiles": 2, "files": 2, "documents": 2,
+    }  # fmt: skip
+    user = "c0000000-0000-0000-0000-00000000000"
+    assert moved.rejects() == {
+        f"users:{user}3": ("clerkId", "required_null"),
+        f"profiles:{user}3": ("user", "parent_rejected"),
+        "files:d0000000-0000-0000-0000-000000000003": ("sizeBytes", "required_null"),
+        "documents:3": ("embedding", "dimensions"),
+        "documents:4": ("owner", "parent_rejected"),
+        "documents:5": ("createdAt", "infinite_time"),
+    }
+    assert moved.changes() == {
+        ("documents:1", "createdAt", "below_millisecond"),
+        ("documents:2", "createdAt", "below_millisecond"),
+        ("files:d0000000-0000-0000-0000-000000000002", "owner", "orphan_nulled"),
+    }
+    documents = moved.read_back()
+    one = documents["documents:1"]
+    assert one.pop("fileUrl").startswith("https://ref.supabase.co/storage/v1/object/sign/files/")
+    del one["_creationTime"]
+    assert one == {
+        "owner": f"users:{user}1", "checksum": {"$bytes": "AP8Q"},
+        "sizeBytes": {"$integer": "/////////38="}, "embedding": [1, 2.5, -3],
+        "openedAt": 1709210096789, "createdAt": 1709210096789,
+        "updatedAt": "2024-03-01T00:00:00.000Z",
+    }  # fmt: skip
+    two = documents["documents:2"]
+    assert two["createdAt"] == -1 and two["checksum"] == {"$bytes": ""}
+    assert not {"openedAt", "updatedAt", "embedding"} & set(two)
+    assert documents[f"users:{user}1"]["clerkId"] == "user_2ann"
+    assert "email" not in documents[f"users:{user}2"]
+    assert documents[f"profiles:{user}2"]["user"] == f"users:{user}2"
+    stored = documents["files:d0000000-0000-0000-0000-000000000001"]
+    assert (stored["bucket"], stored["path"], stored["owner"], stored["sizeBytes"]) == (
+        "files", "1.pdf", f"users:{user}1", 1048576,
+    )  # fmt: skip
+    assert sends_nothing(moved)
+
+
+def test_the_report_of_an_app_names_urls_that_end_and_keys_of_nobody(
+    app: tuple[Moved, dict[str, Any]],
+) -> None:
+    moved, _ = app
+    told = moved.stages.run("report").stdout
+    assert "- documents.fileUrl: signed: 1" in told and "2033-05-18" in told
+    assert "- profiles.avatarUrl: public: 1" in told
+    assert "- clerk: 3 keys, 1 of them not in the source" in told
+    assert "user_2" not in told and "token=" not in told
+    report = json.loads(
+        (moved.stages.project / ".planning/migrations/data-migration-report.json").read_text()
+    )
+    assert report["tables"]["auth_users"]["migrated"] == 2

@@ -1,0 +1,327 @@
+"""Environment and .env.local: what is refused, what wins, and that no secret shows."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from stages.cli.consent import require_consent
+from stages.errors import UserError
+from stages.project.plan import Plan, load_plan
+from stages.project.settings import (
+    Secret,
+    Settings,
+    load_settings,
+    read_environment,
+    resolve_target,
+)
+from stages.sandbox import State
+from tests.support.command_line import Stages
+from tests.support.project_copies import copy_project
+
+REF = "abcdefghijklmnopqrst"
+OTHER = "zyxwvutsrqponmlkjihg"
+SECRET = "0123456789abcdef" * 2
+
+
+def service_key(**claims: Any) -> str:
+    return jwt.encode({"role": "service_role", "ref": REF, **claims}, "x" * 32)
+
+
+GOOD = {
+    "SUPABASE_URL": f"https://{REF}.supabase.co",
+    "SUPABASE_SERVICE_ROLE_KEY": service_key(),
+    "SUPABASE_DB_URL": f"postgresql://postgres:pw@db.{REF}.supabase.co:5432/postgres",
+    "CONVEX_URL": "https://fine-otter-123.convex.cloud",
+    "CONVEX_DEPLOY_KEY": "dev:fine-otter-123|secret",
+    "MIGRATION_SECRET": SECRET,
+}
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    file = tmp_path / "plan.toml"
+    file.write_text(
+        "[tables.a]\n[targets.production]\nconvex_url = 'PROD_URL'\n"
+        "convex_deploy_key = 'PROD_KEY'\nmigration_secret = 'PROD_SECRET'\n"
+    )
+    return load_plan(file)
+
+
+def load(plan: Plan, changes: Mapping[str, str | None], target: str = "default") -> Settings:
+    environment = {k: v for k, v in {**GOOD, **changes}.items() if v is not None}
+    return load_settings(plan.file.parent, plan, target, environment)
+
+
+# ── refusals ────────────────────────────────────────────────────────────────────────────────
+
+NO_SOURCE: dict[str, str | None] = {"SUPABASE_URL": None, "SUPABASE_DB_URL": None}
+REFUSALS: list[tuple[str, dict[str, str | None], str]] = [
+    ("no source", NO_SOURCE, "no source is set: SUPABASE_DB_URL, or SUPABASE_URL with"),
+    ("no key", {"SUPABASE_SERVICE_ROLE_KEY": None, "SUPABASE_DB_URL": None}, "no source is set"),
+    ("two projects by url",
+     {"SUPABASE_DB_URL": f"postgresql://postgres:pw@db.{OTHER}.supabase.co/postgres"},
+     f"two Supabase projects: SUPABASE_URL is of {REF}"),
+    ("two projects by pooler",
+     {"SUPABASE_DB_URL": f"postgresql://postgres.{OTHER}:pw@aws-0-eu.pooler.supabase.com:5432/p"},
+     f"SUPABASE_DB_URL is of {OTHER}"),
+    ("two projects by key", {"SUPABASE_SERVICE_ROLE_KEY": service_key(ref=OTHER)},
+     f"SUPABASE_SERVICE_ROLE_KEY is of {OTHER}"),
+    ("anon key", {"SUPABASE_SERVICE_ROLE_KEY": service_key(role="anon")},
+     "SUPABASE_SERVICE_ROLE_KEY is a key of the role `anon`: row security would hide rows"),
+    ("key without role", {"SUPABASE_SERVICE_ROLE_KEY": jwt.encode({"ref": REF}, "x" * 32)},
+     "is a key of the role `None`"),
+    ("publishable key", {"SUPABASE_SERVICE_ROLE_KEY": "sb_publishable_abc"},
+     "SUPABASE_SERVICE_ROLE_KEY is a publishable key"),
+    ("key of no kind", {"SUPABASE_SERVICE_ROLE_KEY": "hello"}, "neither an sb_secret_… key nor"),
+    ("broken JWT", {"SUPABASE_SERVICE_ROLE_KEY": "a.%%%.c"}, "neither an sb_secret_… key nor"),
+    ("expired key", {"SUPABASE_SERVICE_ROLE_KEY": service_key(exp=int(time.time()) - 60)},
+     "SUPABASE_SERVICE_ROLE_KEY has expired"),
+    ("url of no kind", {"SUPABASE_URL": REF}, "SUPABASE_URL is not an address"),
+    ("plain http to Supabase", {"SUPABASE_URL": "http://example.org"},
+     "SUPABASE_URL is not encrypted (http://example.org)"),
+    ("db url of no kind", {"SUPABASE_DB_URL": "mysql://u:p@localhost/x"},
+     "SUPABASE_DB_URL is not a postgresql:// address"),
+    ("db url without host", {"SUPABASE_DB_URL": "postgresql:///x"},
+     "SUPABASE_DB_URL is not a postgresql:// address"),
+    ("port of no kind", {"SUPABASE_DB_URL": "postgresql://u:p@127.0.0.1:54x2/x"},
+     "SUPABASE_DB_URL is not a postgresql:// address"),
+    ("broken Supabase url", {"SUPABASE_URL": "https://[abc"}, "SUPABASE_URL is not an address"),
+    ("broken Convex url", {"CONVEX_URL": "https://[abc"}, "CONVEX_URL is not an address"),
+    ("plain text to Postgres",
+     {"SUPABASE_DB_URL": f"postgresql://u:p@db.{REF}.supabase.co/x?sslmode=prefer"},
+     "SUPABASE_DB_URL says sslmode=prefer"),
+    ("TLS off", {"SUPABASE_DB_URL": f"postgresql://u:p@db.{REF}.supabase.co/x?a=b&sslmode=disable"},
+     "SUPABASE_DB_URL says sslmode=disable"),
+    ("no deployment", {"CONVEX_URL": None}, "CONVEX_URL is not set"),
+    ("no channel", {"CONVEX_DEPLOY_KEY": None, "MIGRATION_SECRET": None},
+     "neither CONVEX_DEPLOY_KEY nor MIGRATION_SECRET is set"),
+    ("short secret", {"MIGRATION_SECRET": "x" * 31},
+     "MIGRATION_SECRET is shorter than 32 characters"),
+    ("key of another deployment", {"CONVEX_DEPLOY_KEY": "dev:sad-mole-9|s"},
+     "the deploy key is of `sad-mole-9`, the address of `fine-otter-123`"),
+    ("key without bar", {"CONVEX_DEPLOY_KEY": "dev:fine-otter-123"}, "has no `|` in it"),
+    ("plain http to Convex", {"CONVEX_URL": "http://convex.example.org"},
+     "CONVEX_URL is not encrypted (http://convex.example.org)"),
+    ("convex url of no kind", {"CONVEX_URL": "fine-otter-123"}, "CONVEX_URL is not an address"),
+]  # fmt: skip
+
+REFUSALS += [
+    (f"password with a bare {sign}", {"SUPABASE_DB_URL": f"postgresql://u:pa{sign}ss[w@h:1/x"},
+     "SUPABASE_DB_URL is not a postgresql:// address")
+    for sign in "/#?@[]"
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"), [r[1:] for r in REFUSALS], ids=[r[0] for r in REFUSALS]
+)
+def test_refusal(plan: Plan, changes: dict[str, str | None], words: str) -> None:
+    with pytest.raises(UserError) as error:
+        load(plan, changes)
+    assert error.value.exit_code == 2
+    assert words in error.value.message
+    told = str(error.value)
+    for name, value in {**GOOD, **changes}.items():
+        if value and ("KEY" in name or "SECRET" in name):
+            assert value not in told, name
+    assert "pw@" not in told
+    assert "ss[w" not in told and "u:pa" not in told
+
+
+def test_unknown_target_and_bad_names(plan: Plan) -> None:
+    with pytest.raises(UserError, match=r"the plan has no \[targets\.staging\]"):
+        load(plan, {}, "staging")
+    for name in ("a/b", "..", "-x", "a b", ".hidden"):
+        with pytest.raises(UserError, match="is not a target's name"):
+            resolve_target(plan.file.parent, plan, name, {})
+
+
+# ── what is accepted ────────────────────────────────────────────────────────────────────────
+
+
+def test_all_of_it(plan: Plan) -> None:
+    settings = load(plan, {})
+    assert settings.source.ref == REF
+    assert settings.source.url == f"https://{REF}.supabase.co"
+    target = settings.target
+    assert (target.deployment, target.url, target.site_url, target.production) == (
+        "fine-otter-123", "https://fine-otter-123.convex.cloud",
+        "https://fine-otter-123.convex.site", False,
+    )  # fmt: skip
+    assert target.admin_key and target.admin_key.reveal() == GOOD["CONVEX_DEPLOY_KEY"]
+
+
+def test_either_source_is_enough(plan: Plan) -> None:
+    by_db = load(plan, {"SUPABASE_URL": None, "SUPABASE_SERVICE_ROLE_KEY": None})
+    assert (by_db.source.ref, by_db.source.url) == (REF, None)
+    by_rest = load(plan, {"SUPABASE_DB_URL": None, "SUPABASE_SERVICE_ROLE_KEY": "sb_secret_x"})
+    assert (by_rest.source.ref, by_rest.source.db_url) == (REF, None)
+    pooled = f"postgresql://postgres.{REF}:pw@aws-0-eu.pooler.supabase.com:6543/postgres"
+    assert load(plan, {"SUPABASE_DB_URL": pooled}).source.ref == REF
+
+
+def test_plain_text_on_this_machine_only(plan: Plan) -> None:
+    here = {
+        "SUPABASE_URL": None,
+        "SUPABASE_DB_URL": "postgresql://u:p@127.0.0.1:5432/x?sslmode=disable",
+        "CONVEX_URL": None,
+        "CONVEX_DEPLOY_KEY": None,
+        "CONVEX_SELF_HOSTED_URL": "http://localhost:3210",
+        "CONVEX_SELF_HOSTED_ADMIN_KEY": "convex-self-hosted|0a",
+        "CONVEX_SITE_URL": "http://localhost:3211/",
+    }
+    settings = load(plan, here)
+    assert settings.source.ref == "127.0.0.1:5432/x"
+    target = settings.target
+    assert (target.url, target.site_url) == ("http://localhost:3210", "http://localhost:3211")
+    assert target.deployment == "convex-self-hosted"
+
+
+def test_site_address_is_taken_for_the_deployment(plan: Plan) -> None:
+    for url in (
+        "https://fine-otter-123.convex.site", "https://fine-otter-123.convex.cloud/",
+    ):  # fmt: skip
+        target = load(plan, {"CONVEX_URL": url}).target
+        assert target.url == "https://fine-otter-123.convex.cloud"
+        assert target.site_url == "https://fine-otter-123.convex.site"
+    regional = load(plan, {"CONVEX_URL": "https://fine-otter-123.eu-west-1.convex.cloud"}).target
+    assert regional.site_url == "https://fine-otter-123.eu-west-1.convex.site"
+
+
+def test_target_renames_settings(plan: Plan) -> None:
+    production = {"PROD_URL": "https://calm-fox-7.convex.cloud", "PROD_KEY": "prod:calm-fox-7|s"}
+    target = load(plan, production, "production").target
+    assert (target.deployment, target.production, target.secret) == ("calm-fox-7", True, None)
+    # The plain names are the default target's; they must not be used for another by mistake.
+    with pytest.raises(UserError, match="PROD_URL is not set"):
+        load(plan, {}, "production")
+    with pytest.raises(UserError, match="neither PROD_KEY nor PROD_SECRET is set"):
+        load(plan, {"PROD_URL": production["PROD_URL"]}, "production")
+
+
+# ── production ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_production_needs_its_name(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    production = load(plan, {"CONVEX_DEPLOY_KEY": "prod:fine-otter-123|s"})
+    for yes in (None, "", "yes", "fine-otter-12", "Fine-Otter-123"):
+        with pytest.raises(UserError, match="`fine-otter-123` is a production deployment") as error:
+            require_consent(production, yes)
+        assert error.value.hint == "say so with: stages load --yes fine-otter-123"
+    require_consent(production, "fine-otter-123")
+    require_consent(load(plan, {}), None)
+
+
+def test_production_is_refused_by_the_command_before_anything_is_sent(
+    supabase: State, tmp_path: Path
+) -> None:
+    """The address is one that nobody answers: consent is asked for first."""
+    stages = Stages(tmp_path / "data", "default", copy_project(tmp_path / "project"))
+    stages.environment = {
+        "SUPABASE_DB_URL": supabase.source.db_url,
+        "CONVEX_URL": "http://127.0.0.1:9",
+        "CONVEX_DEPLOY_KEY": "prod:fine-otter-123|s",
+    }
+    done = stages.run("load", code=2)
+    assert "`fine-otter-123` is a production deployment" in done.stderr
+    assert "stages load --yes fine-otter-123" in done.stderr
+    done = stages.run("load", "--yes", "fine-otter-12", code=2)
+    assert "is a production deployment" in done.stderr
+    # With its name, it goes on to the next thing that is wrong.
+    done = stages.run("load", "--yes", "fine-otter-123", code=None)
+    assert "is a production deployment" not in done.stderr
+    assert "is not transformed yet" in done.stderr
+
+
+# ── where settings come from ────────────────────────────────────────────────────────────────
+
+
+def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env.local").write_text(
+        "CONVEX_URL=https://from-file.convex.cloud\n"
+        "# a comment\nexport MIGRATION_SECRET='quoted # not a comment'\nSUPABASE_URL=\n"
+    )
+    monkeypatch.delenv("MIGRATION_SECRET", raising=False)
+    monkeypatch.delenv("SUPABASE_URL", raising=False)
+    monkeypatch.setenv("CONVEX_URL", "https://from-environment.convex.cloud")
+    found = read_environment(tmp_path)
+    assert found["CONVEX_URL"] == "https://from-environment.convex.cloud"
+    quoted = "quoted # not a comment"
+    assert found["MIGRATION_SECRET"] == quoted
+    assert "SUPABASE_URL" not in found, "an empty entry is no setting"
+
+
+def test_project_without_settings_is_refused(tmp_path: Path) -> None:
+    """The sandbox is used by itself in this repository only."""
+    stages = Stages(tmp_path / "data", "default", copy_project(tmp_path / "project"))
+    done = stages.run("extract", code=2)
+    assert "no source is set" in done.stderr
+    assert "stages --target sandbox check" in done.stderr
+
+
+def test_file_of_the_project_is_used(tmp_path: Path) -> None:
+    stages = Stages(tmp_path / "data", "default", copy_project(tmp_path / "project"))
+    (stages.project / ".env.local").write_text(
+        f"SUPABASE_URL=https://{REF}.supabase.co\nSUPABASE_SERVICE_ROLE_KEY=sb_publishable_x\n"
+    )
+    done = stages.run("extract", code=2)
+    assert "SUPABASE_SERVICE_ROLE_KEY is a publishable key" in done.stderr
+    stages.environment = {"SUPABASE_SERVICE_ROLE_KEY": "sb_secret_x"}
+    assert "CONVEX_URL is not set" in stages.run("extract", code=2).stderr
+
+
+# ── identity ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_another_source_is_refused(extracted: Path, supabase: State, tmp_path: Path) -> None:
+    """A data folder belongs to one source; both values and two ways on are named."""
+    import shutil
+
+    data = tmp_path / "data"
+    shutil.copytree(extracted, data)
+    stages = Stages(data, project=copy_project(tmp_path / "project"))
+    identity = json.loads((data / "source.json").read_text())
+    (data / "source.json").write_text(json.dumps({**identity, "ref": OTHER}))
+    done = stages.run("extract", code=2)
+    assert f"belongs to the source `{OTHER}`, the settings name `{supabase.source.ref}`" in (
+        done.stderr
+    )
+    assert "--data DIR" in done.stderr and "stages clean --staged" in done.stderr
+
+
+def test_same_name_but_another_database_is_refused(
+    extracted: Path, supabase: State, tmp_path: Path
+) -> None:
+    import shutil
+
+    data = tmp_path / "data"
+    shutil.copytree(extracted, data)
+    stages = Stages(data, project=copy_project(tmp_path / "project"))
+    identity = json.loads((data / "source.json").read_text())
+    assert identity["system_identifier"]
+    (data / "source.json").write_text(json.dumps({**identity, "system_identifier": "1"}))
+    done = stages.run("extract", code=2)
+    assert "belongs to the source `1`" in done.stderr
+    assert "(system_identifier)" in done.stderr
+
+
+# ── secrets ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_secrets_do_not_show(plan: Plan) -> None:
+    settings = load(plan, {})
+    shown = f"{settings!r} {settings} {settings.source.key} {vars(settings.target)}"
+    assert "***" in shown
+    for name in ("SUPABASE_SERVICE_ROLE_KEY", "CONVEX_DEPLOY_KEY", "MIGRATION_SECRET"):
+        assert GOOD[name] not in shown
+    assert ":pw@" not in shown
+    assert f"{Secret('x')!r} {Secret('x')} {[Secret('x')]}" == "*** *** [***]"
+    assert Secret("x").reveal() == "x"

@@ -1,0 +1,68 @@
+"""A runner for the real command line, as a user would call it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stages.project.plan import SETTING_NAMES
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Stages:
+    """The command line with a data folder and a target, as a user would run it."""
+
+    data: Path
+    target: str = "sandbox"
+    project: Path = ROOT
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def command(self, *args: str) -> list[str]:
+        return [
+            sys.executable, "-m", "stages", "--project", str(self.project),
+            "--data", str(self.data), "--target", self.target, *args,
+        ]  # fmt: skip
+
+    def env(self) -> dict[str, str]:
+        clean = {k: v for k, v in os.environ.items() if k not in SETTING_NAMES}
+        return {**clean, **self.environment}
+
+    def run(self, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end and check its exit code."""
+        done = subprocess.run(
+            self.command(*args), cwd=ROOT, env=self.env(), capture_output=True, text=True,
+            check=False, timeout=300,
+        )  # fmt: skip
+        if code is not None:
+            assert done.returncode == code, f"{args}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def start(self, *args: str) -> subprocess.Popen[bytes]:
+        """Start a command, to be killed."""
+        return subprocess.Popen(
+            self.command(*args), cwd=ROOT, env=self.env(),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def json(self, *args: str) -> Any:
+        return json.loads(self.run(*args, "--json").stdout)
+
+    def sql(self, query: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.json("sql", query)
+        return rows
+
+    @property
+    def target_folder(self) -> Path:
+        return self.data / "targets" / self.target
+
+    def manifest(self, *parts: str) -> dict[str, Any]:
+        text = self.target_folder.joinpath(*parts, "manifest.json").read_text("utf-8")
+        manifest: dict[str, Any] = json.loads(text)
+        return manifest

@@ -1,0 +1,57 @@
+"""A copy of the shipped project, for tests that edit its plan, models or reports."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from pathlib import Path
+
+from tests.support.command_line import ROOT, Stages
+
+
+def copy_project(folder: Path) -> Path:
+    """Plan and models to edit, reports of its own; convex/ and the sample are the repository's.
+
+    STAGES_SANDBOX is set in tests, so that a copy uses the tests' one sandbox.
+    """
+    shutil.copytree(ROOT / ".planning", folder / ".planning")
+    for pattern in ("data-migration-report.json", "*SUMMARY.md"):
+        for file in (folder / ".planning").rglob(pattern):
+            file.unlink()
+    (folder / "convex").symlink_to(ROOT / "convex")
+    (folder / "data").mkdir()
+    (folder / "data" / "sandbox").symlink_to(ROOT / "data" / "sandbox")
+    return folder
+
+
+def copy_data(extracted: Path, folder: Path) -> Path:
+    """What is extracted and transformed already, to go on from."""
+    shutil.copytree(extracted, folder)
+    return folder
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    """Replace what is there exactly once, or say so."""
+    text = file.read_text("utf-8")
+    assert text.count(old) == 1, f"{file} has {text.count(old)} times: {old}"
+    file.write_text(text.replace(old, new), "utf-8")
+
+
+def edit_plan(project: Path, old: str, new: str) -> None:
+    edit(project / ".planning" / "migrations" / "plan.toml", old, new)
+
+
+def edit_model(project: Path, name: str, old: str, new: str) -> None:
+    edit(project / ".planning" / "migrations" / "models" / f"{name}.sql", old, new)
+
+
+@functools.cache
+def loaded_once(extracted: Path) -> Stages:
+    """Everything done once in a session, to a deployment of its own; to be looked at only."""
+    folder = extracted.parent / "loaded"
+    stages = Stages(
+        copy_data(extracted, folder / "data"), "sandbox-loaded", copy_project(folder / "project")
+    )
+    for stage in ("extract", "transform", "load", "verify"):
+        stages.run(stage)
+    return stages

@@ -1,0 +1,120 @@
+"""A migration of a few rows, made in Python: no source, no Node, for trying plans and models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stages.convex.schema import Schema
+from stages.errors import UserError
+from stages.progress import Silent
+from stages.project.plan import Plan, load_plan
+from stages.state.manifests import Manifest, read_manifest, write_manifest
+from stages.state.parts import part_entry, write_parquet, write_zero_rows
+from stages.state.workspace import Workspace
+from stages.transform.run import TransformOptions, TransformResult, transform
+
+Validator = dict[str, Any]
+STRING: Validator = {"type": "string"}
+NUMBER: Validator = {"type": "number"}
+INT64: Validator = {"type": "bigint"}
+BOOLEAN: Validator = {"type": "boolean"}
+BYTES: Validator = {"type": "bytes"}
+ANY: Validator = {"type": "any"}
+NULL: Validator = {"type": "null"}
+
+
+def array(item: Validator) -> Validator:
+    return {"type": "array", "value": item}
+
+
+def union(*members: Validator | str) -> Validator:
+    """A union; a text is a literal."""
+    return {"type": "union", "value": [
+        {"type": "literal", "value": m} if isinstance(m, str) else m for m in members
+    ]}  # fmt: skip
+
+
+def id_of(table: str) -> Validator:
+    return {"type": "id", "tableName": table}
+
+
+class Small:
+    """A project in a folder: what is extracted, the plan, the models, and the schema."""
+
+    def __init__(self, folder: Path) -> None:
+        self.workspace = Workspace(project=folder, data=folder / "data", target="small")
+        self.tables: list[dict[str, Any]] = []
+        (self.workspace.migrations / "models").mkdir(parents=True)
+
+    def extract(self, name: str, rows: pa.Table, key: list[str]) -> None:
+        """As if these rows had been extracted."""
+        folder = self.workspace.extract(name)
+        write_zero_rows(folder, rows.schema)
+        part = write_parquet(folder / "part-00000.parquet", rows.schema, rows.to_batches())
+        write_manifest(folder, {
+            "table": name, "status": "complete", "key": key, "rows": rows.num_rows,
+            "parts": [part_entry(part)],
+        })  # fmt: skip
+
+    def schema(self, table: str, fields: dict[str, Validator], **indexes: Any) -> None:
+        """A Convex table; a field whose name ends with `?` is optional."""
+        self.tables = [t for t in self.tables if t["tableName"] != table]
+        self.tables.append({"tableName": table, "documentType": {"type": "object", "value": {
+            name.removesuffix("?"): {"fieldType": kind, "optional": name.endswith("?")}
+            for name, kind in fields.items()
+        }}, **indexes})  # fmt: skip
+
+    def write(self, name: str, text: str) -> None:
+        """A file beside the plan."""
+        (self.workspace.migrations / name).write_text(text, "utf-8")
+
+    def model(self, name: str, sql: str) -> None:
+        self.write(f"models/{name}.sql", sql)
+
+    @property
+    def plan(self) -> Plan:
+        return load_plan(self.workspace.plan)
+
+    def transform(self, *tables: str, **options: Any) -> TransformResult:
+        chosen = TransformOptions(tables=tables, **options)
+        schema = Schema({"tables": self.tables})
+        return transform(self.workspace, self.plan, schema, chosen, Silent())
+
+    def fails(self, *tables: str) -> UserError:
+        """The refusal, which is exit 2 and has a hint."""
+        with pytest.raises(UserError) as error:
+            self.transform(*tables)
+        assert error.value.exit_code == 2 and error.value.hint
+        return error.value
+
+    def manifest(self, table: str) -> Manifest:
+        found = read_manifest(self.workspace.transform(table))
+        assert found
+        return found
+
+    def rows(self, table: str, what: str = "documents") -> list[dict[str, Any]]:
+        found = pq.read_table(self.workspace.transform(table) / f"{what}.parquet")
+        names = found.column_names
+        columns = [
+            c.combine_chunks().storage if isinstance(c.type, pa.BaseExtensionType) else c
+            for c in found.columns
+        ]
+        rows: list[dict[str, Any]] = pa.table(columns, names=names).to_pylist()
+        return rows
+
+    def documents(self, table: str) -> dict[str, dict[str, Any]]:
+        return {row.pop("_source_id"): row for row in self.rows(table)}
+
+    def rejected(self, table: str) -> dict[str, tuple[str, str]]:
+        return {r["source_id"]: (r["field"], r["rule"]) for r in self.rows(table, "rejects")}
+
+    def accounted(self, table: str) -> bool:
+        """Every source row is one document or one reject."""
+        told = self.manifest(table)
+        ids = [*self.documents(table), *self.rejected(table)]
+        return bool(told["documents"] + told["rejects"] == told["source_rows"] == len(set(ids)))

@@ -1,0 +1,502 @@
+"""What the plan says of fields, marks of the macros, numbers, vectors, nulls, creation order."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.support.tiny_project import (
+    ANY,
+    BOOLEAN,
+    BYTES,
+    INT64,
+    NULL,
+    NUMBER,
+    STRING,
+    Small,
+    array,
+    union,
+)
+
+INFINITY = 2**63 - 1
+
+
+def table(**columns: Any) -> pa.Table:
+    rows = len(next(iter(columns.values())))
+    return pa.table({"id": pa.array(range(1, rows + 1), pa.int64()), **columns})
+
+
+def things(small: Small, rows: pa.Table, fields: dict[str, Any], sql: str, plan: str = "") -> Small:
+    """One table `things`, its model `SELECT key(id) AS _source_id, <sql> FROM extract.things`."""
+    small.extract("things", rows, ["id"])
+    small.schema("things", fields)
+    small.write("plan.toml", f"max_rejects = 100\n[sources.others]\n[tables.things]\n{plan}\n")
+    small.model("things", f"SELECT\n    key(id) AS _source_id,\n    {sql}\nFROM extract.things")
+    return small
+
+
+# ── marks: a row goes out, the others go on ─────────────────────────────────────────────────
+
+
+def test_an_infinite_time_is_a_reject_in_every_form(small: Small) -> None:
+    moments = pa.array([0, INFINITY, -INFINITY, None, 1709210096789123], pa.int64())
+    for tz in (None, "UTC"):
+        things(small, table(moment=moments.cast(pa.timestamp("us", tz))),
+               {"iso?": STRING, "day?": STRING, "time?": STRING, "ms?": NUMBER, "big?": INT64,
+                "unix?": NUMBER, "list": array(STRING), "any?": ANY},
+               "to_iso(moment) AS iso, to_day(moment) AS day, to_time(moment) AS time, "
+               "to_ms(moment) AS ms, to_ms(moment) AS big, to_unix(moment) AS unix, "
+               "list_filter([to_iso(moment)], lambda t: t IS NOT NULL) AS list, "
+               "to_json({'at': 'on ' || to_iso(moment)}) AS any")  # fmt: skip
+        small.transform()
+        assert small.rejected("things") == {
+            "2": ("iso", "infinite_time"), "3": ("iso", "infinite_time"),
+        }  # fmt: skip
+        (one, _) = small.rows("things", "rejects")
+        told = {(f["field"], f["rule"]) for f in json.loads(one["others"])}
+        assert {(n, "infinite_time") for n in
+                ("day", "time", "ms", "big", "unix", "list", "any")} <= told  # fmt: skip
+        document = small.documents("things")["5"]
+        assert document["iso"] == "2024-02-29T12:34:56.789Z" and document["day"] == "2024-02-29"
+        assert document["ms"] == 1709210096789.0 and document["time"] == "12:34:56.789"
+        assert document["big"] == 1709210096789 and document["unix"] == 1709210096.0
+        assert small.documents("things")["4"]["iso"] is None
+        assert small.accounted("things")
+
+
+def test_the_greatest_int64_is_a_value_beside_a_time(small: Small) -> None:
+    """Only a column that to_ms may have made has its mark for an infinite time."""
+    moments = pa.array([0, INFINITY], pa.int64()).cast(pa.timestamp("us"))
+    fields = {"size": INT64, "ms": INT64, "late": INT64}
+    select = "to_ms(moment) AS ms, ms + 0 AS late, size"
+    things(small, table(moment=moments, size=[INFINITY, 1]), fields, select)
+    small.transform()
+    assert small.rejected("things") == {"2": ("ms", "infinite_time")}
+    (reject,) = small.rows("things", "rejects")
+    assert {f["field"] for f in json.loads(reject["others"])} == {"late"}
+    assert small.documents("things") == {"1": {"size": INFINITY, "ms": 0, "late": 0}}
+    # Where it can't be told, nothing is let pass.
+    small.model("things", "FROM (SELECT key(id) AS _source_id, to_ms(moment) AS ms, "
+                "to_ms(moment) AS late, size FROM extract.things)")  # fmt: skip
+    small.transform()
+    assert small.rejected("things") == {
+        "1": ("size", "infinite_time"), "2": ("ms", "infinite_time"),
+    }  # fmt: skip
+
+
+def test_a_time_beyond_javascript_is_a_reject(small: Small) -> None:
+    beyond = pa.array([8_640_000_000_000_001_000, 0], pa.int64()).cast(pa.timestamp("us"))
+    things(small, table(moment=beyond), {"iso": STRING}, "to_iso(moment) AS iso")
+    small.transform()
+    assert small.rejected("things") == {"1": ("iso", "time_out_of_range")}
+
+
+def test_what_is_below_a_millisecond_is_told_for_iso_text_too(small: Small) -> None:
+    at = pa.array([1709210096789123, 1709210096789000], pa.int64()).cast(pa.timestamp("us"))
+    for sql, plan in (
+        ("to_iso(moment) AS iso, coalesce(to_ms(moment), 0) AS ms", ""),
+        ("to_iso(moment + INTERVAL 0 DAY) AS iso, (SELECT to_ms(moment)) AS ms",
+         "from = { ms = 'moment', iso = 'moment' }"),
+    ):  # fmt: skip
+        things(small, table(moment=at), {"iso": STRING, "ms": NUMBER}, sql, plan)
+        small.transform()
+        changes = small.rows("things", "changes")
+        assert {(c["source_id"], c["field"], c["rule"]) for c in changes} == {
+            ("1", "iso", "below_millisecond"), ("1", "ms", "below_millisecond"),
+        }  # fmt: skip
+
+
+def test_a_field_is_compared_with_the_column_whose_value_it_has(small: Small) -> None:
+    """By its own name first; and never with a column of another table, or with one of several."""
+    things(small, table(Stock=[None, 2], name=[None, "b"], other=["x", None]),
+           {"inStock": NUMBER, "name?": STRING, "label": STRING, "both": STRING},
+           "id")  # fmt: skip
+    small.extract("others", table(name=["p", None]), ["id"])
+    small.model("things", "SELECT key(t.id) AS _source_id, coalesce(t.stock, 0) AS inStock, "
+                "t.other AS name, coalesce(u.name, '') AS label, coalesce(t.name || t.other, '') "
+                'AS "both" FROM extract.things t JOIN extract.others u ON u.id = t.id')  # fmt: skip
+    small.transform()
+    changes = small.rows("things", "changes")
+    assert {(c["source_id"], c["field"], c["rule"]) for c in changes} == {
+        ("1", "inStock", "null_filled"), ("1", "name", "null_filled"),
+        ("2", "name", "nulled_by_model"),
+    }  # fmt: skip
+
+
+def test_a_numeric_is_a_float_an_integer_or_a_text(small: Small) -> None:
+    texts = ["0.10", "9007199254740993", "NaN", "-Infinity", None, "abc", "12"]
+    things(small, table(n=texts), {"f?": NUMBER, "t?": STRING, "list": array(NUMBER)},
+           "to_number(n) AS f, n AS t, [to_number(coalesce(n, '0'))] AS list")  # fmt: skip
+    small.transform()
+    assert small.rejected("things") == {
+        "2": ("f", "inexact_number"), "6": ("f", "inexact_number"),
+    }  # fmt: skip
+    documents = small.documents("things")
+    assert (documents["1"]["f"], documents["1"]["t"]) == (0.1, "0.10")
+    assert math.isnan(documents["3"]["f"]) and documents["4"]["f"] == -math.inf
+    assert documents["5"]["f"] is None and documents["7"]["list"] == [12.0]
+    things(small, table(n=["9223372036854775807", "1", None]), {"i?": INT64}, "n::HUGEINT AS i")
+    small.transform()
+    assert [d["i"] for d in small.documents("things").values()] == [INFINITY, 1, None]
+
+
+def test_a_vector_has_the_dimensions_of_its_index(small: Small) -> None:
+    things(small, table(v=["[1,2.5,-3e-05]", "[1,2]", None]), {"v?": array(NUMBER)},
+           "pg_vector(v) AS v")  # fmt: skip
+    small.transform()
+    assert small.rejected("things") == {}, "without an index nothing says how many"
+    small.schema("things", {"v?": array(NUMBER)},
+                 vectorIndexes=[{"vectorField": "v", "dimensions": 3}])  # fmt: skip
+    small.transform()
+    assert small.rejected("things") == {"2": ("v", "dimensions")}
+    assert small.documents("things")["1"]["v"] == [1.0, 2.5, -3e-05]
+
+
+def test_bytes_stay_bytes(small: Small) -> None:
+    things(small, table(b=[b"\0\xff", b"", None]), {"b?": BYTES}, "b")
+    small.transform()
+    assert [d["b"] for d in small.documents("things").values()] == [b"\0\xff", b"", None]
+
+
+# ── nulls and values ────────────────────────────────────────────────────────────────────────
+
+
+def test_empty_zero_and_false_are_values_and_null_is_none(small: Small) -> None:
+    rows = table(t=["", None], n=pa.array([0, None], pa.int32()), b=[False, None])
+    fields = {"t?": STRING, "n?": union(NUMBER, NULL), "b": union(BOOLEAN, NULL)}
+    things(small, rows, fields, "t, n, b")
+    small.transform()
+    assert small.documents("things") == {
+        "1": {"t": "", "n": 0.0, "b": False}, "2": {"t": None, "n": None, "b": None},
+    }  # fmt: skip
+    assert small.rows("things", "changes") == []
+    things(small, rows, {"t": STRING, "n": NUMBER, "b": BOOLEAN}, "t, n, b")
+    small.transform()
+    assert small.rejected("things") == {"2": ("t", "required_null")}
+    assert small.documents("things") == {"1": {"t": "", "n": 0.0, "b": False}}
+
+
+STATUS = union("active", "draft")
+
+
+def test_a_value_map_goes_before_the_literals(small: Small) -> None:
+    rows = table(status=["Active", "active", "", "gone", None], code=["1", "1", "1", "1", "1"])
+    things(small, rows, {"status?": STATUS}, "status",
+           'values = { status = { Active = "active", "" = "draft" } }')  # fmt: skip
+    small.transform()
+    assert {key: d["status"] for key, d in small.documents("things").items()} == {
+        "1": "active", "2": "active", "3": "draft", "5": None,
+    }  # fmt: skip
+    assert small.rejected("things") == {"4": ("status", "not_in_union")}
+    things(small, table(status=pa.array([0, 1, 2], pa.int32())), {"status": STATUS}, "status",
+           "values.status = { 0 = 'active', 1 = \"draft\" }")  # fmt: skip
+    small.transform()
+    assert [d["status"] for d in small.documents("things").values()] == ["active", "draft"]
+    assert small.rejected("things") == {"3": ("status", "not_in_union")}
+
+
+def test_quotes_in_a_value_map_are_texts(small: Small) -> None:
+    things(small, table(t=["it's", '"']), {"t": STRING}, "t",
+           """[tables.things.values.t]\n"it's" = "x''"\n'"' = ''""")  # fmt: skip
+    small.transform()
+    assert [d["t"] for d in small.documents("things").values()] == ["x''", ""]
+
+
+ENTRIES = [
+    ("keep_null = ['x']", "keep_null names `x`"),
+    ("keep_null = ['t']", "keep_null names `t`, whose validator takes no null"),
+    ("values = { x = { a = 'b' } }", "values names `x`"),
+    ("values = { n = { a = 'b' } }", "values names `n`, which is no text"),
+    ("from = { x = 'n' }", "from names `x`"),
+    ("from = { t = 'x' }", "from names `x`, and things has no such column"),
+    ("unique = [['t', 'x']]", "unique names `x`"),
+    ("creation_time = 'x'", "creation_time names `x`, and things has no such column"),
+    ("creation_time = 't'", "creation_time names `t`, which is VARCHAR and no time"),
+    ("order_by = ['x']", "order_by names `x`, and things has no such column"),
+    ("orphans = { t = 'null' }", "orphans names `t`, which is no reference"),
+]
+
+
+@pytest.mark.parametrize(("entry", "words"), ENTRIES, ids=[words for _, words in ENTRIES])
+def test_an_entry_that_names_nothing_is_refused_with_its_line(
+    small: Small, entry: str, words: str
+) -> None:
+    things(small, table(t=["a"], n=[1]), {"t?": STRING, "n": NUMBER}, "t, n")
+    small.transform()
+    folder = small.workspace.transform("things")
+    before = {file: file.read_bytes() for file in folder.iterdir()}
+    small.write("plan.toml", f"[tables.things]\n# said here:\n{entry}\n")
+    message = small.fails().message
+    assert message.startswith("plan.toml, line 3: ") and words in message
+    assert {file: file.read_bytes() for file in folder.iterdir()} == before
+
+
+# ── creation time and order ─────────────────────────────────────────────────────────────────
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOMENTS: list[int | None] = [3_000_500, 1_000_000, None, -5_000_000, 1_000_000, 0, INFINITY]
+
+
+def created(small: Small, plan: str) -> list[tuple[str, float | None, int]]:
+    at = pa.array(MOMENTS, pa.int64()).cast(pa.timestamp("us", "UTC"))
+    rank = pa.array([7, 6, 5, 4, 3, 2, 1], pa.int32())
+    things(small, table(moment=at, rank=rank), {"name": STRING}, "'x' AS name", plan)
+    small.transform()
+    return [
+        (row["_source_id"], row["_creation_time"], row["_order"]) for row in small.rows("things")
+    ]
+
+
+def test_creation_time_and_order_are_the_last_two_columns(small: Small) -> None:
+    rows = created(small, "creation_time = 'moment'")
+    assert rows == [
+        ("1", 3000.5, 5), ("2", 1000.0, 3), ("3", None, 7), ("4", None, 1), ("5", 1000.0, 4),
+        ("6", None, 2), ("7", None, 6),
+    ]  # fmt: skip
+    folder = small.workspace.transform("things")
+    for file in ("documents.parquet", "schema.parquet"):
+        form = pq.read_schema(folder / file)
+        assert form.names == ["_source_id", "name", "_creation_time", "_order"]
+        assert form.types[2:] == [pa.float64(), pa.int64()]
+
+
+def test_order_by_another_column_and_alone(small: Small) -> None:
+    rows = created(small, "creation_time = 'moment'\norder_by = ['rank']")
+    assert [order for _, _, order in rows] == [7, 6, 5, 4, 3, 2, 1]
+    assert rows[0][1] == 3000.5
+    rows = created(small, "order_by = ['rank']")
+    assert [order for _, _, order in rows] == [7, 6, 5, 4, 3, 2, 1]
+    assert {at for _, at, _ in rows} == {None}
+
+
+def test_without_an_entry_there_are_no_such_columns(small: Small) -> None:
+    things(small, table(t=["a"]), {"t": STRING}, "t")
+    small.transform()
+    assert list(small.rows("things")[0]) == ["_source_id", "t"]
+
+
+def test_a_derived_table_is_ordered_by_its_fields(small: Small) -> None:
+    things(small, table(moment=pa.array([5.5, 2.0, 9.0])), {"moment": NUMBER}, "moment",
+           "grain = 'derived'\ncreation_time = 'moment'")  # fmt: skip
+    small.transform()
+    assert [(r["_creation_time"], r["_order"]) for r in small.rows("things")] == [
+        (5.5, 2), (2.0, 1), (9.0, 3),
+    ]  # fmt: skip
+
+
+# ── keys ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_composite_reference_finds_its_parent(small: Small) -> None:
+    small.extract("orders", pa.table({
+        "shop": ["a", "a,b", 'q"'], "n": pa.array([1, 1, 2], pa.int32()),
+    }), ["shop", "n"])  # fmt: skip
+    small.extract("lines", pa.table({
+        "id": [1, 2, 3, 4, 5], "shop": ["a", 'q"', "a", None, "a,b"],
+        "n": pa.array([1, 2, 9, 1, None], pa.int64()),
+    }), ["id"])  # fmt: skip
+    small.schema("orders", {"shop": STRING})
+    small.schema("lines", {"order?": {"type": "id", "tableName": "orders"}})
+    small.write("plan.toml", "max_rejects = 9\n[tables.orders]\n[tables.lines]\n")
+    small.model("orders", "SELECT key(shop, n) AS _source_id, shop FROM extract.orders")
+    small.model("lines", "SELECT key(id) AS _source_id, ref('orders', key(shop, n)) AS \"order\" "
+                         "FROM extract.lines")  # fmt: skip
+    small.transform()
+    assert {k: d["order"] for k, d in small.documents("lines").items()} == {
+        "1": 'orders:["a","1"]', "2": 'orders:["q\\"","2"]', "4": None, "5": None,
+    }  # fmt: skip
+    assert small.rejected("lines") == {"3": ("order", "orphan")}
+    assert small.accounted("orders") and small.accounted("lines")
+
+
+def test_keys_of_nine_columns(small: Small) -> None:
+    names = [f"c{n}" for n in range(9)]
+    small.extract("wide", pa.table({name: [1, 2] for name in names}), names)
+    small.schema("wide", {"c0": NUMBER})
+    small.write("plan.toml", "[tables.wide]\n")
+    texts = ", ".join(f"key_text({name})" for name in names)
+    small.model("wide", f"SELECT key_list([{texts}]) AS _source_id, c0 FROM extract.wide")
+    small.transform()
+    assert small.accounted("wide") and len(small.documents("wide")) == 2
+
+
+def test_rows_without_a_key_are_accounted_for(small: Small) -> None:
+    """Equal rows are told apart by a number; the text of a row is the same in every zone."""
+    start = EPOCH + timedelta(microseconds=1)
+    log = pa.table({
+        "at": pa.array([start, start, start, None, None, start], pa.timestamp("us", "UTC")),
+        "said": ["a", "a", "b", None, None, "bad"],
+        "n": pa.array([1, 1, 1, None, None, 2], pa.int32()),
+    })  # fmt: skip
+    small.extract("log", log, [])
+    small.schema("log", {"said?": STRING, "n?": NUMBER})
+    small.write("plan.toml", "max_rejects = 9\n[tables.log]\nunique = [['n', 'said']]\n")
+    small.model("log", "SELECT _key AS _source_id, said, n FROM extract.log "
+                       "WHERE said <> 'bad' OR said IS NULL")  # fmt: skip
+    small.transform()
+    assert small.accounted("log")
+    rules = sorted(rule for _, rule in small.rejected("log").values())
+    assert rules == ["dropped_by_model", "not_unique", "not_unique"]
+    keys = sorted(small.documents("log"))
+    assert len(keys) == 3 and {key.rpartition("-")[2] for key in keys} == {"1", "2"}
+    with duckdb.connect(str(small.workspace.database), read_only=True) as shell:
+        shell.execute("SET TimeZone = 'Asia/Jakarta'")
+        text = (small.workspace.migrations / "models" / "log.sql").read_text()
+        assert set(keys) < {row[0] for row in shell.execute(text).fetchall()}
+    small.model("log", "SELECT _key AS _source_id, said, n FROM extract.log")
+    assert set(small.transform().tables) == {"log"} and small.accounted("log")
+    assert set(keys) < set(small.documents("log"))
+
+
+# ── times of the run ────────────────────────────────────────────────────────────────────────
+
+CHANCE = [
+    "now()", "current_timestamp", "today()", "current_date", "get_current_timestamp()",
+    "localtimestamp", "transaction_timestamp()", "age(moment)", "ago('1 day')",
+    "random()", "uuid()", "gen_random_uuid()", "uuidv7()", "current_setting('TimeZone')",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", CHANCE)
+def test_no_value_is_the_time_of_the_run_or_chance(small: Small, sql: str) -> None:
+    at = pa.array([0], pa.int64()).cast(pa.timestamp("us"))
+    things(small, table(moment=at), {"t": STRING}, f"'é' AS t,\n    ({sql})::VARCHAR AS u")
+    message = small.fails().message
+    assert message.startswith("models/things.sql, line 4: ")
+    assert "gives something else on every run" in message
+
+
+def test_nor_where_duckdb_can_not_take_a_query_apart(small: Small) -> None:
+    things(small, table(t=["a"], n=[1]), {"t": STRING}, "t")
+    pivot = ("SELECT key(id) AS _source_id, a::VARCHAR AS t FROM\n"
+             "(PIVOT (SELECT id, t, n FROM extract.things) ON t USING sum(n)){}")  # fmt: skip
+    small.model("things", pivot.format(" -- now()\nWHERE 'random()' <> '' /* uuid() */"))
+    small.transform()
+    assert small.accounted("things")
+    small.model("things", pivot.format("\nWHERE Random () < 1"))
+    assert small.fails().message.startswith("models/things.sql, line 3: random() gives")
+    small.model("things", pivot.format("\nWHERE CURRENT_DATE > DATE '2000-01-01'"))
+    assert small.fails().message.startswith("models/things.sql, line 3: current_date gives")
+
+
+def test_nor_is_a_row_a_sample(small: Small) -> None:
+    things(small, table(t=["a"]), {"t": STRING}, "t")
+    small.model("things", "SELECT key(id) AS _source_id, t FROM extract.things USING SAMPLE 1")
+    assert "a sample gives something else" in small.fails().message
+    small.model("things", "SELECT key(id) AS _source_id, 'now() and random()' AS t -- now()\n"
+                          "FROM extract.things /* uuid() */")  # fmt: skip
+    small.transform()
+    assert small.accounted("things")
+
+
+# ── one clear message, with file and line ───────────────────────────────────────────────────
+
+MISTAKES = [
+    ("SELECT key(id) AS _source_id,\n t,\n t AS renamed\nFROM extract.things",
+     "models/things.sql, line 3 has the column `renamed`, and things in convex/schema.ts has no"),
+    ("SELECT key(id) AS _source_id, n\nFROM extract.things",
+     "models/things.sql has no column `t`, and convex/schema.ts requires that field"),
+    ("SELECT key(id) AS _source_id,\n gone AS t\nFROM extract.things",
+     "models/things.sql, line 2: Binder Error"),
+    ("SELECT key(id) AS _source_id,\n t,,\nFROM extract.things",
+     "models/things.sql, line 2: Parser Error"),
+    ("SELECT key(id) AS _source_id,\n t\nFROM extract.gone",
+     "models/things.sql, line 3: Catalog Error: Table with name gone does not exist"),
+    ("SELECT key(id) AS _source_id,\n t::DATE::VARCHAR AS t\nFROM extract.things",
+     "models/things.sql, line 2: Conversion Error"),
+    ("-- é\nSELECT key(id) AS _source_id, t\nFROM extract.things\nWHERE id = uuid()::BIGINT",
+     "models/things.sql, line 4: uuid() gives something else on every run"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "words"), MISTAKES, ids=[words for _, words in MISTAKES])
+@pytest.mark.parametrize("plan", ["", "values = { t = { a = 'b' } }"], ids=["", "mapped"])
+def test_a_mistake_in_a_model_is_one_message_and_loses_nothing(
+    small: Small, sql: str, words: str, plan: str
+) -> None:
+    things(small, table(t=["a"], n=[1]), {"t": STRING, "n?": NUMBER}, "t, n", plan)
+    small.transform()
+    folder = small.workspace.transform("things")
+    before = {file: file.read_bytes() for file in folder.iterdir()}
+    small.model("things", sql)
+    message = small.fails().message
+    assert message.startswith(words) and "\n" not in message
+    assert {file: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_a_column_of_another_type_is_named_with_its_line(small: Small) -> None:
+    things(small, table(t=["a"]), {"t": STRING}, "length(t) AS t")
+    assert small.fails().message.startswith("models/things.sql, line 3: column `t` is BIGINT")
+
+
+SIDES = [("map.json", "{", "map.json"), ("map.parquet", "x", "map")]
+
+
+@pytest.mark.parametrize(("file", "text", "words"), SIDES)
+def test_a_side_file_that_can_not_be_read(small: Small, file: str, text: str, words: str) -> None:
+    things(small, table(t=["a"]), {"t": STRING}, "t")
+    small.write(file, text)
+    small.model("things", "SELECT key(id) AS _source_id, t FROM extract.things, side.map")
+    assert words in small.fails().message
+
+
+# ── inside of objects, and in cycles ───────────────────────────────────────────────────────
+
+
+def obj(**fields: Any) -> dict[str, Any]:
+    return {"type": "object", "value": {
+        name: {"fieldType": kind, "optional": False} for name, kind in fields.items()
+    }}  # fmt: skip
+
+
+def test_marks_inside_of_an_object_keep_the_row_out(small: Small) -> None:
+    moments = pa.array([0, INFINITY, 0, 0], pa.int64()).cast(pa.timestamp("us"))
+    things(small, table(moment=moments, n=["1.5", "1", "9007199254740993", "NaN"]),
+           {"o": obj(iso=STRING, ms=NUMBER, big=INT64, n=NUMBER)},
+           "{'iso': to_iso(moment), 'ms': to_ms(moment), 'big': to_ms(moment), "
+           "'n': to_number(n)} AS o")  # fmt: skip
+    small.transform()
+    assert small.rejected("things") == {
+        "2": ("o", "infinite_time"), "3": ("o", "inexact_number"),
+        # A NaN in there can't be told from the mark any more, and is not let pass unseen.
+        "4": ("o", "inexact_number"),
+    }  # fmt: skip
+    assert json.loads(small.documents("things")["1"]["o"]) == {
+        "iso": "1970-01-01T00:00:00.000Z", "ms": 0, "n": 1.5,
+        "big": {"$integer": "AAAAAAAAAAA="},
+    }  # fmt: skip
+    for field, value in (("ms", "to_ms(moment)"), ("big", "to_ms(moment)")):
+        kind = NUMBER if field == "ms" else INT64
+        things(small, table(moment=moments), {"o": obj(x=kind)}, f"{{'x': {value}}} AS o")
+        small.transform()
+        assert small.rejected("things") == {"2": ("o", "infinite_time")}
+
+
+def test_what_collides_in_a_circle_takes_its_children_along(small: Small) -> None:
+    rows = pa.table({
+        "id": [1, 2, 3, 4], "up": pa.array([None, None, 1, 3], pa.int64()),
+        "slug": ["a", "A", "b", "c"],
+    })  # fmt: skip
+    small.extract("pages", rows, ["id"])
+    small.schema("pages", {"up?": {"type": "id", "tableName": "pages"}, "slug": STRING})
+    small.write("plan.toml", "max_rejects = 9\n[tables.pages]\nunique = [['slug']]\n")
+    small.model("pages", "SELECT key(id) AS _source_id, ref('pages', up) AS up, "
+                         "lower(slug) AS slug FROM extract.pages")  # fmt: skip
+    small.transform()
+    assert small.rejected("pages") == {
+        "1": ("slug", "not_unique"), "2": ("slug", "not_unique"),
+        "3": ("up", "parent_rejected"), "4": ("up", "parent_rejected"),
+    }  # fmt: skip
+    small.write("models/pages.drop.sql", "SELECT '2' AS _source_id, 'a twin' AS reason")
+    small.model("pages", "SELECT key(id) AS _source_id, ref('pages', up) AS up, "
+                         "lower(slug) AS slug FROM extract.pages WHERE id <> 2")  # fmt: skip
+    small.transform()
+    assert small.rejected("pages") == {"2": ("", "dropped_on_purpose")}
+    assert small.accounted("pages")
