@@ -21,8 +21,14 @@ LEAST_DISK = 1 << 30
 RIGHTS = "the right deployment:data:view"
 # Of the plan's module, beside one function a table.
 FUNCTIONS = (
-    "readPage", "readDocuments", "findMissing", "epoch", "adopt", "remove", "clearLedger",
-)  # fmt: skip
+    "readPage",
+    "readDocuments",
+    "findMissing",
+    "epoch",
+    "adopt",
+    "remove",
+    "clearLedger",
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class CheckResult:
 
     name: str
     ok: bool
-    told: str
+    detail: str
     hint: str | None = None
 
 
@@ -51,9 +57,11 @@ def check(
         yield from _guarded("HTTP action", lambda: _http_action(plan, settings))
     free = shutil.disk_usage(workspace.data if workspace.data.exists() else workspace.project).free
     yield CheckResult(
-        "disk", free > LEAST_DISK, f"{free / 2**30:,.1f} GiB free for {workspace.data}",
+        "disk",
+        free > LEAST_DISK,
+        f"{free / 2**30:,.1f} GiB free for {workspace.data}",
         "make room, or choose another folder with --data",
-    )  # fmt: skip
+    )
 
 
 def _guarded(name: str, look: Callable[[], list[CheckResult]]) -> Iterator[CheckResult]:
@@ -71,13 +79,14 @@ def _postgres(plan: Plan, settings: Settings) -> list[CheckResult]:
         role = reader.role()
         return [
             CheckResult(
-                "Postgres", role["bypass"],
+                "Postgres",
+                role["bypass"],
                 f"{settings.source.label}, as {role['name']}"
                 + ("" if role["bypass"] else ", which row security limits"),
                 "use a role with BYPASSRLS, such as postgres of the project",
             ),
             _tables("Postgres", plan, reader),
-        ]  # fmt: skip
+        ]
     finally:
         reader.close()
 
@@ -100,10 +109,10 @@ def _tables(name: str, plan: Plan, reader: Reader) -> CheckResult:
     catalog = reader.catalog()
     gone = [s for s in plan.sources.values() if (s.schema, s.table) not in catalog]
     fatal = [s.name for s in gone if s.on_missing == "fail"]
-    told = f"{len(plan.sources) - len(gone)} of {len(plan.sources)} sources are there"
+    detail = f"{len(plan.sources) - len(gone)} of {len(plan.sources)} sources are there"
     if gone:
-        told += f"; missing: {', '.join(s.name for s in gone)}"
-    return CheckResult(f"{name} tables", not fatal, told, "create them, or edit the plan")
+        detail += f"; missing: {', '.join(s.name for s in gone)}"
+    return CheckResult(f"{name} tables", not fatal, detail, "create them, or edit the plan")
 
 
 def _deployment(plan: Plan, schema: Schema, settings: Settings) -> list[CheckResult]:
@@ -122,29 +131,35 @@ def _deployment(plan: Plan, schema: Schema, settings: Settings) -> list[CheckRes
     needed += [f"{plan.module}:{name}" for name in FUNCTIONS]
     lacking = [name for name in needed if name not in functions]
     public = [
-        name for name, kind in functions.items()
+        name
+        for name, kind in functions.items()
         if kind == "public" and name.startswith(f"{plan.module}:")
-    ]  # fmt: skip
+    ]
     active = json.loads(deployed["active"]) if deployed.get("active") else None
     same = active is not None and _tables_of(active) == _tables_of(dict(schema.exported))
     return [
         CheckResult("Convex", True, f"{settings.target.label}, with an admin key"),
         CheckResult(
-            "functions", not lacking,
+            "functions",
+            not lacking,
             f"all {len(needed)} are there" if not lacking else f"missing: {', '.join(lacking)}",
             push,
         ),
         CheckResult(
-            "visibility", not public,
+            "visibility",
+            not public,
             "all are internal" if not public else f"anybody may call {', '.join(public)}",
             "make them internal and push again",
         ),
         CheckResult(
-            "schema", same,
-            "the deployment has convex/schema.ts as it is here" if same
-            else "the deployment has another schema than convex/schema.ts", push,
+            "schema",
+            same,
+            "the deployment has convex/schema.ts as it is here"
+            if same
+            else "the deployment has another schema than convex/schema.ts",
+            push,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _tables_of(exported: dict[str, Any]) -> dict[str, Any]:

@@ -73,10 +73,10 @@ def clear_ledger(workspace: Workspace, plan: Plan, target: Target, progress: Pro
             progress.start("clean", "migrationLedger")
             done = False
             while not done:
-                told = deployment.mutation(f"{plan.module}:clearLedger", {"numItems": MOST_ROWS})
-                deleted += int(told["deleted"])
-                progress.advance("migrationLedger", int(told["deleted"]))
-                done = told["isDone"]
+                answer = deployment.mutation(f"{plan.module}:clearLedger", {"numItems": MOST_ROWS})
+                deleted += int(answer["deleted"])
+                progress.advance("migrationLedger", int(answer["deleted"]))
+                done = answer["isDone"]
     except FunctionError as error:
         raise missing_function(error, deployment) from None
     except Transient as error:

@@ -31,7 +31,7 @@ def prefetch(
         return size < most or closed
 
     changed = threading.Condition()
-    made: deque[pa.RecordBatch] = deque([first])
+    ready: deque[pa.RecordBatch] = deque([first])
     size, closed, ended = first.nbytes, False, False
 
     def make() -> None:
@@ -39,7 +39,7 @@ def prefetch(
         try:
             for batch in coming:
                 with changed:
-                    made.append(batch)
+                    ready.append(batch)
                     size += batch.nbytes
                     changed.notify_all()
                     changed.wait_for(wanted)
@@ -57,10 +57,10 @@ def prefetch(
         try:
             while True:
                 with changed:
-                    changed.wait_for(lambda: made or ended)
-                    if not made:
+                    changed.wait_for(lambda: ready or ended)
+                    if not ready:
                         break
-                    batch = made.popleft()
+                    batch = ready.popleft()
                     size -= batch.nbytes
                     changed.notify_all()
                 yield batch

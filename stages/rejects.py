@@ -46,11 +46,16 @@ def list_rejects(
         ).fetchall()
     return [
         {
-            "table": row[0], "stage": row[1], "field": row[2], "rule": row[3], "rows": row[4],
-            "examples": row[5], "edit": _edit(workspace, plan.tables[row[0]], row[1], row[3]),
+            "table": row[0],
+            "stage": row[1],
+            "field": row[2],
+            "rule": row[3],
+            "rows": row[4],
+            "examples": row[5],
+            "edit": _edit(workspace, plan.tables[row[0]], row[1], row[3]),
         }
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def _edit(workspace: Workspace, table: TargetTable, stage: str, rule: str) -> str:

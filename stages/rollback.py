@@ -89,19 +89,21 @@ def rollback(
             if doomed:
                 confirm(doomed)
                 write_json(workspace.rolled_back, {"tables": sorted({*begun, *doomed})})
-            found = {}
+            rolled_back = {}
             for name, documents in doomed.items():
                 progress.start("rollback", name, documents)
                 forget_proof(workspace, name)
                 remove(workspace.load(name))
-                found[name] = _remove(connection, deployment, plan.module, name, options, progress)
+                rolled_back[name] = _remove(
+                    connection, deployment, plan.module, name, options, progress
+                )
             _end(workspace, set(begun) - chosen)
     except Transient as error:
         raise Stopped(error.message, "run again: stages rollback") from None
     finally:
         connection.close()
     refresh(workspace, plan)
-    return found
+    return rolled_back
 
 
 def _end(workspace: Workspace, left: set[str]) -> None:
@@ -117,12 +119,12 @@ def _refuse_orphans(schema: Schema, chosen: set[str], listed: Mapping[str, int])
     references = schema.references()
     going = chosen & listed.keys()
     staying: set[str] = set()
-    while found := {
+    while referring := {
         name
         for name in listed.keys() - chosen - staying
         if references.get(name, set()) & (going | staying)
     }:
-        staying |= found
+        staying |= referring
     if staying:
         names = ", ".join(f"`{name}` ({listed[name]:,} documents)" for name in sorted(staying))
         raise UserError(
@@ -146,21 +148,21 @@ def _remove(
         progress.advance(table, count)
     counted = "SELECT did, count(*) FROM results GROUP BY 1"
     did = dict(connection.execute(counted).fetchall())
-    found = RolledBack(
+    result = RolledBack(
         removed=did.get("removed", 0),
         kept=did.get("changed", 0),
         gone=did.get("gone", 0) + did.get("unknown", 0),
     )
-    words = [f"{found.removed:,} removed"]
-    if found.gone:
-        words.append(f"{found.gone:,} gone already")
-    if found.kept:
+    words = [f"{result.removed:,} removed"]
+    if result.gone:
+        words.append(f"{result.gone:,} gone already")
+    if result.kept:
         keys = first_row(
             connection,
             "SELECT string_agg(source_id, ', ' ORDER BY source_id) FROM (SELECT source_id "
             f"FROM results WHERE did = 'changed' ORDER BY 1 LIMIT {SHOWN})",
         )[0]
-        more = ", …" if found.kept > SHOWN else ""
-        words.append(f"{found.kept:,} kept, since the app has changed them ({keys}{more})")
-    progress.done("rollback", table, ", ".join(words), **vars(found))
-    return found
+        more = ", …" if result.kept > SHOWN else ""
+        words.append(f"{result.kept:,} kept, since the app has changed them ({keys}{more})")
+    progress.done("rollback", table, ", ".join(words), **vars(result))
+    return result

@@ -124,7 +124,7 @@ def _after(workspace: Workspace, plan: Plan) -> str | None:
 
 
 def _next(tables: dict[str, Any], only_read: dict[str, Any]) -> str:
-    extracts = [told["extract"] for told in tables.values()] + list(only_read.values())
+    extracts = [standing["extract"] for standing in tables.values()] + list(only_read.values())
     if any(e is None or e["status"] == "reading" for e in extracts):
         return "stages extract"
     if any(not t["transform"] or t["transform"]["stale"] for t in tables.values()):
@@ -136,26 +136,31 @@ def _next(tables: dict[str, Any], only_read: dict[str, Any]) -> str:
         return "stages rejects"
     if any(not t["verify"] or t["verify"]["stale"] for t in there):
         return "stages verify"
-    wrong = [f"{name}: {', '.join(t['verify']['wrong'])}" for name, t in tables.items()
-             if t["verify"] and t["verify"]["wrong"]]  # fmt: skip
+    wrong = [
+        f"{name}: {', '.join(t['verify']['wrong'])}"
+        for name, t in tables.items()
+        if t["verify"] and t["verify"]["wrong"]
+    ]
     if wrong:
         return f"look into verify/<table>.parquet ({'; '.join(wrong)}), mend it, stages verify"
     return "nothing: everything is loaded and verified; see stages report"
 
 
-def as_text(told: dict[str, Any]) -> str:
+def as_text(standing: dict[str, Any]) -> str:
     """The status for people: a line a table."""
     lines = [
-        f"source {told['source'] or 'none yet'}, snapshot: {told['consistency']} · "
-        f"target {told['target'] or 'none yet'}",
+        f"source {standing['source'] or 'none yet'}, snapshot: {standing['consistency']} · "
+        f"target {standing['target'] or 'none yet'}",
         f"{'table':<24} {'extracted':>16} {'documents':>10} {'rejected':>9} {'loaded':>8} "
         f"{'verified':>9}",
     ]
-    for name, table in told["tables"].items():
+    for name, table in standing["tables"].items():
         transform, load, verify = table["transform"], table["load"], table["verify"]
-        loaded = sum(
-            load["counts"][did] for did in ("inserted", "replaced", "unchanged", "conflict")
-        ) if load else None  # fmt: skip
+        loaded = (
+            sum(load["counts"][did] for did in ("inserted", "replaced", "unchanged", "conflict"))
+            if load
+            else None
+        )
         stale_mark = "*" if transform and transform["stale"] else ""
         unsure = "*" if verify and verify["stale"] else ""
         lines.append(
@@ -164,11 +169,11 @@ def as_text(told: dict[str, Any]) -> str:
             f"{_number(transform and transform['rejects']):>9} {_number(loaded):>8} "
             f"{_number(verify and verify['verified']) + unsure:>9}"
         )
-    for name, extract in told["sources"].items():
+    for name, extract in standing["sources"].items():
         lines.append(f"{name + ' (read only)':<24} {_extracted(extract):>16}")
-    if any(t[what] and t[what]["stale"] for t in told["tables"].values() for what in MADE_FROM):
+    if any(t[what] and t[what]["stale"] for t in standing["tables"].values() for what in MADE_FROM):
         lines.append("* made from an older extract or model, or of an older load")
-    lines.append(f"next: {told['next']}")
+    lines.append(f"next: {standing['next']}")
     return "\n".join(lines)
 
 

@@ -38,8 +38,11 @@ BOUND_VIEW = "CREATE OR REPLACE VIEW bound."
 # What DuckDB may hold before it spills; the process takes some 300 MiB more.
 MEMORY = "640MB"
 ACK_COLUMNS = {
-    "sourceId": "VARCHAR", "documentId": "VARCHAR", "did": "VARCHAR", "digest": "VARCHAR",
-}  # fmt: skip
+    "sourceId": "VARCHAR",
+    "documentId": "VARCHAR",
+    "did": "VARCHAR",
+    "digest": "VARCHAR",
+}
 
 
 def macros() -> str:
@@ -129,11 +132,11 @@ def refresh(workspace: Workspace, plan: Plan) -> None:
     aside = workspace.scratch / workspace.database.name
     aside.unlink(missing_ok=True)
     with duckdb.connect() as connection:
-        connection.execute(f"ATTACH {text_sql(str(aside))} AS made (STORAGE_VERSION 'v1.0.0')")
-        connection.execute("USE made")
+        connection.execute(f"ATTACH {text_sql(str(aside))} AS staged (STORAGE_VERSION 'v1.0.0')")
+        connection.execute("USE staged")
         whole = make(connection, sql)
         connection.execute("USE memory")
-        connection.execute("DETACH made")
+        connection.execute("DETACH staged")
     publish(aside, workspace.database)
     write_text(source, text if whole else "")
 
@@ -219,11 +222,11 @@ def acks_sql(file: Path) -> str:
 def side_files(workspace: Workspace, plan: Plan) -> dict[str, Path]:
     """Name → CSV, JSON or Parquet file beside the plan; the report is not one of them."""
     report = (workspace.project / plan.report_json).resolve()
-    found = {}
+    files = {}
     for file in sorted(workspace.migrations.glob("*")):
         if file.suffix in (".csv", ".json", ".parquet") and file.resolve() != report:
-            found[re.sub(r"\W", "_", file.stem)] = file
-    return found
+            files[re.sub(r"\W", "_", file.stem)] = file
+    return files
 
 
 def side_views(workspace: Workspace, plan: Plan) -> Iterator[str]:
@@ -261,8 +264,10 @@ def side_hashes(workspace: Workspace, plan: Plan) -> dict[str, str]:
 
 def ids_sql(workspace: Workspace, plan: Plan, targets: Iterable[str]) -> str:
     """SQL of `ids(target, source_id, convex_id)` for the tables that are referred to."""
-    selects = ["SELECT NULL::VARCHAR AS target, NULL::VARCHAR AS source_id, "
-               "NULL::VARCHAR AS convex_id WHERE false"]  # fmt: skip
+    selects = [
+        "SELECT NULL::VARCHAR AS target, NULL::VARCHAR AS source_id, "
+        "NULL::VARCHAR AS convex_id WHERE false"
+    ]
     for target in sorted(targets):
         file = (
             workspace.keys / f"{target}.parquet"
@@ -368,8 +373,8 @@ def _bound_views(workspace: Workspace, plan: Plan) -> Iterator[str]:
         return
     schema = with_references(Schema(stored["exported"]), plan)
     for table in plan.tables.values():
-        made = (workspace.transform(table.name) / "documents.parquet").exists()
-        if made and table.name in schema.tables:
+        staged = (workspace.transform(table.name) / "documents.parquet").exists()
+        if staged and table.name in schema.tables:
             fields = staged_shapes(workspace, schema, table.name)
             yield (
                 f"{BOUND_VIEW}{name_sql(table.name)} AS {bound_sql(workspace, plan, table, fields)}"

@@ -68,8 +68,8 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        told = f"{error.strerror or error}: {error.filename or 'the disk'}"
-        _end(f"{told}\n  → mend that; what is done is kept, run the same command again", 3)
+        failure = f"{error.strerror or error}: {error.filename or 'the disk'}"
+        _end(f"{failure}\n  → mend that; what is done is kept, run the same command again", 3)
     sys.exit(code if isinstance(code, int) else 0)
 
 

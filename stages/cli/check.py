@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stages.cli.context import Context, cli, json_option, pass_context, tell_findings
+from stages.cli.context import Context, cli, json_option, pass_context, print_check_results
 from stages.errors import Shortfall
 
 
@@ -16,6 +16,6 @@ def check(context: Context, as_json: bool) -> None:
 
     settings = context.settings()
     schema = Schema(export_schema(context.workspace.convex))
-    findings = run(context.workspace, context.plan, schema, settings)
-    if not tell_findings(findings, as_json):
+    results = run(context.workspace, context.plan, schema, settings)
+    if not print_check_results(results, as_json):
         raise Shortfall("not everything is ready", "mend what is WRONG, then: stages check")

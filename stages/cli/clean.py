@@ -14,11 +14,13 @@ from stages.cli.context import (
 
 
 @cli.command()
-@click.option("--staged", "what", flag_value="staged", default=True,
-              help="All staged files, of all targets.")  # fmt: skip
+@click.option(
+    "--staged", "what", flag_value="staged", default=True, help="All staged files, of all targets."
+)
 @click.option("--target-folder", "what", flag_value="target", help="This target's folder only.")
-@click.option("--ledger", "what", flag_value="ledger",
-              help="The ledger in Convex; the documents stay.")  # fmt: skip
+@click.option(
+    "--ledger", "what", flag_value="ledger", help="The ledger in Convex; the documents stay."
+)
 @click.option("--all", "what", flag_value="all", help="The ledger, then all staged files.")
 @yes_option
 @pass_context

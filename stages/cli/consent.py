@@ -18,8 +18,9 @@ def confirm_loss(settings: Settings, yes: str | None) -> Callable[[str], bool]:
 
     def confirm(words: str) -> bool:
         if yes is None and sys.stdin.isatty():
-            typed = click.prompt(f"{words}; type its name, {name}", default="", err=True,
-                                 show_default=False)  # fmt: skip
+            typed = click.prompt(
+                f"{words}; type its name, {name}", default="", err=True, show_default=False
+            )
             return bool(typed == name)
         return yes == name
 
@@ -41,13 +42,15 @@ def confirm_prune(settings: Settings, yes: str | None) -> Callable[[Mapping[str,
         raise UserError(f"the deployment is `{name}`, not `{yes}`", f"say --yes {name}")
 
     def confirm(counts: Mapping[str, int]) -> bool:
-        told = ", ".join(f"{rows:,} of {table}" for table, rows in counts.items())
+        listing = ", ".join(f"{rows:,} of {table}" for table, rows in counts.items())
         if yes is not None:
             return True
         typed = click.prompt(
-            f"documents to delete in {name}: {told}; type its name", default="", err=True,
+            f"documents to delete in {name}: {listing}; type its name",
+            default="",
+            err=True,
             show_default=False,
-        )  # fmt: skip
+        )
         return bool(typed == name)
 
     return confirm
@@ -72,9 +75,13 @@ def require_consent(settings: Settings, yes: str | None) -> None:
 def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--yes`, or for a production deployment `--yes NAME`."""
     return click.option(
-        "--yes", metavar="[NAME]", is_flag=False, flag_value="", default=None,
+        "--yes",
+        metavar="[NAME]",
+        is_flag=False,
+        flag_value="",
+        default=None,
         help="Do not ask; a production deployment wants its name here.",
-    )(command)  # fmt: skip
+    )(command)
 
 
 def confirm_deletion(settings: Settings, what: str, yes: str | None) -> None:
@@ -87,8 +94,9 @@ def confirm_deletion(settings: Settings, what: str, yes: str | None) -> None:
         )
     if target.production and yes != target.deployment:
         if yes is None and sys.stdin.isatty():
-            yes = click.prompt(f"{what}\n{target.deployment} is a production deployment; "
-                               "type its name", err=True)  # fmt: skip
+            yes = click.prompt(
+                f"{what}\n{target.deployment} is a production deployment; type its name", err=True
+            )
         if yes != target.deployment:
             raise UserError(
                 f"{what}: `{target.deployment}` is a production deployment",

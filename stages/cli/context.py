@@ -54,7 +54,7 @@ class Context:
     def announce(self, settings: Settings, progress: Progress) -> None:
         """The first line of a stage names source and target."""
         progress.note(f"{settings.source.label} → {settings.target.label} (target {self.target})")
-        self._tell_age(progress)
+        self._note_age(progress)
 
     def announce_staged(self, progress: Progress) -> None:
         """The same for a stage that reaches neither: whose files these are."""
@@ -63,9 +63,9 @@ class Context:
         source = (read_json(self.workspace.source) or {}).get("ref", "not read yet")
         target = (read_json(self.workspace.identity) or {}).get("deployment", "not read yet")
         progress.note(f"Supabase {source} → Convex {target} (target {self.target})")
-        self._tell_age(progress)
+        self._note_age(progress)
 
-    def _tell_age(self, progress: Progress) -> None:
+    def _note_age(self, progress: Progress) -> None:
         from stages.status import staged_age
 
         age = staged_age(self.workspace, self.plan)
@@ -75,15 +75,19 @@ class Context:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
 @click.option(
-    "--project", type=click.Path(file_okay=False, path_type=Path), default=Path(),
+    "--project",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
     help="The folder with .planning/ and convex/. Default: here.",
-)  # fmt: skip
+)
 @click.option(
-    "--data", type=click.Path(file_okay=False, path_type=Path), default=None,
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
     help="Where staged files are kept. Default: data/ in the project.",
-)  # fmt: skip
+)
 @click.option("--target", default=None, help="Which deployment: [targets.NAME] of the plan.")
-@click.version_option(package_name="stages")
+@click.version_option(package_name="supabase-to-convex")
 @click.pass_context
 def cli(context: click.Context, project: Path, data: Path | None, target: str | None) -> None:
     """Move an application from Supabase to Convex: extract, transform, load.
@@ -125,18 +129,18 @@ def progress_of(as_json: bool) -> Iterator[Progress]:
         yield Lines()
 
 
-def tell_findings(findings: Iterable[CheckResult], as_json: bool) -> bool:
+def print_check_results(results: Iterable[CheckResult], as_json: bool) -> bool:
     """Print what was looked at, as it comes; returns whether all is well."""
     listed = []
-    for finding in findings:
-        listed.append(finding)
+    for result in results:
+        listed.append(result)
         if not as_json:
-            click.echo(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name}: {finding.told}")
-            if not finding.ok and finding.hint:
-                click.echo(f"      → {finding.hint}")
+            click.echo(f"{'ok   ' if result.ok else 'WRONG'} {result.name}: {result.detail}")
+            if not result.ok and result.hint:
+                click.echo(f"      → {result.hint}")
     if as_json:
-        print_json([vars(finding) for finding in listed])
-    return all(finding.ok for finding in listed)
+        print_json([{"name": r.name, "ok": r.ok, "told": r.detail, "hint": r.hint} for r in listed])
+    return all(result.ok for result in listed)
 
 
 def print_json(value: Any) -> None:

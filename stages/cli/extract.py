@@ -88,24 +88,25 @@ def extract(context: Context, as_json: bool, dry_run: bool, **chosen: Any) -> No
         )
 
 
-def print_forecast(found: list[Any], data: Path, as_json: bool) -> None:
+def print_forecast(forecasts: list[Any], data: Path, as_json: bool) -> None:
     """Print forecasts; bytes that the source does not tell are `?`, and null in JSON."""
     import shutil
 
     free = shutil.disk_usage(data if data.exists() else data.parent).free
     if as_json:
-        print_json({"tables": [vars(each) for each in found], "disk_free": free})
+        print_json({"tables": [vars(forecast) for forecast in forecasts], "disk_free": free})
         return
-    for each in found:
-        size = "?" if each.bytes is None else f"{each.bytes / 2**20:,.1f}"
+    for forecast in forecasts:
+        size = "?" if forecast.bytes is None else f"{forecast.bytes / 2**20:,.1f}"
         click.echo(
-            f"{each.table:<28} {each.rows:>14,} rows {size:>10} MiB {each.seconds / 60:>8,.1f} min"
+            f"{forecast.table:<28} {forecast.rows:>14,} rows {size:>10} MiB "
+            f"{forecast.seconds / 60:>8,.1f} min"
         )
-    known = [each.bytes for each in found if each.bytes is not None]
-    total = f"{sum(known) / 2**20:,.1f}" if known or not found else "?"
-    more = " and more" if known and len(known) < len(found) else ""
+    known = [forecast.bytes for forecast in forecasts if forecast.bytes is not None]
+    total = f"{sum(known) / 2**20:,.1f}" if known or not forecasts else "?"
+    more = " and more" if known and len(known) < len(forecasts) else ""
     click.echo(
-        f"{sum(e.rows for e in found):,} rows, {total} MiB{more} at the source, "
-        f"about {sum(e.seconds for e in found) / 60:,.1f} min; "
+        f"{sum(e.rows for e in forecasts):,} rows, {total} MiB{more} at the source, "
+        f"about {sum(e.seconds for e in forecasts) / 60:,.1f} min; "
         f"{free / 2**30:,.1f} GiB are free here"
     )

@@ -24,26 +24,42 @@ from stages.progress import Lines, Progress
 
 @cli.command()
 @tables_argument
-@click.option("--through", type=click.Choice(["functions", "http-action", "import"]), default=None,
-              help="The channel. Default: functions where there is a deploy key. import: one file, "
-              "all tables at once, ids made from source keys.")  # fmt: skip
-@click.option("--mode", type=click.Choice(["require-empty", "append", "replace"]),
-              help="Of an import: what becomes of documents that are there. Default: "
-              "require-empty.")  # fmt: skip
-@click.option("--to", metavar="FILE.zip", type=click.Path(dir_okay=False, path_type=Path),
-              help="Of an import: only write the file, for npx convex import.")  # fmt: skip
+@click.option(
+    "--through",
+    type=click.Choice(["functions", "http-action", "import"]),
+    default=None,
+    help="The channel. Default: functions where there is a deploy key. import: one file, "
+    "all tables at once, ids made from source keys.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["require-empty", "append", "replace"]),
+    help="Of an import: what becomes of documents that are there. Default: require-empty.",
+)
+@click.option(
+    "--to",
+    metavar="FILE.zip",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Of an import: only write the file, for npx convex import.",
+)
 @click.option("--restart", is_flag=True, help="Forget the acks, and ask Convex' ledger.")
 @click.option("--overwrite", is_flag=True, help="Write over documents that the app has changed.")
-@click.option("--prune", is_flag=True,
-              help="Delete in Convex what was loaded and is not staged any more.")  # fmt: skip
-@click.option("--max-rate", metavar="RATE", multiple=True,
-              help="At most so much a second: 2MiB, 500docs, or both. Default: 2MiB on "
-              "production.")  # fmt: skip
+@click.option(
+    "--prune", is_flag=True, help="Delete in Convex what was loaded and is not staged any more."
+)
+@click.option(
+    "--max-rate",
+    metavar="RATE",
+    multiple=True,
+    help="At most so much a second: 2MiB, 500docs, or both. Default: 2MiB on production.",
+)
 @click.option("--dry-run", is_flag=True, help="Tell what would be sent; write nothing.")
 @click.option("--accept-rejects", is_flag=True, help="Load although rejects are over the limit.")
-@click.option("--yes", metavar="NAME",
-              help="The name of the deployment: consent to production, --prune, or --mode "
-              "replace.")  # fmt: skip
+@click.option(
+    "--yes",
+    metavar="NAME",
+    help="The name of the deployment: consent to production, --prune, or --mode replace.",
+)
 @json_option
 @pass_context
 def load(
@@ -86,10 +102,10 @@ def load(
             lines = Lines()
             context.announce(settings, lines)
             schema = load_schema(context.workspace)
-            told = forecast(
+            totals = forecast(
                 context.workspace, context.plan, schema, settings.target, tables, channel, lines
             )
-        print_json(told) if as_json else click.echo(as_text(told))
+        print_json(totals) if as_json else click.echo(as_text(totals))
         return
     with progress_of(as_json) as progress, data_lock(context.workspace):
         if to:
@@ -103,22 +119,28 @@ def load(
         schema = load_schema(context.workspace)
         if through == "import":
             importing = ImportOptions(
-                tables=tables, mode=cast("Mode | None", mode), restart=restart,
+                tables=tables,
+                mode=cast("Mode | None", mode),
+                restart=restart,
                 consent=confirm_loss(settings, yes),
-            )  # fmt: skip
+            )
             result = import_tables(
                 context.workspace, context.plan, schema, settings.target, importing, progress
             )
         else:
             options = LoadOptions(
-                tables=tables, through=channel, restart=restart, overwrite=overwrite, rate=rate,
+                tables=tables,
+                through=channel,
+                restart=restart,
+                overwrite=overwrite,
+                rate=rate,
                 prune=confirm_prune(settings, yes) if prune else None,
-            )  # fmt: skip
+            )
             result = run(
                 context.workspace, context.plan, schema, settings.target, options, progress
             )
         write_report(context.workspace, context.plan, settings.target, time.monotonic() - began)
-    partial = [name for name, told in result.tables.items() if told["status"] != "complete"]
+    partial = [name for name, totals in result.tables.items() if totals["status"] != "complete"]
     if result.failed or partial:
         raise Shortfall(
             f"not all is loaded: {', '.join([*result.failed, *partial])}",

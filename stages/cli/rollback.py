@@ -51,11 +51,11 @@ def rollback(
 
         options = RollbackOptions(tables=tables, force=force)
         schema = load_schema(workspace)
-        found = run(workspace, plan, schema, settings.target, options, confirm, progress)
-        if not found:
+        removals = run(workspace, plan, schema, settings.target, options, confirm, progress)
+        if not removals:
             progress.note("nothing is loaded")
         write_report(workspace, plan, settings.target, time.monotonic() - began)
-    kept = [f"{told.kept:,} of {name}" for name, told in found.items() if told.kept]
+    kept = [f"{removal.kept:,} of {name}" for name, removal in removals.items() if removal.kept]
     if kept:
         raise Shortfall(
             f"documents that the app has changed are kept: {', '.join(kept)}; what they refer to "

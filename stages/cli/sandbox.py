@@ -15,8 +15,7 @@ def sandbox() -> None:
 
 
 @sandbox.command()
-@click.option("--renew", is_flag=True,
-              help="Remove what is staged of a sandbox that is gone.")  # fmt: skip
+@click.option("--renew", is_flag=True, help="Remove what is staged of a sandbox that is gone.")
 @json_option
 @pass_context
 def up(context: Context, renew: bool, as_json: bool) -> None:
@@ -30,7 +29,7 @@ def up(context: Context, renew: bool, as_json: bool) -> None:
     if renew:
         with data_lock(context.workspace):
             renew_sandbox_files(context.workspace, state)
-    _tell_sandbox(state, as_json)
+    _print_sandbox(state, as_json)
 
 
 @sandbox.command()
@@ -49,7 +48,7 @@ def sandbox_status(context: Context, as_json: bool) -> None:
     """Tell what runs; starts nothing."""
     from stages import sandbox as machine
 
-    _tell_sandbox(machine.status(context.project), as_json)
+    _print_sandbox(machine.status(context.project), as_json)
 
 
 @sandbox.command()
@@ -61,16 +60,16 @@ def reset(context: Context) -> None:
     machine.reset(context.project)
 
 
-def _tell_sandbox(state: Any, as_json: bool) -> None:
+def _print_sandbox(state: Any, as_json: bool) -> None:
     if as_json:
-        told = state and {
+        summary = state and {
             "source": {"ref": state.source.ref, "url": state.source.url},
             "deployments": {
                 name: {"name": d.name, "url": d.url, "site_url": d.site_url}
                 for name, d in state.deployments.items()
             },
         }
-        print_json(told)
+        print_json(summary)
     elif state is None:
         click.echo("the sandbox is not running")
     else:

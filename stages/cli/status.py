@@ -15,8 +15,8 @@ def status(context: Context, as_json: bool) -> None:
     from stages.status import as_text
     from stages.status import status as run
 
-    told = run(context.workspace, context.plan)
+    standing = run(context.workspace, context.plan)
     if as_json:
-        print_json(told)
+        print_json(standing)
     else:
-        click.echo(as_text(told))
+        click.echo(as_text(standing))

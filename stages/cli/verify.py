@@ -11,9 +11,9 @@ from stages.cli.context import (
     cli,
     json_option,
     pass_context,
+    print_check_results,
     progress_of,
     tables_argument,
-    tell_findings,
 )
 from stages.errors import Shortfall, UserError
 
@@ -21,10 +21,17 @@ from stages.errors import Shortfall, UserError
 @cli.command()
 @tables_argument
 @click.option("--source", is_flag=True, help="Count the source again, and compare it too.")
-@click.option("--sample", metavar="N", type=click.IntRange(1),
-              help="Only N documents a table, always the same ones.")  # fmt: skip
-@click.option("--final", is_flag=True,
-              help="Only look whether functions or secrets of the migration are left.")  # fmt: skip
+@click.option(
+    "--sample",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Only N documents a table, always the same ones.",
+)
+@click.option(
+    "--final",
+    is_flag=True,
+    help="Only look whether functions or secrets of the migration are left.",
+)
 @json_option
 @pass_context
 def verify(
@@ -60,8 +67,8 @@ def verify(
         if source:
             stood = source_drift(workspace, plan, settings.source, tables, progress)
             for name, now in stood.items():
-                told = ", ".join(now.moved) or "unchanged"
-                progress.done("source", name, told, rows=now.rows, moved=now.moved)
+                drift_text = ", ".join(now.moved) or "unchanged"
+                progress.done("source", name, drift_text, rows=now.rows, moved=now.moved)
             moved = [f"{name}: {', '.join(now.moved)}" for name, now in stood.items() if now.moved]
         schema = load_schema(workspace)
         options = VerifyOptions(tables=tables, sample=sample)
@@ -82,7 +89,7 @@ def verify(
 def _verify_final(context: Context, as_json: bool) -> None:
     from stages.verify.final import look_finally
 
-    if not tell_findings(look_finally(context.plan, context.settings().target), as_json):
+    if not print_check_results(look_finally(context.plan, context.settings().target), as_json):
         raise Shortfall(
             "something of the migration is left that others may use",
             "mend what is WRONG, then: stages verify --final",

@@ -37,15 +37,6 @@ def dependency_groups(schema: Schema, tables: Iterable[str]) -> list[DependencyG
     return [_group(schema, members, graph) for members in _components(graph)]
 
 
-def in_order(schema: Schema, tables: Iterable[str]) -> list[str]:
-    """The tables one after the other, parents first. Raises UserError as `require_order` does."""
-    found: list[str] = []
-    for group in dependency_groups(schema, tables):
-        require_order(schema, group)
-        found += group.tables
-    return found
-
-
 def require_order(schema: Schema, group: DependencyGroup) -> None:
     """Raise UserError for a cycle whose every reference is required, naming it."""
     if not group.cycle:
@@ -81,12 +72,12 @@ def _group(schema: Schema, members: list[str], graph: Mapping[str, list[str]]) -
         )
         if waiting:
             deferred[name] = waiting
-    found = DependencyGroup(tables=tuple(members), deferred=deferred, cycle=True)
+    group = DependencyGroup(tables=tuple(members), deferred=deferred, cycle=True)
     try:
-        order = TopologicalSorter(_kept(schema, found)).static_order()
-        return replace(found, tables=tuple(order))
+        order = TopologicalSorter(_kept(schema, group)).static_order()
+        return replace(group, tables=tuple(order))
     except CycleError:
-        return found
+        return group
 
 
 def _kept(schema: Schema, group: DependencyGroup) -> dict[str, set[str]]:
@@ -108,7 +99,7 @@ def _components(graph: Mapping[str, list[str]]) -> list[list[str]]:
     number: dict[str, int] = {}
     lowest: dict[str, int] = {}
     open_names: list[str] = []
-    found: list[list[str]] = []
+    components: list[list[str]] = []
 
     def visit(name: str) -> None:
         number[name] = lowest[name] = len(number)
@@ -121,10 +112,10 @@ def _components(graph: Mapping[str, list[str]]) -> list[list[str]]:
                 lowest[name] = min(lowest[name], number[other])
         if lowest[name] == number[name]:
             at = open_names.index(name)
-            found.append(open_names[at:])
+            components.append(open_names[at:])
             del open_names[at:]
 
     for name in graph:
         if name not in number:
             visit(name)
-    return found
+    return components

@@ -123,9 +123,9 @@ class Plan:
         Raises UserError for an unknown name, and for one that means two tables.
         """
         wanted = list(names)
-        found = [t for name in wanted for t in self._tables_named(name)]
+        named = [t for name in wanted for t in self._tables_named(name)]
         out = {t.name for name in exclude for t in self._tables_named(name)}
-        chosen = {t.name for t in found} if wanted else set(self.tables)
+        chosen = {t.name for t in named} if wanted else set(self.tables)
         return [t for t in self.tables.values() if t.name in chosen - out]
 
     def _tables_named(self, name: str) -> list[TargetTable]:

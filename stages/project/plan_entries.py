@@ -31,11 +31,11 @@ def line_of(file: Path, path: str) -> int | None:
     places: list[tuple[str, int]] = []
     header = ""
     for number, line in enumerate(lines, 1):
-        if found := re.fullmatch(r"\s*\[\[?([^\[\]]+)\]\]?\s*(#.*)?", line):
-            header = _plain(found[1])
+        if match := re.fullmatch(r"\s*\[\[?([^\[\]]+)\]\]?\s*(#.*)?", line):
+            header = _plain(match[1])
             places.append((header, number))
-        elif found := re.match(r"\s*([\w.\"' -]+?)\s*=", line):
-            places.append((f"{header}.{_plain(found[1])}".strip("."), number))
+        elif match := re.match(r"\s*([\w.\"' -]+?)\s*=", line):
+            places.append((f"{header}.{_plain(match[1])}".strip("."), number))
     while path:
         for place, number in places:
             if place == path or place.startswith(f"{path}."):

@@ -14,9 +14,11 @@ def require_table(schema: Schema, plan: Plan, name: str) -> None:
     """Raise UserError, with the plan's line, for a table of the plan that the schema has not."""
     if name not in schema.tables:
         raise entry_error(
-            plan.file, f"tables.{name}", f"convex/schema.ts has no table `{name}`",
+            plan.file,
+            f"tables.{name}",
+            f"convex/schema.ts has no table `{name}`",
             hint=f"edit {plan.file}, or schema.ts; it has: {', '.join(sorted(schema.tables))}",
-        )  # fmt: skip
+        )
 
 
 def with_references(schema: Schema, plan: Plan) -> Schema:
@@ -39,8 +41,8 @@ def with_references(schema: Schema, plan: Plan) -> Schema:
 
 def _named(plan: Plan, table: TargetTable, document: Validator) -> Validator:
     for path, target in table.references.items():
-        found = with_reference(document, f".{path}", target)
-        if found is None:
+        with_place = with_reference(document, f".{path}", target)
+        if with_place is None:
             raise entry_error(
                 plan.file,
                 f"tables.{table.name}",
@@ -49,7 +51,7 @@ def _named(plan: Plan, table: TargetTable, document: Validator) -> Validator:
                 f"references.{path}",
                 f"edit {plan.file}: dots go to fields, [] to the items of an array",
             )
-        document = found
+        document = with_place
     return document
 
 

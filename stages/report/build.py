@@ -28,10 +28,11 @@ def build_report(workspace: Workspace, plan: Plan) -> dict[str, Any]:
     unused = unused_columns(workspace, plan)
     return {
         table.source if feeds[table.source] == 1 else f"{table.source}→{table.name}": {
-            **_entry(workspace, table), "unused_columns": unused.get(table.source, []),
+            **_entry(workspace, table),
+            "unused_columns": unused.get(table.source, []),
         }
         for table in plan.tables.values()
-    }  # fmt: skip
+    }
 
 
 def write_report(workspace: Workspace, plan: Plan, target: Target | None, seconds: float) -> bool:
@@ -60,10 +61,14 @@ def _entry(workspace: Workspace, table: TargetTable) -> dict[str, Any]:
     extracted = read_manifest(workspace.extract(table.source))
     if extracted and extracted["status"] == "missing":
         return {
-            "source": 0, "migrated": 0, "skipped": 0,
+            "source": 0,
+            "migrated": 0,
+            "skipped": 0,
             "errors": ["the source has no such table"],
-            "target": table.name, "status": "missing", "reasons": {},
-        }  # fmt: skip
+            "target": table.name,
+            "status": "missing",
+            "reasons": {},
+        }
     transformed = read_manifest(workspace.transform(table.name)) or {}
     loaded = read_manifest(workspace.load(table.name)) or {}
     proof = read_proof(workspace, table.name, loaded)
@@ -100,17 +105,17 @@ def _entry(workspace: Workspace, table: TargetTable) -> dict[str, Any]:
 
 
 def _errors(extracted: Manifest | None, loaded: Manifest, proof: Proof | None) -> list[str]:
-    found = []
+    errors = []
     if extracted and extracted.get("moving"):
         counted = extracted["counted"]
-        found.append(
+        errors.append(
             f"{counted.get('of', 'rows')} came or went while it was read "
             f"({counted['before']} → {counted['after']})"
         )
     for name in ("refused", "held_back"):
         if loaded.get("counts", {}).get(name):
-            found.append(f"{loaded['counts'][name]} {name.replace('_', ' ')}")
-    return found + [f"verify: {words}" for words in (proof.wrong if proof else [])]
+            errors.append(f"{loaded['counts'][name]} {name.replace('_', ' ')}")
+    return errors + [f"verify: {words}" for words in (proof.wrong if proof else [])]
 
 
 def _status(extracted: Manifest | None, transformed: Manifest, loaded: Manifest) -> str:

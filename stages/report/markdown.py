@@ -19,11 +19,11 @@ def summary_text(report: dict[str, Any]) -> str:
         "| source | target | status | source rows | migrated | skipped | verified |",
         "|---|---|---|---:|---:|---:|---:|",
     ]
-    for name, told in tables.items():
-        verified = told.get("verified")
+    for name, entry in tables.items():
+        verified = entry.get("verified")
         lines.append(
-            f"| {name} | {told['target']} | {told['status']} | {told['source']:,} | "
-            f"{told['migrated']:,} | {told['skipped']:,} | "
+            f"| {name} | {entry['target']} | {entry['status']} | {entry['source']:,} | "
+            f"{entry['migrated']:,} | {entry['skipped']:,} | "
             f"{format(verified['verified'], ',') if verified else '–'} |"
         )
     lines += [
@@ -35,23 +35,23 @@ def summary_text(report: dict[str, Any]) -> str:
     ]
     skipped = [
         f"- {name}: {reason}: {rows:,}"
-        for name, told in tables.items()
-        for reason, rows in told["reasons"].items()
+        for name, entry in tables.items()
+        for reason, rows in entry["reasons"].items()
     ]
     lines += skipped or ["No row was skipped."]
     lines += ["", "## What rules bent", ""]
     bent = [
         f"- {name}: {change}: {rows:,}"
-        for name, told in tables.items()
-        for change, rows in told.get("changes", {}).items()
+        for name, entry in tables.items()
+        for change, rows in entry.get("changes", {}).items()
     ]
     lines += bent or ["No value was changed."]
     lines += ["", "## Where references went", ""]
     references = [
-        f"| {name} | {field} | {told['source']:,} | {told['bound']:,} | {told['nulled']:,} | "
-        f"{told['rejected']:,} |"
-        for name, entry in tables.items()
-        for field, told in (entry.get("references") or {}).items()
+        f"| {name} | {field} | {entry['source']:,} | {entry['bound']:,} | {entry['nulled']:,} | "
+        f"{entry['rejected']:,} |"
+        for name, table_entry in tables.items()
+        for field, entry in (table_entry.get("references") or {}).items()
     ]
     if references:
         lines += [
@@ -61,7 +61,7 @@ def summary_text(report: dict[str, Any]) -> str:
         ]
     else:
         lines.append("Not counted yet: stages verify does.")
-    errors = [f"- {name}: {e}" for name, told in tables.items() for e in told["errors"]]
+    errors = [f"- {name}: {e}" for name, entry in tables.items() for e in entry["errors"]]
     if errors:
         lines += ["", "## Errors", "", *errors]
     return "\n".join([*lines, *summary_lines(report)]) + "\n"

@@ -29,51 +29,53 @@ def unused_columns(workspace: Workspace, plan: Plan) -> dict[str, list[str]]:
     for manifest in (*manifests, *keys):
         for source, columns in (manifest or {}).get("reads", {}).items():
             read.setdefault(source, set()).update(columns)
-    found = {}
+    unused = {}
     for name in dict.fromkeys(table.source for table in plan.tables.values()):
         form = workspace.extract(name) / "schema.parquet"
         if form.exists():
             meant = read.get(name, set()) | set(plan.sources[name].unused)
             columns = [column for column in pq.read_schema(form).names if column not in meant]
             if columns:
-                found[name] = columns
-    return found
+                unused[name] = columns
+    return unused
 
 
 def side_figures(workspace: Workspace) -> dict[str, dict[str, int]]:
     """Side file that the plan ties to a source → {rows, orphans}."""
     stored = read_json(workspace.sides) or {}
     return {
-        name: {"rows": told["rows"], "orphans": told["orphans"]} for name, told in stored.items()
+        name: {"rows": side["rows"], "orphans": side["orphans"]} for name, side in stored.items()
     }
 
 
 def url_classes(transformed: Manifest) -> list[dict[str, Any]]:
     """{field, class, rows, first_end, last_end} of a table's documents."""
-    found: list[dict[str, Any]] = transformed.get("urls", [])
-    return found
+    classes: list[dict[str, Any]] = transformed.get("urls", [])
+    return classes
 
 
 def summary_lines(report: dict[str, Any]) -> Iterator[str]:
     """The same for people, in Markdown; a section without anything to say is left out."""
     tables = report["tables"]
     unused = [
-        f"- {name}: {', '.join(told['unused_columns'])}"
-        for name, told in tables.items()
-        if told.get("unused_columns")
+        f"- {name}: {', '.join(entry['unused_columns'])}"
+        for name, entry in tables.items()
+        if entry.get("unused_columns")
     ]
     urls = [
         f"- {name}.{url['field']}: {url['class']}: {url['rows']:,}{_ends(url)}"
-        for name, told in tables.items()
-        for url in told.get("urls", [])
+        for name, entry in tables.items()
+        for url in entry.get("urls", [])
     ]
     sides = [
-        f"- {name}: {told['rows']:,} keys, {told['orphans']:,} of them not in the source"
-        for name, told in report.get("side_files", {}).items()
+        f"- {name}: {entry['rows']:,} keys, {entry['orphans']:,} of them not in the source"
+        for name, entry in report.get("side_files", {}).items()
     ]
     for title, lines in (
-        ("Columns that no model reads", unused), ("URLs", urls), ("Side files", sides),
-    ):  # fmt: skip
+        ("Columns that no model reads", unused),
+        ("URLs", urls),
+        ("Side files", sides),
+    ):
         if lines:
             yield from ("", f"## {title}", "", *lines)
 

@@ -226,7 +226,9 @@ def _binary(root: Path, name: str) -> Path:
     """A program of the installed package; for root a copy of it, which `nobody` can reach."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise UserError("PostgreSQL's binaries are not installed", "pip install 'stages[sandbox]'")
+        raise UserError(
+            "PostgreSQL's binaries are not installed", "pip install 'supabase-to-convex[sandbox]'"
+        )
     package = Path(spec.origin).parent
     if os.geteuid() == 0:
         package = _copy(package, root / "postgres") / PACKAGE

@@ -8,7 +8,7 @@ import pytest
 
 from stages.convex.schema import Schema
 from stages.errors import UserError
-from stages.project.dependencies import DependencyGroup, dependency_groups, in_order
+from stages.project.dependencies import DependencyGroup, dependency_groups, require_order
 
 
 def a_schema(**tables: dict[str, Any]) -> Schema:
@@ -44,9 +44,18 @@ def optional(validator: dict[str, Any]) -> dict[str, Any]:
     return {"fieldType": validator, "optional": True}
 
 
+def order(schema: Schema, tables: list[str]) -> list[str]:
+    """The tables one after the other, as a load sends them."""
+    names: list[str] = []
+    for group in dependency_groups(schema, tables):
+        require_order(schema, group)
+        names += group.tables
+    return names
+
+
 def test_parents_come_first() -> None:
     schema = a_schema(a={"b": "b", "x": "elsewhere"}, b={"c": "c"}, c={}, elsewhere={})
-    assert in_order(schema, ["a", "b", "c"]) == ["c", "b", "a"]
+    assert order(schema, ["a", "b", "c"]) == ["c", "b", "a"]
     assert all(not group.deferred for group in dependency_groups(schema, ["a", "b", "c"]))
 
 
@@ -81,7 +90,7 @@ def test_what_may_be_left_out_of_a_circle_waits(may_be_left_out: dict[str, Any])
 def test_a_circle_of_required_references_is_named(fields: dict[str, Any]) -> None:
     schema = a_schema(a=fields, b={"a": "a"}, c={"a": "a"})
     with pytest.raises(UserError, match="every reference is required: a → ") as error:
-        in_order(schema, ["a", "b", "c"])
+        order(schema, ["a", "b", "c"])
     assert "c" not in error.value.message.partition("required: ")[2]
     assert "--through import" in (error.value.hint or "")
 
@@ -109,7 +118,7 @@ def test_what_a_member_of_a_union_demands_does_not_wait() -> None:
         ],
     }
     with pytest.raises(UserError, match="in which every reference is required"):
-        in_order(Schema({"tables": tables}), ["a", "b"])
+        order(Schema({"tables": tables}), ["a", "b"])
     assert dependency_groups(Schema({"tables": tables}), ["a", "b"])[0].deferred == {
         "b": frozenset({"c"})
     }
