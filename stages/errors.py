@@ -56,5 +56,11 @@ class Transient(StagesError):
         self.retry_after = retry_after
 
 
+class Declined(StagesError):
+    """Somebody was asked and said no: nothing was done."""
+
+    exit_code = 3
+
+
 class TableFailed(StagesError):
     """One table cannot go on; the other tables do."""

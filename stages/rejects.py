@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from stages.project.plan import Plan, TargetTable
@@ -12,10 +13,26 @@ from stages.state.workspace import Workspace
 EXAMPLES = 3
 
 
+@dataclass(frozen=True, kw_only=True)
+class RejectGroup:
+    """Rejects of one table, stage, field and rule.
+
+    `examples`: {source_id, reason} of the first few; `edit` names where to change what they are.
+    """
+
+    table: str
+    stage: str
+    field: str
+    rule: str
+    rows: int
+    examples: list[dict[str, Any]]
+    edit: str
+
+
 def list_rejects(
     workspace: Workspace, plan: Plan, tables: Iterable[TargetTable], rule: str | None
-) -> list[dict[str, Any]]:
-    """Groups: {table, stage, field, rule, rows, examples: [{source_id, reason}], edit}."""
+) -> list[RejectGroup]:
+    """What was rejected, by table; the largest groups of a table first."""
     import duckdb
 
     selects = []
@@ -45,16 +62,16 @@ def list_rejects(
             "GROUP BY ALL ORDER BY 1, 5 DESC, 3, 4"
         ).fetchall()
     return [
-        {
-            "table": row[0],
-            "stage": row[1],
-            "field": row[2],
-            "rule": row[3],
-            "rows": row[4],
-            "examples": row[5],
-            "edit": _edit(workspace, plan.tables[row[0]], row[1], row[3]),
-        }
-        for row in rows
+        RejectGroup(
+            table=table,
+            stage=stage,
+            field=field,
+            rule=name,
+            rows=count,
+            examples=examples,
+            edit=_edit(workspace, plan.tables[table], stage, name),
+        )
+        for table, stage, field, name, count, examples in rows
     ]
 
 
@@ -74,16 +91,12 @@ def _edit(workspace: Workspace, table: TargetTable, stage: str, rule: str) -> st
     return f"{table.model}, or the source"
 
 
-def as_text(groups: list[dict[str, Any]]) -> str:
+def as_text(groups: Iterable[RejectGroup]) -> str:
     """The groups for people."""
-    if not groups:
-        return "no rejects"
     lines = []
     for group in groups:
-        field = f".{group['field']}" if group["field"] else ""
-        lines.append(
-            f"{group['table']}{field}: {group['rule']}: {group['rows']:,} ({group['stage']})"
-        )
-        lines += [f"    {e['source_id']}: {e['reason']}" for e in group["examples"]]
-        lines.append(f"    → {group['edit']}")
-    return "\n".join(lines)
+        field = f".{group.field}" if group.field else ""
+        lines.append(f"{group.table}{field}: {group.rule}: {group.rows:,} ({group.stage})")
+        lines += [f"    {e['source_id']}: {e['reason']}" for e in group.examples]
+        lines.append(f"    → {group.edit}")
+    return "\n".join(lines) or "no rejects"

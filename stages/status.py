@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +16,8 @@ from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Workspace
 from stages.verify.record import read_proof
 
-MADE_FROM = ("transform", "verify")
+# What may have become of a sent document that is in Convex.
+IN_CONVEX = ("inserted", "replaced", "unchanged", "conflict")
 
 
 def consistency(manifests: list[Manifest]) -> str:
@@ -29,8 +32,80 @@ def consistency(manifests: list[Manifest]) -> str:
     return "exported" if len(distinct) == 1 else "per-table"
 
 
-def status(workspace: Workspace, plan: Plan) -> dict[str, Any]:
-    """{source, target, consistency, tables: {…}, next}: what is staged, and how old it is."""
+@dataclass(frozen=True, kw_only=True)
+class ExtractStatus:
+    """Staged rows of a source; `age_seconds` is None while it is read."""
+
+    status: str
+    rows: int
+    parts: int
+    transport: str
+    age_seconds: int | None
+    moving: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformStatus:
+    """What was staged for a Convex table; `stale` says what has changed since, or is None."""
+
+    status: str
+    documents: int
+    rejects: int
+    changes: int
+    stale: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadStatus:
+    """What was sent of a table, by what became of it; `stale`: other documents are staged now."""
+
+    status: str
+    counts: Mapping[str, int]
+    stale: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyStatus:
+    """What the last verify counted; `stale`: of an older load; `wrong`: what must not be."""
+
+    counts: Mapping[str, int]
+    stale: bool
+    wrong: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableStatus:
+    """How far one Convex table is; None for a stage that it has not been through."""
+
+    source: str
+    extract: ExtractStatus | None
+    transform: TransformStatus | None
+    load: LoadStatus | None
+    verify: VerifyStatus | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """Where a migration stands. `sources` are read for reference only; `next` is what to run."""
+
+    source: str | None
+    target: str | None
+    consistency: str
+    tables: Mapping[str, TableStatus]
+    sources: Mapping[str, ExtractStatus | None]
+    next: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as `stages status --json` prints it."""
+        plain = asdict(self)
+        for table in plain["tables"].values():
+            if table["verify"]:
+                table["verify"] |= table["verify"].pop("counts")
+        return plain
+
+
+def status(workspace: Workspace, plan: Plan, complete: Callable[[str], str]) -> Status:
+    """What is staged, how old it is, and what to run next, which `complete` makes whole."""
     extracts = {name: read_manifest(workspace.extract(name)) for name in plan.sources}
     tables = {table.name: _table(workspace, plan, table.name) for table in plan.tables.values()}
     only_read = {
@@ -38,14 +113,14 @@ def status(workspace: Workspace, plan: Plan) -> dict[str, Any]:
         for name, manifest in extracts.items()
         if name not in {table.source for table in plan.tables.values()}
     }
-    return {
-        "source": (read_json(workspace.source) or {}).get("ref"),
-        "target": (read_json(workspace.identity) or {}).get("deployment"),
-        "consistency": consistency([m for m in extracts.values() if m]),
-        "tables": tables,
-        "sources": only_read,
-        "next": _after(workspace, plan) or _next(tables, only_read),
-    }
+    return Status(
+        source=(read_json(workspace.source) or {}).get("ref"),
+        target=(read_json(workspace.identity) or {}).get("deployment"),
+        consistency=consistency([m for m in extracts.values() if m]),
+        tables=tables,
+        sources=only_read,
+        next=complete(_after(workspace, plan) or _next(tables, only_read)),
+    )
 
 
 def staged_age(workspace: Workspace, plan: Plan) -> str | None:
@@ -60,37 +135,40 @@ def staged_age(workspace: Workspace, plan: Plan) -> str | None:
     return f"the extract is{sample} {age} old, snapshot: {consistency(manifests)}"
 
 
-def _table(workspace: Workspace, plan: Plan, name: str) -> dict[str, Any]:
+def _table(workspace: Workspace, plan: Plan, name: str) -> TableStatus:
     table = plan.tables[name]
     transformed = read_manifest(workspace.transform(name))
     loaded = read_manifest(workspace.load(name))
     counts = (read_json(workspace.verified) or {}).get(name)
     proof = read_proof(workspace, name, loaded)
-    return {
-        "source": table.source,
-        "extract": _extract(read_manifest(workspace.extract(table.source))),
-        "transform": transformed
-        and {
-            "status": transformed["status"],
-            "documents": transformed["documents"],
-            "rejects": transformed["rejects"],
-            "changes": transformed["changes"],
-            "stale": stale(workspace, plan, table, transformed),
-        },
-        "load": loaded
-        and {
-            "status": loaded["status"],
-            "counts": loaded["counts"],
-            "stale": transformed is not None
+    return TableStatus(
+        source=table.source,
+        extract=_extract(read_manifest(workspace.extract(table.source))),
+        transform=TransformStatus(
+            status=transformed["status"],
+            documents=transformed["documents"],
+            rejects=transformed["rejects"],
+            changes=transformed["changes"],
+            stale=stale(workspace, plan, table, transformed),
+        )
+        if transformed
+        else None,
+        load=LoadStatus(
+            status=loaded["status"],
+            counts=loaded["counts"],
+            stale=transformed is not None
             and transformed["status"] == "complete"
             and transformed["parts"][0]["sha256"] != loaded["content"],
-        },
-        "verify": counts
-        and {**counts, "stale": proof is None, "wrong": proof.wrong if proof else []},
-    }
+        )
+        if loaded
+        else None,
+        verify=VerifyStatus(counts=counts, stale=proof is None, wrong=proof.wrong if proof else [])
+        if counts
+        else None,
+    )
 
 
-def _extract(manifest: Manifest | None) -> dict[str, Any] | None:
+def _extract(manifest: Manifest | None) -> ExtractStatus | None:
     if manifest is None:
         return None
     finished = manifest.get("finished")
@@ -99,14 +177,14 @@ def _extract(manifest: Manifest | None) -> dict[str, Any] | None:
         if finished
         else None
     )
-    return {
-        "status": manifest["status"],
-        "rows": sum(part["rows"] for part in manifest["parts"]),
-        "parts": len(manifest["parts"]),
-        "transport": manifest["transport"],
-        "age_seconds": age,
-        "moving": manifest.get("moving", False),
-    }
+    return ExtractStatus(
+        status=manifest["status"],
+        rows=sum(part["rows"] for part in manifest["parts"]),
+        parts=len(manifest["parts"]),
+        transport=manifest["transport"],
+        age_seconds=age,
+        moving=manifest.get("moving", False),
+    )
 
 
 def _after(workspace: Workspace, plan: Plan) -> str | None:
@@ -123,67 +201,66 @@ def _after(workspace: Workspace, plan: Plan) -> str | None:
     return f"stages rollback {' '.join(left)}, which has not ended" if left else None
 
 
-def _next(tables: dict[str, Any], only_read: dict[str, Any]) -> str:
-    extracts = [standing["extract"] for standing in tables.values()] + list(only_read.values())
-    if any(e is None or e["status"] == "reading" for e in extracts):
+def _next(tables: Mapping[str, TableStatus], only_read: Mapping[str, ExtractStatus | None]) -> str:
+    extracts = [table.extract for table in tables.values()] + list(only_read.values())
+    if any(extract is None or extract.status == "reading" for extract in extracts):
         return "stages extract"
-    if any(not t["transform"] or t["transform"]["stale"] for t in tables.values()):
+    if any(not table.transform or table.transform.stale for table in tables.values()):
         return "stages transform"
-    there = [t for t in tables.values() if t["transform"]["status"] == "complete"]
-    if any(not t["load"] or t["load"]["stale"] for t in there):
+    existing = [t for t in tables.values() if t.transform and t.transform.status == "complete"]
+    if any(not table.load or table.load.stale for table in existing):
         return "stages load"
-    if any(t["load"]["status"] != "complete" for t in there):
+    if any(table.load and table.load.status != "complete" for table in existing):
         return "stages rejects"
-    if any(not t["verify"] or t["verify"]["stale"] for t in there):
+    if any(not table.verify or table.verify.stale for table in existing):
         return "stages verify"
     wrong = [
-        f"{name}: {', '.join(t['verify']['wrong'])}"
-        for name, t in tables.items()
-        if t["verify"] and t["verify"]["wrong"]
+        f"{name}: {', '.join(table.verify.wrong)}"
+        for name, table in tables.items()
+        if table.verify and table.verify.wrong
     ]
     if wrong:
         return f"look into verify/<table>.parquet ({'; '.join(wrong)}), mend it, stages verify"
     return "nothing: everything is loaded and verified; see stages report"
 
 
-def as_text(standing: dict[str, Any]) -> str:
+def as_text(standing: Status) -> str:
     """The status for people: a line a table."""
     lines = [
-        f"source {standing['source'] or 'none yet'}, snapshot: {standing['consistency']} · "
-        f"target {standing['target'] or 'none yet'}",
+        f"source {standing.source or 'none yet'}, snapshot: {standing.consistency} · "
+        f"target {standing.target or 'none yet'}",
         f"{'table':<24} {'extracted':>16} {'documents':>10} {'rejected':>9} {'loaded':>8} "
         f"{'verified':>9}",
     ]
-    for name, table in standing["tables"].items():
-        transform, load, verify = table["transform"], table["load"], table["verify"]
-        loaded = (
-            sum(load["counts"][did] for did in ("inserted", "replaced", "unchanged", "conflict"))
-            if load
-            else None
-        )
-        stale_mark = "*" if transform and transform["stale"] else ""
-        unsure = "*" if verify and verify["stale"] else ""
+    for name, table in standing.tables.items():
+        transform, load, verify = table.transform, table.load, table.verify
+        loaded = sum(load.counts[result] for result in IN_CONVEX) if load else None
+        stale_mark = "*" if transform and transform.stale else ""
+        unsure = "*" if verify and verify.stale else ""
         lines.append(
-            f"{name:<24} {_extracted(table['extract']):>16} "
-            f"{_number(transform and transform['documents']) + stale_mark:>10} "
-            f"{_number(transform and transform['rejects']):>9} {_number(loaded):>8} "
-            f"{_number(verify and verify['verified']) + unsure:>9}"
+            f"{name:<24} {_extracted(table.extract):>16} "
+            f"{_number(transform.documents if transform else None) + stale_mark:>10} "
+            f"{_number(transform.rejects if transform else None):>9} {_number(loaded):>8} "
+            f"{_number(verify.counts['verified'] if verify else None) + unsure:>9}"
         )
-    for name, extract in standing["sources"].items():
+    for name, extract in standing.sources.items():
         lines.append(f"{name + ' (read only)':<24} {_extracted(extract):>16}")
-    if any(t[what] and t[what]["stale"] for t in standing["tables"].values() for what in MADE_FROM):
+    if any(
+        (table.transform and table.transform.stale) or (table.verify and table.verify.stale)
+        for table in standing.tables.values()
+    ):
         lines.append("* made from an older extract or model, or of an older load")
-    lines.append(f"next: {standing['next']}")
+    lines.append(f"next: {standing.next}")
     return "\n".join(lines)
 
 
-def _extracted(extract: dict[str, Any] | None) -> str:
+def _extracted(extract: ExtractStatus | None) -> str:
     if extract is None:
         return "–"
-    if extract["status"] == "missing":
+    if extract.status == "missing":
         return "missing"
-    age = _age(extract["age_seconds"])
-    return f"{extract['rows']:,} {'reading' if extract['status'] == 'reading' else age}"
+    age = "reading" if extract.status == "reading" else _age(extract.age_seconds)
+    return f"{extract.rows:,} {age}"
 
 
 def _age(seconds: int | None) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import click
 
-from stages.cli.consent import confirm_deletion, yes_option
+from stages.cli.consent import consent_of, yes_option
 from stages.cli.context import (
     Context,
     cli,
     pass_context,
-    progress_of,
 )
+
+if TYPE_CHECKING:
+    from stages.migration import What
 
 
 @cli.command()
@@ -29,27 +33,9 @@ def clean(context: Context, what: str, yes: str | None) -> None:
 
     Nothing is deleted in Supabase, and no document in Convex.
     """
-    from stages.clean import clear_ledger, hand_steps, remove_all, staged_files, target_files
-    from stages.state.lock import data_lock
-
-    workspace, plan = context.workspace, context.plan
-    with progress_of(False) as progress, data_lock(workspace):
-        if what in ("ledger", "all"):
-            settings = context.settings()
-            confirm_deletion(
-                settings,
-                f"empty the ledger of {settings.target.label}: nothing loaded can be verified, "
-                "rolled back or loaded again after that",
-                yes,
-            )
-            clear_ledger(workspace, plan, settings.target, progress)
-        if what != "ledger":
-            files = target_files(workspace) if what == "target" else staged_files(workspace)
-            listed = ", ".join(str(file) for file in files) or "nothing"
-            if yes is None:
-                click.confirm(f"remove {listed}?", abort=True, err=True)
-            remove_all(files)
-    if what in ("ledger", "all"):
+    with context.reporting() as migration:
+        steps = migration.clean(cast("What", what), consent=consent_of(yes))
+    if steps:
         click.echo("left for you, where it is there:")
-        for step in hand_steps(plan):
-            click.echo(f"  - {step}")
+    for step in steps:
+        click.echo(f"  - {step}")

@@ -1,75 +1,15 @@
-"""How commands ask before they change or delete what others use."""
+"""How the command line agrees: by --yes, or on the terminal."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import click
 
+from stages.consent import Consent, Question
 from stages.errors import UserError
-from stages.project.settings import Settings
-
-
-def confirm_loss(settings: Settings, yes: str | None) -> Callable[[str], bool]:
-    """How an import asks before documents are deleted: the deployment's name, as for --prune."""
-    name = settings.target.deployment
-
-    def confirm(words: str) -> bool:
-        if yes is None and sys.stdin.isatty():
-            typed = click.prompt(
-                f"{words}; type its name, {name}", default="", err=True, show_default=False
-            )
-            return bool(typed == name)
-        return yes == name
-
-    return confirm
-
-
-def confirm_prune(settings: Settings, yes: str | None) -> Callable[[Mapping[str, int]], bool]:
-    """How --prune asks: the deployment's name, typed or given beforehand.
-
-    Raises UserError where nobody can be asked, before anything is done.
-    """
-    name = settings.target.deployment
-    if yes is None and not sys.stdin.isatty():
-        raise UserError(
-            f"--prune deletes documents of `{name}`",
-            f"say so with: stages load --prune --yes {name}",
-        )
-    if yes is not None and yes != name:
-        raise UserError(f"the deployment is `{name}`, not `{yes}`", f"say --yes {name}")
-
-    def confirm(counts: Mapping[str, int]) -> bool:
-        listing = ", ".join(f"{rows:,} of {table}" for table, rows in counts.items())
-        if yes is not None:
-            return True
-        typed = click.prompt(
-            f"documents to delete in {name}: {listing}; type its name",
-            default="",
-            err=True,
-            show_default=False,
-        )
-        return bool(typed == name)
-
-    return confirm
-
-
-def require_consent(settings: Settings, yes: str | None) -> None:
-    """A production deployment asks for its name to be typed."""
-    target = settings.target
-    if not target.production or yes == target.deployment:
-        return
-    if yes is None and sys.stdin.isatty():
-        yes = click.prompt(
-            f"{target.deployment} is a production deployment; type its name", err=True
-        )
-    if yes != target.deployment:
-        raise UserError(
-            f"`{target.deployment}` is a production deployment",
-            f"say so with: stages load --yes {target.deployment}",
-        )
 
 
 def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -84,23 +24,26 @@ def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def confirm_deletion(settings: Settings, what: str, yes: str | None) -> None:
-    """Ask before something is deleted. Raises UserError where nobody may be asked."""
-    target = settings.target
-    if yes not in (None, "", target.deployment):
-        raise UserError(
-            f"`{yes}` is not the name of the deployment, which is {target.deployment}",
-            "tables come before --yes",
-        )
-    if target.production and yes != target.deployment:
-        if yes is None and sys.stdin.isatty():
-            yes = click.prompt(
-                f"{what}\n{target.deployment} is a production deployment; type its name", err=True
-            )
-        if yes != target.deployment:
-            raise UserError(
-                f"{what}: `{target.deployment}` is a production deployment",
-                f"say so with: --yes {target.deployment}",
-            )
-    elif yes is None:
-        click.confirm(f"{what}?", abort=True, err=True)
+def consent_of(yes: str | None) -> Consent:
+    """What `--yes` says; without it, a question."""
+    return ask if yes is None else yes or True
+
+
+def consent_by_name(yes: str | None) -> Consent:
+    """The same for a command that only asks for names: nobody types one into a pipe."""
+    return consent_of(yes) if yes is not None or sys.stdin.isatty() else None
+
+
+def ask(question: Question) -> bool:
+    """Ask on the terminal: for a plain yes, or for the deployment's name."""
+    if not question.by_name:
+        return click.confirm(f"{question.action}?", err=True)
+    if not sys.stdin.isatty():
+        raise UserError(question.action, question.hint)
+    typed = click.prompt(
+        f"{question.action}; type its name, {question.deployment}",
+        default="",
+        err=True,
+        show_default=False,
+    )
+    return bool(typed == question.deployment)

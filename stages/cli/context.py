@@ -4,73 +4,46 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from stages.events import Event, OnEvent, to_progress
 from stages.progress import Bars, JsonLines, Lines, Progress
-from stages.project.plan import Plan, load_plan
-from stages.project.settings import Settings, load_settings, read_environment, resolve_target
-from stages.state.workspace import Workspace
 
 if TYPE_CHECKING:
-    from stages.check import CheckResult
+    from stages.migration import Migration
+    from stages.results import Checked
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Context:
-    """What every command needs, made when first asked for."""
+    """The global options, and the project that they open."""
 
     def __init__(self, project: Path, data: Path | None, target: str | None) -> None:
-        self.project = project.resolve()
-        self._data = data
-        self.target_named = target
-        self._plan: Plan | None = None
-        self.environment = read_environment(self.project)
+        self.project = project
+        self.data = data
+        self.target = target
 
-    @property
-    def plan(self) -> Plan:
-        if self._plan is None:
-            self._plan = load_plan(self.project / ".planning" / "migrations" / "plan.toml")
-        return self._plan
+    def migration(self, on_event: OnEvent | None = None, project: Path | None = None) -> Migration:
+        """The project that the options name; `project` where the command names its folder."""
+        from stages.migration import Migration
 
-    @property
-    def target(self) -> str:
-        return resolve_target(self.project, self.plan, self.target_named, self.environment)
+        return Migration(
+            project or self.project, data=self.data, target=self.target, on_event=on_event
+        )
 
-    @property
-    def workspace(self) -> Workspace:
-        data = (self._data or self.project / "data").resolve()
-        return Workspace(project=self.project, data=data, target=self.target)
-
-    def settings(self) -> Settings:
-        return load_settings(self.project, self.plan, self.target, self.environment)
-
-    def announce(self, settings: Settings, progress: Progress) -> None:
-        """The first line of a stage names source and target."""
-        progress.note(f"{settings.source.label} → {settings.target.label} (target {self.target})")
-        self._note_age(progress)
-
-    def announce_staged(self, progress: Progress) -> None:
-        """The same for a stage that reaches neither: whose files these are."""
-        from stages.state.durable import read_json
-
-        source = (read_json(self.workspace.source) or {}).get("ref", "not read yet")
-        target = (read_json(self.workspace.identity) or {}).get("deployment", "not read yet")
-        progress.note(f"Supabase {source} → Convex {target} (target {self.target})")
-        self._note_age(progress)
-
-    def _note_age(self, progress: Progress) -> None:
-        from stages.status import staged_age
-
-        age = staged_age(self.workspace, self.plan)
-        if age:
-            progress.note(age)
+    @contextmanager
+    def reporting(self, *, as_json: bool = False) -> Iterator[Migration]:
+        """The same, with its events on stderr, or as JSON lines on stdout."""
+        with progress_of(as_json) as progress:
+            yield self.migration(to_progress(progress))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
@@ -129,19 +102,25 @@ def progress_of(as_json: bool) -> Iterator[Progress]:
         yield Lines()
 
 
-def print_check_results(results: Iterable[CheckResult], as_json: bool) -> bool:
-    """Print what was looked at, as it comes; returns whether all is well."""
-    listed = []
-    for result in results:
-        listed.append(result)
-        if not as_json:
-            click.echo(f"{'ok   ' if result.ok else 'WRONG'} {result.name}: {result.detail}")
-            if not result.ok and result.hint:
-                click.echo(f"      → {result.hint}")
-    if as_json:
-        print_json([{"name": r.name, "ok": r.ok, "told": r.detail, "hint": r.hint} for r in listed])
-    return all(result.ok for result in listed)
+def print_check(event: Event) -> None:
+    """Print one result of a check as it comes."""
+    if event.kind != "done":
+        return
+    click.echo(f"{'ok   ' if event.facts['ok'] else 'WRONG'} {event.table}: {event.text}")
+    if not event.facts["ok"] and event.facts["hint"]:
+        click.echo(f"      → {event.facts['hint']}")
+
+
+def print_checked(checked: Checked) -> None:
+    """Print all results of a check as JSON."""
+    print_json(
+        [{"name": r.name, "ok": r.ok, "told": r.detail, "hint": r.hint} for r in checked.results]
+    )
 
 
 def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)

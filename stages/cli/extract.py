@@ -13,11 +13,10 @@ from stages.cli.context import (
     json_option,
     pass_context,
     print_json,
-    progress_of,
     tables_argument,
     via_option,
 )
-from stages.errors import Shortfall
+from stages.events import to_progress
 from stages.progress import Lines
 
 
@@ -53,39 +52,17 @@ def extract(context: Context, as_json: bool, dry_run: bool, **chosen: Any) -> No
 
     TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
     """
-    from stages.convex.client import Deployment
-    from stages.convex.ledger import require_target
-    from stages.convex.schema import load_schema
-    from stages.extract.reference import extract_references
-    from stages.extract.run import ExtractOptions, forecast
-    from stages.extract.run import extract as run
-    from stages.state.lock import data_lock
-    from stages.views import refresh
-
     chosen["max_snapshot"] *= 60.0
-    options = ExtractOptions(**chosen)
-    workspace, plan = context.workspace, context.plan
     if dry_run:
-        source = context.settings().source
-        print_forecast(forecast(plan, source, workspace, options, Lines()), workspace.data, as_json)
-        return
-    with progress_of(as_json) as progress, data_lock(workspace):
-        settings = context.settings()
-        context.announce(settings, progress)
-        result = run(workspace, plan, settings.source, options, progress)
-        require_target(workspace, settings.target)
-        schema = load_schema(workspace)
-        with Deployment(settings.target) as deployment:
-            extract_references(
-                workspace, plan, schema, deployment, progress, restart=options.restart
-            )
-        refresh(workspace, plan)
-        if result.transport == "rest":
-            progress.note("read over REST, which has no snapshot: rows may be of different moments")
-    if result.failed:
-        raise Shortfall(
-            f"not read: {', '.join(result.failed)}", "mend the cause, then: stages extract"
+        migration = context.migration(to_progress(Lines()))
+        forecasts = migration.forecast_extract(
+            chosen["tables"], exclude=chosen["exclude"], via=chosen["via"]
         )
+        print_forecast(forecasts, migration.workspace.data, as_json)
+        return
+    with context.reporting(as_json=as_json) as migration:
+        result = migration.extract(**chosen)
+    result.raise_if_wrong()
 
 
 def print_forecast(forecasts: list[Any], data: Path, as_json: bool) -> None:

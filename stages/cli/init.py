@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stages.cli.context import Context, cli, json_option, pass_context, print_json, via_option
+from stages.events import to_progress
 from stages.progress import Lines
 
 if TYPE_CHECKING:
@@ -69,23 +70,12 @@ def init(context: Context, folder: Path, as_json: bool, **chosen: Any) -> None:
     cases and plural forms. Nothing that is there is changed: lines for your own files are printed,
     and so is every TODO that is left to you.
     """
-    from stages.init.run import InitOptions
-    from stages.init.run import init as run
-    from stages.project.plan import load_plan
-    from stages.project.settings import load_source, read_environment
-    from stages.state.workspace import Workspace
-
-    project = folder.resolve()
-    file = Workspace(project=project, data=project / "data", target="default").plan
-    plan = load_plan(file) if chosen["update"] and file.exists() else None
-    source = load_source(project, plan, context.target_named, read_environment(project))
-    progress = Lines()  # on stderr: stdout has the result, as text or as JSON
-    progress.note(f"{source.label} → {project}")
-    result = run(project, source, InitOptions(**chosen), progress)
+    sink = to_progress(Lines())  # on stderr: stdout has the result, as text or as JSON
+    result = context.migration(sink, project=folder).init(**chosen)
     if as_json:
         print_json(_as_json(result))
     else:
-        _tell(result, folder)
+        _print(result, folder)
 
 
 def _as_json(result: InitResult) -> dict[str, Any]:
@@ -99,7 +89,7 @@ def _as_json(result: InitResult) -> dict[str, Any]:
     }
 
 
-def _tell(result: InitResult, folder: Path) -> None:
+def _print(result: InitResult, folder: Path) -> None:
     for name in result.written:
         click.echo(f"written  {name}")
     for name, diff in result.kept.items():

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from stages.cli.consent import confirm_loss, confirm_prune, require_consent
+from stages.cli.consent import consent_by_name
 from stages.cli.context import (
     Context,
     cli,
     json_option,
     pass_context,
     print_json,
-    progress_of,
     tables_argument,
 )
-from stages.errors import Shortfall, UserError
-from stages.progress import Lines, Progress
+from stages.events import to_progress
+from stages.progress import Lines
+
+if TYPE_CHECKING:
+    from stages.convex.client import Channel
 
 
 @cli.command()
@@ -81,111 +82,28 @@ def load(
 
     TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
     """
-    from stages.convex.client import Channel
-    from stages.convex.schema import load_schema
-    from stages.convex.snapshots import Mode
-    from stages.load.forecast import as_text, forecast
-    from stages.load.importing.run import ImportOptions, import_tables
-    from stages.load.pace import read_rate
-    from stages.load.run import LoadOptions
-    from stages.load.run import load as run
-    from stages.report.build import write_report
-    from stages.state.lock import data_lock
+    from stages.load.forecast import as_text
+    from stages.migration import refuse_mixed
 
-    began = time.monotonic()
-    _refuse_mixed(through, mode=mode, to=to, overwrite=overwrite, prune=prune, max_rate=max_rate)
-    rate = read_rate(max_rate)
-    channel = None if through == "import" else cast("Channel | None", through)
+    refuse_mixed(through, mode=mode, to=to, overwrite=overwrite, prune=prune, max_rate=max_rate)
     if dry_run:
-        with data_lock(context.workspace):
-            settings = context.settings()
-            lines = Lines()
-            context.announce(settings, lines)
-            schema = load_schema(context.workspace)
-            totals = forecast(
-                context.workspace, context.plan, schema, settings.target, tables, channel, lines
-            )
-        print_json(totals) if as_json else click.echo(as_text(totals))
+        channel = None if through == "import" else cast("Channel | None", through)
+        forecast = context.migration(to_progress(Lines())).forecast_load(tables, through=channel)
+        print_json(forecast) if as_json else click.echo(as_text(forecast))
         return
-    with progress_of(as_json) as progress, data_lock(context.workspace):
+    with context.reporting(as_json=as_json) as migration:
         if to:
-            _refuse_rejects(context, accept_rejects)
-            write_import(context, tables, to, progress)
+            migration.write_import_file(to, tables, accept_rejects=accept_rejects)
             return
-        settings = context.settings()
-        context.announce(settings, progress)
-        require_consent(settings, yes)
-        _refuse_rejects(context, accept_rejects)
-        schema = load_schema(context.workspace)
-        if through == "import":
-            importing = ImportOptions(
-                tables=tables,
-                mode=cast("Mode | None", mode),
-                restart=restart,
-                consent=confirm_loss(settings, yes),
-            )
-            result = import_tables(
-                context.workspace, context.plan, schema, settings.target, importing, progress
-            )
-        else:
-            options = LoadOptions(
-                tables=tables,
-                through=channel,
-                restart=restart,
-                overwrite=overwrite,
-                rate=rate,
-                prune=confirm_prune(settings, yes) if prune else None,
-            )
-            result = run(
-                context.workspace, context.plan, schema, settings.target, options, progress
-            )
-        write_report(context.workspace, context.plan, settings.target, time.monotonic() - began)
-    partial = [name for name, totals in result.tables.items() if totals["status"] != "complete"]
-    if result.failed or partial:
-        raise Shortfall(
-            f"not all is loaded: {', '.join([*result.failed, *partial])}",
-            "see why with: stages rejects; then run again: stages load",
+        result = migration.load(
+            tables,
+            through=cast("Any", through),
+            mode=cast("Any", mode),
+            restart=restart,
+            overwrite=overwrite,
+            prune=prune,
+            max_rate=max_rate,
+            accept_rejects=accept_rejects,
+            consent=consent_by_name(yes),
         )
-
-
-def _refuse_rejects(context: Context, accept_rejects: bool) -> None:
-    from stages.state.manifests import read_manifest
-    from stages.transform.run import over_limit
-
-    manifests = {
-        table.name: manifest
-        for table in context.plan.tables.values()
-        if (manifest := read_manifest(context.workspace.transform(table.name)))
-    }
-    over = over_limit(context.plan, manifests)
-    if over and not accept_rejects:
-        raise Shortfall(
-            "more rejects than the plan allows: " + "; ".join(over),
-            "see why with: stages rejects; or load all the same with --accept-rejects",
-        )
-
-
-def _refuse_mixed(through: str | None, **given: Any) -> None:
-    """Options of one road are not silently left out on the other."""
-    of_import = through == "import"
-    for name in ("overwrite", "prune", "max_rate") if of_import else ("mode", "to"):
-        if given[name]:
-            option = f"--{name.replace('_', '-')}"
-            raise UserError(
-                f"{option} is {'not ' if of_import else ''}for --through import",
-                f"leave {option} out" if of_import else "add: --through import",
-            )
-
-
-def write_import(context: Context, tables: tuple[str, ...], file: Path, progress: Progress) -> None:
-    """`--to FILE.zip`: with the table numbers of the deployment, if the settings name one."""
-    from stages.convex.schema import load_schema
-    from stages.load.importing.run import write_file
-
-    try:
-        target = context.settings().target
-    except UserError as error:
-        progress.note(f"  {error.message}")
-        target = None
-    schema = load_schema(context.workspace)
-    write_file(context.workspace, context.plan, schema, target, tables, file.absolute(), progress)
+    result.raise_if_wrong()

@@ -14,11 +14,10 @@ from stages.cli.context import Context, cli, json_option, pass_context, print_js
 @pass_context
 def rejects(context: Context, tables: tuple[str, ...], rule: str | None, as_json: bool) -> None:
     """Show what fell out at transform and at load, by rule, and where to edit."""
-    from stages.rejects import as_text, list_rejects
+    from stages.rejects import as_text
 
-    chosen = context.plan.select_tables(tables)
-    groups = list_rejects(context.workspace, context.plan, chosen, rule)
+    groups = context.migration().rejects(tables, rule=rule)
     if as_json:
-        print_json(groups)
+        print_json([vars(group) for group in groups])
     else:
         click.echo(as_text(groups))

@@ -24,11 +24,11 @@ def up(context: Context, renew: bool, as_json: bool) -> None:
     from stages.clean import renew_sandbox_files
     from stages.state.lock import data_lock
 
-    target = context.target_named or "sandbox"
-    state = machine.up(context.project, [target])
+    migration = context.migration()
+    state = machine.up(migration.project, [migration.named_target or "sandbox"])
     if renew:
-        with data_lock(context.workspace):
-            renew_sandbox_files(context.workspace, state)
+        with data_lock(migration.workspace):
+            renew_sandbox_files(migration.workspace, state)
     _print_sandbox(state, as_json)
 
 
@@ -38,7 +38,7 @@ def down(context: Context) -> None:
     """Stop all of it. What Postgres holds is kept; Convex' state is in memory, and goes."""
     from stages import sandbox as machine
 
-    machine.down(context.project)
+    machine.down(context.migration().project)
 
 
 @sandbox.command("status")
@@ -48,7 +48,7 @@ def sandbox_status(context: Context, as_json: bool) -> None:
     """Tell what runs; starts nothing."""
     from stages import sandbox as machine
 
-    _print_sandbox(machine.status(context.project), as_json)
+    _print_sandbox(machine.status(context.migration().project), as_json)
 
 
 @sandbox.command()
@@ -57,7 +57,7 @@ def reset(context: Context) -> None:
     """Stop all of it and delete what it holds; the next one is made anew."""
     from stages import sandbox as machine
 
-    machine.reset(context.project)
+    machine.reset(context.migration().project)
 
 
 def _print_sandbox(state: Any, as_json: bool) -> None:

@@ -7,7 +7,6 @@ import sys
 import click
 
 from stages.cli.context import Context, cli, json_option, pass_context, print_json
-from stages.errors import UserError
 
 
 @cli.command()
@@ -20,21 +19,10 @@ def sql(context: Context, query: str | None, as_json: bool) -> None:
     The schemas are extract, reference, side, keys, transform, bound and load; the views rejects
     and changes hold all tables.
     """
-    import duckdb
-
-    from stages.views import connect
-
-    text = query if query is not None else sys.stdin.read()
-    with connect(context.workspace, context.plan, temporary=False) as connection:
-        try:
-            result = connection.sql(text)
-            if result is None:
-                return
-            if as_json:
-                print_json(result.to_arrow_table().to_pylist())
-            else:
-                result.show(max_width=200)
-        except duckdb.Error as error:
-            raise UserError(
-                str(error).strip(), 'see the tables with: stages sql "show all tables"'
-            ) from None
+    relation = context.migration().sql(query if query is not None else sys.stdin.read())
+    if relation is None:
+        return
+    if as_json:
+        print_json(relation.to_arrow_table().to_pylist())
+    else:
+        relation.show(max_width=200)

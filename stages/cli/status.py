@@ -13,10 +13,9 @@ from stages.cli.context import Context, cli, json_option, pass_context, print_js
 def status(context: Context, as_json: bool) -> None:
     """Tell where each table stands, and what to run next; reads only files."""
     from stages.status import as_text
-    from stages.status import status as run
 
-    standing = run(context.workspace, context.plan)
+    standing = context.migration().status()
     if as_json:
-        print_json(standing)
+        print_json(standing.to_json())
     else:
         click.echo(as_text(standing))

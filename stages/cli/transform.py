@@ -11,10 +11,8 @@ from stages.cli.context import (
     cli,
     json_option,
     pass_context,
-    progress_of,
     tables_argument,
 )
-from stages.errors import Shortfall
 
 
 @cli.command()
@@ -36,26 +34,18 @@ def transform(
 
     TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
     """
-    from stages.convex.schema import load_schema
-    from stages.state.lock import data_lock
-    from stages.transform.run import TransformOptions
-    from stages.transform.run import transform as run
-
-    options = TransformOptions(tables=tables, restart=restart, limit=limit, explain=explain)
-    with progress_of(as_json) as progress, data_lock(context.workspace):
-        context.announce_staged(progress)
-        schema = load_schema(context.workspace)
-        result = run(context.workspace, context.plan, schema, options, progress)
-    for name, shown in result.shown.items():
-        if explain and as_json:
-            click.echo(json.dumps({"table": name, "sql": shown}))
-        elif explain:
-            click.echo(f"-- {name}\n{shown};\n")
-        else:
-            for document in shown:
-                click.echo(json.dumps(document, ensure_ascii=False, default=str))
-    if result.over_limit:
-        raise Shortfall(
-            "more rejects than the plan allows: " + "; ".join(result.over_limit),
-            "see why with: stages rejects; then edit a model, the source, or max_rejects",
-        )
+    with context.reporting(as_json=as_json) as migration:
+        if explain:
+            shown = migration.explain_transform(tables)
+            for name, text in shown.items():
+                click.echo(
+                    json.dumps({"table": name, "sql": text}) if as_json else f"-- {name}\n{text};\n"
+                )
+            return
+        if limit is not None:
+            for documents in migration.preview_transform(tables, limit=limit).values():
+                for document in documents:
+                    click.echo(json.dumps(document, ensure_ascii=False, default=str))
+            return
+        result = migration.transform(tables, restart=restart)
+    result.raise_if_wrong()

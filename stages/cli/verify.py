@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
 from stages.cli.context import (
@@ -11,11 +9,11 @@ from stages.cli.context import (
     cli,
     json_option,
     pass_context,
-    print_check_results,
-    progress_of,
+    print_check,
+    print_checked,
     tables_argument,
 )
-from stages.errors import Shortfall, UserError
+from stages.errors import UserError
 
 
 @cli.command()
@@ -46,51 +44,14 @@ def verify(
 
     TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
     """
-    from stages.convex.schema import load_schema
-    from stages.extract.drift import source_drift
-    from stages.report.build import write_report
-    from stages.state.lock import data_lock
-    from stages.verify.run import VerifyOptions
-    from stages.verify.run import verify as run
-
     if final:
         if tables or source or sample:
             raise UserError("--final looks at no table", "run it alone: stages verify --final")
-        _verify_final(context, as_json)
+        checked = context.migration(None if as_json else print_check).verify_final()
+        if as_json:
+            print_checked(checked)
+        checked.raise_if_wrong()
         return
-    began = time.monotonic()
-    moved = []
-    workspace, plan = context.workspace, context.plan
-    with progress_of(as_json) as progress, data_lock(workspace):
-        settings = context.settings()
-        context.announce(settings, progress)
-        if source:
-            stood = source_drift(workspace, plan, settings.source, tables, progress)
-            for name, now in stood.items():
-                drift_text = ", ".join(now.moved) or "unchanged"
-                progress.done("source", name, drift_text, rows=now.rows, moved=now.moved)
-            moved = [f"{name}: {', '.join(now.moved)}" for name, now in stood.items() if now.moved]
-        schema = load_schema(workspace)
-        options = VerifyOptions(tables=tables, sample=sample)
-        result = run(workspace, plan, schema, settings.target, options, progress)
-        write_report(workspace, plan, settings.target, time.monotonic() - began)
-    if result.wrong:
-        raise Shortfall(
-            "Convex differs from what is staged: " + "; ".join(result.wrong),
-            f"the rows are in {workspace.verify('…').parent}/<table>.parquet",
-        )
-    if moved:
-        raise Shortfall(
-            "the source has moved since it was extracted: " + "; ".join(moved),
-            "move what is new with: stages extract --restart, stages transform, stages load",
-        )
-
-
-def _verify_final(context: Context, as_json: bool) -> None:
-    from stages.verify.final import look_finally
-
-    if not print_check_results(look_finally(context.plan, context.settings().target), as_json):
-        raise Shortfall(
-            "something of the migration is left that others may use",
-            "mend what is WRONG, then: stages verify --final",
-        )
+    with context.reporting(as_json=as_json) as migration:
+        result = migration.verify(tables, source=source, sample=sample)
+    result.raise_if_wrong()

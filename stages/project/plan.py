@@ -116,6 +116,7 @@ class Plan:
     report_json: str
     report_summary: str
     max_rejects: str | int = 0
+    default_target: str | None = None
 
     def select_tables(self, names: Iterable[str], exclude: Iterable[str] = ()) -> list[TargetTable]:
         """Target tables by target or source name, or by a glob such as `ari_*`; all for none.
@@ -201,6 +202,7 @@ class _Reader(Entries):
             (
                 "name",
                 "module",
+                "default_target",
                 "max_rejects",
                 "report",
                 "sources",
@@ -262,6 +264,9 @@ class _Reader(Entries):
                 report, "summary", ".planning/migrations/SUMMARY.md", "[report]"
             ),
             max_rejects=self.limit(raw.get("max_rejects", 0), "max_rejects"),
+            default_target=self.text(raw, "default_target", "", "the plan")
+            if "default_target" in raw
+            else None,
         )
 
     def source(self, name: str, raw: Any) -> SourceTable:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 MINIMUM_SECRET = 32
+# Targets that are sandbox deployments, unless the plan has an entry of that name.
+SANDBOX = re.compile(r"sandbox(-.*)?")
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,23 @@ class Settings:
 def resolve_target(
     project: Path, plan: Plan, target: str | None, environ: Mapping[str, str]
 ) -> str:
-    """The name of the target folder: what was asked, else `sandbox` where that is used."""
-    if target:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", target):
-            raise UserError(f"`{target}` is not a target's name: letters, digits, - and _ only")
-        return target
-    return "sandbox" if _uses_sandbox(project, plan, None, environ) else "default"
+    """The name of the target folder: the one that was named, else the plan's `default_target`, else
+    `sandbox` where that is used.
+
+    Raises UserError for a name that neither the plan nor the sandbox knows.
+    """
+    target = target or plan.default_target
+    if target is None:
+        return "sandbox" if _uses_sandbox(project, plan, None, environ) else "default"
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", target):
+        raise UserError(f"`{target}` is not a target's name: letters, digits, - and _ only")
+    if target != "default" and target not in plan.targets and not SANDBOX.fullmatch(target):
+        raise UserError(
+            f"the plan has no [targets.{target}]",
+            f"add it to {plan.file.name} with the environment variables that it is to use, or run "
+            "with --target sandbox",
+        )
+    return target
 
 
 def read_environment(project: Path) -> dict[str, str]:
@@ -134,19 +147,13 @@ def _names(plan: Plan | None, target: str) -> dict[str, str]:
         return names
     if target in plan.targets:
         names |= {key.upper(): variable for key, variable in plan.targets[target].items()}
-    elif target != "default":
-        raise UserError(
-            f"the plan has no [targets.{target}]",
-            f"add it to {plan.file.name} with the environment variables that it is to use, or run "
-            "with --target sandbox",
-        )
     return names
 
 
 def _uses_sandbox(
     project: Path, plan: Plan | None, target: str | None, environ: Mapping[str, str]
 ) -> bool:
-    if target is not None and re.fullmatch(r"sandbox(-.*)?", target):
+    if target is not None and SANDBOX.fullmatch(target):
         return True
     if target is not None and plan is not None and target in plan.targets:
         return False

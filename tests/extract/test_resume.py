@@ -208,7 +208,7 @@ def test_killed_in_the_middle_of_the_swap(
     assert len(found) == ROWS - 50
     assert {v for _, v, _ in found} == {1}
     assert not project.workspace.next_extracts.exists()
-    assert status(project.workspace, plan)["consistency"] == "exported"
+    assert status(project.workspace, plan, str).consistency == "exported"
 
 
 # ── damage ──────────────────────────────────────────────────────────────────────────────────
@@ -330,7 +330,8 @@ def test_moving_over_rest_is_said(
     counted = manifest["counted"]
     assert counted["before"] == ROWS < counted["after"]
     assert f"while the source moved ({ROWS:,} → {counted['after']:,})" in project.heard.text
-    assert status(project.workspace, plan)["tables"]["rows"]["extract"]["moving"]
+    extract = status(project.workspace, plan, str).tables["rows"].extract
+    assert extract and extract.moving
     keys = project.column("rows", "id")
     assert keys == sorted(set(keys))
     assert set(range(10, ROWS * 10 + 1, 10)) <= set(keys)

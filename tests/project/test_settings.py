@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 import pytest
 
-from stages.cli.consent import require_consent
+from stages.consent import require_production
 from stages.errors import UserError
 from stages.project.plan import Plan, load_plan
 from stages.project.settings import (
@@ -137,7 +137,7 @@ def test_refusal(plan: Plan, changes: dict[str, str | None], words: str) -> None
 
 def test_unknown_target_and_bad_names(plan: Plan) -> None:
     with pytest.raises(UserError, match=r"the plan has no \[targets\.staging\]"):
-        load(plan, {}, "staging")
+        resolve_target(plan.file.parent, plan, "staging", {})
     for name in ("a/b", "..", "-x", "a b", ".hidden"):
         with pytest.raises(UserError, match="is not a target's name"):
             resolve_target(plan.file.parent, plan, name, {})
@@ -209,15 +209,14 @@ def test_target_renames_settings(plan: Plan) -> None:
 # ── production ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_production_needs_its_name(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-    production = load(plan, {"CONVEX_DEPLOY_KEY": "prod:fine-otter-123|s"})
-    for yes in (None, "", "yes", "fine-otter-12", "Fine-Otter-123"):
+def test_production_needs_its_name(plan: Plan) -> None:
+    production = load(plan, {"CONVEX_DEPLOY_KEY": "prod:fine-otter-123|s"}).target
+    for consent in (None, False, True, "", "yes", "fine-otter-12", "Fine-Otter-123"):
         with pytest.raises(UserError, match="`fine-otter-123` is a production deployment") as error:
-            require_consent(production, yes)
+            require_production(consent, production)
         assert error.value.hint == "say so with: stages load --yes fine-otter-123"
-    require_consent(production, "fine-otter-123")
-    require_consent(load(plan, {}), None)
+    require_production("fine-otter-123", production)
+    require_production(None, load(plan, {}).target)
 
 
 def test_production_is_refused_by_the_command_before_anything_is_sent(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -35,14 +36,27 @@ class Stages:
         return {**clean, **self.environment}
 
     def run(self, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end and check its exit code."""
-        done = subprocess.run(
+        """Run a command to its end and check its exit code.
+
+        Commands in its messages come without this runner's global options, which `raw` keeps.
+        """
+        done = self.raw(*args)
+        if code is not None:
+            assert done.returncode == code, f"{args}: {done.returncode}\n{done.stdout}{done.stderr}"
+        done.stdout, done.stderr = self.plain(done.stdout), self.plain(done.stderr)
+        return done
+
+    def plain(self, text: str) -> str:
+        options = {"--project": self.project, "--data": self.data, "--target": self.target}
+        for name, value in options.items():
+            text = text.replace(f" {name} {shlex.quote(str(value))}", "")
+        return text
+
+    def raw(self, *args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             self.command(*args), cwd=ROOT, env=self.env(), capture_output=True, text=True,
             check=False, timeout=300,
         )  # fmt: skip
-        if code is not None:
-            assert done.returncode == code, f"{args}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
         """Start a command, to be killed."""

@@ -92,7 +92,7 @@ def test_it_asks_and_names_what_would_go(moved: Moved) -> None:
     assert moved.next().startswith("nothing"), "nothing local was touched"
     # A table after --yes would be taken for a name, and everything would go.
     done = moved.stages.run("rollback", "--yes", "articles", code=2)
-    assert "`articles` is not the name of the deployment" in done.stderr
+    assert "its deployment is `faults`, not `articles`" in done.stderr
     assert moved.ledger() == before
     assert asked(moved, "y\n", "rollback", *FAMILY).returncode == 0
     assert "webinars" not in moved.ledger()

@@ -1,0 +1,117 @@
+"""Consent: what must not happen before somebody has agreed to it, asked in one way.
+
+A caller of the API answers in advance, or with a function; the command line's function asks on the
+terminal. Nothing here prompts or prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from stages.errors import Declined, UserError
+from stages.project.settings import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What somebody is asked to agree to.
+
+    `action` is a clause that names it, such as `delete from Convex shop: 3 of orders`. `deployment`
+    is the name to be given where `by_name` holds: for a production deployment, and wherever
+    documents of an app would be lost. Otherwise a plain yes will do. `hint` is the command that
+    agrees in advance.
+    """
+
+    action: str
+    deployment: str
+    by_name: bool
+    hint: str
+
+
+# None: nobody agrees. True: a plain yes. A text: the deployment's name. A function: asks.
+Consent = Callable[[Question], bool] | str | bool | None
+
+
+def require_consent(consent: Consent, question: Question) -> None:
+    """Return where `consent` agrees. Raises UserError where nobody could be asked or the name is
+    another deployment's, Declined where the answer is no."""
+    if callable(consent):
+        if not consent(question):
+            raise Declined("nothing was done: the answer was no")
+        return
+    if isinstance(consent, str) and consent != question.deployment:
+        raise UserError(
+            f"{question.action}: its deployment is `{question.deployment}`, not `{consent}`",
+            question.hint,
+        )
+    if consent is None or consent is False or (consent is True and question.by_name):
+        raise UserError(question.action, question.hint)
+
+
+def require_production(consent: Consent, target: Target) -> None:
+    """Ask before a load to a production deployment; nothing is asked for any other."""
+    name = target.deployment
+    if target.production:
+        require_consent(
+            consent,
+            Question(
+                action=f"`{name}` is a production deployment",
+                deployment=name,
+                by_name=True,
+                hint=f"say so with: stages load --yes {name}",
+            ),
+        )
+
+
+def deletion(target: Target, action: str, command: str) -> Question:
+    """The question before `stages <command>` deletes something of a deployment."""
+    if not target.production:
+        return Question(
+            action=action,
+            deployment=target.deployment,
+            by_name=False,
+            hint=f"agree with: stages {command} --yes",
+        )
+    return Question(
+        action=f"{action}: `{target.deployment}` is a production deployment",
+        deployment=target.deployment,
+        by_name=True,
+        hint=f"say so with: stages {command} --yes {target.deployment}",
+    )
+
+
+def confirm_loss(consent: Consent, target: Target) -> Callable[[str], bool]:
+    """How an import asks before documents are deleted: by the deployment's name, whatever it is.
+
+    The import itself says what was not done where nobody agrees.
+    """
+    name = target.deployment
+
+    def agrees(loss: str) -> bool:
+        question = Question(action=loss, deployment=name, by_name=True, hint="")
+        return consent(question) if callable(consent) else consent == name
+
+    return agrees
+
+
+def confirm_prune(consent: Consent, target: Target) -> Callable[[Mapping[str, int]], bool]:
+    """How a prune asks, with the documents by table: by the deployment's name, whatever it is.
+
+    Raises UserError where nobody can be asked, before anything is done.
+    """
+    name = target.deployment
+    hint = f"say so with: stages load --prune --yes {name}"
+
+    def question(action: str) -> Question:
+        return Question(action=action, deployment=name, by_name=True, hint=hint)
+
+    if not callable(consent):
+        require_consent(consent, question(f"--prune deletes documents of `{name}`"))
+
+    def agrees(documents: Mapping[str, int]) -> bool:
+        listed = ", ".join(f"{rows:,} of {table}" for table, rows in documents.items())
+        asked = question(f"documents to delete in {name}: {listed}")
+        return consent(asked) if callable(consent) else True
+
+    return agrees

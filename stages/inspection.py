@@ -1,0 +1,109 @@
+"""Calls on an open project that change nothing but its own report: status, rejects, report, SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from stages.errors import UserError
+from stages.events import Event
+from stages.opened import OpenProject
+from stages.results import Checked, Report
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from stages.check import CheckResult
+    from stages.rejects import RejectGroup
+    from stages.status import Status
+
+Tables = Sequence[str]
+
+
+class Inspection(OpenProject):
+    """What can be looked at."""
+
+    def check(self) -> Checked:
+        """Look at settings, connections, rights, and the deployment's functions and schema."""
+        from stages.check import check
+        from stages.convex.schema import Schema, export_schema
+
+        with self._errors():
+            settings = self.settings()
+            schema = Schema(export_schema(self.workspace.convex))
+            return self._checked(lambda: check(self.workspace, self.plan, schema, settings))
+
+    def status(self) -> Status:
+        """Where each table stands, from the files alone, and what to run next."""
+        from stages.status import status
+
+        with self._errors():
+            return status(self.workspace, self.plan, self.hint)
+
+    def rejects(self, tables: Tables = (), *, rule: str | None = None) -> list[RejectGroup]:
+        """What was rejected by transform and load, by table, field and rule, with examples."""
+        from stages.rejects import list_rejects
+
+        with self._errors():
+            chosen = self.plan.select_tables(tables)
+            return list_rejects(self.workspace, self.plan, chosen, rule)
+
+    def report(self) -> Report:
+        """Write the report's two files again, and return them."""
+        from stages.report.build import write_report
+        from stages.state.durable import read_json
+
+        with self._errors():
+            write_report(self.workspace, self.plan, None, 0.0)
+            file = self.project / self.plan.report_json
+            summary = self.project / self.plan.report_summary
+            return Report(
+                figures=read_json(file) or {},
+                markdown=summary.read_text("utf-8"),
+                file=file,
+                summary=summary,
+            )
+
+    def sql(
+        self, query: str, *, tables: Mapping[str, Any] | None = None
+    ) -> duckdb.DuckDBPyRelation | None:
+        """Run SQL over the staged files; None for a statement without a result.
+
+        The schemas are extract, reference, side, keys, transform, bound and load; the views rejects
+        and changes hold all tables. `tables`: name → pandas or Arrow table to join with. The
+        relation is lazy: take it with `to_arrow_table()`, `df()`, `fetchall()`.
+        """
+        import duckdb
+
+        from stages.views import connect
+
+        with self._errors():
+            connection = connect(self.workspace, self.plan, temporary=False)
+            for name, table in (tables or {}).items():
+                connection.register(name, table)
+            try:
+                return connection.sql(query)
+            except duckdb.Error as error:
+                raise UserError(
+                    str(error).strip(), 'see the tables with: stages sql "show all tables"'
+                ) from None
+
+    def verify_final(self) -> Checked:
+        """Look whether functions or secrets of the migration are left that others may use."""
+        from stages.verify.final import look_finally
+
+        with self._errors():
+            return self._checked(lambda: look_finally(self.plan, self.settings().target))
+
+    def _checked(self, look: Callable[[], Iterable[CheckResult]]) -> Checked:
+        """Each result as an event when it is there, and all of them."""
+        results = []
+        for result in look():
+            facts = {"ok": result.ok, "hint": result.hint and self.hint(result.hint)}
+            results.append(result)
+            self._on_event(
+                Event(
+                    kind="done", stage="check", table=result.name, text=result.detail, facts=facts
+                )
+            )
+        return Checked(complete=self.hint, results=tuple(results))

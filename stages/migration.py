@@ -1,0 +1,456 @@
+"""`Migration`: one project, one data folder, one target; each stage is one complete call.
+
+The only place that composes stages, and where every gate is: the lock, the identity of source and
+target, consent, the limit of rejects, the reference tables, the views and the report. The command
+line is one client of it; a script, a notebook and an orchestrator's task are others.
+
+Nothing here prompts or prints, and nothing is left behind in the process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from stages.consent import (
+    Consent,
+    Question,
+    confirm_loss,
+    confirm_prune,
+    deletion,
+    require_consent,
+    require_production,
+)
+from stages.errors import Shortfall, UserError
+from stages.inspection import Inspection, Tables
+from stages.project.plan import load_plan
+from stages.project.settings import load_source
+from stages.results import (
+    Extracted,
+    Loaded,
+    RolledBack,
+    TableExtracted,
+    TableLoaded,
+    TableRolledBack,
+    TableTransformed,
+    TableVerified,
+    Transformed,
+    Verified,
+)
+
+if TYPE_CHECKING:
+    from stages.convex.client import Channel
+    from stages.convex.snapshots import Mode
+    from stages.extract.run import Forecast
+    from stages.extract.transport import Via
+    from stages.init.run import InitResult
+
+What = Literal["staged", "target", "ledger", "all"]
+
+
+class Migration(Inspection):
+    """A project that is open. Opening reads files only; a call connects when it needs to.
+
+    `project` is the folder with `.planning/` and `convex/`; `data` is where staged files are kept,
+    by default `data/` in it. `target` names a deployment: an entry of `[targets]` in the plan, or a
+    sandbox; by default the environment's STAGES_TARGET, then the plan's `default_target`.
+    `environment` takes the place of the process's environment and `.env.local`. `on_event` gets
+    every Event of a call, from the thread that it happens in.
+
+    Names of tables are a source's or a target's, or a glob such as `ari_*`; none means all.
+    Every call can be repeated. Errors are StagesError: UserError (something must be changed first),
+    Stopped (what is done is kept, a retry continues), Shortfall (by `raise_if_wrong` only).
+    """
+
+    # ── the stages ──────────────────────────────────────────────────────────────────────────
+
+    def extract(
+        self,
+        tables: Tables = (),
+        *,
+        exclude: Tables = (),
+        via: Via = "auto",
+        jobs: int | None = None,
+        restart: bool = False,
+        sample: int | None = None,
+        max_snapshot: float = 7200.0,
+    ) -> Extracted:
+        """Read source tables, and what Convex has in the reference tables, to Parquet.
+
+        `sample` rows a table, and those that they refer to; `max_snapshot` is in seconds.
+        """
+        from stages.convex.client import Deployment
+        from stages.convex.ledger import require_target
+        from stages.extract.reference import extract_references
+        from stages.extract.run import ExtractOptions, extract
+        from stages.views import refresh
+
+        options = ExtractOptions(
+            tables=tuple(tables),
+            exclude=tuple(exclude),
+            via=via,
+            jobs=jobs,
+            restart=restart,
+            sample=sample,
+            max_snapshot=max_snapshot,
+        )
+        with self._writing():
+            settings = self._announced_settings()
+            result = extract(self.workspace, self.plan, settings.source, options, self.progress)
+            require_target(self.workspace, settings.target)
+            schema = self._schema()
+            with Deployment(settings.target) as deployment:
+                extract_references(
+                    self.workspace, self.plan, schema, deployment, self.progress, restart=restart
+                )
+            refresh(self.workspace, self.plan)
+            if result.transport == "rest":
+                self.progress.note(
+                    "read over REST, which has no snapshot: rows may be of different moments"
+                )
+        tables_extracted = {
+            name: TableExtracted(
+                status=table["status"],
+                rows=table["rows"],
+                note=table.get("note", ""),
+                error=table.get("error"),
+            )
+            for name, table in result.tables.items()
+        }
+        return Extracted(complete=self.hint, transport=result.transport, tables=tables_extracted)
+
+    def forecast_extract(
+        self, tables: Tables = (), *, exclude: Tables = (), via: Via = "auto"
+    ) -> list[Forecast]:
+        """Rows, bytes and seconds of each source, without reading or writing anything."""
+        from stages.extract.run import ExtractOptions, forecast
+
+        with self._errors():
+            options = ExtractOptions(tables=tuple(tables), exclude=tuple(exclude), via=via)
+            source = self.settings().source
+            return forecast(self.plan, source, self.workspace, options, self.progress)
+
+    def transform(self, tables: Tables = (), *, restart: bool = False) -> Transformed:
+        """Turn the extract into documents, rejects and changes, by the models and checks."""
+        from stages.transform.run import TransformOptions, transform
+
+        options = TransformOptions(tables=tuple(tables), restart=restart)
+        with self._writing():
+            self._announce_staged()
+            result = transform(self.workspace, self.plan, self._schema(), options, self.progress)
+        names = TableTransformed.__dataclass_fields__
+        return Transformed(
+            complete=self.hint,
+            tables={
+                table: TableTransformed(**{name: manifest[name] for name in names})
+                for table, manifest in result.tables.items()
+            },
+            over_limit=tuple(result.over_limit),
+        )
+
+    def explain_transform(self, tables: Tables = ()) -> dict[str, str]:
+        """Convex table → the SQL that makes and checks its documents. Nothing is written."""
+        return self._shown(tables, explain=True, limit=None)
+
+    def preview_transform(self, tables: Tables = (), *, limit: int) -> dict[str, list[Any]]:
+        """Convex table → its first documents, as a transform would stage them."""
+        return self._shown(tables, explain=False, limit=limit)
+
+    def load(
+        self,
+        tables: Tables = (),
+        *,
+        through: Channel | Literal["import"] | None = None,
+        mode: Mode | None = None,
+        restart: bool = False,
+        overwrite: bool = False,
+        prune: bool = False,
+        max_rate: Sequence[str] = (),
+        accept_rejects: bool = False,
+        consent: Consent = None,
+    ) -> Loaded:
+        """Write the documents to Convex, each exactly once.
+
+        `max_rate`: at most so much a second, `2MiB`, `500docs`, or both. `consent` is asked before
+        a production deployment is written to, and before documents are deleted (`prune`, `mode`
+        replace): its name, or a function that gets the Question.
+        """
+        from stages.load.pace import read_rate
+        from stages.report.build import write_report
+
+        began = time.monotonic()
+        with self._errors():
+            refuse_mixed(
+                through, mode=mode, overwrite=overwrite, prune=prune, max_rate=tuple(max_rate)
+            )
+            rate = read_rate(max_rate)
+        with self._writing():
+            settings = self._announced_settings()
+            target = settings.target
+            require_production(consent, target)
+            self._refuse_rejects(accept_rejects)
+            if through == "import":
+                from stages.load.importing.run import ImportOptions, import_tables
+
+                importing = ImportOptions(
+                    tables=tuple(tables),
+                    mode=mode,
+                    restart=restart,
+                    consent=confirm_loss(consent, target),
+                )
+                result = import_tables(
+                    self.workspace, self.plan, self._schema(), target, importing, self.progress
+                )
+            else:
+                from stages.load.run import LoadOptions, load
+
+                options = LoadOptions(
+                    tables=tuple(tables),
+                    through=through,
+                    restart=restart,
+                    overwrite=overwrite,
+                    rate=rate,
+                    prune=confirm_prune(consent, target) if prune else None,
+                )
+                result = load(
+                    self.workspace, self.plan, self._schema(), target, options, self.progress
+                )
+            seconds = time.monotonic() - began
+            write_report(self.workspace, self.plan, settings.target, seconds)
+        return Loaded(
+            complete=self.hint,
+            tables={
+                table: TableLoaded(status=manifest["status"], **manifest["counts"])
+                for table, manifest in result.tables.items()
+            },
+            failed=result.failed,
+        )
+
+    def forecast_load(
+        self, tables: Tables = (), *, through: Channel | None = None
+    ) -> dict[str, Any]:
+        """What a load would send, and what it would come to. Nothing is written to Convex."""
+        from stages.load.forecast import forecast
+
+        with self._writing():
+            target = self._announced_settings().target
+            return forecast(
+                self.workspace,
+                self.plan,
+                self._schema(),
+                target,
+                tuple(tables),
+                through,
+                self.progress,
+            )
+
+    def write_import_file(
+        self, file: str | Path, tables: Tables = (), *, accept_rejects: bool = False
+    ) -> Path:
+        """Write the ZIP that `npx convex import` takes, with the table numbers of the deployment
+        if the settings name one. Nothing is sent."""
+        from stages.load.importing.run import write_file
+
+        path = Path(file).expanduser().absolute()
+        with self._writing():
+            self._refuse_rejects(accept_rejects)
+            try:
+                target = self.settings().target
+            except UserError as error:
+                self.progress.note(f"  {error.message}")
+                target = None
+            schema, names = self._schema(), tuple(tables)
+            write_file(self.workspace, self.plan, schema, target, names, path, self.progress)
+        return path
+
+    def verify(
+        self, tables: Tables = (), *, source: bool = False, sample: int | None = None
+    ) -> Verified:
+        """Read Convex back and compare it with what is staged; with `source`, also look whether the
+        source has moved. `sample` documents a table, always the same ones."""
+        from stages.extract.drift import source_drift
+        from stages.report.build import write_report
+        from stages.verify.run import VerifyOptions, verify
+
+        began = time.monotonic()
+        moved: dict[str, tuple[str, ...]] = {}
+        names = tuple(tables)
+        with self._writing():
+            settings = self._announced_settings()
+            if source:
+                drifts = source_drift(
+                    self.workspace, self.plan, settings.source, names, self.progress
+                )
+                for name, drift in drifts.items():
+                    text = ", ".join(drift.moved) or "unchanged"
+                    self.progress.done("source", name, text, rows=drift.rows, moved=drift.moved)
+                moved = {name: drift.moved for name, drift in drifts.items() if drift.moved}
+            options = VerifyOptions(tables=names, sample=sample)
+            result = verify(
+                self.workspace,
+                self.plan,
+                self._schema(),
+                settings.target,
+                options,
+                self.progress,
+            )
+            seconds = time.monotonic() - began
+            write_report(self.workspace, self.plan, settings.target, seconds)
+        return Verified(
+            complete=self.hint,
+            tables={name: TableVerified(**proof.counts) for name, proof in result.tables.items()},
+            differences=tuple(result.wrong),
+            moved=moved,
+            folder=self.workspace.verify("…").parent,
+        )
+
+    # ── the way back ────────────────────────────────────────────────────────────────────────
+
+    def rollback(
+        self, tables: Tables = (), *, force: bool = False, consent: Consent = None
+    ) -> RolledBack:
+        """Delete from Convex what the ledger lists, children first.
+
+        Documents that the app has changed are kept, unless `force`. `consent` is asked first: True
+        will do, but for production the deployment's name.
+        """
+        from stages.report.build import write_report
+        from stages.rollback import RollbackOptions, rollback
+
+        began = time.monotonic()
+        with self._writing():
+            settings = self._announced_settings()
+
+            def confirm(documents: Mapping[str, int]) -> None:
+                listed = ", ".join(f"{rows:,} of {name}" for name, rows in documents.items())
+                action = f"delete from {settings.target.label}: {listed}"
+                require_consent(consent, deletion(settings.target, action, "rollback"))
+
+            options = RollbackOptions(tables=tuple(tables), force=force)
+            removals = rollback(
+                self.workspace,
+                self.plan,
+                self._schema(),
+                settings.target,
+                options,
+                confirm,
+                self.progress,
+            )
+            if not removals:
+                self.progress.note("nothing is loaded")
+            seconds = time.monotonic() - began
+            write_report(self.workspace, self.plan, settings.target, seconds)
+        return RolledBack(
+            complete=self.hint,
+            tables={name: TableRolledBack(**vars(each)) for name, each in removals.items()},
+        )
+
+    def clean(self, what: What = "staged", *, consent: Consent = None) -> list[str]:
+        """Remove staged files (`staged`, or `target`: this target's only), the `ledger` in Convex,
+        or `all` of it. Returns what only a person can remove.
+
+        No document in Convex is touched. Nothing can be verified, rolled back or loaded again once
+        the ledger is empty.
+        """
+        from stages.clean import clear_ledger, hand_steps, remove_all, staged_files, target_files
+
+        with self._writing():
+            if what in ("ledger", "all"):
+                settings = self.settings()
+                action = (
+                    f"empty the ledger of {settings.target.label}: nothing loaded can be "
+                    "verified, rolled back or loaded again after that"
+                )
+                require_consent(consent, deletion(settings.target, action, f"clean --{what}"))
+                clear_ledger(self.workspace, self.plan, settings.target, self.progress)
+            if what != "ledger":
+                files = (target_files if what == "target" else staged_files)(self.workspace)
+                listed = ", ".join(str(file) for file in files) or "nothing"
+                if what != "all" or callable(consent):
+                    option = "--target-folder" if what == "target" else f"--{what}"
+                    question = Question(
+                        action=f"remove {listed}",
+                        deployment=consent if isinstance(consent, str) else "",
+                        by_name=False,
+                        hint=f"agree with: stages clean {option} --yes",
+                    )
+                    require_consent(consent, question)
+                remove_all(files)
+        return hand_steps(self.plan) if what in ("ledger", "all") else []
+
+    # ── the beginning ───────────────────────────────────────────────────────────────────────
+
+    def init(
+        self,
+        *,
+        write_schema: bool = False,
+        case: str | None = None,
+        renames: Sequence[str] = (),
+        references: Sequence[str] = (),
+        schemas: Sequence[str] = ("public",),
+        via: Via = "auto",
+        http_action: bool = False,
+        update: bool = False,
+    ) -> InitResult:
+        """Write a migration for this project: plan, models and loading functions, from the source's
+        catalog and convex/schema.ts, which is executed. No existing file is changed."""
+        from stages.init.run import InitOptions, init
+
+        options = InitOptions(
+            write_schema=write_schema,
+            case=cast("Any", case),
+            renames=tuple(renames),
+            references=tuple(references),
+            schemas=tuple(schemas),
+            via=via,
+            http_action=http_action,
+            update=update,
+        )
+        with self._errors():
+            file = self.project / ".planning" / "migrations" / "plan.toml"
+            plan = load_plan(file) if update and file.exists() else None
+            source = load_source(self.project, plan, self.named_target, self.environment)
+            self.progress.note(f"{source.label} → {self.project}")
+            return init(self.project, source, options, self.progress)
+
+    # ── what the calls share ────────────────────────────────────────────────────────────────
+
+    def _shown(self, tables: Tables, *, explain: bool, limit: int | None) -> dict[str, Any]:
+        from stages.transform.run import TransformOptions, transform
+
+        options = TransformOptions(tables=tuple(tables), explain=explain, limit=limit)
+        with self._writing():
+            self._announce_staged()
+            result = transform(self.workspace, self.plan, self._schema(), options, self.progress)
+        return result.shown
+
+    def _refuse_rejects(self, accept_rejects: bool) -> None:
+        """Raise Shortfall where more was rejected than the plan allows."""
+        from stages.state.manifests import read_manifest
+        from stages.transform.run import over_limit
+
+        manifests = {
+            table.name: manifest
+            for table in self.plan.tables.values()
+            if (manifest := read_manifest(self.workspace.transform(table.name)))
+        }
+        sentences = over_limit(self.plan, manifests)
+        if sentences and not accept_rejects:
+            raise Shortfall(
+                "more rejects than the plan allows: " + "; ".join(sentences),
+                "see why with: stages rejects; or load all the same with --accept-rejects",
+            )
+
+
+def refuse_mixed(through: str | None, **options: Any) -> None:
+    """Options of one channel are not silently left out on the other."""
+    of_import = through == "import"
+    for name in ("overwrite", "prune", "max_rate") if of_import else ("mode", "to"):
+        if options.get(name):
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(
+                f"{option} is {'not ' if of_import else ''}for --through import",
+                f"leave {option} out" if of_import else "add: --through import",
+            )

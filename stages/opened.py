@@ -1,0 +1,130 @@
+"""An open project: its plan, target, files and settings, and what every call on it does first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stages.errors import StagesError, Stopped
+from stages.events import Emitter, OnEvent
+from stages.hints import Invocation
+from stages.project.plan import Plan, load_plan
+from stages.project.settings import Settings, load_settings, read_environment, resolve_target
+from stages.state.workspace import Workspace
+
+if TYPE_CHECKING:
+    from stages.convex.schema import Schema
+    from stages.progress import Progress
+
+
+class OpenProject:
+    """What `Migration` is opened with, and what its calls share: the lock, errors with whole
+    commands in their hints, and the first lines of a stage."""
+
+    def __init__(
+        self,
+        project: str | Path = ".",
+        *,
+        data: str | Path | None = None,
+        target: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        on_event: OnEvent | None = None,
+    ) -> None:
+        self.project = Path(project).expanduser().resolve()
+        self.environment = (
+            read_environment(self.project) if environment is None else dict(environment)
+        )
+        self._data = Path(data).expanduser().resolve() if data else None
+        self.named_target = target or self.environment.get("STAGES_TARGET") or None
+        self._invocation = Invocation(
+            project=None if self.project == Path.cwd() else self.project,
+            data=self._data,
+            target=self.named_target,
+        )
+        self._on_event: OnEvent = on_event or (lambda event: None)
+        self.progress: Progress = Emitter(self._on_event, self._invocation.complete)
+
+    # ── what is open ────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def plan(self) -> Plan:
+        """plan.toml. Raises UserError where it is missing or wrong."""
+        with self._errors():
+            return load_plan(self.project / ".planning" / "migrations" / "plan.toml")
+
+    @cached_property
+    def target(self) -> str:
+        """The target's name. Raises UserError for one that neither plan nor sandbox knows."""
+        with self._errors():
+            return resolve_target(self.project, self.plan, self.named_target, self.environment)
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """Every file and folder of this migration."""
+        data = self._data or self.project / "data"
+        return Workspace(project=self.project, data=data, target=self.target)
+
+    def settings(self) -> Settings:
+        """Source and target as the environment has them; starts the sandbox where it is used."""
+        with self._errors():
+            return load_settings(self.project, self.plan, self.target, self.environment)
+
+    def hint(self, text: str) -> str:
+        """The text, with this run's --project, --data and --target in each `stages` command."""
+        return self._invocation.complete(text)
+
+    # ── what the calls share ────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Errors leave with whole commands in their hints; those of a disk are Stopped."""
+        try:
+            yield
+        except StagesError as error:
+            error.hint = error.hint and self.hint(error.hint)
+            raise
+        except OSError as error:
+            reason = f"{error.strerror or error}: {error.filename or 'the disk'}"
+            raise Stopped(
+                reason, "mend that; what is done is kept, run the same command again"
+            ) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        from stages.state.lock import data_lock
+
+        with self._errors(), data_lock(self.workspace):
+            yield
+
+    def _schema(self) -> Schema:
+        from stages.convex.schema import load_schema
+
+        return load_schema(self.workspace)
+
+    def _announced_settings(self) -> Settings:
+        """The settings; the first line of a stage names source and target."""
+        settings = self.settings()
+        self.progress.note(
+            f"{settings.source.label} → {settings.target.label} (target {self.target})"
+        )
+        self._note_age()
+        return settings
+
+    def _announce_staged(self) -> None:
+        """The same for a stage that reaches neither: whose files these are."""
+        from stages.state.durable import read_json
+
+        source = (read_json(self.workspace.source) or {}).get("ref", "not read yet")
+        target = (read_json(self.workspace.identity) or {}).get("deployment", "not read yet")
+        self.progress.note(f"Supabase {source} → Convex {target} (target {self.target})")
+        self._note_age()
+
+    def _note_age(self) -> None:
+        from stages.status import staged_age
+
+        age = staged_age(self.workspace, self.plan)
+        if age:
+            self.progress.note(age)

@@ -1,0 +1,232 @@
+"""What the calls of `Migration` return: frozen, typed, and true also when something falls short.
+
+A call that ran to its end returns its result even where tables failed or differ;
+`raise_if_wrong()` turns that into a Shortfall, as the command line does (exit code 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stages.errors import Shortfall
+
+Complete = Callable[[str], str]
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Result:
+    """`complete` makes the commands in hints whole."""
+
+    complete: Complete = field(default=_as_it_is, repr=False, compare=False)
+
+    def _fall_short(self, message: str, hint: str) -> Shortfall:
+        return Shortfall(message, self.complete(hint))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableExtracted:
+    """One source: `status` is complete, unchanged, moved, missing or failed; `rows` are staged."""
+
+    status: str
+    rows: int
+    note: str = ""
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extracted(_Result):
+    """What an extract did, by source. `transport` is postgres or rest."""
+
+    transport: str
+    tables: Mapping[str, TableExtracted]
+
+    @property
+    def failed(self) -> list[str]:
+        """Sources that could not be read."""
+        return [name for name, table in self.tables.items() if table.status == "failed"]
+
+    def raise_if_wrong(self) -> None:
+        """Raise Shortfall where a source could not be read."""
+        if self.failed:
+            raise self._fall_short(
+                f"not read: {', '.join(self.failed)}", "mend the cause, then: stages extract"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableTransformed:
+    """One Convex table: rows counted by what became of them. `dropped` rows are rejects, too."""
+
+    status: str
+    source_rows: int
+    documents: int
+    rejects: int
+    dropped: int
+    changes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transformed(_Result):
+    """What a transform staged, by Convex table. `over_limit`: sentences about too many rejects."""
+
+    tables: Mapping[str, TableTransformed]
+    over_limit: tuple[str, ...]
+
+    def raise_if_wrong(self) -> None:
+        """Raise Shortfall where there are more rejects than the plan allows."""
+        if self.over_limit:
+            raise self._fall_short(
+                "more rejects than the plan allows: " + "; ".join(self.over_limit),
+                "see why with: stages rejects; then edit a model, the source, or max_rejects",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableLoaded:
+    """One Convex table: documents by what became of them, in all loads so far.
+
+    `refused` by Convex; `held_back` since a parent has no document; `removed`: loaded, but not
+    staged any more.
+    """
+
+    status: str
+    inserted: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    conflict: int = 0
+    refused: int = 0
+    held_back: int = 0
+    removed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded(_Result):
+    """What a load did, by Convex table; `failed`: table → why it could not go on."""
+
+    tables: Mapping[str, TableLoaded]
+    failed: Mapping[str, str]
+
+    @property
+    def partial(self) -> list[str]:
+        """Tables of which some documents are not in Convex."""
+        return [name for name, table in self.tables.items() if table.status != "complete"]
+
+    def raise_if_wrong(self) -> None:
+        """Raise Shortfall where a table failed or is not whole."""
+        names = [*self.failed, *self.partial]
+        if names:
+            raise self._fall_short(
+                f"not all is loaded: {', '.join(names)}",
+                "see why with: stages rejects; then run again: stages load",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableVerified:
+    """One Convex table: documents by how they compare with what is staged.
+
+    missing: loaded, but no document. changed: differs. removed: in the ledger, but not staged any
+    more. unowned: not in the ledger; duplicate: one of these that equals a loaded one. dangling: a
+    reference to no document. unaccounted: a reference of the source that is neither bound, nor set
+    to null, nor rejected.
+    """
+
+    verified: int = 0
+    missing: int = 0
+    changed: int = 0
+    removed: int = 0
+    unowned: int = 0
+    duplicate: int = 0
+    dangling: int = 0
+    unaccounted: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified(_Result):
+    """What a verify found, by Convex table.
+
+    `differences`: a sentence a table for what must not be. `moved`: source → what has changed at
+    the source since it was extracted; empty where that was not asked. `folder` holds a file of
+    differing rows a table.
+    """
+
+    tables: Mapping[str, TableVerified]
+    differences: tuple[str, ...]
+    moved: Mapping[str, tuple[str, ...]]
+    folder: Path
+
+    def raise_if_wrong(self) -> None:
+        """Raise Shortfall where Convex differs, or the source has moved."""
+        if self.differences:
+            raise self._fall_short(
+                "Convex differs from what is staged: " + "; ".join(self.differences),
+                f"the rows are in {self.folder}/<table>.parquet",
+            )
+        if self.moved:
+            moved = "; ".join(f"{name}: {', '.join(what)}" for name, what in self.moved.items())
+            raise self._fall_short(
+                f"the source has moved since it was extracted: {moved}",
+                "move what is new with: stages extract --restart, stages transform, stages load",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableRolledBack:
+    """One Convex table: documents removed, kept since the app has changed them, gone already."""
+
+    removed: int
+    kept: int
+    gone: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolledBack(_Result):
+    """What a rollback removed, by Convex table."""
+
+    tables: Mapping[str, TableRolledBack]
+
+    def raise_if_wrong(self) -> None:
+        """Raise Shortfall where documents are kept that the app has changed."""
+        kept = [f"{table.kept:,} of {name}" for name, table in self.tables.items() if table.kept]
+        if kept:
+            raise self._fall_short(
+                f"documents that the app has changed are kept: {', '.join(kept)}; what they refer "
+                "to is gone where its table was rolled back",
+                "delete them too with: stages rollback --force",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked(_Result):
+    """What a check looked at, in order."""
+
+    results: tuple[Any, ...]
+
+    @property
+    def wrong(self) -> list[str]:
+        """Names of what is not ready."""
+        return [result.name for result in self.results if not result.ok]
+
+    def raise_if_wrong(self) -> None:
+        """Raise Shortfall where something is not ready."""
+        if self.wrong:
+            raise self._fall_short(
+                "not everything is ready", "mend what is WRONG, then: stages check"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The report as it is in its two files."""
+
+    figures: Mapping[str, Any]
+    markdown: str
+    file: Path
+    summary: Path
