@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from stages.errors import StagesError, Stopped, TableFailed, Transient
-from stages.extract.catalog import Reading, Relation, Relations
+from stages.extract.catalog import ForeignKeyEdge, Reading, Relation, Relations
 from stages.extract.decode import DoesNotFit, repair
 from stages.extract.reader import Key, Size, Span, Standing, key_texts
 from stages.extract.types import Column, arrow_schema
@@ -23,8 +23,6 @@ from stages.project.settings import LOOPBACK, Secret, Source
 if TYPE_CHECKING:
     import pyarrow as pa
     from adbc_driver_manager import dbapi
-
-    from stages.extract.sample import ForeignKeyEdge
 
 BATCH_BYTES = 4 << 20
 # At most so many connections, and never more than a quarter of those that are free.
@@ -124,8 +122,6 @@ class PostgresReader:
 
     def foreign_keys(self) -> list[ForeignKeyEdge]:
         """Every foreign key of the database."""
-        from stages.extract.sample import ForeignKeyEdge
-
         found: dict[int, list[dict[str, Any]]] = {}
         for row in self.rows(_sql("foreign_keys.sql")):
             found.setdefault(row["id"], []).append(row)

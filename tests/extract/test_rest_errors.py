@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stages.errors import StagesError, Stopped, Transient, UserError
-from stages.extract import rest
+from stages.extract import rest, rest_client
 from stages.project.settings import Secret, Source, check_key
 from stages.retry import Backoff, retrying
 from tests.extract.stub import TOTAL, Answer, Asked, Stub, error, serving
@@ -31,7 +31,7 @@ def stub() -> Iterator[Stub]:
 def project(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project of the stub's rows, which waits for no backoff of its own."""
     quick = functools.partial(retrying, backoff=Backoff(attempts=4, first=0.001, longest=0.01))
-    monkeypatch.setattr(rest, "retrying", quick)
+    monkeypatch.setattr(rest_client, "retrying", quick)
     source = Source(ref="stub", url=stub.url, key=Secret(KEY), db_url=None)
     made = Project(tmp_path, source)
     made.plan(rows={})

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from stages.errors import UserError
-from stages.extract import auth_tables, rest
+from stages.extract import auth_api, rest_client
 from stages.extract.transport import Via
 from stages.project.settings import Secret, Source
 from stages.retry import Backoff, retrying
@@ -104,8 +104,8 @@ def users(database: Database) -> Iterator[Database]:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """More users than a page, more rows than a batch."""
-    monkeypatch.setattr(auth_tables, "PER_PAGE", 7)
-    monkeypatch.setattr(auth_tables, "BATCH_ROWS", 4)
+    monkeypatch.setattr(auth_api, "PER_PAGE", 7)
+    monkeypatch.setattr(auth_api, "BATCH_ROWS", 4)
 
 
 @pytest.mark.parametrize("via", TRANSPORTS)
@@ -246,7 +246,7 @@ def service() -> Iterator[Stub]:
 def asking(service: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project of its identities, which waits for no backoff of its own."""
     quick = functools.partial(retrying, backoff=Backoff(attempts=4, first=0.001, longest=0.01))
-    monkeypatch.setattr(rest, "retrying", quick)
+    monkeypatch.setattr(rest_client, "retrying", quick)
     source = Source(ref="stub", url=service.url, key=Secret("sb_secret_x"), db_url=None)
     made = Project(tmp_path, source)
     made.plan(identities={"table": "auth.identities"})
