@@ -56,8 +56,9 @@ def extract(context: Context, as_json: bool, dry_run: bool, **chosen: Any) -> No
     from stages.convex.client import Deployment
     from stages.convex.ledger import require_target
     from stages.convex.schema import load_schema
+    from stages.extract.forecast import forecast
     from stages.extract.reference import extract_references
-    from stages.extract.run import ExtractOptions, forecast
+    from stages.extract.run import ExtractOptions
     from stages.extract.run import extract as run
     from stages.state.lock import data_lock
     from stages.views import refresh

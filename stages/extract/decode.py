@@ -219,8 +219,8 @@ def repair(values: pa.Array, column: str) -> pa.Array:
         raise DoesNotFit(column, "of the last microsecond", pc.index(raw, high).as_py())
     if low is None or low > max(max(infinities), (least or low) - 1):
         return values
-    for seen, meant in infinities.items():
-        raw = pc.if_else(pc.equal(raw, pa.scalar(seen, storage)), pa.scalar(meant, storage), raw)
+    for wrong, right in infinities.items():
+        raw = pc.if_else(pc.equal(raw, pa.scalar(wrong, storage)), pa.scalar(right, storage), raw)
     if least is not None:
         wrapped = pc.and_(pc.less(raw, least), pc.not_equal(raw, pa.scalar(-INFINITY_US, storage)))
         rows = pc.indices_nonzero(pc.fill_null(wrapped, False)).to_pylist()

@@ -17,7 +17,7 @@ from stages.errors import TableFailed
 from stages.extract import auth_tables
 from stages.extract.auth_api import AuthApi
 from stages.extract.catalog import Reading, Relation, Relations
-from stages.extract.reader import Key, Size, Span, Standing, key_texts
+from stages.extract.reader import Key, Size, Span, TableState, key_texts
 from stages.extract.rest_client import JOBS, RestClient
 from stages.extract.rest_responses import (
     SAME_AGAIN,
@@ -85,11 +85,11 @@ class RestReader:
         except ErrorResponse as error:
             if error.code != "PGRST106":
                 raise
-            return {}  # `missing` says so for each of its tables
+            return {}  # `is_missing` says so for each of its tables
         definitions: dict[str, Any] = document.get("definitions", {})
         return definitions
 
-    def missing(self, schema: str, table: str) -> bool:
+    def is_missing(self, schema: str, table: str) -> bool:
         try:
             self.get(table, {"limit": "0"}, schema, _unparsed)
         except ErrorResponse as error:
@@ -98,13 +98,13 @@ class RestReader:
             raise
         return False
 
-    def counts(self, reading: Reading) -> str:
+    def count_unit(self, reading: Reading) -> str:
         return "users" if reading.place == auth_tables.IDENTITIES else "rows"
 
-    def jobs(self, wanted: int | None) -> int:
-        return wanted or JOBS
+    def allowed_jobs(self, requested: int | None) -> int:
+        return requested or JOBS
 
-    def waiting(self) -> str | None:
+    def find_blocked(self) -> str | None:
         return None  # no lock outlives a request
 
     def session(self) -> RestSession:
@@ -161,7 +161,7 @@ class RestSession:
         return
 
     def size(self, reading: Reading) -> Size:
-        exact = self._reader.counts(reading) == "rows"
+        exact = self._reader.count_unit(reading) == "rows"
         return Size(rows=self.count(reading), bytes=None, exact=exact)
 
     def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
@@ -212,13 +212,15 @@ class RestSession:
         total = response.headers.get("content-range", "").rpartition("/")[2]
         return parse_count(total, reading)
 
-    def standing(self, reading: Reading, snapshot: dict[str, Any]) -> Standing:
+    def table_state(self, reading: Reading, snapshot: dict[str, Any]) -> TableState:
         rows = self.count(reading)
         if not reading.key or not rows or reading.place in auth_tables.TABLES:
-            return Standing(rows=rows, greatest=None)
+            return TableState(rows=rows, greatest=None)
         order = ",".join(f"{_name(name)}.desc" for name in reading.key)
         page = self._reader.page(reading, {"order": order, "limit": "1"}, reading.key_columns)
-        return Standing(rows=rows, greatest=key_texts(page, reading, 0) if page.num_rows else None)
+        return TableState(
+            rows=rows, greatest=key_texts(page, reading, 0) if page.num_rows else None
+        )
 
     def read(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
         self._refuse_filter(reading)

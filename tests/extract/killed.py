@@ -34,7 +34,7 @@ def step(name: str, fatal: int) -> None:
 
 
 def main(config: dict[str, Any]) -> None:
-    close = table_extract.TableExtract._close
+    close = table_extract.TableExtract._close_part
 
     def closing(*args: Any) -> None:
         close(*args)
@@ -45,8 +45,10 @@ def main(config: dict[str, Any]) -> None:
         publish(*args)
 
     for place, name, value in (
-        *SMALL, (table_extract.TableExtract, "_close", closing), (restart, "publish", swapping),
-    ):  # fmt: skip
+        *SMALL,
+        (table_extract.TableExtract, "_close_part", closing),
+        (restart, "publish", swapping),
+    ):
         assert hasattr(place, name), f"{place} has no {name} any more"
         setattr(place, name, value)
     given = config["source"]

@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.extract import postgres, rest, table_extract
-from stages.extract.run import ExtractOptions, ExtractResult
+from stages.extract.results import ExtractResult
+from stages.extract.run import ExtractOptions
 from stages.extract.run import extract as run_extract
 from stages.extract.transport import Via
 from stages.project.plan import Plan, load_plan

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from stages.errors import Stopped, TableFailed
-from stages.extract import run, table_extract
+from stages.extract import deadline, table_extract
 from stages.extract.catalog import Reading
 from stages.extract.postgres import PostgresReader, PostgresSession
 from stages.extract.reader import Span
@@ -42,9 +42,9 @@ def rows(database: Database) -> Iterator[Database]:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Once some parts are closed, reading hardly goes on; the event says that this is so."""
-    monkeypatch.setattr(run, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(deadline, "LOOK_EVERY", 0.05)
     closed, reached = iter(range(10**6)), threading.Event()
-    close, read = table_extract.TableExtract._close, PostgresSession.read
+    close, read = table_extract.TableExtract._close_part, PostgresSession.read
 
     def closing(*args: object) -> None:
         close(*args)  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
             if reached.is_set():
                 time.sleep(0.3)
 
-    monkeypatch.setattr(table_extract.TableExtract, "_close", closing)
+    monkeypatch.setattr(table_extract.TableExtract, "_close_part", closing)
     monkeypatch.setattr(PostgresSession, "read", reading)
     return reached
 
@@ -130,7 +130,7 @@ def _password(rows: Database) -> str:
 def test_default_is_at_most_four_connections(rows: Database, project: Project) -> None:
     reader = PostgresReader(project.source)
     try:
-        assert reader.jobs(None) + 1 <= 4
+        assert reader.allowed_jobs(None) + 1 <= 4
     finally:
         reader.close()
 

@@ -11,7 +11,8 @@ import pytest
 from stages.cli.extract import print_forecast
 from stages.errors import Shortfall, UserError
 from stages.extract import postgres, rest, table_extract
-from stages.extract.run import ExtractOptions, Forecast, forecast
+from stages.extract.forecast import Forecast, forecast
+from stages.extract.run import ExtractOptions
 from stages.extract.transport import Via
 from stages.progress import Silent
 from tests.extract.conftest import FEW_ROWS
