@@ -86,15 +86,15 @@ def init(project: Path, source: Source, options: InitOptions, progress: Progress
     catalog = _read_catalog(source, replace(options, schemas=schemas), progress)
     renames = read_renames(options.renames)
     files: dict[str, str] = {}
-    there = (workspace.convex / "schema.ts").exists()
+    has_schema = (workspace.convex / "schema.ts").exists()
     if options.write_schema:
-        if there and not options.update:
+        if has_schema and not options.update:
             raise UserError(
                 f"{workspace.convex / 'schema.ts'} is there already", "leave out --write-schema"
             )
         written = schema_text(catalog, schemas, options.case, renames)
         files["convex/schema.ts"] = written.text
-    if there:
+    if has_schema:
         schema = Schema(export_schema(workspace.convex))
     elif options.write_schema:
         schema, renames = _export_text(written.text), written.renames
@@ -116,42 +116,42 @@ def init(project: Path, source: Source, options: InitOptions, progress: Progress
             "say which is which with --rename source_table=convexTable, or name others with "
             "--schema",
         )
-    already = _references(schema, pairing, references)
-    files |= _migration(workspace, catalog, schema, pairing, already)
+    reference_tables = _references(schema, pairing, references)
+    files |= _migration(workspace, catalog, schema, pairing, reference_tables)
     files |= _functions(schema, options, workspace)
     if not (project / ".gitignore").exists():
         files[".gitignore"] = "".join(f"{line}\n" for line in IGNORED)
-    done, kept = _write(project, files, options.update)
-    found = tuple(
+    written_files, kept = _write(project, files, options.update)
+    decisions = tuple(
         todo
         for name, text in files.items()
         if name.endswith((".sql", ".toml"))
         for todo in todos(name, text)
     )
     return InitResult(
-        written=done,
+        written=written_files,
         kept=kept,
         add=tuple(_additions(project, schema, options)),
-        todos=found,
-        without_source=tuple(n for n in pairing.without_source if n not in already),
+        todos=decisions,
+        without_source=tuple(n for n in pairing.without_source if n not in reference_tables),
         without_target=tuple(".".join(place) for place in pairing.without_target),
     )
 
 
 def _as_planned(plan: Plan, catalog: Catalog, schema: Schema, renames: Renames) -> Renames:
     """The renames, and besides them the pairs of tables that the plan has already."""
-    found = dict(renames.tables)
+    tables = dict(renames.tables)
     entries: list[TargetTable | ReferenceTable] = [
         *plan.tables.values(),
         *plan.references.values(),
     ]
     for entry in entries:
         source = plan.sources.get(entry.source or "")
-        if source is None or entry.name not in schema.tables or entry.name in found.values():
+        if source is None or entry.name not in schema.tables or entry.name in tables.values():
             continue
         if (source.schema, source.table) in catalog.tables:
-            found.setdefault(f"{source.schema}.{source.table}", entry.name)
-    return replace(renames, tables=found)
+            tables.setdefault(f"{source.schema}.{source.table}", entry.name)
+    return replace(renames, tables=tables)
 
 
 def _read_catalog(source: Source, options: InitOptions, progress: Progress) -> Catalog:
@@ -191,9 +191,12 @@ def _references(schema: Schema, pairing: Pairing, named: Iterable[str]) -> list[
     loaded = [name for name in pairing.tables if name not in chosen]
     graph = schema.references()
     referred = {target for name in loaded for target in graph[name]}
-    found = [name for name in schema.tables if name != LEDGER
-             and (name in chosen or (name in referred and name not in pairing.tables))]  # fmt: skip
-    return in_reference_order(found, schema)
+    references = [
+        name
+        for name in schema.tables
+        if name != LEDGER and (name in chosen or (name in referred and name not in pairing.tables))
+    ]
+    return in_reference_order(references, schema)
 
 
 def _migration(
@@ -234,20 +237,20 @@ def _write(
     project: Path, files: Mapping[str, str], update: bool
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Write the files that are not there. What is there and differs is a diff, or a refusal."""
-    there = {name: _text_of(project / name) for name in files}
-    differ = [name for name, text in there.items() if text not in (None, files[name])]
+    existing = {name: _text_of(project / name) for name in files}
+    differ = [name for name, text in existing.items() if text not in (None, files[name])]
     if differ and not update:
         raise UserError(
             f"there already, and not as init would write it: {', '.join(differ)}",
             "move it away, or keep it with: stages init --update",
         )
-    done = []
+    written = []
     for name, text in files.items():
-        if there[name] is None:
+        if existing[name] is None:
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             (project / name).write_text(text, "utf-8")
-            done.append(name)
-    return tuple(done), {name: _diff(name, there[name] or "", files[name]) for name in differ}
+            written.append(name)
+    return tuple(written), {name: _diff(name, existing[name] or "", files[name]) for name in differ}
 
 
 def _text_of(file: Path) -> str | None:

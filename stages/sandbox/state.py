@@ -69,10 +69,10 @@ def root_of(project: Path) -> Path:
 def is_present(root: Path) -> bool:
     """Whether there is a sandbox at `root`. Raises UserError where `root` is not ours to use."""
     try:
-        seen = root.lstat()
+        status = root.lstat()
     except FileNotFoundError:
         return False
-    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid():
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         raise UserError(
             f"{root} is not a folder of yours", "set STAGES_SANDBOX to a folder that is not there"
         )

@@ -51,9 +51,12 @@ def main(config: dict[str, Any]) -> None:
     ):
         assert hasattr(place, name), f"{place} has no {name} any more"
         setattr(place, name, value)
-    given = config["source"]
+    settings = config["source"]
     source = Source(
-        ref=given["ref"], url=given["url"], key=Secret(given["key"]), db_url=Secret(given["db_url"])
+        ref=settings["ref"],
+        url=settings["url"],
+        key=Secret(settings["key"]),
+        db_url=Secret(settings["db_url"]),
     )
     Project(Path(config["folder"]), source).extract(**config["options"])
 

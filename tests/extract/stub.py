@@ -63,7 +63,7 @@ class Stub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.rows: list[dict[str, Any]] = [{"id": i, "v": f"v{i}"} for i in range(1, TOTAL + 1)]
         self.cap = 1000
-        self.script: Script = lambda asked: None
+        self.script: Script = lambda request: None
         self.asked: list[Asked] = []
 
     @property
@@ -72,22 +72,22 @@ class Stub(ThreadingHTTPServer):
 
     @property
     def pages(self) -> list[Asked]:
-        return [asked for asked in self.asked if asked.is_page]
+        return [request for request in self.asked if request.is_page]
 
-    def answer(self, asked: Asked) -> Answer:
-        if not asked.table:
+    def answer(self, request: Asked) -> Answer:
+        if not request.table:
             return Answer(body=json.dumps(self.document()).encode())
-        if asked.table != "rows":
-            return error(404, "PGRST205", f"Could not find the table 'public.{asked.table}'")
-        if asked.method == "HEAD":
+        if request.table != "rows":
+            return error(404, "PGRST205", f"Could not find the table 'public.{request.table}'")
+        if request.method == "HEAD":
             return Answer(headers={"Content-Range": f"0-0/{len(self.rows)}"})
-        found = self.rows
-        after = re.search(r'"id"\.gt\."(\d+)"', asked.params.get("and", ""))
+        rows = self.rows
+        after = re.search(r'"id"\.gt\."(\d+)"', request.params.get("and", ""))
         if after:
-            found = [row for row in found if row["id"] > int(after[1])]
-        if asked.params.get("order", "").endswith(".desc"):
-            found = found[::-1]
-        return self.page(found[: min(asked.limit, self.cap)])
+            rows = [row for row in rows if row["id"] > int(after[1])]
+        if request.params.get("order", "").endswith(".desc"):
+            rows = rows[::-1]
+        return self.page(rows[: min(request.limit, self.cap)])
 
     def page(self, rows: list[dict[str, Any]]) -> Answer:
         body = "[" + ", \n ".join(json.dumps(row) for row in rows) + "]"
@@ -102,10 +102,10 @@ class Stub(ThreadingHTTPServer):
     def once(self, answer: Answer, when: Callable[[Asked], bool]) -> None:
         """Answer so the first time only that `when` holds."""
         left = [answer]
-        self.script = lambda asked: left.pop() if left and when(asked) else None
+        self.script = lambda request: left.pop() if left and when(request) else None
 
     def always(self, answer: Answer, when: Callable[[Asked], bool]) -> None:
-        self.script = lambda asked: answer if when(asked) else None
+        self.script = lambda request: answer if when(request) else None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -118,9 +118,9 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         params = {name: values[0] for name, values in parse_qs(parts.query).items()}
         table = unquote(parts.path.removeprefix("/rest/v1").strip("/"))
-        asked = Asked(method=self.command, table=table, params=params, at=time.monotonic())
-        self.server.asked.append(asked)
-        answer = self.server.script(asked) or self.server.answer(asked)
+        request = Asked(method=self.command, table=table, params=params, at=time.monotonic())
+        self.server.asked.append(request)
+        answer = self.server.script(request) or self.server.answer(request)
         if answer.cut == -1:
             self.close_connection = True
             return
