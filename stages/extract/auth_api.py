@@ -190,7 +190,7 @@ def table_of(
     """Objects of the admin API as Arrow. Raises ValueError for what are no such objects."""
     import pyarrow as pa
 
-    from stages.extract.decode import decode
+    from stages.extract.decode import decode_column
 
     objects = list(objects)
     schema = arrow_schema(columns)
@@ -202,7 +202,7 @@ def table_of(
             arrays.append(pa.array(values, pa.bool_()))
         else:
             texts = pa.array(values, pa.string())
-            arrays.append(decode(texts, column.rule.form, field.type, column.name))
+            arrays.append(decode_column(texts, column.rule.form, field.type, column.name))
     return pa.Table.from_arrays(arrays, schema=schema)
 
 

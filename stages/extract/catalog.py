@@ -73,7 +73,7 @@ class ForeignKeyEdge:
     parent_columns: tuple[str, ...]
 
 
-def settle(entry: SourceTable, relation: Relation) -> Reading:
+def resolve_reading(entry: SourceTable, relation: Relation) -> Reading:
     """Plan entry and catalog → what to read. Raises TableFailed where they do not fit."""
     names = [column.name for column in relation.columns]
     for name in (*entry.exclude, *entry.as_text, *entry.key, *entry.include_secrets):
@@ -109,19 +109,19 @@ def settle(entry: SourceTable, relation: Relation) -> Reading:
 
 
 def _distinct(columns: Iterable[Column]) -> tuple[Column, ...]:
-    """Names that are equal but for case get a number: DuckDB could not tell them apart."""
-    taken: set[str] = set()
+    """Names that are equal but for case get a number: DuckDB could not distinguish them."""
+    used: set[str] = set()
     named = []
     for column in columns:
         name, number = column.name, 1
-        while name.lower() in taken:
+        while name.lower() in used:
             number += 1
             name = f"{column.name}_{number}"
-        taken.add(name.lower())
+        used.add(name.lower())
         named.append(replace(column, alias=name if name != column.name else None))
     return tuple(named)
 
 
-def renamed(reading: Reading) -> dict[str, str]:
+def renamed_columns(reading: Reading) -> dict[str, str]:
     """Source column → staged column, where they differ."""
     return {c.name: c.staged for c in reading.columns if c.name != c.staged}

@@ -47,8 +47,8 @@ class DoesNotFit(TableFailed):
         self.value = value
         self.row = row
 
-    def at(self, key: Sequence[str], values: Sequence[object]) -> DoesNotFit:
-        """The same, naming the row by its key, where there is one."""
+    def name_row(self, key: Sequence[str], values: Sequence[object]) -> DoesNotFit:
+        """Name the row by its key in the message, where it has one."""
         if key:
             self.message += f" (row {', '.join(key)} = {', '.join(map(str, values))})"
         return self
@@ -79,7 +79,7 @@ def odd_moment(text: str) -> int | None:
     return total * 1_000_000 + micros
 
 
-def decode(values: pa.Array, form: str, target: pa.DataType, column: str) -> pa.Array:
+def decode_column(values: pa.Array, form: str, target: pa.DataType, column: str) -> pa.Array:
     """A column of PostgREST's JSON (see types.Form) as its Parquet type."""
     import pyarrow as pa
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.errors import StagesError
-from stages.extract.catalog import Reading, Relations, settle
+from stages.extract.catalog import Reading, Relations, resolve_reading
 from stages.extract.reader import Reader, Session
 from stages.extract.restart import Restart
 from stages.extract.transport import open_reader
@@ -86,7 +86,7 @@ def _drift(
         )
     if manifest["status"] == "missing":
         return SourceDrift(rows=None, moved=("the table is there now",))
-    reading = settle(entry, relation)
+    reading = resolve_reading(entry, relation)
     unit = reader.count_unit(reading)
     number, moved = moved_since(session, reading, manifest, unit)
     if manifest["spec"] != reading.fingerprint:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stages.extract.catalog import settle
+from stages.extract.catalog import resolve_reading
 from stages.extract.restart import Restart
 from stages.extract.run import ExtractOptions
 from stages.extract.transport import open_reader
@@ -18,7 +18,7 @@ from stages.state.workspace import Workspace
 class Forecast:
     """What an extract would read of one source. Seconds are a guess from rows and bytes.
 
-    Bytes are None where the source does not tell them: over REST, and of views.
+    Bytes are None where the source does not give them: over REST, and of views.
     """
 
     table: str
@@ -41,7 +41,7 @@ def forecast(
                 relation = catalog.get((entry.schema, entry.table))
                 if relation is None:
                     continue
-                reading = settle(entry, relation)
+                reading = resolve_reading(entry, relation)
                 size = session.size(reading)
                 # Rows a second as `make bench` measured them (README, Figures); a guess where
                 # each is a response of its own.

@@ -263,7 +263,7 @@ class PostgresSession:
                     ]
                 except DoesNotFit as error:
                     values = _key_of(batch, reading, error.row)
-                    raise error.at(reading.key, values) from None
+                    raise error.name_row(reading.key, values) from None
                 yield pa.Table.from_arrays(arrays, schema=schema)
 
     def close(self) -> None:

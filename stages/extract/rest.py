@@ -275,7 +275,7 @@ class RestSession:
     def _read_places(self, reading: Reading) -> Iterator[pa.Table]:
         """A table without a key, by the places of its rows (ctid), a few blocks at a time.
 
-        Rows that are updated meanwhile move; the counts before and after tell.
+        Rows that are updated meanwhile move; the counts before and after show it.
         """
         refusal = TableFailed(
             f"{reading.schema}.{reading.name} has no primary key, and its rows have no places that "
@@ -342,15 +342,15 @@ def _relation(schema: str, name: str, definition: dict[str, Any]) -> Relation:
     required = set(definition.get("required", ()))
     columns = []
     key = []
-    for column, about in definition.get("properties", {}).items():
+    for column, facts in definition.get("properties", {}).items():
         columns.append(
             Column(
                 name=column,
-                type=str(about.get("format", "")),
+                type=str(facts.get("format", "")),
                 not_null=column in required,
             )
         )
-        if "<pk/>" in about.get("description", ""):
+        if "<pk/>" in facts.get("description", ""):
             key.append(column)
     return Relation(
         schema=schema, name=name, columns=tuple(columns), key=tuple(key), key_ordered=len(key) < 2

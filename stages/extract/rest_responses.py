@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.errors import StagesError, TableFailed, Transient
 from stages.extract.catalog import Reading
-from stages.extract.decode import DoesNotFit, decode
+from stages.extract.decode import DoesNotFit, decode_column
 from stages.extract.types import Column, arrow_schema
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ def parse_page(
     rows = _read_rows(body, columns, expected)
     try:
         arrays = [
-            decode(rows.column(c.name).chunk(0), c.rule.form, field.type, c.name)
+            decode_column(rows.column(c.name).chunk(0), c.rule.form, field.type, c.name)
             for c, field in zip(columns, schema, strict=True)
         ]
     except DoesNotFit as error:
         row = json.loads(body)[error.row]
-        raise error.at(key, [row.get(name) for name in key]) from None
+        raise error.name_row(key, [row.get(name) for name in key]) from None
     return pa.Table.from_arrays(arrays, schema=schema)
 
 

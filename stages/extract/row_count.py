@@ -79,7 +79,7 @@ class RowCount:
         rows = sum(part["rows"] for part in manifest["parts"])
         unit, (after, left_out) = self._reader.count_unit(self._reading), self._counts.result()
         before = manifest["counted"].get("before", after)
-        # What was written between two runs over REST shows only here: it has no snapshots to tell.
+        # What was written between two runs over REST shows only here: it has no snapshots.
         apart = resumed and self._reader.transport == "rest"
         differs = unit == "rows" and rows != after
         moving = before != after or (apart and differs)

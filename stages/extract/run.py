@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from stages.errors import Shortfall, Stopped, TableFailed, Transient
-from stages.extract.catalog import Reading, Relations, settle
+from stages.extract.catalog import Reading, Relations, resolve_reading
 from stages.extract.reader import Reader
 from stages.extract.restart import Restart
 from stages.extract.results import ExtractResult, TableResult, failed_result
@@ -60,7 +60,7 @@ def extract(
         _require_source(workspace, source, reader.identity())
         catalog = reader.catalog()
         run = _Run(reader, catalog, restart, options, progress)
-        run.settle(entries)
+        run.resolve(entries)
         run.show_schemas()
         run.read(entries, before_parts=partial(refresh, workspace, plan))
         _note_new_tables(plan, catalog, progress)
@@ -91,9 +91,9 @@ def _require_source(workspace: Workspace, source: Source, identity: dict[str, An
 
 def _note_new_tables(plan: Plan, catalog: Relations, progress: Progress) -> None:
     """Tables beside those of the plan: nobody has said that they may stay behind."""
-    known = {(entry.schema, entry.table) for entry in plan.sources.values()}
-    schemas = {schema for schema, _ in known if schema not in ("auth", "storage")}
-    others = sorted(f"{s}.{t}" for s, t in catalog if s in schemas and (s, t) not in known)
+    planned = {(entry.schema, entry.table) for entry in plan.sources.values()}
+    schemas = {schema for schema, _ in planned if schema not in ("auth", "storage")}
+    others = sorted(f"{s}.{t}" for s, t in catalog if s in schemas and (s, t) not in planned)
     if others:
         shown = ", ".join(others[:10]) + (" …" if len(others) > 10 else "")
         progress.note(f"not in the plan: {len(others)} tables ({shown})")
@@ -118,13 +118,13 @@ class _Run:
         self.result = ExtractResult(transport=reader.transport)
         self.readings: dict[str, Reading] = {}
 
-    def settle(self, entries: list[SourceTable]) -> None:
+    def resolve(self, entries: list[SourceTable]) -> None:
         """What will be read of each source; those that can't be read are reported and left out."""
         for entry in entries:
             relation = self.catalog.get((entry.schema, entry.table))
             try:
                 if relation is not None:
-                    self.readings[entry.name] = settle(entry, relation)
+                    self.readings[entry.name] = resolve_reading(entry, relation)
                 elif self.reader.is_missing(entry.schema, entry.table):
                     self._report(entry, self._missing(entry))
                 else:
@@ -138,9 +138,9 @@ class _Run:
                 secrets = ", ".join(entry.include_secrets)
                 self.progress.note(f"{entry.name}: secrets are read, as the plan says: {secrets}")
         if self.options.sample is not None:
-            from stages.extract.sample import narrow
+            from stages.extract.sample import sample_readings
 
-            self.readings = narrow(self.reader, self.readings, self.options.sample)
+            self.readings = sample_readings(self.reader, self.readings, self.options.sample)
             self.progress.note(
                 f"a sample: {self.options.sample:,} rows a table, and the rows that they refer to"
             )

@@ -15,10 +15,12 @@ from stages.extract.postgres import PostgresReader, quote
 from stages.extract.reader import Reader
 
 
-def narrow(reader: Reader, readings: Mapping[str, Reading], rows: int) -> dict[str, Reading]:
+def sample_readings(
+    reader: Reader, readings: Mapping[str, Reading], rows: int
+) -> dict[str, Reading]:
     """The readings with a condition that makes them a sample closed over foreign keys.
 
-    Raises UserError over REST, which does not tell foreign keys exactly, nor filters by them.
+    Raises UserError over REST, which does not give foreign keys exactly, nor filters by them.
     """
     if not isinstance(reader, PostgresReader):
         raise UserError(
@@ -43,11 +45,10 @@ def _condition(
     visited: frozenset[tuple[str, str]],
 ) -> str:
     table = f"{quote(reading.schema)}.{quote(reading.name)}"
-    chosen = ", ".join(quote(name) for name in reading.key) or "ctid"
-    kept = f"WHERE ({reading.where}) " if reading.where else ""
-    conditions = [
-        f"({chosen}) IN (SELECT {chosen} FROM {table} {kept}ORDER BY {chosen} LIMIT {rows})"
-    ]
+    key_columns = ", ".join(quote(name) for name in reading.key) or "ctid"
+    filtered = f"WHERE ({reading.where}) " if reading.where else ""
+    sampled = f"SELECT {key_columns} FROM {table} {filtered}ORDER BY {key_columns} LIMIT {rows}"
+    conditions = [f"({key_columns}) IN ({sampled})"]
     for key in keys:
         child = readings.get(key.child)
         if key.parent != reading.place or child is None or key.child in visited:

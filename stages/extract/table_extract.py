@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import TableFailed
-from stages.extract.catalog import Reading, renamed
+from stages.extract.catalog import Reading, renamed_columns
 from stages.extract.deadline import Deadline
 from stages.extract.gaps import Gap, add_part, close_gap, find_gaps, part_name
 from stages.extract.part_closer import PartCloser
@@ -161,7 +161,7 @@ class TableExtract:
             "transport": self.reader.transport,
             "spec": reading.fingerprint,
             "columns": [{"name": c.staged, "postgres": c.type} for c in reading.columns],
-            "renamed": renamed(reading),
+            "renamed": renamed_columns(reading),
             "key": [c.staged for c in reading.key_columns],
             "where": self.entry.where,
             "sample": reading.sample,

@@ -14,7 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from stages.extract import auth_tables
-from stages.extract.catalog import Relation, settle
+from stages.extract.catalog import Relation, resolve_reading
 from stages.extract.types import ALIASES
 from stages.project.plan import SourceTable
 
@@ -60,7 +60,7 @@ class ForeignKey:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Index:
+class CatalogIndex:
     """An index; `columns` is empty where one of them is an expression."""
 
     name: str
@@ -72,7 +72,7 @@ class Index:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class CatalogTable:
     """A table or view. `key` is its primary key, `key_ordered` whether in its order."""
 
     schema: str
@@ -83,7 +83,7 @@ class Table:
     virtual: bool = False
     unique: tuple[tuple[str, ...], ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
-    indexes: tuple[Index, ...] = ()
+    indexes: tuple[CatalogIndex, ...] = ()
 
     @property
     def place(self) -> Place:
@@ -119,7 +119,7 @@ class Behaviour:
 class Catalog:
     """The source. `partial` is True where only a part can be seen (REST)."""
 
-    tables: Mapping[Place, Table]
+    tables: Mapping[Place, CatalogTable]
     behaviour: tuple[Behaviour, ...] = ()
     partial: bool = False
 
@@ -193,11 +193,11 @@ class _Facts:
     choices: tuple[Choice, ...] = field(default=())
 
 
-def _table(relation: Relation, facts: Mapping[str, _Facts]) -> Table:
+def _table(relation: Relation, facts: Mapping[str, _Facts]) -> CatalogTable:
     """A relation as extract will read it, with what is known besides of its columns."""
     entry = SourceTable(name=relation.name, schema=relation.schema, table=relation.name)
     # Settled as the plan will have it: composite keys are named there.
-    reading = settle(entry, replace(relation, key_ordered=True))
+    reading = resolve_reading(entry, replace(relation, key_ordered=True))
     columns = {}
     for column in reading.columns:
         fact = facts[column.name]
@@ -213,7 +213,7 @@ def _table(relation: Relation, facts: Mapping[str, _Facts]) -> Table:
             item=fact.item and ALIASES.get(fact.item, fact.item),
             choices=fact.choices,
         )
-    return Table(
+    return CatalogTable(
         schema=relation.schema,
         name=relation.name,
         columns=columns,
@@ -251,8 +251,8 @@ def _foreign_key(row: Mapping[str, Any]) -> ForeignKey:
     )
 
 
-def _index(row: Mapping[str, Any]) -> Index:
-    return Index(
+def _index(row: Mapping[str, Any]) -> CatalogIndex:
+    return CatalogIndex(
         name=row["name"],
         columns=tuple(json.loads(row["columns"] or "[]")),
         unique=row["is_unique"],

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from stages.init.catalog import Catalog, CatalogColumn, Table
+from stages.init.catalog import Catalog, CatalogColumn, CatalogTable
 from stages.init.conversion import Doubt, Value, convert, default_sql, family, union_members
 from stages.init.names import looks_like_time, sql_name, sql_text, words
 from stages.init.pairing import Pair, Paired, Pairing
@@ -75,7 +75,7 @@ def model_text(paired: Paired, catalog: Catalog, pairing: Pairing) -> str:
     return "\n".join(text) + "\n"
 
 
-def _source_id(table: Table) -> str:
+def _source_id(table: CatalogTable) -> str:
     if table.row_key:
         return key_sql([sql_name(table.columns[name].staged) for name in table.row_key])
     # Of its view: each row's hash, and its number among its equals.

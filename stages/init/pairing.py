@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from stages.convex.schema import Field, Schema, members
 from stages.errors import UserError
 from stages.extract import auth_tables
-from stages.init.catalog import Catalog, CatalogColumn, ForeignKey, Place, Table
+from stages.init.catalog import Catalog, CatalogColumn, CatalogTable, ForeignKey, Place
 from stages.init.names import closeness, words
 
 LEDGER = "migrationLedger"
@@ -49,7 +49,7 @@ class Paired:
 
     target: str
     source: str
-    table: Table
+    table: CatalogTable
     fields: Mapping[str, Pair]
     unused: tuple[str, ...]
     created: str | None = None
@@ -91,7 +91,9 @@ def read_renames(texts: Iterable[str]) -> Renames:
     return Renames(tables=tables, columns=columns)
 
 
-def pair(catalog: Catalog, schema: Schema, renames: Renames, schemas: Iterable[str]) -> Pairing:
+def pair_tables(
+    catalog: Catalog, schema: Schema, renames: Renames, schemas: Iterable[str]
+) -> Pairing:
     """Pair tables, then their columns. Raises UserError for a rename of what is not there."""
     targets = [name for name in schema.tables if name != LEDGER]
     order = [*dict.fromkeys(schemas), auth_tables.USERS[0]]
@@ -153,7 +155,7 @@ def _place_of(catalog: Catalog, name: str) -> Place:
 def _by_name(
     catalog: Catalog, targets: list[str], order: list[str], renamed: dict[str, Place]
 ) -> tuple[dict[str, Place], dict[str, tuple[Place, ...]]]:
-    """target → place, the closest names first; what is as close as another is told."""
+    """target → place, the closest names first; what is as close as another is ambiguous."""
     places = dict(renamed)
     ambiguous: dict[str, tuple[Place, ...]] = {}
     ranked = sorted(
@@ -172,7 +174,7 @@ def _by_name(
 
 
 def _source_names(places: Iterable[Place]) -> dict[Place, str]:
-    """place → its NAME in [sources]: letters, digits, _ and -, told apart in any case."""
+    """place → its NAME in [sources]: letters, digits, _ and -, distinct in any case."""
     names: dict[Place, str] = {}
     for place in places:
         plain = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in place[1])
@@ -201,16 +203,12 @@ def _fields(
     schema: Schema,
     target: str,
     source: str,
-    table: Table,
+    table: CatalogTable,
     places: Mapping[str, Place],
     renames: Renames,
 ) -> Paired:
     fields = table_fields(schema, target)
-    created = next(
-        (c for want in CREATED for c in table.columns if " ".join(words(c)) == want), None
-    )
-    if created and not table.columns[created].arrow.startswith("timestamp"):
-        created = None
+    created = _creation_column(table)
     if fields is None:
         return Paired(
             target=target,
@@ -226,23 +224,8 @@ def _fields(
         for (place, column), (owner, name) in renames.columns.items()
         if owner == target and place in (table.name, f"{table.schema}.{table.name}")
     }
-    pairs = {name: (table.columns[column],) for name, column in renamed.items()}
-    ranked = sorted(
-        (rank, number, place, name, column)
-        for number, (name, each) in enumerate(fields.items())
-        for place, column in enumerate(table.columns)
-        if (rank := _closeness(column, each, table)) < 9
-    )
-    taken = set(renamed.values())
-    for _, _, _, name, column in ranked:
-        if name not in pairs and column not in taken:
-            pairs[name] = (table.columns[column],)
-            taken.add(column)
-    by_field = {}
-    for name, each in fields.items():
-        columns = pairs.get(name, ())
-        key = table.foreign_key_of(columns[0].name) if columns else None
-        by_field[name] = Pair(field=each, columns=columns, foreign_key=key)
+    by_field = _pairs_by_name(fields, table, renamed)
+    taken = {column.name for each in by_field.values() for column in each.columns}
     by_field = _composite(by_field, table, places, taken)
     by_field = _by_foreign_key(by_field, table, places, taken)
     unused = tuple(
@@ -259,7 +242,43 @@ def _fields(
     )
 
 
-def _closeness(column: str, each: Field, table: Table) -> int:
+def _creation_column(table: CatalogTable) -> str | None:
+    """The column that says when a row came to be, where there is one."""
+    for label in CREATED:
+        for name, column in table.columns.items():
+            if " ".join(words(name)) == label:
+                return name if column.arrow.startswith("timestamp") else None
+    return None
+
+
+def _pairs_by_name(
+    fields: Mapping[str, Field], table: CatalogTable, renamed: Mapping[str, str]
+) -> dict[str, Pair]:
+    """Each field with the column of the closest name; `renamed` is field → column."""
+    columns = dict(renamed)
+    ranked = sorted(
+        (rank, number, place, name, column)
+        for number, (name, each) in enumerate(fields.items())
+        for place, column in enumerate(table.columns)
+        if (rank := _closeness(column, each, table)) < 9
+    )
+    taken = set(columns.values())
+    for _, _, _, name, column in ranked:
+        if name not in columns and column not in taken:
+            columns[name] = column
+            taken.add(column)
+    pairs = {}
+    for name, each in fields.items():
+        if name in columns:
+            source = table.columns[columns[name]]
+            key = table.foreign_key_of(source.name)
+            pairs[name] = Pair(field=each, columns=(source,), foreign_key=key)
+        else:
+            pairs[name] = Pair(field=each)
+    return pairs
+
+
+def _closeness(column: str, each: Field, table: CatalogTable) -> int:
     """As of names; a reference may lack the ending `_id`, a former id stands for the key."""
     rank = closeness(column, each.name)
     if rank < 9:
@@ -282,7 +301,7 @@ def _without_id(name: str) -> str:
 
 
 def _composite(
-    pairs: dict[str, Pair], table: Table, places: Mapping[str, Place], taken: set[str]
+    pairs: dict[str, Pair], table: CatalogTable, places: Mapping[str, Place], taken: set[str]
 ) -> dict[str, Pair]:
     """A reference to the parent of a foreign key of several columns takes all of them.
 
@@ -309,7 +328,7 @@ def _composite(
 
 
 def _by_foreign_key(
-    pairs: dict[str, Pair], table: Table, places: Mapping[str, Place], taken: set[str]
+    pairs: dict[str, Pair], table: CatalogTable, places: Mapping[str, Place], taken: set[str]
 ) -> dict[str, Pair]:
     """A reference that has no column by its name takes the one foreign key to its table."""
     completed = dict(pairs)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from stages.extract import auth_tables
-from stages.init.catalog import Catalog, CatalogColumn, ForeignKey, Place, Table
+from stages.init.catalog import Catalog, CatalogColumn, CatalogTable, ForeignKey, Place
 from stages.init.conversion import Value, family, json_items, union_members
 from stages.init.names import sql_name, sql_text
 from stages.init.pairing import Pair, Paired, Pairing
@@ -71,7 +71,7 @@ class References:
             return self._by_one(paired.table, pair, target, parent)
         return self._by_several(pair, target, parent)
 
-    def _by_one(self, table: Table, pair: Pair, target: str, parent: Paired) -> Value:
+    def _by_one(self, table: CatalogTable, pair: Pair, target: str, parent: Paired) -> Value:
         column = pair.columns[0]
         name = sql_name(column.staged)
         if _is_list(pair):
@@ -108,7 +108,7 @@ class References:
             )
         return value
 
-    def _same_key(self, table: Table, place: Place) -> bool:
+    def _same_key(self, table: CatalogTable, place: Place) -> bool:
         """Whether a table's key is that of another one, as a profile's is its user's."""
         key = table.row_key
         if any(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from stages.errors import UserError
-from stages.init.catalog import Catalog, CatalogColumn, Place, Table
+from stages.init.catalog import Catalog, CatalogColumn, CatalogTable, Place
 from stages.init.conversion import VECTOR_TYPES, family, family_of
 from stages.init.names import (
     IDENTIFIER,
@@ -58,11 +58,12 @@ def schema_text(
 
     Raises UserError where the source has no table.
     """
-    chosen = set(schemas)
-    tables = [t for t in catalog.tables.values() if t.schema in chosen and not t.virtual]
+    schema_names = set(schemas)
+    tables = [t for t in catalog.tables.values() if t.schema in schema_names and not t.virtual]
     if not tables:
         raise UserError(
-            f"the source has no table in {', '.join(sorted(chosen))}", "name others with --schema"
+            f"the source has no table in {', '.join(sorted(schema_names))}",
+            "name others with --schema",
         )
     names: dict[Place, str] = {}
     for table in tables:
@@ -85,7 +86,7 @@ def schema_text(
 
 
 def _fields(
-    table: Table, names: Mapping[Place, str], case: Case, renames: Renames
+    table: CatalogTable, names: Mapping[Place, str], case: Case, renames: Renames
 ) -> dict[str, str]:
     """Column → field. A generated key is left out: Convex gives each document an _id."""
     by_column: dict[str, str] = {}
@@ -104,7 +105,7 @@ def _fields(
     return by_column
 
 
-def _is_surrogate(table: Table, column: CatalogColumn) -> bool:
+def _is_surrogate(table: CatalogTable, column: CatalogColumn) -> bool:
     """A key that means nothing: of one column, made by the database, and no reference."""
     if table.key != (column.name,) or table.foreign_key_of(column.name):
         return False
@@ -116,7 +117,7 @@ def _is_surrogate(table: Table, column: CatalogColumn) -> bool:
 
 
 def _table(
-    table: Table, names: Mapping[Place, str], fields: Mapping[str, str], catalog: Catalog
+    table: CatalogTable, names: Mapping[Place, str], fields: Mapping[str, str], catalog: Catalog
 ) -> str:
     lines = [f"  {names[table.place]}: defineTable({{"]
     for column, name in fields.items():
@@ -131,7 +132,7 @@ def _table(
 
 
 def _composite(
-    table: Table, names: Mapping[Place, str], taken: Iterable[str], catalog: Catalog
+    table: CatalogTable, names: Mapping[Place, str], taken: Iterable[str], catalog: Catalog
 ) -> list[str]:
     """An id besides the columns of a foreign key of several, where these are the parent's key."""
     used, lines = list(taken), []
@@ -149,7 +150,7 @@ def _composite(
 
 
 def _validator(
-    table: Table, column: CatalogColumn, names: Mapping[Place, str], catalog: Catalog
+    table: CatalogTable, column: CatalogColumn, names: Mapping[Place, str], catalog: Catalog
 ) -> str:
     key = table.foreign_key_of(column.name)
     parent = catalog.tables.get(key.parent) if key else None
@@ -173,7 +174,7 @@ def _union(choices: Iterable[object]) -> str:
     return literals[0] if len(literals) == 1 else f"v.union({', '.join(literals)})"
 
 
-def _indexes(table: Table, fields: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+def _indexes(table: CatalogTable, fields: Mapping[str, str]) -> list[tuple[str, list[str]]]:
     """Plain indexes over fields; those of keys and unique constraints too."""
     indexed: set[tuple[str, ...]] = set()
     indexes: list[tuple[str, list[str]]] = []

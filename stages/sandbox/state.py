@@ -56,9 +56,9 @@ def root_of(project: Path) -> Path:
     It is not below TMPDIR, which may differ from one shell to the next, nor below a private
     folder, which the account that Postgres runs as could not enter.
     """
-    chosen = os.environ.get("STAGES_SANDBOX")
-    if chosen:
-        return Path(chosen).absolute()
+    configured = os.environ.get("STAGES_SANDBOX")
+    if configured:
+        return Path(configured).absolute()
     digest = hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:8]
     parent = Path("/var/tmp")
     if not parent.is_dir():

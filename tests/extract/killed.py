@@ -22,13 +22,13 @@ from stages.state.durable import publish
 from tests.extract.support import SMALL, Project
 
 lock = threading.Lock()
-taken = {"close": 0, "swap": 0}
+steps_taken = {"close": 0, "swap": 0}
 
 
 def step(name: str, fatal: int) -> None:
     with lock:
-        taken[name] += 1
-        if taken[name] == fatal:
+        steps_taken[name] += 1
+        if steps_taken[name] == fatal:
             os.kill(os.getpid(), signal.SIGKILL)
             signal.pause()  # the signal may reach another thread first
 

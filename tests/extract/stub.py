@@ -17,7 +17,7 @@ TOTAL = 300
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Request:
     """A request: `table` is "" for the API's root. `at` is in seconds."""
 
     method: str
@@ -44,7 +44,7 @@ class Answer:
     cut: int | None = None
 
 
-Script = Callable[[Asked], Answer | None]
+Script = Callable[[Request], Answer | None]
 
 
 def error(status: int, code: str | None, message: str, hint: str | None = None) -> Answer:
@@ -64,17 +64,17 @@ class Stub(ThreadingHTTPServer):
         self.rows: list[dict[str, Any]] = [{"id": i, "v": f"v{i}"} for i in range(1, TOTAL + 1)]
         self.cap = 1000
         self.script: Script = lambda request: None
-        self.asked: list[Asked] = []
+        self.requests: list[Request] = []
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     @property
-    def pages(self) -> list[Asked]:
-        return [request for request in self.asked if request.is_page]
+    def pages(self) -> list[Request]:
+        return [request for request in self.requests if request.is_page]
 
-    def answer(self, request: Asked) -> Answer:
+    def answer(self, request: Request) -> Answer:
         if not request.table:
             return Answer(body=json.dumps(self.document()).encode())
         if request.table != "rows":
@@ -99,12 +99,12 @@ class Stub(ThreadingHTTPServer):
         properties = {"id": key, "v": {"format": "text"}}
         return {"definitions": {"rows": {"properties": properties}}}
 
-    def once(self, answer: Answer, when: Callable[[Asked], bool]) -> None:
+    def once(self, answer: Answer, when: Callable[[Request], bool]) -> None:
         """Answer so the first time only that `when` holds."""
         left = [answer]
         self.script = lambda request: left.pop() if left and when(request) else None
 
-    def always(self, answer: Answer, when: Callable[[Asked], bool]) -> None:
+    def always(self, answer: Answer, when: Callable[[Request], bool]) -> None:
         self.script = lambda request: answer if when(request) else None
 
 
@@ -118,8 +118,8 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         params = {name: values[0] for name, values in parse_qs(parts.query).items()}
         table = unquote(parts.path.removeprefix("/rest/v1").strip("/"))
-        request = Asked(method=self.command, table=table, params=params, at=time.monotonic())
-        self.server.asked.append(request)
+        request = Request(method=self.command, table=table, params=params, at=time.monotonic())
+        self.server.requests.append(request)
         answer = self.server.script(request) or self.server.answer(request)
         if answer.cut == -1:
             self.close_connection = True

@@ -188,9 +188,9 @@ class Project:
     def extract(self, via: Via = "auto", **options: Any) -> ExtractResult:
         """Run the stage with the plan that was written last."""
         self.heard = Heard()
-        chosen = ExtractOptions(via=via, **options)
+        chosen_options = ExtractOptions(via=via, **options)
         return run_extract(
-            self.workspace, load_plan(self.workspace.plan), self.source, chosen, self.heard
+            self.workspace, load_plan(self.workspace.plan), self.source, chosen_options, self.heard
         )
 
     def manifest(self, name: str) -> dict[str, Any]:

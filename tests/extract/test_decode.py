@@ -20,7 +20,7 @@ from stages.extract.decode import (
     INFINITY_US,
     DoesNotFit,
     days_of,
-    decode,
+    decode_column,
     odd_moment,
 )
 from stages.extract.types import ALIASES, RULES, Column, arrow_schema, arrow_type
@@ -123,12 +123,12 @@ COLUMNS = tuple(
 
 def rest_texts(connection: psycopg.Connection, columns: tuple[Column, ...], table: str) -> Any:
     """What PostgREST would send: json_agg of the columns, each cast as its rule says."""
-    chosen = ", ".join(
+    select = ", ".join(
         f'"{c.name}"::{c.rule.rest_cast} AS "{c.name}"' if c.rule.rest_cast else f'"{c.name}"'
         for c in columns
     )
     row = connection.execute(
-        f"SELECT json_agg(t) FROM (SELECT {chosen} FROM {SCHEMA}.{table} ORDER BY n) t".encode()
+        f"SELECT json_agg(t) FROM (SELECT {select} FROM {SCHEMA}.{table} ORDER BY n) t".encode()
     ).fetchone()
     assert row is not None
     return row[0]
@@ -141,7 +141,7 @@ def by_rest(connection: psycopg.Connection, columns: tuple[Column, ...], table: 
         plain = column.rule.form in ("integer", "boolean")
         wire = column.arrow if plain else pa.string()
         values = pa.array([row[column.name] for row in rows], wire)
-        arrays.append(decode(values, column.rule.form, column.arrow, column.name))
+        arrays.append(decode_column(values, column.rule.form, column.arrow, column.name))
     return pa.Table.from_arrays(arrays, schema=arrow_schema(columns))
 
 
@@ -293,7 +293,7 @@ def test_odd_values_leave_their_neighbours_alone(
         texts.append("infinity")
         expected.append(INFINITY_US)
     target = pa.timestamp("us")
-    decoded = decode(pa.array(texts, pa.string()), "timestamp", target, "c").cast(pa.int64())
+    decoded = decode_column(pa.array(texts, pa.string()), "timestamp", target, "c").cast(pa.int64())
     for text, was, value in zip(texts, decoded.to_pylist(), expected, strict=True):
         if value is None:
             assert was is None
@@ -305,7 +305,7 @@ def test_odd_values_leave_their_neighbours_alone(
 def test_what_is_no_moment_is_named(text: str) -> None:
     values = pa.array(["2024-01-01T00:00:00", text], pa.string())
     with pytest.raises(DoesNotFit) as error:
-        decode(values, "timestamp", pa.timestamp("us"), "when")
+        decode_column(values, "timestamp", pa.timestamp("us"), "when")
     assert (error.value.column, error.value.value, error.value.row) == ("when", text, 1)
 
 
@@ -322,13 +322,13 @@ def test_columns_without_a_value(form: Any) -> None:
     }[form]
     target = arrow_type(arrow)
     for nulls in (0, 3):
-        decoded = decode(pa.nulls(nulls, pa.string()), form, target, "c")
+        decoded = decode_column(pa.nulls(nulls, pa.string()), form, target, "c")
         assert decoded.type == target
         assert decoded.null_count == len(decoded) == nulls
 
 
 def test_json_text_is_kept_as_it_is() -> None:
     text = '{"b": 1, "a": 1.10}'
-    decoded = decode(pa.array([text]), "json", arrow_type("json"), "c")
+    decoded = decode_column(pa.array([text]), "json", arrow_type("json"), "c")
     assert decoded.storage.to_pylist() == [text]
     assert json.loads(decoded.storage[0].as_py()) == {"a": 1.1, "b": 1}

@@ -14,7 +14,7 @@ from stages.errors import StagesError, Stopped, Transient, UserError
 from stages.extract import rest, rest_client
 from stages.project.settings import Secret, Source, check_key
 from stages.retry import Backoff, retrying
-from tests.extract.stub import TOTAL, Answer, Asked, Stub, error, serving
+from tests.extract.stub import TOTAL, Answer, Request, Stub, error, serving
 from tests.extract.support import Database, Project
 
 KEY = "sb_secret_that_no_message_shows"
@@ -38,19 +38,19 @@ def project(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proj
     return stubbed
 
 
-def is_page(request: Asked) -> bool:
+def is_page(request: Request) -> bool:
     return request.is_page
 
 
-def is_second_page(request: Asked) -> bool:
+def is_second_page(request: Request) -> bool:
     return request.is_page and "and" in request.params
 
 
-def is_root(request: Asked) -> bool:
+def is_root(request: Request) -> bool:
     return not request.table
 
 
-def is_count(request: Asked) -> bool:
+def is_count(request: Request) -> bool:
     return request.method == "HEAD"
 
 
@@ -255,7 +255,7 @@ def test_error_of_the_whole_source(
         project.extract()
     assert words in raised.value.message
     assert hint in (raised.value.hint or "")
-    assert len(stub.asked) == 1
+    assert len(stub.requests) == 1
 
 
 def test_schema_that_is_not_exposed(stub: Stub, project: Project) -> None:
@@ -310,7 +310,7 @@ def test_rows_that_are_lost_are_noticed(stub: Stub, project: Project, lost: int)
     """The count before and after is the proof."""
     whole = list(stub.rows)
 
-    def script(request: Asked) -> Answer | None:
+    def script(request: Request) -> Answer | None:
         stub.rows = whole if request.method == "HEAD" else whole[:lost] + whole[lost + 1 :]
         return None
 

@@ -17,7 +17,7 @@ from stages.extract import auth_api, rest_client
 from stages.extract.transport import Via
 from stages.project.settings import Secret, Source
 from stages.retry import Backoff, retrying
-from tests.extract.stub import Answer, Asked, Stub, serving
+from tests.extract.stub import Answer, Request, Stub, serving
 from tests.extract.support import TRANSPORTS, Database, Project
 
 # ── samples ─────────────────────────────────────────────────────────────────────────────────
@@ -258,10 +258,10 @@ def asking(service: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pr
 
 def _answering(
     one: Callable[[str], Answer], listed: Callable[[int], list[str]], total: int = 2
-) -> Callable[[Asked], Answer | None]:
+) -> Callable[[Request], Answer | None]:
     """An Auth service that lists by page and gives one user by id."""
 
-    def script(request: Asked) -> Answer | None:
+    def script(request: Request) -> Answer | None:
         if request.table.startswith(f"{ADMIN}/"):
             return one(request.table.removeprefix(f"{ADMIN}/"))
         if request.table == ADMIN:
@@ -326,7 +326,7 @@ def test_user_who_is_deleted_meanwhile_has_none(
     def listed(page: int) -> list[str]:
         return [user for user in _both(page) if user not in deleted]
 
-    def script(request: Asked) -> Answer | None:
+    def script(request: Request) -> Answer | None:
         return _answering(one, listed, total=2 - len(deleted))(request)
 
     service.script = script

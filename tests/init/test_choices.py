@@ -10,7 +10,14 @@ import pytest
 
 from stages.errors import UserError
 from stages.extract.types import Column as Extracted
-from stages.init.catalog import Catalog, CatalogColumn, ForeignKey, Index, Table, choices_of_check
+from stages.init.catalog import (
+    Catalog,
+    CatalogColumn,
+    CatalogIndex,
+    CatalogTable,
+    ForeignKey,
+    choices_of_check,
+)
 from stages.init.conversion import convert, default_sql
 from stages.init.names import cased, closeness, distinct, sql_name
 from stages.init.pairing import Renames, read_renames
@@ -238,8 +245,8 @@ def test_renames_are_of_tables_or_of_columns() -> None:
 def test_a_written_schema_keeps_convex_limits() -> None:
     names = [f"f{n}" for n in range(20)]
 
-    def index(*over: str, plain: bool = True) -> Index:
-        return Index(
+    def index(*over: str, plain: bool = True) -> CatalogIndex:
+        return CatalogIndex(
             name="x", columns=over, unique=False, plain=plain, of_constraint=False, definition=""
         )
 
@@ -272,8 +279,8 @@ def test_a_written_schema_keeps_convex_limits() -> None:
     assert "k: v.number()," in text.partition("old_orders: defineTable({")[2]
 
 
-def table_of(name: str, *columns: str) -> Table:
+def table_of(name: str, *columns: str) -> CatalogTable:
     columns_by_name = {
         each: replace(column("int4", not_null=True), name=each, staged=each) for each in columns
     }
-    return Table(schema="public", name=name, columns=columns_by_name, key=(columns[0],))
+    return CatalogTable(schema="public", name=name, columns=columns_by_name, key=(columns[0],))

@@ -282,7 +282,7 @@ export class Imports {
 
   /**
    * The id that the engine will give to each document: documents may refer to one another in any
-   * way, and the engine takes only its own ids. It counts; an insert that is undone tells how far.
+   * way, and the engine takes only its own ids. It counts; an insert that is undone shows how far.
    */
   private async predictIds(
     documents: { table: string; row: Row }[],
