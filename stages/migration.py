@@ -43,7 +43,7 @@ from stages.results import (
 if TYPE_CHECKING:
     from stages.convex.client import Channel
     from stages.convex.snapshots import Mode
-    from stages.extract.run import Forecast
+    from stages.extract.forecast import Forecast
     from stages.extract.transport import Via
     from stages.init.run import InitResult
 
@@ -125,7 +125,8 @@ class Migration(Inspection):
         self, tables: Tables = (), *, exclude: Tables = (), via: Via = "auto"
     ) -> list[Forecast]:
         """Rows, bytes and seconds of each source, without reading or writing anything."""
-        from stages.extract.run import ExtractOptions, forecast
+        from stages.extract.forecast import forecast
+        from stages.extract.run import ExtractOptions
 
         with self._errors():
             options = ExtractOptions(tables=tuple(tables), exclude=tuple(exclude), via=via)

@@ -45,6 +45,10 @@ class Reading:
     sample: int | None = None
 
     @property
+    def place(self) -> tuple[str, str]:
+        return self.schema, self.name
+
+    @property
     def key_columns(self) -> tuple[Column, ...]:
         by_name = {column.name: column for column in self.columns}
         return tuple(by_name[name] for name in self.key)
@@ -59,13 +63,23 @@ class Reading:
 Relations = Mapping[tuple[str, str], Relation]
 
 
-def settle(entry: SourceTable, relation: Relation) -> Reading:
+@dataclass(frozen=True, kw_only=True)
+class ForeignKeyEdge:
+    """`child` and `parent` are (schema, table)."""
+
+    child: tuple[str, str]
+    child_columns: tuple[str, ...]
+    parent: tuple[str, str]
+    parent_columns: tuple[str, ...]
+
+
+def resolve_reading(entry: SourceTable, relation: Relation) -> Reading:
     """Plan entry and catalog → what to read. Raises TableFailed where they do not fit."""
     names = [column.name for column in relation.columns]
-    for wanted in (*entry.exclude, *entry.as_text, *entry.key, *entry.include_secrets):
-        if wanted not in names:
+    for name in (*entry.exclude, *entry.as_text, *entry.key, *entry.include_secrets):
+        if name not in names:
             raise TableFailed(
-                f"{relation.schema}.{relation.name} has no column `{wanted}`",
+                f"{relation.schema}.{relation.name} has no column `{name}`",
                 f"edit [sources.{entry.name}] of the plan; it has: {', '.join(names)}",
             )
     if not relation.key_ordered and len(relation.key) > 1 and not entry.key:
@@ -95,19 +109,19 @@ def settle(entry: SourceTable, relation: Relation) -> Reading:
 
 
 def _distinct(columns: Iterable[Column]) -> tuple[Column, ...]:
-    """Names that are equal but for case get a number: DuckDB could not tell them apart."""
-    taken: set[str] = set()
-    found = []
+    """Names that are equal but for case get a number: DuckDB could not distinguish them."""
+    used: set[str] = set()
+    named = []
     for column in columns:
         name, number = column.name, 1
-        while name.lower() in taken:
+        while name.lower() in used:
             number += 1
             name = f"{column.name}_{number}"
-        taken.add(name.lower())
-        found.append(replace(column, alias=name if name != column.name else None))
-    return tuple(found)
+        used.add(name.lower())
+        named.append(replace(column, alias=name if name != column.name else None))
+    return tuple(named)
 
 
-def renamed(reading: Reading) -> dict[str, str]:
+def renamed_columns(reading: Reading) -> dict[str, str]:
     """Source column → staged column, where they differ."""
     return {c.name: c.staged for c in reading.columns if c.name != c.staged}

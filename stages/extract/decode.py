@@ -47,8 +47,8 @@ class DoesNotFit(TableFailed):
         self.value = value
         self.row = row
 
-    def at(self, key: Sequence[str], values: Sequence[object]) -> DoesNotFit:
-        """The same, naming the row by its key, where there is one."""
+    def name_row(self, key: Sequence[str], values: Sequence[object]) -> DoesNotFit:
+        """Name the row by its key in the message, where it has one."""
         if key:
             self.message += f" (row {', '.join(key)} = {', '.join(map(str, values))})"
         return self
@@ -79,7 +79,7 @@ def odd_moment(text: str) -> int | None:
     return total * 1_000_000 + micros
 
 
-def decode(values: pa.Array, form: str, target: pa.DataType, column: str) -> pa.Array:
+def decode_column(values: pa.Array, form: str, target: pa.DataType, column: str) -> pa.Array:
     """A column of PostgREST's JSON (see types.Form) as its Parquet type."""
     import pyarrow as pa
 
@@ -219,8 +219,8 @@ def repair(values: pa.Array, column: str) -> pa.Array:
         raise DoesNotFit(column, "of the last microsecond", pc.index(raw, high).as_py())
     if low is None or low > max(max(infinities), (least or low) - 1):
         return values
-    for seen, meant in infinities.items():
-        raw = pc.if_else(pc.equal(raw, pa.scalar(seen, storage)), pa.scalar(meant, storage), raw)
+    for wrong, right in infinities.items():
+        raw = pc.if_else(pc.equal(raw, pa.scalar(wrong, storage)), pa.scalar(right, storage), raw)
     if least is not None:
         wrapped = pc.and_(pc.less(raw, least), pc.not_equal(raw, pa.scalar(-INFINITY_US, storage)))
         rows = pc.indices_nonzero(pc.fill_null(wrapped, False)).to_pylist()

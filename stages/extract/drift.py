@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.errors import StagesError
-from stages.extract.catalog import Reading, Relations, settle
+from stages.extract.catalog import Reading, Relations, resolve_reading
 from stages.extract.reader import Reader, Session
 from stages.extract.restart import Restart
 from stages.extract.transport import open_reader
@@ -19,7 +19,7 @@ from stages.state.workspace import Workspace
 
 @dataclass(frozen=True, kw_only=True)
 class SourceDrift:
-    """One source now: `rows` as counted (None where it is not there, or tells no number of rows),
+    """One source now: `rows` as counted (None where it is not there, or gives no number of rows),
     and what has moved, in words; empty where it is as it was extracted."""
 
     rows: int | None
@@ -33,7 +33,7 @@ def source_drift(
     the rows written since. Raises StagesError where one is not extracted yet.
     """
     entries = plan.select_sources(tables)
-    found = {}
+    drifts = {}
     with open_reader(plan, source, "auto", Restart(workspace), progress) as reader:
         catalog = reader.catalog()
         session = reader.session()
@@ -44,26 +44,26 @@ def source_drift(
                     raise StagesError(
                         f"`{entry.name}` is not extracted yet", f"run: stages extract {entry.name}"
                     )
-                found[entry.name] = _stood(reader, session, catalog, entry, manifest)
+                drifts[entry.name] = _drift(reader, session, catalog, entry, manifest)
         finally:
             session.close()
-    return found
+    return drifts
 
 
 def moved_since(
-    session: Session, reading: Reading, manifest: Manifest, of: str
+    session: Session, reading: Reading, manifest: Manifest, unit: str
 ) -> tuple[int, list[str]]:
-    """What the source counts now, as `of` names it (see `Reader.counts`), and what has moved
+    """What the source counts now, in `unit` (see `Reader.count_unit`), and what has moved
     since a table was extracted, in a few words each."""
-    now = session.standing(reading, manifest["snapshots"][-1])
+    now = session.table_state(reading, manifest["snapshots"][-1])
     parts, counted, then = manifest["parts"], manifest["counted"], manifest["rows"]
     last = parts[-1].get("last") if parts else None
-    if of != "rows":
+    if unit != "rows":
         # Read directly, it has no such number to compare with.
-        then = counted["after"] if counted.get("of") == of else now.rows
+        then = counted["after"] if counted.get("of") == unit else now.rows
     moved = []
     if now.rows != then:
-        moved.append(f"{now.rows:,} {of} instead of {then:,}")
+        moved.append(f"{now.rows:,} {unit} instead of {then:,}")
     elif reading.key and now.greatest not in (None, last):
         moved.append("another greatest key")
     if now.newer:
@@ -71,7 +71,7 @@ def moved_since(
     return now.rows, moved
 
 
-def _stood(
+def _drift(
     reader: Reader,
     session: Session,
     catalog: Relations,
@@ -80,15 +80,15 @@ def _stood(
 ) -> SourceDrift:
     relation = catalog.get((entry.schema, entry.table))
     if relation is None:
-        gone = manifest["status"] != "missing"
+        vanished = manifest["status"] != "missing"
         return SourceDrift(
-            rows=None, moved=("the source has no such table any more",) if gone else ()
+            rows=None, moved=("the source has no such table any more",) if vanished else ()
         )
     if manifest["status"] == "missing":
         return SourceDrift(rows=None, moved=("the table is there now",))
-    reading = settle(entry, relation)
-    of = reader.counts(reading)
-    number, moved = moved_since(session, reading, manifest, of)
+    reading = resolve_reading(entry, relation)
+    unit = reader.count_unit(reading)
+    number, moved = moved_since(session, reading, manifest, unit)
     if manifest["spec"] != reading.fingerprint:
         moved.append("its columns, key or filter have changed")
-    return SourceDrift(rows=number if of == "rows" else None, moved=tuple(moved))
+    return SourceDrift(rows=number if unit == "rows" else None, moved=tuple(moved))

@@ -14,17 +14,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from stages.errors import StagesError, Stopped, TableFailed, Transient
-from stages.extract.catalog import Reading, Relation, Relations
+from stages.extract.catalog import ForeignKeyEdge, Reading, Relation, Relations
 from stages.extract.decode import DoesNotFit, repair
-from stages.extract.reader import Key, Size, Span, Standing, key_texts
+from stages.extract.reader import Key, Size, Span, TableState, key_texts
 from stages.extract.types import Column, arrow_schema
 from stages.project.settings import LOOPBACK, Secret, Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from adbc_driver_manager import dbapi
-
-    from stages.extract.sample import ForeignKeyEdge
 
 BATCH_BYTES = 4 << 20
 # At most so many connections, and never more than a quarter of those that are free.
@@ -103,32 +101,30 @@ class PostgresReader:
         keys: dict[tuple[str, str], dict[int, str]] = {}
         virtual = set()
         for row in rows:
-            where = (row["table_schema"], row["table_name"])
+            place = (row["table_schema"], row["table_name"])
             if row["virtual"]:
-                virtual.add(where)
-            columns.setdefault(where, []).append(
+                virtual.add(place)
+            columns.setdefault(place, []).append(
                 Column(name=row["column_name"], type=row["type_name"], not_null=row["not_null"])
             )
             if row["key_position"] is not None:
-                keys.setdefault(where, {})[row["key_position"]] = row["column_name"]
+                keys.setdefault(place, {})[row["key_position"]] = row["column_name"]
         return {
-            where: Relation(
-                schema=where[0],
-                name=where[1],
-                columns=tuple(found),
-                key=tuple(name for _, name in sorted(keys.get(where, {}).items())),
-                virtual=where in virtual,
+            place: Relation(
+                schema=place[0],
+                name=place[1],
+                columns=tuple(table_columns),
+                key=tuple(name for _, name in sorted(keys.get(place, {}).items())),
+                virtual=place in virtual,
             )
-            for where, found in columns.items()
+            for place, table_columns in columns.items()
         }
 
     def foreign_keys(self) -> list[ForeignKeyEdge]:
         """Every foreign key of the database."""
-        from stages.extract.sample import ForeignKeyEdge
-
-        found: dict[int, list[dict[str, Any]]] = {}
+        by_id: dict[int, list[dict[str, Any]]] = {}
         for row in self.rows(_sql("foreign_keys.sql")):
-            found.setdefault(row["id"], []).append(row)
+            by_id.setdefault(row["id"], []).append(row)
         return [
             ForeignKeyEdge(
                 child=(rows[0]["child_schema"], rows[0]["child_name"]),
@@ -136,7 +132,7 @@ class PostgresReader:
                 parent=(rows[0]["parent_schema"], rows[0]["parent_name"]),
                 parent_columns=tuple(row["parent_column"] for row in rows),
             )
-            for rows in found.values()
+            for rows in by_id.values()
         ]
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
@@ -144,13 +140,13 @@ class PostgresReader:
         with _translated():
             return _rows(self._coordinator, sql)
 
-    def missing(self, schema: str, table: str) -> bool:
+    def is_missing(self, schema: str, table: str) -> bool:
         return True  # pg_catalog hides nothing
 
-    def counts(self, reading: Reading) -> str:
+    def count_unit(self, reading: Reading) -> str:
         return "rows"
 
-    def jobs(self, wanted: int | None) -> int:
+    def allowed_jobs(self, requested: int | None) -> int:
         with _translated():
             row = _one(
                 self._coordinator,
@@ -158,9 +154,9 @@ class PostgresReader:
                 "FROM pg_stat_activity",
             )
         # The one that we have already, and that holds the snapshot, is in the quarter.
-        return max(1, min(wanted or JOBS, MOST_CONNECTIONS, (int(row["free"]) + 1) // 4 - 1))
+        return max(1, min(requested or JOBS, MOST_CONNECTIONS, (int(row["free"]) + 1) // 4 - 1))
 
-    def waiting(self) -> str | None:
+    def find_blocked(self) -> str | None:
         pids = ",".join(str(pid) for pid in self._pids)
         with _translated():
             rows = _rows(self._coordinator, _sql("waiting.sql").format(pids=f"'{{{pids}}}'"))
@@ -189,7 +185,7 @@ class PostgresSession:
     def size(self, reading: Reading) -> Size:
         if reading.virtual or reading.where:
             return Size(rows=self.count(reading), bytes=None, exact=True)
-        relation = literal(_relation(reading))
+        relation = literal(_qualified_name(reading))
         with _translated():
             row = _one(self._connection, _sql("size.sql").format(relation=relation))
         if row["unknown"] or row["rows"] < 0:
@@ -197,7 +193,7 @@ class PostgresSession:
         return Size(rows=row["rows"], bytes=row["bytes"])
 
     def count(self, reading: Reading, *, filtered: bool = True) -> int:
-        source = _from(reading) if filtered else _relation(reading)
+        source = _from(reading) if filtered else _qualified_name(reading)
         with _translated():
             row = _one(self._connection, f"SELECT count(*) AS n FROM {source}")
         return int(row["n"])
@@ -217,14 +213,14 @@ class PostgresSession:
                 [str(value) for value in row.values()]
                 for row in _rows(
                     self._connection,
-                    f"SELECT {texts} FROM {_relation(reading)} t "
+                    f"SELECT {texts} FROM {_qualified_name(reading)} t "
                     f"TABLESAMPLE SYSTEM ({share:.4f}) REPEATABLE (0) ORDER BY {names}",
                 )
             ]
         cuts = [keys[len(keys) * piece // pieces] for piece in range(1, pieces)] if keys else []
         return [cut for number, cut in enumerate(cuts) if number == 0 or cut != cuts[number - 1]]
 
-    def standing(self, reading: Reading, snapshot: dict[str, Any]) -> Standing:
+    def table_state(self, reading: Reading, snapshot: dict[str, Any]) -> TableState:
         xmin = snapshot.get("xmin")
         newer = (
             f"count(*) FILTER (WHERE age(xmin) <= age({literal(str(int(xmin) % 2**32))}::xid))"
@@ -235,16 +231,16 @@ class PostgresSession:
             row = _one(
                 self._connection, f"SELECT count(*) AS n, {newer} AS newer FROM {_from(reading)}"
             )
-        return Standing(rows=row["n"], greatest=self._greatest(reading), newer=row["newer"])
+        return TableState(rows=row["n"], greatest=self._greatest(reading), newer=row["newer"])
 
     def _greatest(self, reading: Reading) -> Key | None:
         if not reading.key:
             return None
         only = replace(reading, columns=reading.key_columns)
         order = ", ".join(f"t.{quote(name)} DESC" for name in reading.key)
-        sql = f"SELECT {_chosen(only)} FROM {_from(reading)} ORDER BY {order} LIMIT 1"
-        found = [key_texts(table, only, 0) for table in self._tables(only, sql) if table.num_rows]
-        return found[0] if found else None
+        sql = f"SELECT {_select_list(only)} FROM {_from(reading)} ORDER BY {order} LIMIT 1"
+        keys = [key_texts(table, only, 0) for table in self._tables(only, sql) if table.num_rows]
+        return keys[0] if keys else None
 
     def read(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
         yield from self._tables(reading, _select(reading, span))
@@ -267,14 +263,14 @@ class PostgresSession:
                     ]
                 except DoesNotFit as error:
                     values = _key_of(batch, reading, error.row)
-                    raise error.at(reading.key, values) from None
+                    raise error.name_row(reading.key, values) from None
                 yield pa.Table.from_arrays(arrays, schema=schema)
 
     def close(self) -> None:
         self._connection.close()
 
 
-def _chosen(reading: Reading) -> str:
+def _select_list(reading: Reading) -> str:
     return ", ".join(
         f"{quote(c.name)}::{c.rule.direct_cast} AS {quote(c.staged)}"
         if c.rule.direct_cast
@@ -285,18 +281,18 @@ def _chosen(reading: Reading) -> str:
 
 def _select(reading: Reading, span: Span) -> str:
     # A column's own name wins over an alias in WHERE, but not in ORDER BY: hence the prefix.
-    sql = f"SELECT {_chosen(reading)} FROM {_relation(reading)} t"
-    wanted = [f"({reading.where})"] if reading.where else []
+    sql = f"SELECT {_select_list(reading)} FROM {_qualified_name(reading)} t"
+    conditions = [f"({reading.where})"] if reading.where else []
     if not reading.key:
-        return sql + (f" WHERE {wanted[0]}" if wanted else "")
+        return sql + (f" WHERE {conditions[0]}" if conditions else "")
     names = ", ".join(f"t.{quote(name)}" for name in reading.key)
     for key, sign in ((span.after, ">"), (span.until, "<=")):
         if key is not None:
             # Literals without a type take that of their column.
             values = ", ".join(literal(text) for text in key)
-            wanted.append(f"({names}) {sign} ({values})")
-    if wanted:
-        sql += f" WHERE {' AND '.join(wanted)}"
+            conditions.append(f"({names}) {sign} ({values})")
+    if conditions:
+        sql += f" WHERE {' AND '.join(conditions)}"
     return f"{sql} ORDER BY {names}"
 
 
@@ -309,13 +305,13 @@ def _sql(name: str) -> str:
     return resources.files("stages.extract").joinpath(name).read_text("utf-8")
 
 
-def _relation(reading: Reading) -> str:
+def _qualified_name(reading: Reading) -> str:
     return f"{quote(reading.schema)}.{quote(reading.name)}"
 
 
 def _from(reading: Reading) -> str:
     where = f" WHERE ({reading.where})" if reading.where else ""
-    return f"{_relation(reading)} t{where}"
+    return f"{_qualified_name(reading)} t{where}"
 
 
 def _plain(array: pa.Array) -> pa.Array:
@@ -379,10 +375,10 @@ def _translated(*, connecting: bool = False) -> Iterator[None]:
     try:
         yield
     except (Error, OSError) as error:
-        raise _meaning(error, connecting) from None
+        raise _error_for(error, connecting) from None
 
 
-def _meaning(error: Exception, connecting: bool) -> StagesError:
+def _error_for(error: Exception, connecting: bool) -> StagesError:
     words = _clean(str(error))
     state = getattr(error, "sqlstate", None) or _state_of(words)
     if "password authentication failed" in words or state in ("28P01", "28000"):

@@ -27,7 +27,7 @@ class Span:
 class Size:
     """How large a table is, roughly where `exact` is False.
 
-    Bytes are those at the source; None where it does not tell them.
+    Bytes are those at the source; None where it does not say.
     """
 
     rows: int
@@ -36,8 +36,8 @@ class Size:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
-    """How a table stands at the source now: what a cheap second look compares."""
+class TableState:
+    """A table at the source now: what a cheap second look compares."""
 
     rows: int
     greatest: Key | None
@@ -53,8 +53,8 @@ class Reader(Protocol):
     def catalog(self) -> Relations:
         """Everything that may be read, by (schema, name)."""
 
-    def missing(self, schema: str, table: str) -> bool:
-        """Whether a table that the catalog lacks is really not there; raises where it is hidden."""
+    def is_missing(self, schema: str, table: str) -> bool:
+        """Whether a table that the catalog lacks does not exist; raises where it is hidden."""
 
     def identity(self) -> dict[str, Any]:
         """What identifies the source beyond the settings: {"system_identifier": …}."""
@@ -62,13 +62,13 @@ class Reader(Protocol):
     def snapshot(self) -> dict[str, Any]:
         """What the rows are consistent with: {"kind": "exported" | "none", …}."""
 
-    def counts(self, reading: Reading) -> str:
+    def count_unit(self, reading: Reading) -> str:
         """What a session's `count` counts: "rows", or what stands for them where they can't be."""
 
-    def jobs(self, wanted: int | None) -> int:
+    def allowed_jobs(self, requested: int | None) -> int:
         """How many sessions may be open side by side, kind to the source."""
 
-    def waiting(self) -> str | None:
+    def find_blocked(self) -> str | None:
         """Who waits for a lock that we hold, in a few words; None where nobody does."""
 
     def session(self) -> Session:
@@ -87,10 +87,10 @@ class Session(Protocol):
     def count(self, reading: Reading, *, filtered: bool = True) -> int:
         """Rows that the reading gives; with `filtered=False` also those that `where` leaves out.
 
-        Where the reader `counts` something else, the number of these.
+        Where the reader's `count_unit` is not "rows", the number of those.
         """
 
-    def standing(self, reading: Reading, snapshot: dict[str, Any]) -> Standing:
+    def table_state(self, reading: Reading, snapshot: dict[str, Any]) -> TableState:
         """Rows, greatest key and news, for a table that was extracted earlier."""
 
     def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:

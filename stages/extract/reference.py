@@ -35,12 +35,12 @@ def extract_references(
         shapes = _shapes(schema, name)
         spec = fingerprint([[s.name, s.sql, s.kind] for s in shapes])
         manifest = read_manifest(folder)
-        whole = (
+        fresh = (
             manifest is not None
             and manifest["spec"] == spec
             and not any(find_damage(folder, part) for part in manifest["parts"])
         )
-        if manifest and whole and not restart:
+        if manifest and fresh and not restart:
             progress.done("reference", name, f"kept, as read at {manifest['finished']}")
             continue
         rows = _read(workspace, plan, name, shapes, spec, deployment, progress)
@@ -69,16 +69,18 @@ def _read(
     connection = duckdb.connect()
     try:
         connection.execute(resources.files("stages.convex").joinpath("values.sql").read_text())
-        columns = ["document ->> '$._id' AS _id", "decode_float(document -> '$._creationTime')"]
-        columns[1] += " AS _creationTime"
+        columns = [
+            "document ->> '$._id' AS _id",
+            "decode_float(document -> '$._creationTime') AS _creationTime",
+        ]
         columns += [f"{decode_sql(s, 'document')} AS {name_sql(s.name)}" for s in shapes]
         connection.execute(
-            f"CREATE TEMP TABLE found AS SELECT {', '.join(columns)} "
+            f"CREATE TEMP TABLE documents AS SELECT {', '.join(columns)} "
             "FROM (SELECT NULL::JSON AS document) LIMIT 0"
         )
-        for arrived in read_pages(connection, deployment, plan.module, table, progress):
-            connection.execute(f"INSERT INTO found SELECT {', '.join(columns)} FROM {arrived}")
-        reader = connection.sql("FROM found ORDER BY _id").to_arrow_reader()
+        for page in read_pages(connection, deployment, plan.module, table, progress):
+            connection.execute(f"INSERT INTO documents SELECT {', '.join(columns)} FROM {page}")
+        reader = connection.sql("FROM documents ORDER BY _id").to_arrow_reader()
         write_zero_rows(folder, reader.schema)
         part = part_entry(write_parquet(folder / "part-00000.parquet", reader.schema, reader))
     finally:

@@ -1,4 +1,4 @@
-"""What the REST side answers: pages as Arrow, errors as ours.
+"""Responses of the REST side: pages as Arrow, errors as ours.
 
 A body that is not whole is never data: it is asked for again.
 Source: PostgREST's source and Supabase's documentation.
@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from stages.errors import StagesError, TableFailed, Transient
-from stages.extract import auth_tables
-from stages.extract.decode import DoesNotFit, decode
+from stages.extract.catalog import Reading
+from stages.extract.decode import DoesNotFit, decode_column
 from stages.extract.types import Column, arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Kept = TypeVar("Kept")
-TRANSIENT_STATUS = {429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
+SAME_AGAIN = "see if something between here and Supabase keeps answers or drops queries"
+# Supabase's gateway, PostgREST and Cloudflare in front of them: the same request may succeed later.
+SUPABASE_TRANSIENT_STATUS = {429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 HINTS = {
     "42501": "grant SELECT on it to service_role, or set SUPABASE_DB_URL",
     "PGRST106": "add its schema to the API's exposed schemas, or set SUPABASE_DB_URL",
@@ -31,8 +32,8 @@ HINTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """An answer, read to its end. `headers` are found in lower case."""
+class Response:
+    """A response, read to its end. The names of `headers` are in lower case."""
 
     status: int
     reason: str
@@ -40,8 +41,8 @@ class Answer:
     body: bytes
 
 
-class Answered(TableFailed):
-    """An error answer about one table; `code` is PostgREST's or Postgres' own, "" for none."""
+class ErrorResponse(TableFailed):
+    """An error response about one table; `code` is PostgREST's or Postgres' own, "" for none."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message, HINTS.get(code, "see what else is wrong with: stages check"))
@@ -61,7 +62,9 @@ class SmallerPage(TableFailed):
 # ── pages ───────────────────────────────────────────────────────────────────────────────────
 
 
-def page_of(answer: Answer, columns: tuple[Column, ...], key: Sequence[str] = ()) -> pa.Table:
+def parse_page(
+    response: Response, columns: tuple[Column, ...], key: Sequence[str] = ()
+) -> pa.Table:
     """A page's JSON as Arrow.
 
     Raises Transient for a body that is cut short or no JSON array, and DoesNotFit, naming the row
@@ -70,25 +73,25 @@ def page_of(answer: Answer, columns: tuple[Column, ...], key: Sequence[str] = ()
     import pyarrow as pa
 
     schema = arrow_schema(columns)
-    body = answer.body.strip()
+    body = response.body.strip()
     if not (body.startswith(b"[") and body.endswith(b"]")):
         raise Transient("the server gave a page that is cut short or no JSON", "run again")
-    expected = _rows_in(answer.headers.get("content-range", ""))
+    expected = _expected_rows(response.headers.get("content-range", ""))
     if body == b"[]" and not expected:
         return schema.empty_table()
-    rows = _rows_of(body, columns, expected)
+    rows = _read_rows(body, columns, expected)
     try:
         arrays = [
-            decode(rows.column(c.name).chunk(0), c.rule.form, field.type, c.name)
+            decode_column(rows.column(c.name).chunk(0), c.rule.form, field.type, c.name)
             for c, field in zip(columns, schema, strict=True)
         ]
     except DoesNotFit as error:
         row = json.loads(body)[error.row]
-        raise error.at(key, [row.get(name) for name in key]) from None
+        raise error.name_row(key, [row.get(name) for name in key]) from None
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _rows_of(body: bytes, columns: tuple[Column, ...], expected: int | None) -> pa.Table:
+def _read_rows(body: bytes, columns: tuple[Column, ...], expected: int | None) -> pa.Table:
     """A JSON array of objects, as they are on the wire."""
     import pyarrow as pa
     import pyarrow.json as pj
@@ -107,16 +110,16 @@ def _rows_of(body: bytes, columns: tuple[Column, ...], expected: int | None) -> 
                 newlines_in_values=True,
             ),
         ).read_all()
-        (rows,) = read.column("rows").chunks
-        found = rows.values
-        found.validate(full=True)  # Arrow's reader lets through what is not UTF-8
+        (lists,) = read.column("rows").chunks
+        rows = lists.values
+        rows.validate(full=True)  # Arrow's reader lets through what is not UTF-8
     except ValueError:  # Arrow's own among them
-        found = None
-    if found is None or found.null_count or expected not in (None, len(found)):
+        rows = None
+    if rows is None or rows.null_count or expected not in (None, len(rows)):
         raise Transient(
             "the server gave a page that does not hold the rows that it says", "run again"
         )
-    return pa.Table.from_struct_array(found)
+    return pa.Table.from_struct_array(rows)
 
 
 def _wire(column: Column) -> pa.DataType:
@@ -125,83 +128,57 @@ def _wire(column: Column) -> pa.DataType:
     return column.arrow if column.rule.form in ("integer", "boolean") else pa.string()
 
 
-def _rows_in(content_range: str) -> int | None:
+def _expected_rows(content_range: str) -> int | None:
     """Rows of a page by its Content-Range (`0-999/*`): a second witness."""
     match = re.match(r"(\d+)-(\d+)/", content_range)
     return int(match[2]) - int(match[1]) + 1 if match else None
 
 
-def _json(body: bytes) -> Any:
+def _parse_json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except ValueError:
         raise Transient("the server gave an answer that is not JSON", "run again") from None
 
 
-def document_of(answer: Answer) -> dict[str, Any]:
+def parse_openapi(response: Response) -> dict[str, Any]:
     """The OpenAPI document. Raises Transient for what is none."""
-    document = _json(answer.body)
+    document = _parse_json(response.body)
     if not isinstance(document, dict):
         raise Transient("the server gave no OpenAPI document", "run again")
     return document
 
 
-def users_of(answer: Answer, keep: Callable[[list[Any]], Kept]) -> Kept | None:
-    """What `keep` makes of a page of the Auth admin API's users; None for a page without any.
-
-    Raises Transient for what is no such page.
-    """
-    try:
-        users = auth_tables.parsed(answer.body)["users"]
-        if isinstance(users, list):
-            return keep(users) if users else None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        pass
-    raise Transient("the Auth API gave no page of users", "run again")
-
-
-def identities_of(answer: Answer, columns: tuple[Column, ...]) -> pa.Table:
-    """The identities of one of the Auth admin API's users.
-
-    Raises Transient for what is no user, TableFailed for a user without a list of identities: that
-    is not the same as one with an empty list.
-    """
-    try:
-        user = auth_tables.parsed(answer.body)
-        name, found = user["id"], user.get("identities")
-        if isinstance(found, list):
-            return auth_tables.table_of(auth_tables.IDENTITIES, found, columns)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise Transient("the Auth API gave no user", "run again") from None
-    raise TableFailed(
-        f"auth.identities: the Auth API gives user {name} without a list of identities",
-        "set SUPABASE_DB_URL: directly, it is a table like any other",
-    )
+def parse_count(text: str, reading: Reading) -> int:
+    """A number of rows. Raises TableFailed for what is none."""
+    if not text.isdigit():
+        raise TableFailed(f"{reading.schema}.{reading.name}: the server gave no count")
+    return int(text)
 
 
 # ── errors ──────────────────────────────────────────────────────────────────────────────────
 
 
-def meaning(answer: Answer, what: str) -> StagesError:
-    """An error answer as one of ours."""
-    status = answer.status
+def error_for(response: Response, what: str) -> StagesError:
+    """An error response as one of our errors."""
+    status = response.status
     try:
-        parsed = json.loads(answer.body)
+        parsed = json.loads(response.body)
     except ValueError:
         parsed = {}
     if not isinstance(parsed, dict):
         parsed = {}
     # The Auth service has its status for `code`, and words for `error_code`.
     code = str(parsed.get("error_code") or parsed.get("code") or "")
-    if not code and answer.headers.get("proxy-status"):
-        code = answer.headers["proxy-status"].rpartition("error=")[2]
-    words = str(parsed.get("message") or parsed.get("msg") or answer.reason)[:300]
+    if not code and response.headers.get("proxy-status"):
+        code = response.headers["proxy-status"].rpartition("error=")[2]
+    words = str(parsed.get("message") or parsed.get("msg") or response.reason)[:300]
     if parsed.get("hint"):
         words += f" ({str(parsed['hint'])[:300]})"
     if code == "57014" or status == 544:
         return SmallerPage(what)
-    if status in TRANSIENT_STATUS:
-        after = answer.headers.get("retry-after", "")
+    if status in SUPABASE_TRANSIENT_STATUS:
+        after = response.headers.get("retry-after", "")
         return Transient(
             f"Supabase answered {status} for {what}: {words}",
             "run again",
@@ -214,4 +191,6 @@ def meaning(answer: Answer, what: str) -> StagesError:
         )
     if status in (402, 540):
         return StagesError(f"Supabase answered {status}: {words}", "see the project's dashboard")
-    return Answered(f"Supabase answered {status} for {what}: {words} ({code or 'no code'})", code)
+    return ErrorResponse(
+        f"Supabase answered {status} for {what}: {words} ({code or 'no code'})", code
+    )

@@ -7,28 +7,20 @@ refers to itself, or in a cycle, is followed once around.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from stages.errors import UserError
-from stages.extract.catalog import Reading
+from stages.extract.catalog import ForeignKeyEdge, Reading
 from stages.extract.postgres import PostgresReader, quote
 from stages.extract.reader import Reader
 
 
-@dataclass(frozen=True, kw_only=True)
-class ForeignKeyEdge:
-    """`child` and `parent` are (schema, table)."""
-
-    child: tuple[str, str]
-    child_columns: tuple[str, ...]
-    parent: tuple[str, str]
-    parent_columns: tuple[str, ...]
-
-
-def narrow(reader: Reader, readings: Mapping[str, Reading], rows: int) -> dict[str, Reading]:
+def sample_readings(
+    reader: Reader, readings: Mapping[str, Reading], rows: int
+) -> dict[str, Reading]:
     """The readings with a condition that makes them a sample closed over foreign keys.
 
-    Raises UserError over REST, which does not tell foreign keys exactly, nor filters by them.
+    Raises UserError over REST, which does not give foreign keys exactly, nor filters by them.
     """
     if not isinstance(reader, PostgresReader):
         raise UserError(
@@ -36,7 +28,7 @@ def narrow(reader: Reader, readings: Mapping[str, Reading], rows: int) -> dict[s
             "set SUPABASE_DB_URL, or use `where` on a view",
         )
     keys = reader.foreign_keys()
-    by_place = {(r.schema, r.name): r for r in readings.values()}
+    by_place = {reading.place: reading for reading in readings.values()}
     return {
         name: replace(
             reading, where=_condition(reading, by_place, keys, rows, frozenset()), sample=rows
@@ -50,21 +42,21 @@ def _condition(
     readings: Mapping[tuple[str, str], Reading],
     keys: list[ForeignKeyEdge],
     rows: int,
-    seen: frozenset[tuple[str, str]],
+    visited: frozenset[tuple[str, str]],
 ) -> str:
-    place = (reading.schema, reading.name)
     table = f"{quote(reading.schema)}.{quote(reading.name)}"
-    chosen = ", ".join(quote(name) for name in reading.key) or "ctid"
-    kept = f"WHERE ({reading.where}) " if reading.where else ""
-    wanted = [f"({chosen}) IN (SELECT {chosen} FROM {table} {kept}ORDER BY {chosen} LIMIT {rows})"]
+    key_columns = ", ".join(quote(name) for name in reading.key) or "ctid"
+    filtered = f"WHERE ({reading.where}) " if reading.where else ""
+    sampled = f"SELECT {key_columns} FROM {table} {filtered}ORDER BY {key_columns} LIMIT {rows}"
+    conditions = [f"({key_columns}) IN ({sampled})"]
     for key in keys:
         child = readings.get(key.child)
-        if key.parent != place or child is None or key.child in seen:
+        if key.parent != reading.place or child is None or key.child in visited:
             continue
-        condition = _condition(child, readings, keys, rows, seen | {place})
+        condition = _condition(child, readings, keys, rows, visited | {reading.place})
         parents = ", ".join(quote(name) for name in key.parent_columns)
         children = ", ".join(quote(name) for name in key.child_columns)
         source = f"{quote(child.schema)}.{quote(child.name)}"
-        wanted.append(f"({parents}) IN (SELECT {children} FROM {source} WHERE {condition})")
-    either = f"({' OR '.join(wanted)})"
+        conditions.append(f"({parents}) IN (SELECT {children} FROM {source} WHERE {condition})")
+    either = f"({' OR '.join(conditions)})"
     return f"({reading.where}) AND {either}" if reading.where else either

@@ -37,12 +37,12 @@ def open_reader(
             f"go on with --via {half[1]}, or start anew with --restart",
         )
     schemas = {entry.schema for entry in plan.sources.values()}
-    with connect(source, half[1] if half else via, schemas, progress) as reader:
+    with connect_source(source, half[1] if half else via, schemas, progress) as reader:
         yield reader
 
 
 @contextmanager
-def connect(
+def connect_source(
     source: Source, via: Via, schemas: Iterable[str], progress: Progress
 ) -> Iterator[PostgresReader | RestReader]:
     """A reader over what `via` says, closed at the end; `schemas` are what REST looks into.

@@ -18,8 +18,8 @@ Form = Literal["integer", "boolean", "text", "float", "uuid", "bytes", "date", "
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
-    """`cast` is what Postgres is asked for ("" for the column as it is)."""
+class TypeRule:
+    """How a type travels. A cast is what the column is cast to at the source; "" for none."""
 
     form: Form
     arrow: str
@@ -27,24 +27,24 @@ class Rule:
     rest_cast: str = ""
 
 
-TEXT = Rule(form="text", arrow="string", direct_cast="text", rest_cast="text")
+TEXT = TypeRule(form="text", arrow="string", direct_cast="text", rest_cast="text")
 # OpenAPI calls int2 and int4 both `int32`, so both are int32 over both transports.
-RULES: dict[str, Rule] = {
-    "int2": Rule(form="integer", arrow="int32", direct_cast="int4"),
-    "int4": Rule(form="integer", arrow="int32"),
-    "int8": Rule(form="integer", arrow="int64"),
-    "float4": Rule(form="float", arrow="float", rest_cast="text"),
-    "float8": Rule(form="float", arrow="double", rest_cast="text"),
-    "bool": Rule(form="boolean", arrow="bool"),
-    "text": Rule(form="text", arrow="string"),
-    "varchar": Rule(form="text", arrow="string"),
-    "bytea": Rule(form="bytes", arrow="binary", rest_cast="text"),
-    "uuid": Rule(form="uuid", arrow="uuid"),
-    "date": Rule(form="date", arrow="date32"),
-    "timestamp": Rule(form="timestamp", arrow="timestamp"),
-    "timestamptz": Rule(form="timestamp", arrow="timestamptz"),
-    "json": Rule(form="json", arrow="json", rest_cast="text"),
-    "jsonb": Rule(form="json", arrow="json", rest_cast="text"),
+RULES: dict[str, TypeRule] = {
+    "int2": TypeRule(form="integer", arrow="int32", direct_cast="int4"),
+    "int4": TypeRule(form="integer", arrow="int32"),
+    "int8": TypeRule(form="integer", arrow="int64"),
+    "float4": TypeRule(form="float", arrow="float", rest_cast="text"),
+    "float8": TypeRule(form="float", arrow="double", rest_cast="text"),
+    "bool": TypeRule(form="boolean", arrow="bool"),
+    "text": TypeRule(form="text", arrow="string"),
+    "varchar": TypeRule(form="text", arrow="string"),
+    "bytea": TypeRule(form="bytes", arrow="binary", rest_cast="text"),
+    "uuid": TypeRule(form="uuid", arrow="uuid"),
+    "date": TypeRule(form="date", arrow="date32"),
+    "timestamp": TypeRule(form="timestamp", arrow="timestamp"),
+    "timestamptz": TypeRule(form="timestamp", arrow="timestamptz"),
+    "json": TypeRule(form="json", arrow="json", rest_cast="text"),
+    "jsonb": TypeRule(form="json", arrow="json", rest_cast="text"),
 }
 # What other places call these types: format_type(), and OpenAPI's `format`.
 ALIASES = {
@@ -80,7 +80,7 @@ class Column:
         return self.alias or self.name
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> TypeRule:
         if self.as_text:
             return TEXT
         return RULES.get(ALIASES.get(self.type, self.type), TEXT)
@@ -101,8 +101,8 @@ def arrow_type(name: str) -> pa.DataType:
         "timestamptz": lambda: pa.timestamp("us", "UTC"),
         "date32": pa.date32,
     }
-    made: pa.DataType = special[name]() if name in special else pa.type_for_alias(name)
-    return made
+    arrow: pa.DataType = special[name]() if name in special else pa.type_for_alias(name)
+    return arrow
 
 
 def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:

@@ -14,7 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from stages.extract import auth_tables
-from stages.extract.catalog import Relation, settle
+from stages.extract.catalog import Relation, resolve_reading
 from stages.extract.types import ALIASES
 from stages.project.plan import SourceTable
 
@@ -60,7 +60,7 @@ class ForeignKey:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Index:
+class CatalogIndex:
     """An index; `columns` is empty where one of them is an expression."""
 
     name: str
@@ -72,7 +72,7 @@ class Index:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class CatalogTable:
     """A table or view. `key` is its primary key, `key_ordered` whether in its order."""
 
     schema: str
@@ -83,7 +83,7 @@ class Table:
     virtual: bool = False
     unique: tuple[tuple[str, ...], ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
-    indexes: tuple[Index, ...] = ()
+    indexes: tuple[CatalogIndex, ...] = ()
 
     @property
     def place(self) -> Place:
@@ -101,8 +101,8 @@ class Table:
 
     def foreign_key_of(self, column: str) -> ForeignKey | None:
         """The foreign key of this column alone; one to a public table before one to auth.users."""
-        found = [key for key in self.foreign_keys if key.columns == (column,)]
-        return min(found, key=lambda key: key.parent == auth_tables.USERS, default=None)
+        keys = [key for key in self.foreign_keys if key.columns == (column,)]
+        return min(keys, key=lambda key: key.parent == auth_tables.USERS, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,21 +119,21 @@ class Behaviour:
 class Catalog:
     """The source. `partial` is True where only a part can be seen (REST)."""
 
-    tables: Mapping[Place, Table]
+    tables: Mapping[Place, CatalogTable]
     behaviour: tuple[Behaviour, ...] = ()
     partial: bool = False
 
 
 def read_postgres(reader: PostgresReader, schemas: Iterable[str]) -> Catalog:
     """The catalog over a direct connection: all of it."""
-    wanted = list(dict.fromkeys(schemas))
+    own_schemas = list(dict.fromkeys(schemas))
     relations = {
         place: relation
         for place, relation in reader.catalog().items()
-        if place[0] in wanted or place == auth_tables.USERS
+        if place[0] in own_schemas or place == auth_tables.USERS
     }
     # auth.users is read for its columns only: what Supabase does there is not the application's.
-    everywhere = _listed([*wanted, *(["auth"] if auth_tables.USERS in relations else [])])
+    everywhere = _listed([*own_schemas, *(["auth"] if auth_tables.USERS in relations else [])])
     facts = {
         (row["table_schema"], row["table_name"], row["column_name"]): row
         for row in reader.rows(_sql("columns.sql").format(schemas=everywhere))
@@ -143,20 +143,21 @@ def read_postgres(reader: PostgresReader, schemas: Iterable[str]) -> Catalog:
     tables = {}
     for place, relation in relations.items():
         rules = constraints.get(place, [])
-        found = _table(relation, {c.name: _facts(facts.get((*place, c.name)))
-                                  for c in relation.columns})  # fmt: skip
+        table = _table(
+            relation, {c.name: _facts(facts.get((*place, c.name))) for c in relation.columns}
+        )
         tables[place] = replace(
-            found,
-            columns=_with_checks(found.columns, rules),
+            table,
+            columns=_with_checks(table.columns, rules),
             unique=_unique(rules, indexes.get(place, [])),
             foreign_keys=tuple(_foreign_key(row) for row in rules if row["kind"] == "f"),
             indexes=tuple(_index(row) for row in indexes.get(place, [])),
         )
-    own = [row for place, rows in constraints.items() if place[0] in wanted for row in rows]
+    own = [row for place, rows in constraints.items() if place[0] in own_schemas for row in rows]
     behaviour = [_rule(row) for row in own if row["kind"] in _RULES]
     behaviour += [
         Behaviour(**row)
-        for row in reader.rows(_sql("behaviour.sql").format(schemas=_listed(wanted)))
+        for row in reader.rows(_sql("behaviour.sql").format(schemas=_listed(own_schemas)))
     ]
     behaviour += _jobs(reader)
     return Catalog(tables=tables, behaviour=tuple(behaviour))
@@ -168,15 +169,18 @@ def read_rest(reader: RestReader, schemas: Iterable[str]) -> Catalog:
     tables = {}
     relations = reader.catalog()
     for place, relation in relations.items():
-        about = definitions.get(place[0], {}).get(place[1], {}).get("properties", {})
-        found = _table(relation, {c.name: _of_openapi(about.get(c.name, {}))
-                                  for c in relation.columns})  # fmt: skip
+        properties = definitions.get(place[0], {}).get(place[1], {}).get("properties", {})
+        table = _table(
+            relation, {c.name: _of_openapi(properties.get(c.name, {})) for c in relation.columns}
+        )
         keys = [
             _openapi_key(place, name, text, relations)
-            for name, text in ((name, each.get("description", "")) for name, each in about.items())
+            for name, text in (
+                (name, each.get("description", "")) for name, each in properties.items()
+            )
             if "<fk " in text
         ]
-        tables[place] = replace(found, foreign_keys=tuple(keys))
+        tables[place] = replace(table, foreign_keys=tuple(keys))
     return Catalog(tables=tables, partial=True)
 
 
@@ -189,27 +193,27 @@ class _Facts:
     choices: tuple[Choice, ...] = field(default=())
 
 
-def _table(relation: Relation, facts: Mapping[str, _Facts]) -> Table:
+def _table(relation: Relation, facts: Mapping[str, _Facts]) -> CatalogTable:
     """A relation as extract will read it, with what is known besides of its columns."""
     entry = SourceTable(name=relation.name, schema=relation.schema, table=relation.name)
     # Settled as the plan will have it: composite keys are named there.
-    reading = settle(entry, replace(relation, key_ordered=True))
+    reading = resolve_reading(entry, replace(relation, key_ordered=True))
     columns = {}
     for column in reading.columns:
-        about = facts[column.name]
+        fact = facts[column.name]
         columns[column.name] = CatalogColumn(
             name=column.name,
             staged=column.staged,
             type=ALIASES.get(column.type, column.type),
             arrow=column.rule.arrow,
             not_null=column.not_null or column.name in relation.key,
-            declared=about.declared or column.type,
-            default=about.default,
-            generated=about.generated,
-            item=about.item and ALIASES.get(about.item, about.item),
-            choices=about.choices,
+            declared=fact.declared or column.type,
+            default=fact.default,
+            generated=fact.generated,
+            item=fact.item and ALIASES.get(fact.item, fact.item),
+            choices=fact.choices,
         )
-    return Table(
+    return CatalogTable(
         schema=relation.schema,
         name=relation.name,
         columns=columns,
@@ -247,8 +251,8 @@ def _foreign_key(row: Mapping[str, Any]) -> ForeignKey:
     )
 
 
-def _index(row: Mapping[str, Any]) -> Index:
-    return Index(
+def _index(row: Mapping[str, Any]) -> CatalogIndex:
+    return CatalogIndex(
         name=row["name"],
         columns=tuple(json.loads(row["columns"] or "[]")),
         unique=row["is_unique"],
@@ -262,26 +266,26 @@ def _unique(
     rules: Iterable[Mapping[str, Any]], indexes: Iterable[Mapping[str, Any]]
 ) -> tuple[tuple[str, ...], ...]:
     """Columns that are unique together, by a constraint or by a whole index; few columns first."""
-    found = [tuple(json.loads(row["columns"])) for row in rules if row["kind"] == "u"]
-    found += [
+    groups = [tuple(json.loads(row["columns"])) for row in rules if row["kind"] == "u"]
+    groups += [
         tuple(json.loads(row["columns"]))
         for row in indexes
         if row["is_unique"] and not row["is_primary"] and not row["partial"] and row["columns"]
     ]
-    return tuple(sorted(dict.fromkeys(found), key=len))
+    return tuple(sorted(dict.fromkeys(groups), key=len))
 
 
 def _with_checks(
     columns: Mapping[str, CatalogColumn], rules: Iterable[Mapping[str, Any]]
 ) -> dict[str, CatalogColumn]:
-    found = dict(columns)
+    checked = dict(columns)
     for row in rules:
         names = json.loads(row["columns"] or "[]")
-        if row["kind"] == "c" and len(names) == 1 and names[0] in found:
+        if row["kind"] == "c" and len(names) == 1 and names[0] in checked:
             choices = choices_of_check(row["definition"])
             if choices:
-                found[names[0]] = replace(found[names[0]], choices=choices)
-    return found
+                checked[names[0]] = replace(checked[names[0]], choices=choices)
+    return checked
 
 
 def choices_of_check(definition: str) -> tuple[Choice, ...]:
@@ -296,13 +300,13 @@ def choices_of_check(definition: str) -> tuple[Choice, ...]:
     item = r"(?:'((?:[^']|'')*)'|\(?(-?\d+(?:\.\d+)?)\)?)(?:::[\w ]+?)?"
     if not re.fullmatch(rf"\(?{item}\)?(?:::[\w ]+)?(?:, \(?{item}\)?(?:::[\w ]+)?)*", match[1]):
         return ()
-    found: list[Choice] = []
+    choices: list[Choice] = []
     for text, number in re.findall(item, match[1]):
         if number:
-            found.append(float(number) if "." in number else int(number))
+            choices.append(float(number) if "." in number else int(number))
         else:
-            found.append(text.replace("''", "'"))
-    return tuple(found)
+            choices.append(text.replace("''", "'"))
+    return tuple(choices)
 
 
 def _rule(row: Mapping[str, Any]) -> Behaviour:
@@ -314,25 +318,29 @@ def _rule(row: Mapping[str, Any]) -> Behaviour:
 
 
 def _jobs(reader: PostgresReader) -> list[Behaviour]:
-    seen = reader.rows(
+    readable = reader.rows(
         "SELECT to_regclass('cron.job') IS NOT NULL "
         "AND coalesce(has_table_privilege(to_regclass('cron.job'), 'SELECT'), false) "
         "AND has_schema_privilege(to_regnamespace('cron'), 'USAGE') AS ok"
     )
-    if not seen[0]["ok"]:
+    if not readable[0]["ok"]:
         return []
     return [
-        Behaviour(kind="cron job", table="", name=row["name"],
-                  definition=f"{row['schedule']}: {row['command']}")
+        Behaviour(
+            kind="cron job",
+            table="",
+            name=row["name"],
+            definition=f"{row['schedule']}: {row['command']}",
+        )
         for row in reader.rows(_sql("cron.sql"))
-    ]  # fmt: skip
+    ]
 
 
 def _by_table(rows: Iterable[Mapping[str, Any]]) -> dict[Place, list[Mapping[str, Any]]]:
-    found: dict[Place, list[Mapping[str, Any]]] = {}
+    by_table: dict[Place, list[Mapping[str, Any]]] = {}
     for row in rows:
-        found.setdefault((row["table_schema"], row["table_name"]), []).append(row)
-    return found
+        by_table.setdefault((row["table_schema"], row["table_name"]), []).append(row)
+    return by_table
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -346,21 +354,21 @@ def _sql(name: str) -> str:
 # ── OpenAPI ─────────────────────────────────────────────────────────────────────────────────
 
 
-def _of_openapi(about: Mapping[str, Any]) -> _Facts:
-    declared = str(about.get("format", ""))
+def _of_openapi(definition: Mapping[str, Any]) -> _Facts:
+    declared = str(definition.get("format", ""))
     return _Facts(
         declared=declared,
-        default=_default_text(about),
+        default=_default_text(definition),
         item=declared.removesuffix("[]") if declared.endswith("[]") else None,
-        choices=tuple(about.get("enum", ())),
+        choices=tuple(definition.get("enum", ())),
     )
 
 
-def _default_text(about: Mapping[str, Any]) -> str | None:
+def _default_text(definition: Mapping[str, Any]) -> str | None:
     """A default as Postgres would print it: OpenAPI has texts without their quotes."""
-    if "default" not in about:
+    if "default" not in definition:
         return None
-    value = about["default"]
+    value = definition["default"]
     if isinstance(value, str):
         called = re.match(r"[\w.]+\(", value) or value.startswith("CURRENT_") or "::" in value
         return value if called else "'" + value.replace("'", "''") + "'"

@@ -6,7 +6,7 @@ What can't be known is a Doubt: a sentence, and SQL to choose from.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +15,10 @@ from stages.init.catalog import CatalogColumn, Choice
 from stages.init.names import looks_like_time, sql_name, sql_text, words
 
 Kind = str
-INTEGERS = {"int2", "int4", "int8", "oid"}
-FLOATS = {"float4", "float8"}
-TIMES = {"timestamp", "timestamptz"}
-VECTORS = {"vector", "halfvec"}
+INTEGER_TYPES = {"int2", "int4", "int8", "oid"}
+FLOAT_TYPES = {"float4", "float8"}
+TIME_TYPES = {"timestamp", "timestamptz"}
+VECTOR_TYPES = {"vector", "halfvec"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +42,6 @@ class Value:
         return self
 
 
-# (table that a v.id names, SQL of the source key) → the reference.
-Refer = Callable[[str, str], str]
-
-
 def family(column: CatalogColumn) -> Kind:
     """integer, float, numeric, boolean, uuid, time, date, json, bytes, array, vector or text."""
     return family_of(column.type, array=column.item is not None)
@@ -55,13 +51,20 @@ def family_of(kind: str, *, array: bool = False) -> Kind:
     plain = kind.rpartition(".")[2]
     if array:
         return "array"
-    if plain in VECTORS:
+    if plain in VECTOR_TYPES:
         return "vector"
-    for names, found in ((INTEGERS, "integer"), (FLOATS, "float"), (TIMES, "time")):
-        if kind in names:
-            return found
-    single = {"numeric": "numeric", "bool": "boolean", "uuid": "uuid", "date": "date",
-              "json": "json", "jsonb": "json", "bytea": "bytes"}  # fmt: skip
+    for types, name in ((INTEGER_TYPES, "integer"), (FLOAT_TYPES, "float"), (TIME_TYPES, "time")):
+        if kind in types:
+            return name
+    single = {
+        "numeric": "numeric",
+        "bool": "boolean",
+        "uuid": "uuid",
+        "date": "date",
+        "json": "json",
+        "jsonb": "json",
+        "bytea": "bytes",
+    }
     return single.get(kind, "text")
 
 
@@ -75,17 +78,17 @@ def convert(column: CatalogColumn, validator: Validator, row: str = "") -> Value
 
     `row` is the name of the table in SQL, where the column's alone would not do.
     """
-    found = union_members(validator)
+    union = union_members(validator)
     name = f"{row}.{sql_name(column.staged)}" if row else sql_name(column.staged)
-    if not found:
+    if not union:
         return Value("NULL")
-    if all(member["type"] == "literal" for member in found):
-        return _literals(column, name, [member["value"] for member in found])
-    if len(found) == 1:
-        return _one(column, name, found[0])
-    if all(member["type"] in ("object", "record", "array", "any") for member in found):
+    if all(member["type"] == "literal" for member in union):
+        return _literals(column, name, [member["value"] for member in union])
+    if len(union) == 1:
+        return _one(column, name, union[0])
+    if all(member["type"] in ("object", "record", "array", "any") for member in union):
         return _json(column, name)
-    return _mixed(column, name, found)
+    return _mixed(column, name, union)
 
 
 def _one(column: CatalogColumn, name: str, member: Validator) -> Value:
@@ -98,53 +101,72 @@ def _one(column: CatalogColumn, name: str, member: Validator) -> Value:
         return _json(column, name, _has_ids(member))
     if kind == "commitTs":
         kind = "bigint"
-    makers = {"string": _string, "number": _number, "bigint": _bigint,
-              "boolean": _boolean, "bytes": _bytes}  # fmt: skip
+    makers = {
+        "string": _string,
+        "number": _number,
+        "bigint": _bigint,
+        "boolean": _boolean,
+        "bytes": _bytes,
+    }
     if kind in makers:
         return makers[kind](column, name)
     return Value(None).doubt(f"the validator v.{kind} is not known")
 
 
-def _mixed(column: CatalogColumn, name: str, found: list[Validator]) -> Value:
+def _mixed(column: CatalogColumn, name: str, union: list[Validator]) -> Value:
     """A union of different kinds: the first member that this column's type is at home in."""
-    home = {"text": "string", "uuid": "string", "integer": "number", "float": "number",
-            "numeric": "number", "boolean": "boolean", "time": "number", "date": "string",
-            "bytes": "bytes", "array": "array", "vector": "array"}  # fmt: skip
-    of = family(column)
-    if of == "json":
+    home = {
+        "text": "string",
+        "uuid": "string",
+        "integer": "number",
+        "float": "number",
+        "numeric": "number",
+        "boolean": "boolean",
+        "time": "number",
+        "date": "string",
+        "bytes": "bytes",
+        "array": "array",
+        "vector": "array",
+    }
+    type_family = family(column)
+    if type_family == "json":
         return Value(name)
-    wanted = home[of]
-    kinds = [("string" if isinstance(m.get("value"), str) else "number")
-             if m["type"] == "literal" else m["type"] for m in found]  # fmt: skip
-    best = found[kinds.index(wanted)] if wanted in kinds else found[0]
+    home_kind = home[type_family]
+    kinds = [
+        ("string" if isinstance(m.get("value"), str) else "number")
+        if m["type"] == "literal"
+        else m["type"]
+        for m in union
+    ]
+    best = union[kinds.index(home_kind)] if home_kind in kinds else union[0]
     if best["type"] == "literal":
-        best = {"type": wanted}
-    made = _one(column, name, best)
-    if made.sql is not None:
-        made.sql = f"to_json({made.sql})"
-    if len(set(kinds)) > 1 and wanted not in kinds:
-        made.doubt("which member of the union is meant?")
-    return made
+        best = {"type": home_kind}
+    value = _one(column, name, best)
+    if value.sql is not None:
+        value.sql = f"to_json({value.sql})"
+    if len(set(kinds)) > 1 and home_kind not in kinds:
+        value.doubt("which member of the union is meant?")
+    return value
 
 
 # ── scalars ─────────────────────────────────────────────────────────────────────────────────
 
 
 def _string(column: CatalogColumn, name: str) -> Value:
-    of = family(column)
-    if of in ("text", "numeric", "vector"):
+    type_family = family(column)
+    if type_family in ("text", "numeric", "vector"):
         return Value(name)
-    if of == "time":
+    if type_family == "time":
         return Value(f"to_iso({name})")
-    if of == "date":
+    if type_family == "date":
         return Value(f"to_day({name})")
-    if of == "bytes":
+    if type_family == "bytes":
         return Value(f"to_base64({name})")
-    if of == "array":
+    if type_family == "array":
         return Value(f"to_json(pg_array({name}))::VARCHAR").doubt(
             "a list as one text", f"array_to_string(pg_array({name}), ', ')"
         )
-    if of in ("integer", "float") and looks_like_time(column.name):
+    if type_family in ("integer", "float") and looks_like_time(column.name):
         return Value(f"to_iso(make_timestamp({name} * 1000))").doubt(
             f"{column.declared} as a time: are these milliseconds?",
             f"to_iso(make_timestamp({name} * 1000000))",
@@ -154,16 +176,16 @@ def _string(column: CatalogColumn, name: str) -> Value:
 
 
 def _number(column: CatalogColumn, name: str) -> Value:
-    of = family(column)
-    if of in ("integer", "float"):
+    type_family = family(column)
+    if type_family in ("integer", "float"):
         return Value(name)
-    if of == "numeric":
+    if type_family == "numeric":
         return Value(f"to_number({name})")
-    if of in ("time", "date"):
+    if type_family in ("time", "date"):
         return Value(f"to_ms({name})")
-    if of == "boolean":
+    if type_family == "boolean":
         return Value(f"{name}::INTEGER").doubt("true and false as 1 and 0")
-    if of == "json":
+    if type_family == "json":
         return Value(f"try_cast({name} ->> '$' AS DOUBLE)").doubt(
             "JSON as a number: what is none becomes null", f"({name} ->> '$.field')::DOUBLE"
         )
@@ -178,7 +200,7 @@ def _number(column: CatalogColumn, name: str) -> Value:
         return Value(f"time_ms({name})").doubt(
             f"{column.type} as a number of milliseconds", f"time_ms({name}) / 1000"
         )
-    if of in ("uuid", "bytes", "array", "vector"):
+    if type_family in ("uuid", "bytes", "array", "vector"):
         return Value(None).doubt(f"{column.declared} is no number")
     moment = f"to_ms(try_cast({name} AS TIMESTAMPTZ))"
     if looks_like_time(column.name):
@@ -191,14 +213,14 @@ def _number(column: CatalogColumn, name: str) -> Value:
 
 
 def _bigint(column: CatalogColumn, name: str) -> Value:
-    of = family(column)
-    if of == "integer":
+    type_family = family(column)
+    if type_family == "integer":
         return Value(name)
-    if of in ("time", "date"):
+    if type_family in ("time", "date"):
         return Value(f"to_ms({name})")
     if re.fullmatch(r"numeric\(\d+(,0)?\)", column.declared):
         return Value(f"{name}::HUGEINT")
-    if of in ("numeric", "text"):
+    if type_family in ("numeric", "text"):
         whole = f"CASE WHEN {name} NOT LIKE '%.%' THEN try_cast({name} AS BIGINT) END"
         return Value(whole).doubt(
             f"{column.declared} as an int64: what is no whole number becomes null",
@@ -208,26 +230,26 @@ def _bigint(column: CatalogColumn, name: str) -> Value:
 
 
 def _boolean(column: CatalogColumn, name: str) -> Value:
-    of = family(column)
-    if of == "boolean":
+    type_family = family(column)
+    if type_family == "boolean":
         return Value(name)
-    if of in ("integer", "float"):
+    if type_family in ("integer", "float"):
         return Value(f"{name} <> 0").doubt(f"{column.declared} as true or false")
-    if of == "text":
+    if type_family == "text":
         return Value(
             f"CASE WHEN lower({name}) IN ('t', 'true', 'y', 'yes', '1') THEN true "
             f"WHEN lower({name}) IN ('f', 'false', 'n', 'no', '0') THEN false END"
         ).doubt(f"{column.declared} as true or false: what is neither becomes null")
-    if of in ("time", "date"):
+    if type_family in ("time", "date"):
         return Value(f"{name} IS NOT NULL").doubt("a time as true, none as false")
     return Value(None).doubt(f"{column.declared} is no boolean")
 
 
 def _bytes(column: CatalogColumn, name: str) -> Value:
-    of = family(column)
-    if of == "bytes":
+    type_family = family(column)
+    if type_family == "bytes":
         return Value(name)
-    if of == "text":
+    if type_family == "text":
         return Value(f"encode({name})").doubt(
             "the text's bytes in UTF-8", f"from_base64({name})", f"unhex({name})"
         )
@@ -243,32 +265,32 @@ def _literals(column: CatalogColumn, name: str, values: list[Any]) -> Value:
         return _boolean(column, name)
     if not texts:
         big = all(isinstance(value, Mapping) for value in values)
-        made = _bigint(column, name) if big else _number(column, name)
+        converted = _bigint(column, name) if big else _number(column, name)
         if family(column) in ("integer", "float", "numeric") and not big:
-            _tell_missing(made, made.sql, column.choices, values, {})
-        return made
-    made = _string(column, name)
+            _doubt_missing(converted, converted.sql, column.choices, values, {})
+        return converted
+    converted = _string(column, name)
     if not column.choices:
-        return made.doubt(
+        return converted.doubt(
             f"{column.declared} may hold anything, the field takes only {_listed(values)}; "
             "other values are rejected",
             f"CASE {name} WHEN '…' THEN {sql_text(texts[0])} ELSE {name} END",
         )
-    known = {_plain(text): text for text in texts}
+    by_words = {_plain(text): text for text in texts}
     mapped = {
-        choice: known[_plain(str(choice))]
+        choice: by_words[_plain(str(choice))]
         for choice in column.choices
-        if choice not in texts and _plain(str(choice)) in known
+        if choice not in texts and _plain(str(choice)) in by_words
     }
-    plain = made.sql
+    plain = converted.sql
     if mapped and plain is not None:
-        made.sql = _case(plain, mapped)
-    _tell_missing(made, plain, column.choices, values, mapped)
-    return made
+        converted.sql = _case(plain, mapped)
+    _doubt_missing(converted, plain, column.choices, values, mapped)
+    return converted
 
 
-def _tell_missing(
-    made: Value,
+def _doubt_missing(
+    converted: Value,
     plain: str | None,
     choices: Iterable[Choice],
     values: list[Any],
@@ -276,7 +298,7 @@ def _tell_missing(
 ) -> None:
     missing = [choice for choice in choices if choice not in values and choice not in mapped]
     if missing and plain is not None:
-        made.doubt(
+        converted.doubt(
             f"the source knows {_listed(missing)}, the field takes only {_listed(values)}; "
             "such rows are rejected",
             _case(plain, {**mapped, **dict.fromkeys(missing, values[0])}),
@@ -305,57 +327,61 @@ def _literal(value: Any) -> str:
 
 def _json(column: CatalogColumn, name: str, ids: bool = False) -> Value:
     """Objects and records: as they are in JSON."""
-    of = family(column)
-    made = Value(name)
-    if of == "text":
-        made = Value(f"try_cast({name} AS JSON)").doubt(
+    type_family = family(column)
+    value = Value(name)
+    if type_family == "text":
+        value = Value(f"try_cast({name} AS JSON)").doubt(
             f"{column.declared} as JSON: what is none becomes null", "{'field': …}"
         )
-    elif of != "json":
+    elif type_family != "json":
         return Value(None).doubt(f"{column.declared} is no object", "{'field': …}")
     if ids:
-        made.doubt(
+        value.doubt(
             "an id in it must be the text that ref('table', key) gives, unless `references` in "
             "plan.toml names its place"
         )
-    return made
+    return value
 
 
 def _any(column: CatalogColumn, name: str) -> Value:
-    of = family(column)
-    if of == "json":
+    type_family = family(column)
+    if type_family == "json":
         return Value(name)
-    if of == "array":
+    if type_family == "array":
         item = family_of(column.item or "text")
         numbers = item in ("integer", "float", "numeric")
         return Value(f"to_json({_items(column, name, 'number' if numbers else 'string').sql})")
-    if of == "vector":
+    if type_family == "vector":
         return Value(f"to_json(pg_vector({name}))")
     natural = {"numeric": _number, "time": _number, "date": _string, "bytes": _string}
-    made = natural[of](column, name) if of in natural else Value(name)
-    return Value(f"to_json({made.sql})", made.doubts)
+    value = natural[type_family](column, name) if type_family in natural else Value(name)
+    return Value(f"to_json({value.sql})", value.doubts)
 
 
 def _array(column: CatalogColumn, name: str, item: Validator) -> Value:
-    of, found = family(column), union_members(item)
-    kind = found[0]["type"] if len(found) == 1 else "union"
-    if found and all(member["type"] == "literal" for member in found):
-        kind = "string" if isinstance(found[0]["value"], str) else "number"
-    if of == "vector":
+    type_family, item_members = family(column), union_members(item)
+    kind = item_members[0]["type"] if len(item_members) == 1 else "union"
+    if item_members and all(member["type"] == "literal" for member in item_members):
+        kind = "string" if isinstance(item_members[0]["value"], str) else "number"
+    if type_family == "vector":
         return Value(f"pg_vector({name})") if kind == "number" else _any(column, name)
-    if of == "array":
+    if type_family == "array":
         return _items(column, name, kind)
-    if of == "json":
-        casts = {"string": "", "number": "::DOUBLE[]", "boolean": "::BOOLEAN[]",
-                 "bigint": "::BIGINT[]"}  # fmt: skip
+    if type_family == "json":
+        casts = {
+            "string": "",
+            "number": "::DOUBLE[]",
+            "boolean": "::BOOLEAN[]",
+            "bigint": "::BIGINT[]",
+        }
         if kind not in casts:
             return _json(column, name, _has_ids(item))
         return Value(f"{json_items(name)}{casts[kind]}")
-    if of == "text" and kind == "number":
+    if type_family == "text" and kind == "number":
         return Value(f"try_cast({name} AS DOUBLE[])").doubt(
             f"{column.declared} as a list of numbers: what is none becomes null"
         )
-    if of == "text":
+    if type_family == "text":
         return Value(f"string_split({name}, ',')").doubt(
             f"{column.declared} as a list", f"pg_array({name})", f"[{name}]"
         )
@@ -375,8 +401,8 @@ def _items(column: CatalogColumn, name: str, kind: Kind) -> Value:
         return f"list_transform({items}, lambda item: {what})"
 
     if kind == "string":
-        made = {"time": "to_iso(item::TIMESTAMPTZ)", "boolean": "(item = 't')::VARCHAR"}
-        return Value(each(made[item]) if item in made else items)
+        by_family = {"time": "to_iso(item::TIMESTAMPTZ)", "boolean": "(item = 't')::VARCHAR"}
+        return Value(each(by_family[item]) if item in by_family else items)
     if kind == "number" and item in ("integer", "float", "numeric"):
         return Value(f"{items}::DOUBLE[]")
     if kind == "number" and item in ("time", "date"):
@@ -424,12 +450,16 @@ def default_sql(column: CatalogColumn, kind: Kind) -> str | None:
         plain = "{}"
     else:
         return None
-    of = family(column)
-    if of == "array":
+    type_family = family(column)
+    if type_family == "array":
         return "[]" if plain == "{}" else f"pg_array('{plain}')"
-    if of in ("integer", "float", "numeric", "boolean"):
+    if type_family in ("integer", "float", "numeric", "boolean"):
         simple = re.fullmatch(r"-?\d+(\.\d+)?|true|false", plain)
-        return (f"'{plain}'" if kind == "string" and of == "numeric" else plain) if simple else None
-    if of in ("time", "date", "bytes"):
+        return (
+            (f"'{plain}'" if kind == "string" and type_family == "numeric" else plain)
+            if simple
+            else None
+        )
+    if type_family in ("time", "date", "bytes"):
         return None
     return f"'{plain}'"

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from stages.init.catalog import Catalog, CatalogColumn, Table
+from stages.init.catalog import Catalog, CatalogColumn, CatalogTable
 from stages.init.conversion import Doubt, Value, convert, default_sql, family, union_members
 from stages.init.names import looks_like_time, sql_name, sql_text, words
 from stages.init.pairing import Pair, Paired, Pairing
@@ -29,22 +29,24 @@ class Todo:
 
 def todos(file: str, text: str) -> list[Todo]:
     """The TODOs in a text that this module made, with their lines."""
-    found: list[Todo] = []
+    decisions: list[Todo] = []
     lines = [line.strip() for line in text.splitlines()]
     for number, line in enumerate(lines, 1):
         for sign in ("-- ", "# "):
             if not line.startswith(f"{sign}TODO "):
                 continue
             what, choices = [line.removeprefix(f"{sign}TODO ")], []
-            for more in lines[number:]:
-                if more.startswith(f"{sign}  or: "):
-                    choices.append(more.removeprefix(f"{sign}  or: "))
-                elif more.startswith(f"{sign}  ") and not choices:
-                    what.append(more.removeprefix(sign).strip())
+            for line_after in lines[number:]:
+                if line_after.startswith(f"{sign}  or: "):
+                    choices.append(line_after.removeprefix(f"{sign}  or: "))
+                elif line_after.startswith(f"{sign}  ") and not choices:
+                    what.append(line_after.removeprefix(sign).strip())
                 else:
                     break
-            found.append(Todo(file=file, line=number, what=" ".join(what), choices=tuple(choices)))
-    return found
+            decisions.append(
+                Todo(file=file, line=number, what=" ".join(what), choices=tuple(choices))
+            )
+    return decisions
 
 
 def model_text(paired: Paired, catalog: Catalog, pairing: Pairing) -> str:
@@ -73,7 +75,7 @@ def model_text(paired: Paired, catalog: Catalog, pairing: Pairing) -> str:
     return "\n".join(text) + "\n"
 
 
-def _source_id(table: Table) -> str:
+def _source_id(table: CatalogTable) -> str:
     if table.row_key:
         return key_sql([sql_name(table.columns[name].staged) for name in table.row_key])
     # Of its view: each row's hash, and its number among its equals.
@@ -81,8 +83,8 @@ def _source_id(table: Table) -> str:
 
 
 def _whole(column: CatalogColumn) -> str:
-    made = convert(column, {"type": "any"})
-    return f"{made.sql} AS {sql_name(column.staged)}"
+    value = convert(column, {"type": "any"})
+    return f"{value.sql} AS {sql_name(column.staged)}"
 
 
 def _field(paired: Paired, pair: Pair, references: References) -> tuple[list[str], str | None]:
@@ -91,16 +93,16 @@ def _field(paired: Paired, pair: Pair, references: References) -> tuple[list[str
     if not pair.columns:
         return _without_source(paired, pair), None
     if is_reference(pair):
-        made = references.value(paired, pair)
+        value = references.value(paired, pair)
     else:
-        made = convert(pair.columns[0], pair.field.validator)
-    lines = [line for doubt in made.doubts for line in _told(name, doubt, pair)]
-    if made.sql is not None and _may_be_rejected(pair):
-        lines += _required(paired, pair, made)
-    return lines, made.sql
+        value = convert(pair.columns[0], pair.field.validator)
+    lines = [line for doubt in value.doubts for line in _doubt_lines(name, doubt, pair)]
+    if value.sql is not None and _may_be_rejected(pair):
+        lines += _required(paired, pair, value)
+    return lines, value.sql
 
 
-def _told(name: str, doubt: Doubt, pair: Pair) -> list[str]:
+def _doubt_lines(name: str, doubt: Doubt, pair: Pair) -> list[str]:
     choices = [f"{choice} AS {sql_name(name)}" for choice in doubt.choices]
     column = pair.columns[0].name if pair.columns else name
     whose = name if column == name else f"{column} → {name}"
@@ -116,16 +118,16 @@ def _may_be_rejected(pair: Pair) -> bool:
     return not (pair.field.optional or takes_null) and not all(c.not_null for c in pair.columns)
 
 
-def _required(paired: Paired, pair: Pair, made: Value) -> list[str]:
+def _required(paired: Paired, pair: Pair, value: Value) -> list[str]:
     column, name = pair.columns[0], sql_name(pair.field.name)
     choices = []
     kinds = {member["type"] for member in union_members(pair.field.validator)}
     default = None if is_reference(pair) else default_sql(column, next(iter(kinds), ""))
     if default is not None:
-        choices.append(f"coalesce({made.sql}, {default}) AS {name}")
+        choices.append(f"coalesce({value.sql}, {default}) AS {name}")
     elif _is_time(column) and paired.created and paired.created != column.name:
         created = convert(paired.table.columns[paired.created], pair.field.validator)
-        choices.append(f"coalesce({made.sql}, {created.sql}) AS {name}")
+        choices.append(f"coalesce({value.sql}, {created.sql}) AS {name}")
     what = ", ".join(c.name for c in pair.columns if not c.not_null)
     return _todo(f"{what} may be null, the field is required: such a row is rejected", *choices)
 
@@ -136,8 +138,10 @@ def _without_source(paired: Paired, pair: Pair) -> list[str]:
     time = ""
     if looks_like_time(name):
         time = "; it looks like a time, which must come from the source, never from this run"
-    choices = [f"stages init --rename {paired.table.name}.{near}={paired.target}.{name}"
-               for near in pair.close]  # fmt: skip
+    choices = [
+        f"stages init --rename {paired.table.name}.{near}={paired.target}.{name}"
+        for near in pair.close
+    ]
     if paired.created and time:
         column = paired.table.columns[paired.created]
         choices.append(f"{convert(column, pair.field.validator).sql} AS {sql_name(name)}")
@@ -176,24 +180,24 @@ def key_model_text(paired: Paired, pairing: Pairing, references: Sequence[str]) 
     The first way is taken, the others are choices. Where there is none, the model finds nothing, so
     that all rows which refer to the table are rejected.
     """
-    ways = list(_ways(paired, pairing, references)) if paired.table.row_key else []
+    lookups = list(_find_lookups(paired, pairing, references)) if paired.table.row_key else []
     lines = _todo(
         f"{paired.target}: these documents are there already. Is this how they are found?"
-        if ways
+        if lookups
         else f"{paired.target}: nothing that is unique in {paired.table.name} is a field of it; "
         "until this model finds documents, all that refers to them is rejected"
     )
     source = f"extract.{sql_name(paired.source)}"
     named = [f"s.{sql_name(paired.table.columns[n].staged)}" for n in paired.table.row_key]
     key = key_sql(named) if named else "s._key"
-    if not ways:
+    if not lookups:
         lines += [
             f"SELECT {key} AS source_id, NULL::VARCHAR AS convex_id, 'none' AS rule",
             f"FROM {source} s",
             "WHERE false",
         ]
         return "\n".join(lines) + "\n"
-    for number, (rule, joins, conditions) in enumerate(ways):
+    for number, (rule, joins, conditions) in enumerate(lookups):
         text = [
             f"SELECT {key} AS source_id, c._id AS convex_id, {sql_text(rule)} AS rule",
             f"FROM {source} s",
@@ -209,7 +213,7 @@ def key_model_text(paired: Paired, pairing: Pairing, references: Sequence[str]) 
     return "\n".join(lines) + "\n"
 
 
-def _ways(
+def _find_lookups(
     paired: Paired, pairing: Pairing, references: Sequence[str]
 ) -> Iterable[tuple[str, list[str], list[str]]]:
     """(rule, joins, conditions) for each group of unique columns that are fields too."""
@@ -222,11 +226,11 @@ def _ways(
         conditions: list[str] = []
         for column in columns:
             pair = by_column.get(column)
-            made = pair and _condition(pair, pairing, references, len(joins))
-            if not made:
+            lookup = pair and _condition(pair, pairing, references, len(joins))
+            if not lookup:
                 break
-            joins += made[0]
-            conditions.append(made[1])
+            joins += lookup[0]
+            conditions.append(lookup[1])
         else:
             rule = " and ".join(_short(column) for column in columns)
             yield rule, joins, conditions
@@ -245,10 +249,10 @@ def _condition(
         key = f"key(s.{sql_name(column.staged)})"
         join = f"JOIN keys.{sql_name(targets[0])} {alias} ON {alias}.source_id = {key}"
         return [join], f"c.{name} = {alias}.convex_id"
-    made = convert(column, pair.field.validator, "s")
-    if made.sql is None or made.doubts:
+    value = convert(column, pair.field.validator, "s")
+    if value.sql is None or value.doubts:
         return None
-    return [], f"c.{name} = {made.sql}"
+    return [], f"c.{name} = {value.sql}"
 
 
 def _short(column: str) -> str:

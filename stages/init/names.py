@@ -28,25 +28,33 @@ def words(name: str) -> list[str]:
 
 def singulars(word: str) -> set[str]:
     """What a word may be the plural of, and the word itself."""
-    found = {word}
+    candidates = {word}
     if word in IRREGULAR:
-        return found | {IRREGULAR[word]}
+        return candidates | {IRREGULAR[word]}
     if word.endswith("ies") and len(word) > 4:
-        found |= {f"{word[:-3]}y", word[:-1]}
+        candidates |= {f"{word[:-3]}y", word[:-1]}
     elif re.search(r"(s|x|z|ch|sh|o)es$", word):
-        found |= {word[:-2], word[:-1]}
+        candidates |= {word[:-2], word[:-1]}
     elif word.endswith("ves"):
-        found |= {f"{word[:-3]}f", f"{word[:-3]}fe", word[:-1]}
+        candidates |= {f"{word[:-3]}f", f"{word[:-3]}fe", word[:-1]}
     elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        found.add(word[:-1])
-    return found
+        candidates.add(word[:-1])
+    return candidates
 
 
 def looks_like_time(name: str) -> bool:
     """Whether a name is that of a moment, such as `created_at` or `paidOn`."""
     return (words(name) or [""])[-1] in {
-        "at", "on", "date", "time", "timestamp", "ts", "ms", "created", "updated",
-    }  # fmt: skip
+        "at",
+        "on",
+        "date",
+        "time",
+        "timestamp",
+        "ts",
+        "ms",
+        "created",
+        "updated",
+    }
 
 
 def closeness(one: str, other: str) -> int:
@@ -82,13 +90,13 @@ def identifier(name: str) -> str:
 
 def distinct(name: str, taken: Iterable[str]) -> str:
     """The name, with a number where it is taken already, in any case of its letters."""
-    used = {each.lower() for each in taken}
-    found, number = name, 1
-    while found.lower() in used:
+    taken_names = {each.lower() for each in taken}
+    candidate, number = name, 1
+    while candidate.lower() in taken_names:
         number += 1
         ending = f"_{number}"
-        found = f"{name[: IDENTIFIER - len(ending)]}{ending}"
-    return found
+        candidate = f"{name[: IDENTIFIER - len(ending)]}{ending}"
+    return candidate
 
 
 @functools.cache

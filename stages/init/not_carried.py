@@ -52,15 +52,15 @@ def not_carried_text(catalog: Catalog, pairing: Pairing) -> str:
         lines += [f"- `{schema}.{name}`" for schema, name in pairing.without_target]
     everything = [*catalog.behaviour, *_defaults(catalog), *_keys(catalog), *_indexes(catalog)]
     for kind, (heading, instead) in KINDS.items():
-        found = [each for each in everything if each.kind == kind]
-        if found:
-            lines += ["", f"## {heading}", "", instead, "", *_listed(found)]
+        of_kind = [each for each in everything if each.kind == kind]
+        if of_kind:
+            lines += ["", f"## {heading}", "", instead, "", *_listed(of_kind)]
     return "\n".join(lines) + "\n"
 
 
-def _listed(found: Iterable[Behaviour]) -> list[str]:
+def _listed(behaviour: Iterable[Behaviour]) -> list[str]:
     lines = []
-    for each in found:
+    for each in behaviour:
         head = " · ".join(f"`{part}`" for part in (each.table, each.name) if part)
         text = each.definition.strip()
         if "\n" in text:
@@ -75,13 +75,17 @@ def _listed(found: Iterable[Behaviour]) -> list[str]:
 
 def _defaults(catalog: Catalog) -> list[Behaviour]:
     return [
-        Behaviour(kind="default", table=".".join(table.place), name=column.name,
-                  definition=column.default or f"generated ({column.declared})")
+        Behaviour(
+            kind="default",
+            table=".".join(table.place),
+            name=column.name,
+            definition=column.default or f"generated ({column.declared})",
+        )
         for table in catalog.tables.values()
         if table.schema != "auth"
         for column in table.columns.values()
         if column.default is not None or column.generated
-    ]  # fmt: skip
+    ]
 
 
 def _keys(catalog: Catalog) -> list[Behaviour]:
@@ -89,19 +93,24 @@ def _keys(catalog: Catalog) -> list[Behaviour]:
     if not catalog.partial:
         return []
     return [
-        Behaviour(kind="foreign key", table=".".join(table.place), name=key.columns[0],
-                  definition=key.definition)
+        Behaviour(
+            kind="foreign key",
+            table=".".join(table.place),
+            name=key.columns[0],
+            definition=key.definition,
+        )
         for table in catalog.tables.values()
         for key in table.foreign_keys
-    ]  # fmt: skip
+    ]
 
 
 def _indexes(catalog: Catalog) -> list[Behaviour]:
     return [
-        Behaviour(kind="index", table=".".join(table.place), name=index.name,
-                  definition=index.definition)
+        Behaviour(
+            kind="index", table=".".join(table.place), name=index.name, definition=index.definition
+        )
         for table in catalog.tables.values()
         if table.schema != "auth"
         for index in table.indexes
         if not index.of_constraint and (not index.plain or not index.columns or index.unique)
-    ]  # fmt: skip
+    ]

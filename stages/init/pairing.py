@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from stages.convex.schema import Field, Schema, members
 from stages.errors import UserError
 from stages.extract import auth_tables
-from stages.init.catalog import Catalog, CatalogColumn, ForeignKey, Place, Table
+from stages.init.catalog import Catalog, CatalogColumn, CatalogTable, ForeignKey, Place
 from stages.init.names import closeness, words
 
 LEDGER = "migrationLedger"
@@ -49,7 +49,7 @@ class Paired:
 
     target: str
     source: str
-    table: Table
+    table: CatalogTable
     fields: Mapping[str, Pair]
     unused: tuple[str, ...]
     created: str | None = None
@@ -65,16 +65,12 @@ class Pairing:
     without_target: tuple[Place, ...]
     ambiguous: Mapping[str, tuple[Place, ...]]
 
-    def target_of(self, place: Place) -> str | None:
-        """The Convex table of a source table."""
-        return next((p.target for p in self.tables.values() if p.table.place == place), None)
 
-
-def read_renames(given: Iterable[str]) -> Renames:
+def read_renames(texts: Iterable[str]) -> Renames:
     """`table=table` and `table.column=table.field`. Raises UserError for what is neither."""
     tables: dict[str, str] = {}
     columns: dict[tuple[str, str], tuple[str, str]] = {}
-    for text in given:
+    for text in texts:
         source, sign, target = text.partition("=")
         table, dot, name = target.partition(".")
         if not sign or not source or not table or (dot and not name):
@@ -95,24 +91,26 @@ def read_renames(given: Iterable[str]) -> Renames:
     return Renames(tables=tables, columns=columns)
 
 
-def pair(catalog: Catalog, schema: Schema, renames: Renames, schemas: Iterable[str]) -> Pairing:
+def pair_tables(
+    catalog: Catalog, schema: Schema, renames: Renames, schemas: Iterable[str]
+) -> Pairing:
     """Pair tables, then their columns. Raises UserError for a rename of what is not there."""
     targets = [name for name in schema.tables if name != LEDGER]
     order = [*dict.fromkeys(schemas), auth_tables.USERS[0]]
     _check(catalog, schema, renames)
-    chosen: dict[str, Place] = {}
+    renamed: dict[str, Place] = {}
     for source, target in renames.tables.items():
-        chosen[target] = _place_of(catalog, source)
+        renamed[target] = _place_of(catalog, source)
     for column, (target, _) in renames.columns.items():
-        chosen.setdefault(target, _place_of(catalog, column[0]))
-    found, ambiguous = _by_name(catalog, targets, order, chosen)
-    names = _source_names(found.values())
+        renamed.setdefault(target, _place_of(catalog, column[0]))
+    places, ambiguous = _by_name(catalog, targets, order, renamed)
+    names = _source_names(places.values())
     paired = {}
     for target in targets:
-        if target in found:
-            table = catalog.tables[found[target]]
-            paired[target] = _fields(schema, target, names[table.place], table, found, renames)
-    used = set(found.values())
+        if target in places:
+            table = catalog.tables[places[target]]
+            paired[target] = _fields(schema, target, names[table.place], table, places, renames)
+    used = set(places.values())
     return Pairing(
         tables=paired,
         without_source=tuple(name for name in targets if name not in paired),
@@ -155,10 +153,10 @@ def _place_of(catalog: Catalog, name: str) -> Place:
 
 
 def _by_name(
-    catalog: Catalog, targets: list[str], order: list[str], chosen: dict[str, Place]
+    catalog: Catalog, targets: list[str], order: list[str], renamed: dict[str, Place]
 ) -> tuple[dict[str, Place], dict[str, tuple[Place, ...]]]:
-    """target → place, the closest names first; what is as close as another is told."""
-    found = dict(chosen)
+    """target → place, the closest names first; what is as close as another is ambiguous."""
+    places = dict(renamed)
     ambiguous: dict[str, tuple[Place, ...]] = {}
     ranked = sorted(
         (closeness(place[1], target), table.virtual, order.index(place[0]), number, target, place)
@@ -167,16 +165,16 @@ def _by_name(
         if closeness(place[1], target) < 9
     )
     for *rank, _, target, place in ranked:
-        if target not in found and place not in found.values():
-            found[target] = place
+        if target not in places and place not in places.values():
+            places[target] = place
             equal = [p for *r, _, t, p in ranked if t == target and r == rank and p != place]
             if equal:
                 ambiguous[target] = (place, *equal)
-    return found, ambiguous
+    return places, ambiguous
 
 
 def _source_names(places: Iterable[Place]) -> dict[Place, str]:
-    """place → its NAME in [sources]: letters, digits, _ and -, told apart in any case."""
+    """place → its NAME in [sources]: letters, digits, _ and -, distinct in any case."""
     names: dict[Place, str] = {}
     for place in places:
         plain = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in place[1])
@@ -205,58 +203,82 @@ def _fields(
     schema: Schema,
     target: str,
     source: str,
-    table: Table,
+    table: CatalogTable,
     places: Mapping[str, Place],
     renames: Renames,
 ) -> Paired:
     fields = table_fields(schema, target)
-    created = next(
-        (c for want in CREATED for c in table.columns if " ".join(words(c)) == want), None
-    )
-    if created and not table.columns[created].arrow.startswith("timestamp"):
-        created = None
+    created = _creation_column(table)
     if fields is None:
-        return Paired(target=target, source=source, table=table, fields={}, unused=(),
-                      created=created, whole=True)  # fmt: skip
+        return Paired(
+            target=target,
+            source=source,
+            table=table,
+            fields={},
+            unused=(),
+            created=created,
+            whole=True,
+        )
     renamed = {
         name: column
         for (place, column), (owner, name) in renames.columns.items()
         if owner == target and place in (table.name, f"{table.schema}.{table.name}")
     }
-    pairs = {name: (table.columns[column],) for name, column in renamed.items()}
+    by_field = _pairs_by_name(fields, table, renamed)
+    taken = {column.name for each in by_field.values() for column in each.columns}
+    by_field = _composite(by_field, table, places, taken)
+    by_field = _by_foreign_key(by_field, table, places, taken)
+    unused = tuple(
+        name
+        for name in table.columns
+        if name not in taken and name != created and table.key != (name,)
+    )
+    for name, each_pair in by_field.items():
+        if not each_pair.columns:
+            near = get_close_matches("_".join(words(name)), unused, 3, 0.6)
+            by_field[name] = replace(each_pair, close=tuple(near))
+    return Paired(
+        target=target, source=source, table=table, fields=by_field, unused=unused, created=created
+    )
+
+
+def _creation_column(table: CatalogTable) -> str | None:
+    """The column that says when a row came to be, where there is one."""
+    for label in CREATED:
+        for name, column in table.columns.items():
+            if " ".join(words(name)) == label:
+                return name if column.arrow.startswith("timestamp") else None
+    return None
+
+
+def _pairs_by_name(
+    fields: Mapping[str, Field], table: CatalogTable, renamed: Mapping[str, str]
+) -> dict[str, Pair]:
+    """Each field with the column of the closest name; `renamed` is field → column."""
+    columns = dict(renamed)
     ranked = sorted(
         (rank, number, place, name, column)
         for number, (name, each) in enumerate(fields.items())
         for place, column in enumerate(table.columns)
         if (rank := _closeness(column, each, table)) < 9
     )
-    taken = set(renamed.values())
+    taken = set(columns.values())
     for _, _, _, name, column in ranked:
-        if name not in pairs and column not in taken:
-            pairs[name] = (table.columns[column],)
+        if name not in columns and column not in taken:
+            columns[name] = column
             taken.add(column)
-    found = {}
+    pairs = {}
     for name, each in fields.items():
-        columns = pairs.get(name, ())
-        key = table.foreign_key_of(columns[0].name) if columns else None
-        found[name] = Pair(field=each, columns=columns, foreign_key=key)
-    found = _composite(found, table, places, taken)
-    found = _by_foreign_key(found, table, places, taken)
-    unused = tuple(
-        name
-        for name in table.columns
-        if name not in taken and name != created and table.key != (name,)
-    )
-    for name, each_pair in found.items():
-        if not each_pair.columns:
-            near = get_close_matches("_".join(words(name)), unused, 3, 0.6)
-            found[name] = replace(each_pair, close=tuple(near))
-    return Paired(
-        target=target, source=source, table=table, fields=found, unused=unused, created=created
-    )
+        if name in columns:
+            source = table.columns[columns[name]]
+            key = table.foreign_key_of(source.name)
+            pairs[name] = Pair(field=each, columns=(source,), foreign_key=key)
+        else:
+            pairs[name] = Pair(field=each)
+    return pairs
 
 
-def _closeness(column: str, each: Field, table: Table) -> int:
+def _closeness(column: str, each: Field, table: CatalogTable) -> int:
     """As of names; a reference may lack the ending `_id`, a former id stands for the key."""
     rank = closeness(column, each.name)
     if rank < 9:
@@ -279,18 +301,18 @@ def _without_id(name: str) -> str:
 
 
 def _composite(
-    pairs: dict[str, Pair], table: Table, places: Mapping[str, Place], taken: set[str]
+    pairs: dict[str, Pair], table: CatalogTable, places: Mapping[str, Place], taken: set[str]
 ) -> dict[str, Pair]:
     """A reference to the parent of a foreign key of several columns takes all of them.
 
     A field that has one of the columns by its name keeps them all too: an id can't be made of one.
     """
-    found = dict(pairs)
+    completed = dict(pairs)
     used: set[str] = set()
     for key in table.foreign_keys:
         if len(key.columns) < 2:
             continue
-        for name, each in found.items():
+        for name, each in completed.items():
             targets = {places.get(target) for target in each.field.references()}
             if name in used or targets != {key.parent}:
                 continue
@@ -298,19 +320,19 @@ def _composite(
             if alone and not alone <= set(key.columns):
                 continue
             columns = tuple(table.columns[column] for column in key.columns)
-            found[name] = replace(each, columns=columns, foreign_key=key)
+            completed[name] = replace(each, columns=columns, foreign_key=key)
             taken |= set(key.columns)
             used.add(name)
             break
-    return found
+    return completed
 
 
 def _by_foreign_key(
-    pairs: dict[str, Pair], table: Table, places: Mapping[str, Place], taken: set[str]
+    pairs: dict[str, Pair], table: CatalogTable, places: Mapping[str, Place], taken: set[str]
 ) -> dict[str, Pair]:
     """A reference that has no column by its name takes the one foreign key to its table."""
-    found = dict(pairs)
-    for name, each in found.items():
+    completed = dict(pairs)
+    for name, each in completed.items():
         if each.columns:
             continue
         parents = {places.get(target) for target in each.field.references()} - {None}
@@ -323,8 +345,8 @@ def _by_foreign_key(
             stem = words(_without_id(name))
             keys = [key for key in keys if words(key.columns[0])[: len(stem)] == stem]
         if len(keys) == 1:
-            found[name] = replace(
+            completed[name] = replace(
                 each, columns=(table.columns[keys[0].columns[0]],), foreign_key=keys[0]
             )
             taken.add(keys[0].columns[0])
-    return found
+    return completed

@@ -23,8 +23,8 @@ def plan_text(name: str, pairing: Pairing, references: Sequence[str]) -> str:
         f"module = {_text(MODULE)}   # convex/{MODULE}.ts has the loading functions",
         'max_rejects = 0        # of all source rows: a number, or a share such as "2%"',
     ]
-    chosen = list(pairing.tables.values())
-    for paired in chosen:
+    pairs = list(pairing.tables.values())
+    for paired in pairs:
         lines += _source(paired)
     if references:
         lines += ["", "# Already in Convex: their ids are found by key models."]
@@ -36,7 +36,7 @@ def plan_text(name: str, pairing: Pairing, references: Sequence[str]) -> str:
         "# _creationTime by import, and functions load in its order, with one batch in flight;",
         "# unique is what Postgres vouched for.",
     ]
-    for paired in chosen:
+    for paired in pairs:
         if paired.target not in references:
             lines += _table(paired, pairing)
     return "\n".join(lines) + "\n"
@@ -60,8 +60,8 @@ def _source(paired: Paired) -> list[str]:
 
 def _reference(target: str, paired: Paired | None) -> list[str]:
     if paired is None:
-        told = f"# TODO {target}: no table of the source is called so; no key leads to its ids"
-        return ["", f"[reference.{_key(target)}]", told]
+        todo = f"# TODO {target}: no table of the source is called so; no key leads to its ids"
+        return ["", f"[reference.{_key(target)}]", todo]
     return [
         "",
         f"[reference.{_key(target)}]",
@@ -144,10 +144,10 @@ def _text(text: str) -> str:
 
 def in_reference_order(names: Iterable[str], schema: Schema) -> list[str]:
     """Reference tables, those that others are found by first; a cycle as it comes."""
-    left, found = list(names), list[str]()
+    left, ordered = list(names), list[str]()
     graph = schema.references()
     while left:
         free = [n for n in left if not (graph.get(n, set()) & set(left)) - {n}] or left[:1]
-        found += free
+        ordered += free
         left = [n for n in left if n not in free]
-    return found
+    return ordered

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from stages.extract import auth_tables
-from stages.init.catalog import Catalog, CatalogColumn, ForeignKey, Place, Table
+from stages.init.catalog import Catalog, CatalogColumn, CatalogTable, ForeignKey, Place
 from stages.init.conversion import Value, family, json_items, union_members
 from stages.init.names import sql_name, sql_text
 from stages.init.pairing import Pair, Paired, Pairing
@@ -25,11 +25,11 @@ def is_reference(pair: Pair) -> bool:
 
 
 def _targets(pair: Pair) -> list[str]:
-    found = union_members(pair.field.validator)
-    if len(found) == 1 and found[0]["type"] == "array":
-        found = union_members(found[0]["value"])
-    if found and all(member["type"] == "id" for member in found):
-        return [str(member["tableName"]) for member in found]
+    union = union_members(pair.field.validator)
+    if len(union) == 1 and union[0]["type"] == "array":
+        union = union_members(union[0]["value"])
+    if union and all(member["type"] == "id" for member in union):
+        return [str(member["tableName"]) for member in union]
     return []
 
 
@@ -71,7 +71,7 @@ class References:
             return self._by_one(paired.table, pair, target, parent)
         return self._by_several(pair, target, parent)
 
-    def _by_one(self, table: Table, pair: Pair, target: str, parent: Paired) -> Value:
+    def _by_one(self, table: CatalogTable, pair: Pair, target: str, parent: Paired) -> Value:
         column = pair.columns[0]
         name = sql_name(column.staged)
         if _is_list(pair):
@@ -85,10 +85,10 @@ class References:
             if parent.table.row_key == right[0].parent_columns:
                 return Value(_ref(target, name))
             return Value(_ref(target, self._looked_up(parent, right[0], [column])))
-        made = Value(_ref(target, name))
+        value = Value(_ref(target, name))
         if len(parent.table.row_key) > 1:
-            made.sql = None
-            return made.doubt(
+            value.sql = None
+            return value.doubt(
                 f"{parent.table.name} has a key of several columns: "
                 f"{', '.join(parent.table.row_key)}",
                 _ref(target, key_sql(["…"] * len(parent.table.row_key))),
@@ -102,16 +102,19 @@ class References:
                     # Both refer to the same row of a third table, as to a user: they meet there.
                     through = replace(keys[0], parent_columns=other.columns)
                     return Value(_ref(target, self._looked_up(parent, through, [column])))
-            made.doubt(
+            value.doubt(
                 f"the foreign key leads to {'.'.join(keys[0].parent)}, the field to {target}, "
                 f"which comes from {parent.table.name}"
             )
-        return made
+        return value
 
-    def _same_key(self, table: Table, place: Place) -> bool:
+    def _same_key(self, table: CatalogTable, place: Place) -> bool:
         """Whether a table's key is that of another one, as a profile's is its user's."""
         key = table.row_key
-        if any(found.columns == key and found.parent == place for found in table.foreign_keys):
+        if any(
+            foreign_key.columns == key and foreign_key.parent == place
+            for foreign_key in table.foreign_keys
+        ):
             return True
         return bool(
             place == auth_tables.USERS and [table.columns[name].type for name in key] == ["uuid"]
@@ -131,12 +134,12 @@ class References:
     def _looked_up(self, parent: Paired, key: ForeignKey, columns: Sequence[CatalogColumn]) -> str:
         """The parent's own key, where the foreign key names other unique columns of it."""
         own = parent.table.columns
-        found = key_sql([f"p.{sql_name(own[name].staged)}" for name in parent.table.row_key])
+        own_key = key_sql([f"p.{sql_name(own[name].staged)}" for name in parent.table.row_key])
         same = " AND ".join(
             f"p.{sql_name(own[theirs].staged)} = s.{sql_name(ours.staged)}"
             for theirs, ours in zip(key.parent_columns, columns, strict=True)
         )
-        return f"(SELECT {found} FROM extract.{sql_name(parent.source)} p WHERE {same})"
+        return f"(SELECT {own_key} FROM extract.{sql_name(parent.source)} p WHERE {same})"
 
     def _one_of(self, paired: Paired, pair: Pair, targets: list[str]) -> Value:
         """An id of one of several tables: by the foreign key, else a person must say by what."""

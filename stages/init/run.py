@@ -16,7 +16,7 @@ from stages.init.catalog import Catalog, read_postgres, read_rest
 from stages.init.model import Todo, key_model_text, model_text, todos
 from stages.init.names import Case
 from stages.init.not_carried import not_carried_text
-from stages.init.pairing import LEDGER, Pairing, Renames, pair, read_renames
+from stages.init.pairing import LEDGER, Pairing, Renames, pair_tables, read_renames
 from stages.init.plan_text import in_reference_order, plan_text
 from stages.init.schema_text import schema_text
 from stages.init.typescript import generated, http_action, http_route, ledger_tables, stages_module
@@ -85,30 +85,13 @@ def init(project: Path, source: Source, options: InitOptions, progress: Progress
     schemas = tuple(dict.fromkeys(options.schemas))
     catalog = _read_catalog(source, replace(options, schemas=schemas), progress)
     renames = read_renames(options.renames)
-    files: dict[str, str] = {}
-    there = (workspace.convex / "schema.ts").exists()
-    if options.write_schema:
-        if there and not options.update:
-            raise UserError(
-                f"{workspace.convex / 'schema.ts'} is there already", "leave out --write-schema"
-            )
-        written = schema_text(catalog, schemas, options.case, renames)
-        files["convex/schema.ts"] = written.text
-    if there:
-        schema = Schema(export_schema(workspace.convex))
-    elif options.write_schema:
-        schema, renames = _export_text(written.text), written.renames
-    else:
-        raise UserError(
-            f"{workspace.convex / 'schema.ts'} is missing",
-            "stages init --write-schema makes one of the source's catalog",
-        )
+    schema, renames, files = _schema(workspace, catalog, schemas, options, renames)
     references = options.references
     if workspace.plan.exists():
         plan = load_plan(workspace.plan)
         renames = _as_planned(plan, catalog, schema, renames)
         references += tuple(name for name in plan.references if name in schema.tables)
-    pairing = pair(catalog, schema, renames, schemas)
+    pairing = pair_tables(catalog, schema, renames, schemas)
     if not pairing.tables:
         raise UserError(
             "no table of the source is called as one of convex/schema.ts: the source has "
@@ -116,49 +99,76 @@ def init(project: Path, source: Source, options: InitOptions, progress: Progress
             "say which is which with --rename source_table=convexTable, or name others with "
             "--schema",
         )
-    already = _references(schema, pairing, references)
-    files |= _migration(workspace, catalog, schema, pairing, already)
+    reference_tables = _references(schema, pairing, references)
+    files |= _migration(workspace, catalog, schema, pairing, reference_tables)
     files |= _functions(schema, options, workspace)
     if not (project / ".gitignore").exists():
         files[".gitignore"] = "".join(f"{line}\n" for line in IGNORED)
-    done, kept = _write(project, files, options.update)
-    found = tuple(
+    written_files, kept = _write(project, files, options.update)
+    decisions = tuple(
         todo
         for name, text in files.items()
         if name.endswith((".sql", ".toml"))
         for todo in todos(name, text)
     )
     return InitResult(
-        written=done,
+        written=written_files,
         kept=kept,
         add=tuple(_additions(project, schema, options)),
-        todos=found,
-        without_source=tuple(n for n in pairing.without_source if n not in already),
+        todos=decisions,
+        without_source=tuple(n for n in pairing.without_source if n not in reference_tables),
         without_target=tuple(".".join(place) for place in pairing.without_target),
+    )
+
+
+def _schema(
+    workspace: Workspace,
+    catalog: Catalog,
+    schemas: tuple[str, ...],
+    options: InitOptions,
+    renames: Renames,
+) -> tuple[Schema, Renames, dict[str, str]]:
+    """The Convex schema, the renames that lead to it, and the file to write it to."""
+    files: dict[str, str] = {}
+    has_schema = (workspace.convex / "schema.ts").exists()
+    if options.write_schema:
+        if has_schema and not options.update:
+            raise UserError(
+                f"{workspace.convex / 'schema.ts'} is there already", "leave out --write-schema"
+            )
+        written = schema_text(catalog, schemas, options.case, renames)
+        files["convex/schema.ts"] = written.text
+    if has_schema:
+        return Schema(export_schema(workspace.convex)), renames, files
+    if options.write_schema:
+        return _export_text(written.text), written.renames, files
+    raise UserError(
+        f"{workspace.convex / 'schema.ts'} is missing",
+        "stages init --write-schema makes one of the source's catalog",
     )
 
 
 def _as_planned(plan: Plan, catalog: Catalog, schema: Schema, renames: Renames) -> Renames:
     """The renames, and besides them the pairs of tables that the plan has already."""
-    found = dict(renames.tables)
+    tables = dict(renames.tables)
     entries: list[TargetTable | ReferenceTable] = [
         *plan.tables.values(),
         *plan.references.values(),
     ]
     for entry in entries:
         source = plan.sources.get(entry.source or "")
-        if source is None or entry.name not in schema.tables or entry.name in found.values():
+        if source is None or entry.name not in schema.tables or entry.name in tables.values():
             continue
         if (source.schema, source.table) in catalog.tables:
-            found.setdefault(f"{source.schema}.{source.table}", entry.name)
-    return replace(renames, tables=found)
+            tables.setdefault(f"{source.schema}.{source.table}", entry.name)
+    return replace(renames, tables=tables)
 
 
 def _read_catalog(source: Source, options: InitOptions, progress: Progress) -> Catalog:
     from stages.extract.postgres import PostgresReader
-    from stages.extract.transport import connect
+    from stages.extract.transport import connect_source
 
-    with connect(source, options.via, (*options.schemas, "auth"), progress) as reader:
+    with connect_source(source, options.via, (*options.schemas, "auth"), progress) as reader:
         if isinstance(reader, PostgresReader):
             return read_postgres(reader, options.schemas)
         progress.note(
@@ -181,19 +191,23 @@ def _export_text(text: str) -> Schema:
 
 def _references(schema: Schema, pairing: Pairing, named: Iterable[str]) -> list[str]:
     """Tables that Convex has already: those that are named, and those that are only referred to."""
-    chosen = dict.fromkeys(named)
-    for name in chosen:
+    named_tables = dict.fromkeys(named)
+    for name in named_tables:
         if name not in schema.tables:
             raise UserError(
                 f"--reference: convex/schema.ts has no table `{name}`",
                 f"it has: {', '.join(sorted(schema.tables))}",
             )
-    loaded = [name for name in pairing.tables if name not in chosen]
+    loaded = [name for name in pairing.tables if name not in named_tables]
     graph = schema.references()
     referred = {target for name in loaded for target in graph[name]}
-    found = [name for name in schema.tables if name != LEDGER
-             and (name in chosen or (name in referred and name not in pairing.tables))]  # fmt: skip
-    return in_reference_order(found, schema)
+    references = [
+        name
+        for name in schema.tables
+        if name != LEDGER
+        and (name in named_tables or (name in referred and name not in pairing.tables))
+    ]
+    return in_reference_order(references, schema)
 
 
 def _migration(
@@ -234,20 +248,20 @@ def _write(
     project: Path, files: Mapping[str, str], update: bool
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Write the files that are not there. What is there and differs is a diff, or a refusal."""
-    there = {name: _text_of(project / name) for name in files}
-    differ = [name for name, text in there.items() if text not in (None, files[name])]
+    existing = {name: _text_of(project / name) for name in files}
+    differ = [name for name, text in existing.items() if text not in (None, files[name])]
     if differ and not update:
         raise UserError(
             f"there already, and not as init would write it: {', '.join(differ)}",
             "move it away, or keep it with: stages init --update",
         )
-    done = []
+    written = []
     for name, text in files.items():
-        if there[name] is None:
+        if existing[name] is None:
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             (project / name).write_text(text, "utf-8")
-            done.append(name)
-    return tuple(done), {name: _diff(name, there[name] or "", files[name]) for name in differ}
+            written.append(name)
+    return tuple(written), {name: _diff(name, existing[name] or "", files[name]) for name in differ}
 
 
 def _text_of(file: Path) -> str | None:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from stages.errors import UserError
-from stages.init.catalog import Catalog, CatalogColumn, Place, Table
-from stages.init.conversion import VECTORS, family, family_of
+from stages.init.catalog import Catalog, CatalogColumn, CatalogTable, Place
+from stages.init.conversion import VECTOR_TYPES, family, family_of
 from stages.init.names import (
     IDENTIFIER,
     RESERVED_INDEXES,
@@ -58,23 +58,24 @@ def schema_text(
 
     Raises UserError where the source has no table.
     """
-    wanted = set(schemas)
-    tables = [t for t in catalog.tables.values() if t.schema in wanted and not t.virtual]
+    schema_names = set(schemas)
+    tables = [t for t in catalog.tables.values() if t.schema in schema_names and not t.virtual]
     if not tables:
         raise UserError(
-            f"the source has no table in {', '.join(sorted(wanted))}", "name others with --schema"
+            f"the source has no table in {', '.join(sorted(schema_names))}",
+            "name others with --schema",
         )
     names: dict[Place, str] = {}
     for table in tables:
-        told = renames.tables.get(table.name) or renames.tables.get(".".join(table.place))
-        name = identifier(told) if told else cased(table.name, case or "camel")
+        renamed = renames.tables.get(table.name) or renames.tables.get(".".join(table.place))
+        name = identifier(renamed) if renamed else cased(table.name, case or "camel")
         names[table.place] = distinct(name, [*names.values(), LEDGER])
     fields = {table.place: _fields(table, names, case or "keep", renames) for table in tables}
     text = "".join(_table(table, names, fields[table.place], catalog) for table in tables)
     columns = {
         (".".join(place), column): (names[place], field)
-        for place, found in fields.items()
-        for column, field in found.items()
+        for place, by_column in fields.items()
+        for column, field in by_column.items()
     }
     return WrittenSchema(
         text=f"{HEADER}{text}  ...stagesTables,\n}});\n",
@@ -85,14 +86,14 @@ def schema_text(
 
 
 def _fields(
-    table: Table, names: Mapping[Place, str], case: Case, renames: Renames
+    table: CatalogTable, names: Mapping[Place, str], case: Case, renames: Renames
 ) -> dict[str, str]:
     """Column → field. A generated key is left out: Convex gives each document an _id."""
-    found: dict[str, str] = {}
+    by_column: dict[str, str] = {}
     for column in table.columns.values():
         if _is_surrogate(table, column):
             continue
-        told = next(
+        renamed = next(
             (
                 renames.columns[place, column.name][1]
                 for place in (table.name, ".".join(table.place))
@@ -100,11 +101,11 @@ def _fields(
             ),
             None,
         )
-        found[column.name] = distinct(told or cased(column.name, case), found.values())
-    return found
+        by_column[column.name] = distinct(renamed or cased(column.name, case), by_column.values())
+    return by_column
 
 
-def _is_surrogate(table: Table, column: CatalogColumn) -> bool:
+def _is_surrogate(table: CatalogTable, column: CatalogColumn) -> bool:
     """A key that means nothing: of one column, made by the database, and no reference."""
     if table.key != (column.name,) or table.foreign_key_of(column.name):
         return False
@@ -116,7 +117,7 @@ def _is_surrogate(table: Table, column: CatalogColumn) -> bool:
 
 
 def _table(
-    table: Table, names: Mapping[Place, str], fields: Mapping[str, str], catalog: Catalog
+    table: CatalogTable, names: Mapping[Place, str], fields: Mapping[str, str], catalog: Catalog
 ) -> str:
     lines = [f"  {names[table.place]}: defineTable({{"]
     for column, name in fields.items():
@@ -131,7 +132,7 @@ def _table(
 
 
 def _composite(
-    table: Table, names: Mapping[Place, str], taken: Iterable[str], catalog: Catalog
+    table: CatalogTable, names: Mapping[Place, str], taken: Iterable[str], catalog: Catalog
 ) -> list[str]:
     """An id besides the columns of a foreign key of several, where these are the parent's key."""
     used, lines = list(taken), []
@@ -149,7 +150,7 @@ def _composite(
 
 
 def _validator(
-    table: Table, column: CatalogColumn, names: Mapping[Place, str], catalog: Catalog
+    table: CatalogTable, column: CatalogColumn, names: Mapping[Place, str], catalog: Catalog
 ) -> str:
     key = table.foreign_key_of(column.name)
     parent = catalog.tables.get(key.parent) if key else None
@@ -173,22 +174,22 @@ def _union(choices: Iterable[object]) -> str:
     return literals[0] if len(literals) == 1 else f"v.union({', '.join(literals)})"
 
 
-def _indexes(table: Table, fields: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+def _indexes(table: CatalogTable, fields: Mapping[str, str]) -> list[tuple[str, list[str]]]:
     """Plain indexes over fields; those of keys and unique constraints too."""
-    seen: set[tuple[str, ...]] = set()
-    found: list[tuple[str, list[str]]] = []
+    indexed: set[tuple[str, ...]] = set()
+    indexes: list[tuple[str, list[str]]] = []
     columns = [index.columns for index in table.indexes if index.plain]
     columns += [table.key, *table.unique]
     for each in columns:
         if not each or not all(column in fields for column in each) or len(each) > INDEX_FIELDS:
             continue
-        if any(table.columns[c].type.rpartition(".")[2] in VECTORS for c in each):
+        if any(table.columns[c].type.rpartition(".")[2] in VECTOR_TYPES for c in each):
             continue
-        chosen = tuple(fields[column] for column in each)
-        if chosen in seen or len(found) == INDEXES:
+        index_fields = tuple(fields[column] for column in each)
+        if index_fields in indexed or len(indexes) == INDEXES:
             continue
-        seen.add(chosen)
-        name = "_".join(["by", *chosen])[:IDENTIFIER]
-        name = distinct(name, [*(n for n, _ in found), *RESERVED_INDEXES])
-        found.append((name, list(chosen)))
-    return found
+        indexed.add(index_fields)
+        name = "_".join(["by", *index_fields])[:IDENTIFIER]
+        name = distinct(name, [*(n for n, _ in indexes), *RESERVED_INDEXES])
+        indexes.append((name, list(index_fields)))
+    return indexes

@@ -34,8 +34,8 @@ def stages_module(tables: Iterable[str]) -> str:
     bodies = []
     for file in files:
         text = file.read_text("utf-8")
-        for found in IMPORT.finditer(text):
-            whole_type, default, names, module = found.groups()
+        for statement in IMPORT.finditer(text):
+            whole_type, default, names, module = statement.groups()
             if not _kept(module):
                 continue
             if default:
@@ -43,8 +43,8 @@ def stages_module(tables: Iterable[str]) -> str:
             for name in (n.strip() for n in (names or "").split(",") if n.strip()):
                 plain = name.removeprefix("type ")
                 is_type = bool(whole_type) or name != plain
-                known = imports.setdefault(module, {})
-                known[plain] = known.get(plain, True) and is_type
+                names_of_module = imports.setdefault(module, {})
+                names_of_module[plain] = names_of_module.get(plain, True) and is_type
         body = IMPORT.sub("", text)
         if file.name == REGISTERED:
             body = _registrations(body, tables)
@@ -93,23 +93,24 @@ def _registrations(body: str, tables: Iterable[str]) -> str:
         f'export const bulkInsert{table[:1].upper()}{table[1:]} = bulkInsert("{table}");'
         for table in tables
     ]
-    kept = re.sub(r"^export const bulkInsert\w+ = bulkInsert\(\"\w+\"\);\n", "", body,
-                  flags=re.MULTILINE)  # fmt: skip
+    kept = re.sub(
+        r"^export const bulkInsert\w+ = bulkInsert\(\"\w+\"\);\n", "", body, flags=re.MULTILINE
+    )
     comment = re.match(r"\A/\*\*\n.*?\*/\n", kept, flags=re.DOTALL)
     rest = kept[comment.end() :] if comment else kept
     return "\n".join([*ours, "", rest.strip("\n")])
 
 
-def _collect(file: Path, found: list[Path]) -> None:
+def _collect(file: Path, files: list[Path]) -> None:
     """A file's own imports, then itself, each once."""
     for match in IMPORT.finditer(file.read_text("utf-8")):
         module = match[4]
         if module.startswith("./") and not _kept(module):
             other = file.with_name(module.removeprefix("./") + ".ts")
-            if other not in found:
-                _collect(other, found)
-    if file not in found:
-        found.append(file)
+            if other not in files:
+                _collect(other, files)
+    if file not in files:
+        files.append(file)
 
 
 def _kept(module: str) -> bool:

@@ -84,7 +84,7 @@ class Server(uvicorn.Server):
 
 
 def main(arguments: list[str]) -> int:
-    """Serves until told to stop; 2 for wrong usage."""
+    """Serve until a signal says to stop; 2 for wrong usage."""
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m stages.sandbox.gateway CONFIG\n")
         return 2

@@ -291,7 +291,9 @@ def _read_state(root: Path) -> State | None:
             publishable_key=keys["publishable_key"],
             db_url=database.url(_direct_role(source), source["passwords"]["direct"]),
         ),
-        deployments={target: found for target, found in deployments.items() if found},
+        deployments={
+            target: deployment for target, deployment in deployments.items() if deployment
+        },
     )
 
 

@@ -90,7 +90,7 @@ class Postgres:
             os.chown(self.folder, account.uid, account.gid)
             os.chown(secret, account.uid, account.gid)
         for locale in ("C.UTF-8", "C"):  # not every system has the first
-            made = subprocess.run(
+            initdb = subprocess.run(
                 [
                     str(_binary(self.root, "initdb")),
                     f"--pgdata={self.data}",
@@ -107,17 +107,17 @@ class Postgres:
                 text=True,
                 **(account.options() if account else {}),
             )
-            if made.returncode == 0:
+            if initdb.returncode == 0:
                 break
         else:
-            raise StagesError(f"initdb failed:\n{made.stderr.strip()}")
+            raise StagesError(f"initdb failed:\n{initdb.stderr.strip()}")
         secret.unlink()
 
     def start(self) -> None:
         """Start the server where it does not run, and wait until it answers."""
         for attempt in range(START_ATTEMPTS):
-            found = self.service.is_alive()
-            if not found:
+            running = self.service.is_alive()
+            if not running:
                 self._launch()
             try:
                 self.service.wait_until(self._answers)
@@ -125,7 +125,7 @@ class Postgres:
             except StagesError:
                 # It was about to end when it was found; or another process took the port between
                 # our look at it and the server's.
-                passing = found or "could not bind" in self.service.read_log()
+                passing = running or "could not bind" in self.service.read_log()
                 if not passing or attempt == START_ATTEMPTS - 1:
                     raise
 
@@ -145,10 +145,10 @@ class Postgres:
 
         with self.connect() as connection:
             connection.execute(PLATFORM_SQL.read_bytes())
-            known = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
+            roles = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
             for role, password in passwords.items():
                 name = sql.Identifier(role)
-                if role not in known:
+                if role not in roles:
                     connection.execute(
                         sql.SQL("CREATE ROLE {} LOGIN BYPASSRLS IN ROLE postgres, {}").format(
                             name, sql.Identifier("pg_read_all_data")

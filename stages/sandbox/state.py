@@ -56,9 +56,9 @@ def root_of(project: Path) -> Path:
     It is not below TMPDIR, which may differ from one shell to the next, nor below a private
     folder, which the account that Postgres runs as could not enter.
     """
-    chosen = os.environ.get("STAGES_SANDBOX")
-    if chosen:
-        return Path(chosen).absolute()
+    configured = os.environ.get("STAGES_SANDBOX")
+    if configured:
+        return Path(configured).absolute()
     digest = hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:8]
     parent = Path("/var/tmp")
     if not parent.is_dir():
@@ -69,10 +69,10 @@ def root_of(project: Path) -> Path:
 def is_present(root: Path) -> bool:
     """Whether there is a sandbox at `root`. Raises UserError where `root` is not ours to use."""
     try:
-        seen = root.lstat()
+        status = root.lstat()
     except FileNotFoundError:
         return False
-    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid():
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         raise UserError(
             f"{root} is not a folder of yours", "set STAGES_SANDBOX to a folder that is not there"
         )

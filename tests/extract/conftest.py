@@ -17,8 +17,8 @@ FEW_ROWS = 77
 @pytest.fixture(scope="package")
 def database(supabase: State) -> Iterator[Database]:
     """A database of our own; the sandbox's stays as it was."""
-    with support.database(supabase) as found:
-        yield found
+    with support.database(supabase) as own_database:
+        yield own_database
 
 
 @pytest.fixture(scope="package")

@@ -22,19 +22,19 @@ from stages.state.durable import publish
 from tests.extract.support import SMALL, Project
 
 lock = threading.Lock()
-taken = {"close": 0, "swap": 0}
+steps_taken = {"close": 0, "swap": 0}
 
 
 def step(name: str, fatal: int) -> None:
     with lock:
-        taken[name] += 1
-        if taken[name] == fatal:
+        steps_taken[name] += 1
+        if steps_taken[name] == fatal:
             os.kill(os.getpid(), signal.SIGKILL)
             signal.pause()  # the signal may reach another thread first
 
 
 def main(config: dict[str, Any]) -> None:
-    close = table_extract.TableExtract._close
+    close = table_extract.TableExtract._close_part
 
     def closing(*args: Any) -> None:
         close(*args)
@@ -45,13 +45,18 @@ def main(config: dict[str, Any]) -> None:
         publish(*args)
 
     for place, name, value in (
-        *SMALL, (table_extract.TableExtract, "_close", closing), (restart, "publish", swapping),
-    ):  # fmt: skip
+        *SMALL,
+        (table_extract.TableExtract, "_close_part", closing),
+        (restart, "publish", swapping),
+    ):
         assert hasattr(place, name), f"{place} has no {name} any more"
         setattr(place, name, value)
-    given = config["source"]
+    settings = config["source"]
     source = Source(
-        ref=given["ref"], url=given["url"], key=Secret(given["key"]), db_url=Secret(given["db_url"])
+        ref=settings["ref"],
+        url=settings["url"],
+        key=Secret(settings["key"]),
+        db_url=Secret(settings["db_url"]),
     )
     Project(Path(config["folder"]), source).extract(**config["options"])
 

@@ -17,7 +17,7 @@ TOTAL = 300
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Request:
     """A request: `table` is "" for the API's root. `at` is in seconds."""
 
     method: str
@@ -44,7 +44,7 @@ class Answer:
     cut: int | None = None
 
 
-Script = Callable[[Asked], Answer | None]
+Script = Callable[[Request], Answer | None]
 
 
 def error(status: int, code: str | None, message: str, hint: str | None = None) -> Answer:
@@ -63,31 +63,31 @@ class Stub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.rows: list[dict[str, Any]] = [{"id": i, "v": f"v{i}"} for i in range(1, TOTAL + 1)]
         self.cap = 1000
-        self.script: Script = lambda asked: None
-        self.asked: list[Asked] = []
+        self.script: Script = lambda request: None
+        self.requests: list[Request] = []
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     @property
-    def pages(self) -> list[Asked]:
-        return [asked for asked in self.asked if asked.is_page]
+    def pages(self) -> list[Request]:
+        return [request for request in self.requests if request.is_page]
 
-    def answer(self, asked: Asked) -> Answer:
-        if not asked.table:
+    def answer(self, request: Request) -> Answer:
+        if not request.table:
             return Answer(body=json.dumps(self.document()).encode())
-        if asked.table != "rows":
-            return error(404, "PGRST205", f"Could not find the table 'public.{asked.table}'")
-        if asked.method == "HEAD":
+        if request.table != "rows":
+            return error(404, "PGRST205", f"Could not find the table 'public.{request.table}'")
+        if request.method == "HEAD":
             return Answer(headers={"Content-Range": f"0-0/{len(self.rows)}"})
-        found = self.rows
-        after = re.search(r'"id"\.gt\."(\d+)"', asked.params.get("and", ""))
+        rows = self.rows
+        after = re.search(r'"id"\.gt\."(\d+)"', request.params.get("and", ""))
         if after:
-            found = [row for row in found if row["id"] > int(after[1])]
-        if asked.params.get("order", "").endswith(".desc"):
-            found = found[::-1]
-        return self.page(found[: min(asked.limit, self.cap)])
+            rows = [row for row in rows if row["id"] > int(after[1])]
+        if request.params.get("order", "").endswith(".desc"):
+            rows = rows[::-1]
+        return self.page(rows[: min(request.limit, self.cap)])
 
     def page(self, rows: list[dict[str, Any]]) -> Answer:
         body = "[" + ", \n ".join(json.dumps(row) for row in rows) + "]"
@@ -99,13 +99,13 @@ class Stub(ThreadingHTTPServer):
         properties = {"id": key, "v": {"format": "text"}}
         return {"definitions": {"rows": {"properties": properties}}}
 
-    def once(self, answer: Answer, when: Callable[[Asked], bool]) -> None:
+    def once(self, answer: Answer, when: Callable[[Request], bool]) -> None:
         """Answer so the first time only that `when` holds."""
         left = [answer]
-        self.script = lambda asked: left.pop() if left and when(asked) else None
+        self.script = lambda request: left.pop() if left and when(request) else None
 
-    def always(self, answer: Answer, when: Callable[[Asked], bool]) -> None:
-        self.script = lambda asked: answer if when(asked) else None
+    def always(self, answer: Answer, when: Callable[[Request], bool]) -> None:
+        self.script = lambda request: answer if when(request) else None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -118,9 +118,9 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         params = {name: values[0] for name, values in parse_qs(parts.query).items()}
         table = unquote(parts.path.removeprefix("/rest/v1").strip("/"))
-        asked = Asked(method=self.command, table=table, params=params, at=time.monotonic())
-        self.server.asked.append(asked)
-        answer = self.server.script(asked) or self.server.answer(asked)
+        request = Request(method=self.command, table=table, params=params, at=time.monotonic())
+        self.server.requests.append(request)
+        answer = self.server.script(request) or self.server.answer(request)
         if answer.cut == -1:
             self.close_connection = True
             return

@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.extract import postgres, rest, table_extract
-from stages.extract.run import ExtractOptions, ExtractResult
+from stages.extract.results import ExtractResult
+from stages.extract.run import ExtractOptions
 from stages.extract.run import extract as run_extract
 from stages.extract.transport import Via
 from stages.project.plan import Plan, load_plan
@@ -103,22 +104,26 @@ def database(supabase: State) -> Iterator[Database]:
                 )
                 admin.execute("CREATE EXTENSION vector SCHEMA extensions")
                 source = Source(
-                    ref=supabase.source.ref, url=None,
+                    ref=supabase.source.ref,
+                    url=None,
                     key=Secret(supabase.source.service_role_key),
                     db_url=Secret(of_database(supabase.source.db_url)),
-                )  # fmt: skip
+                )
                 yield Database(admin=admin, owner=owner, source=source, secrets=secrets)
         finally:
             maker.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)".encode())
 
 
 @contextmanager
-def gateway(found: Database, folder: Path, **changes: Any) -> Iterator[str]:
+def gateway(database: Database, folder: Path, **changes: Any) -> Iterator[str]:
     """The address of a REST stand-in in front of the tests' database."""
     config = {
-        **found.secrets, "dsn": of_database(found.secrets["dsn"]), "schemas": SCHEMAS,
-        "ready": str(folder / "ready.json"), **changes,
-    }  # fmt: skip
+        **database.secrets,
+        "dsn": of_database(database.secrets["dsn"]),
+        "schemas": SCHEMAS,
+        "ready": str(folder / "ready.json"),
+        **changes,
+    }
     path = folder / "gateway.json"
     path.write_text(json.dumps(config), "utf-8")
     process = subprocess.Popen(
@@ -183,9 +188,9 @@ class Project:
     def extract(self, via: Via = "auto", **options: Any) -> ExtractResult:
         """Run the stage with the plan that was written last."""
         self.heard = Heard()
-        chosen = ExtractOptions(via=via, **options)
+        chosen_options = ExtractOptions(via=via, **options)
         return run_extract(
-            self.workspace, load_plan(self.workspace.plan), self.source, chosen, self.heard
+            self.workspace, load_plan(self.workspace.plan), self.source, chosen_options, self.heard
         )
 
     def manifest(self, name: str) -> dict[str, Any]:
@@ -212,15 +217,15 @@ class Project:
     def describe(self, name: str) -> list[tuple[str, str]]:
         """What DESCRIBE says, of each part and of the file without rows, which are all the same."""
         files = [self.workspace.extract(name) / "schema.parquet", *self.parts(name)]
-        found = [
+        descriptions = [
             [
                 row[:2]
                 for row in duckdb.execute("DESCRIBE FROM read_parquet(?)", [str(file)]).fetchall()
             ]
             for file in files
         ]
-        assert all(each == found[0] for each in found)
-        return cast("list[tuple[str, str]]", found[0])
+        assert all(each == descriptions[0] for each in descriptions)
+        return cast("list[tuple[str, str]]", descriptions[0])
 
     def files(self, name: str) -> dict[str, tuple[int, int, bytes]]:
         """Every part on disk: inode, time of its last change, content."""
@@ -243,16 +248,25 @@ def run_killed(
     assert source.key is not None
     assert source.db_url is not None
     config = {
-        "folder": str(project.folder), "options": options, "close": close, "swap": swap,
+        "folder": str(project.folder),
+        "options": options,
+        "close": close,
+        "swap": swap,
         "source": {
-            "ref": source.ref, "url": source.url, "key": source.key.reveal(),
+            "ref": source.ref,
+            "url": source.url,
+            "key": source.key.reveal(),
             "db_url": source.db_url.reveal(),
         },
-    }  # fmt: skip
+    }
     path = folder / "killed.json"
     path.write_text(json.dumps(config), "utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "tests.extract.killed", str(path)],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr

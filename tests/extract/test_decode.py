@@ -20,7 +20,7 @@ from stages.extract.decode import (
     INFINITY_US,
     DoesNotFit,
     days_of,
-    decode,
+    decode_column,
     odd_moment,
 )
 from stages.extract.types import ALIASES, RULES, Column, arrow_schema, arrow_type
@@ -123,12 +123,12 @@ COLUMNS = tuple(
 
 def rest_texts(connection: psycopg.Connection, columns: tuple[Column, ...], table: str) -> Any:
     """What PostgREST would send: json_agg of the columns, each cast as its rule says."""
-    chosen = ", ".join(
+    select = ", ".join(
         f'"{c.name}"::{c.rule.rest_cast} AS "{c.name}"' if c.rule.rest_cast else f'"{c.name}"'
         for c in columns
     )
     row = connection.execute(
-        f"SELECT json_agg(t) FROM (SELECT {chosen} FROM {SCHEMA}.{table} ORDER BY n) t".encode()
+        f"SELECT json_agg(t) FROM (SELECT {select} FROM {SCHEMA}.{table} ORDER BY n) t".encode()
     ).fetchone()
     assert row is not None
     return row[0]
@@ -141,7 +141,7 @@ def by_rest(connection: psycopg.Connection, columns: tuple[Column, ...], table: 
         plain = column.rule.form in ("integer", "boolean")
         wire = column.arrow if plain else pa.string()
         values = pa.array([row[column.name] for row in rows], wire)
-        arrays.append(decode(values, column.rule.form, column.arrow, column.name))
+        arrays.append(decode_column(values, column.rule.form, column.arrow, column.name))
     return pa.Table.from_arrays(arrays, schema=arrow_schema(columns))
 
 
@@ -181,30 +181,30 @@ def test_schema_is_one(both: tuple[pa.Table, pa.Table]) -> None:
 def test_values_are_one(both: tuple[pa.Table, pa.Table], name: str) -> None:
     rest, adbc = both
     assert bits(rest.column(name)) == bits(adbc.column(name))
-    given = EDGES[name][1]
-    expected = [value is None for value in given] + [True] * (ROWS - len(given))
+    edges = EDGES[name][1]
+    expected = [value is None for value in edges] + [True] * (ROWS - len(edges))
     assert [value is None for value in bits(rest.column(name))] == expected
 
 
 def test_values_are_the_true_ones(both: tuple[pa.Table, pa.Table]) -> None:
     """Both transports could be wrong alike."""
-    found = {name: bits(both[1].column(name)) for name in EDGES}
-    assert found["big"][1:4] == [-(2**63), 2**63 - 1, 9007199254740993]
-    assert found["double"][1] == "-0x0.0p+0"
-    assert found["double"][3:6] == ["nan", "inf", "-inf"]
-    assert found["id"][2] == bytes.fromhex("2e7c1a9e00ff4d2b8a615d00ab0000cd")
-    assert found["raw"][:4] == [b"", b"\x00", b"\xff\x00\xff", b"\\xaa"]
-    assert found["day"][1] == -1
-    assert found["day"][3:6] == [-719528, -2440588, days_of(12345, 6, 7)]
-    assert found["day"][7:9] == [INFINITY_DAYS, -INFINITY_DAYS]
-    assert found["moment"][1] == -1
-    assert found["moment"][4] == -2440588 * 86_400_000_000
-    assert found["moment"][7:9] == [INFINITY_US, -INFINITY_US]
-    assert found["zoned"][2] == 1717165800120000
-    assert found["exact"][:3] == ["0.10", "NaN", "-12345678901234567890.123456789"]
-    assert found["document_text"][0] == '{"b" : 1,  "a":1, "a":2}'
-    assert found["many"][1] == '{"a,b",NULL,"NULL","\\"\\\\"}'
-    assert found["clock"][0] == "24:00:00"
+    values = {name: bits(both[1].column(name)) for name in EDGES}
+    assert values["big"][1:4] == [-(2**63), 2**63 - 1, 9007199254740993]
+    assert values["double"][1] == "-0x0.0p+0"
+    assert values["double"][3:6] == ["nan", "inf", "-inf"]
+    assert values["id"][2] == bytes.fromhex("2e7c1a9e00ff4d2b8a615d00ab0000cd")
+    assert values["raw"][:4] == [b"", b"\x00", b"\xff\x00\xff", b"\\xaa"]
+    assert values["day"][1] == -1
+    assert values["day"][3:6] == [-719528, -2440588, days_of(12345, 6, 7)]
+    assert values["day"][7:9] == [INFINITY_DAYS, -INFINITY_DAYS]
+    assert values["moment"][1] == -1
+    assert values["moment"][4] == -2440588 * 86_400_000_000
+    assert values["moment"][7:9] == [INFINITY_US, -INFINITY_US]
+    assert values["zoned"][2] == 1717165800120000
+    assert values["exact"][:3] == ["0.10", "NaN", "-12345678901234567890.123456789"]
+    assert values["document_text"][0] == '{"b" : 1,  "a":1, "a":2}'
+    assert values["many"][1] == '{"a,b",NULL,"NULL","\\"\\\\"}'
+    assert values["clock"][0] == "24:00:00"
 
 
 def test_infinities_are_duckdb_s(both: tuple[pa.Table, pa.Table]) -> None:
@@ -213,11 +213,11 @@ def test_infinities_are_duckdb_s(both: tuple[pa.Table, pa.Table]) -> None:
     staged = both[1].select(["n", "day", "moment", "zoned"])
     with duckdb.connect() as shell:
         shell.register("staged", staged)
-        told = shell.execute(
+        rows = shell.execute(
             "SELECT day::VARCHAR, moment::VARCHAR FROM staged WHERE isinf(day) OR isinf(moment) "
             "ORDER BY n"
         ).fetchall()
-    assert told == [("infinity", "infinity"), ("-infinity", "-infinity")]
+    assert rows == [("infinity", "infinity"), ("-infinity", "-infinity")]
 
 
 @pytest.mark.parametrize("kind", ["timestamp", "timestamptz"])
@@ -237,9 +237,9 @@ def test_years_after_294246_do_not_fit(
         by_rest(connection, columns, table)
     assert (rest.value.column, rest.value.row) == ("late", 2)
     assert "294276" in rest.value.value
-    told = project(tmp_path / "a").run("extract", table, "--via", "postgres", code=1).stderr
+    stderr = project(tmp_path / "a").run("extract", table, "--via", "postgres", code=1).stderr
     for words in ("of column `late` has no exact form", 'as_text = ["late"]', "(row n = 13)"):
-        assert words in told
+        assert words in stderr
     stages = project(tmp_path / "b", 'as_text = ["late"]')
     stages.run("extract", table, "--via", "postgres")
     rows = stages.sql(f"SELECT late FROM extract.{table} ORDER BY n")
@@ -293,8 +293,8 @@ def test_odd_values_leave_their_neighbours_alone(
         texts.append("infinity")
         expected.append(INFINITY_US)
     target = pa.timestamp("us")
-    found = decode(pa.array(texts, pa.string()), "timestamp", target, "c").cast(pa.int64())
-    for text, was, value in zip(texts, found.to_pylist(), expected, strict=True):
+    decoded = decode_column(pa.array(texts, pa.string()), "timestamp", target, "c").cast(pa.int64())
+    for text, was, value in zip(texts, decoded.to_pylist(), expected, strict=True):
         if value is None:
             assert was is None
         else:
@@ -305,25 +305,30 @@ def test_odd_values_leave_their_neighbours_alone(
 def test_what_is_no_moment_is_named(text: str) -> None:
     values = pa.array(["2024-01-01T00:00:00", text], pa.string())
     with pytest.raises(DoesNotFit) as error:
-        decode(values, "timestamp", pa.timestamp("us"), "when")
+        decode_column(values, "timestamp", pa.timestamp("us"), "when")
     assert (error.value.column, error.value.value, error.value.row) == ("when", text, 1)
 
 
 @pytest.mark.parametrize("form", ["uuid", "bytes", "json", "timestamp", "date", "text", "float"])
 def test_columns_without_a_value(form: Any) -> None:
     arrow = {
-        "uuid": "uuid", "bytes": "binary", "json": "json", "timestamp": "timestamp",
-        "date": "date32", "text": "string", "float": "double",
-    }[form]  # fmt: skip
+        "uuid": "uuid",
+        "bytes": "binary",
+        "json": "json",
+        "timestamp": "timestamp",
+        "date": "date32",
+        "text": "string",
+        "float": "double",
+    }[form]
     target = arrow_type(arrow)
     for nulls in (0, 3):
-        found = decode(pa.nulls(nulls, pa.string()), form, target, "c")
-        assert found.type == target
-        assert found.null_count == len(found) == nulls
+        decoded = decode_column(pa.nulls(nulls, pa.string()), form, target, "c")
+        assert decoded.type == target
+        assert decoded.null_count == len(decoded) == nulls
 
 
 def test_json_text_is_kept_as_it_is() -> None:
     text = '{"b": 1, "a": 1.10}'
-    found = decode(pa.array([text]), "json", arrow_type("json"), "c")
-    assert found.storage.to_pylist() == [text]
-    assert json.loads(found.storage[0].as_py()) == {"a": 1.1, "b": 1}
+    decoded = decode_column(pa.array([text]), "json", arrow_type("json"), "c")
+    assert decoded.storage.to_pylist() == [text]
+    assert json.loads(decoded.storage[0].as_py()) == {"a": 1.1, "b": 1}

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from stages.errors import Stopped, TableFailed
-from stages.extract import run, table_extract
+from stages.extract import deadline, table_extract
 from stages.extract.catalog import Reading
 from stages.extract.postgres import PostgresReader, PostgresSession
 from stages.extract.reader import Span
@@ -42,9 +42,9 @@ def rows(database: Database) -> Iterator[Database]:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Once some parts are closed, reading hardly goes on; the event says that this is so."""
-    monkeypatch.setattr(run, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(deadline, "LOOK_EVERY", 0.05)
     closed, reached = iter(range(10**6)), threading.Event()
-    close, read = table_extract.TableExtract._close, PostgresSession.read
+    close, read = table_extract.TableExtract._close_part, PostgresSession.read
 
     def closing(*args: object) -> None:
         close(*args)  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
             if reached.is_set():
                 time.sleep(0.3)
 
-    monkeypatch.setattr(table_extract.TableExtract, "_close", closing)
+    monkeypatch.setattr(table_extract.TableExtract, "_close_part", closing)
     monkeypatch.setattr(PostgresSession, "read", reading)
     return reached
 
@@ -84,7 +84,7 @@ def assert_goes_on(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     project.extract()
     assert project.column("rows", "id") == list(range(1, ROWS + 1))
-    assert {name: seen for name, seen in project.files("rows").items() if name in kept} == kept
+    assert {name: facts for name, facts in project.files("rows").items() if name in kept} == kept
     assert len(project.manifest("rows")["snapshots"]) == 2
 
 
@@ -95,32 +95,33 @@ def assert_goes_on(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_never_more_than_a_quarter_of_the_free_connections(
     rows: Database, project: Project, monkeypatch: pytest.MonkeyPatch, free: int
 ) -> None:
-    seen = []
+    connections = []
     read = PostgresSession.read
 
     def counting(session: PostgresSession, reading: Reading, span: Span) -> Iterator[pa.Table]:
-        seen.append(ours())
+        connections.append(ours())
         yield from read(session, reading, span)
 
     def ours() -> int:
         query = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s"
         role = f"postgres.{project.source.ref}"
-        found = rows.admin.execute(query, [role]).fetchone()
-        assert found is not None
-        return int(found[0])
+        row = rows.admin.execute(query, [role]).fetchone()
+        assert row is not None
+        return int(row[0])
 
     monkeypatch.setattr(PostgresSession, "read", counting)
     project.plan(rows={"table": "big.rows"})
-    unused = rows.one("SELECT current_setting('max_connections')::int - count(*)::int "
-                      "FROM pg_stat_activity")  # fmt: skip
+    unused = rows.one(
+        "SELECT current_setting('max_connections')::int - count(*)::int FROM pg_stat_activity"
+    )
     with ExitStack() as others:
         for _ in range(unused - free):
             others.enter_context(psycopg.connect(rows.admin.info.dsn, password=_password(rows)))
         assert ours() == 0
         project.extract("postgres", jobs=16)
     # The least that reading needs: a connection that holds the snapshot, and one that reads.
-    assert 2 <= max(seen) <= max(2, free // 4)
-    assert max(seen) <= 5
+    assert 2 <= max(connections) <= max(2, free // 4)
+    assert max(connections) <= 5
 
 
 def _password(rows: Database) -> str:
@@ -130,7 +131,7 @@ def _password(rows: Database) -> str:
 def test_default_is_at_most_four_connections(rows: Database, project: Project) -> None:
     reader = PostgresReader(project.source)
     try:
-        assert reader.jobs(None) + 1 <= 4
+        assert reader.allowed_jobs(None) + 1 <= 4
     finally:
         reader.close()
 
@@ -196,8 +197,10 @@ def test_lost_connection_ends_the_run(
 
 def test_timeout_of_the_role_is_lifted(rows: Database, project: Project) -> None:
     role = f'"postgres.{project.source.ref}"'
-    rows.sql("CREATE VIEW big.sleepy AS SELECT i, pg_sleep(0.7) IS NULL AS slept "
-             "FROM generate_series(1, 1) i")  # fmt: skip
+    rows.sql(
+        "CREATE VIEW big.sleepy AS SELECT i, pg_sleep(0.7) IS NULL AS slept "
+        "FROM generate_series(1, 1) i"
+    )
     rows.admin.execute(f"ALTER ROLE {role} SET statement_timeout = '500ms'".encode())
     try:
         assert project.source.db_url is not None
@@ -236,16 +239,19 @@ def reader(rows: Database, project: Project) -> Iterator[Project]:
     url = rows.url("extract_reader", "reading")
     project.source = replace(project.source, url=None, db_url=Secret(url))
     yield project
-    rows.sql("DROP TABLE big.secured, big.ungranted; REVOKE ALL ON SCHEMA big FROM extract_reader;"
-             "REVOKE ALL ON big.rows FROM extract_reader")  # fmt: skip
+    rows.sql(
+        "DROP TABLE big.secured, big.ungranted; REVOKE ALL ON SCHEMA big FROM extract_reader;"
+        "REVOKE ALL ON big.rows FROM extract_reader"
+    )
     rows.admin.execute("DROP ROLE extract_reader")
 
 
 def test_row_security_is_an_error_and_no_short_read(rows: Database, reader: Project) -> None:
     reader.plan(
-        secured={"table": "big.secured"}, rows={"table": "big.rows"},
+        secured={"table": "big.secured"},
+        rows={"table": "big.rows"},
         ungranted={"table": "big.ungranted"},
-    )  # fmt: skip
+    )
     result = reader.extract()
     assert sorted(result.failed) == ["secured", "ungranted"]
     error = result.tables["secured"]["error"]

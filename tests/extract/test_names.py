@@ -11,7 +11,8 @@ import pytest
 from stages.cli.extract import print_forecast
 from stages.errors import Shortfall, UserError
 from stages.extract import postgres, rest, table_extract
-from stages.extract.run import ExtractOptions, Forecast, forecast
+from stages.extract.forecast import Forecast, forecast
+from stages.extract.run import ExtractOptions
 from stages.extract.transport import Via
 from stages.progress import Silent
 from tests.extract.conftest import FEW_ROWS
@@ -183,9 +184,11 @@ def test_composite_key_needs_its_order_over_rest(names: Database, project: Proje
 def test_key_of_the_plan_that_is_none(
     names: Database, narrow: Project, via: Via, key: list[str], words: str
 ) -> None:
-    names.sql("DROP TABLE IF EXISTS other.loose; CREATE TABLE other.loose (a int, b text, v int);"
-              "INSERT INTO other.loose SELECT i / 2, 'x', nullif(i, 7) "
-              "FROM generate_series(1, 300) i")  # fmt: skip
+    names.sql(
+        "DROP TABLE IF EXISTS other.loose; CREATE TABLE other.loose (a int, b text, v int);"
+        "INSERT INTO other.loose SELECT i / 2, 'x', nullif(i, 7) "
+        "FROM generate_series(1, 300) i"
+    )
     narrow.plan(loose={"table": "other.loose", "key": key})
     result = narrow.extract(via)
     assert result.failed == ["loose"]
@@ -209,8 +212,8 @@ def test_table_without_a_key(names: Database, narrow: Project, via: Via) -> None
     narrow.plan(keyless={"table": "names.keyless"})
     assert narrow.extract(via).failed == [], narrow.heard.text
     table = narrow.table("keyless")
-    found = sorted(zip(*(table.column(name).to_pylist() for name in "ab"), strict=True))
-    assert found == sorted(names.rows("SELECT a, b FROM names.keyless"))
+    staged = sorted(zip(*(table.column(name).to_pylist() for name in "ab"), strict=True))
+    assert staged == sorted(names.rows("SELECT a, b FROM names.keyless"))
     assert narrow.manifest("keyless")["key"] == []
 
 
@@ -292,17 +295,20 @@ def test_a_thousand_columns(names: Database, project: Project, via: Via) -> None
 @pytest.mark.parametrize("via", TRANSPORTS)
 def test_empty_and_single(names: Database, project: Project, via: Via) -> None:
     project.plan(
-        empty={"table": "names.empty"}, empty_keyless={"table": "names.empty_keyless"},
+        empty={"table": "names.empty"},
+        empty_keyless={"table": "names.empty_keyless"},
         single={"table": "names.single"},
-    )  # fmt: skip
+    )
     result = project.extract(via)
-    assert {name: told["rows"] for name, told in result.tables.items()} == {
-        "empty": 0, "empty_keyless": 0, "single": 1,
-    }  # fmt: skip
+    assert {name: outcome["rows"] for name, outcome in result.tables.items()} == {
+        "empty": 0,
+        "empty_keyless": 0,
+        "single": 1,
+    }
     assert project.describe("empty") == [("id", "INTEGER"), ("v", "VARCHAR")]
     assert project.column("single", "v") == ["only"]
     again = project.extract(via)
-    assert {told["status"] for told in again.tables.values()} == {"unchanged"}
+    assert {outcome["status"] for outcome in again.tables.values()} == {"unchanged"}
 
 
 # ── views ───────────────────────────────────────────────────────────────────────────────────
@@ -338,9 +344,10 @@ def test_view_over_rest_needs_a_key(names: Database, narrow: Project) -> None:
 
 def test_globs_and_exclude(names: Database, project: Project) -> None:
     project.plan(
-        keyed={"table": "names.keyed"}, keyed_other={"table": "other.keyed"},
+        keyed={"table": "names.keyed"},
+        keyed_other={"table": "other.keyed"},
         single={"table": "names.single"},
-    )  # fmt: skip
+    )
     result = project.extract(tables=("keyed*",), exclude=("keyed_o*",))
     assert list(result.tables) == ["keyed"]
     assert not project.workspace.extract("single").exists()
@@ -385,9 +392,10 @@ def test_unknown_column_in_the_plan(names: Database, project: Project) -> None:
 @pytest.mark.parametrize("via", TRANSPORTS)
 def test_missing_table(names: Database, project: Project, via: Via) -> None:
     project.plan(
-        gone={"table": "names.gone"}, single={"table": "names.single"},
+        gone={"table": "names.gone"},
+        single={"table": "names.single"},
         strict={"table": "names.gone", "on_missing": "fail"},
-    )  # fmt: skip
+    )
     with pytest.raises(Shortfall, match="no table for strict") as raised:
         project.extract(via)
     assert "on_missing" in str(raised.value)
@@ -435,27 +443,28 @@ def test_source_that_has_moved_is_told(names: Database, project: Project) -> Non
 @pytest.mark.parametrize("via", TRANSPORTS)
 def test_dry_run(names: Database, project: Project, via: Via) -> None:
     plan = project.plan(
-        keyed={"table": "names.keyed"}, gone={"table": "names.gone"},
+        keyed={"table": "names.keyed"},
+        gone={"table": "names.gone"},
         single={"table": "names.single"},
-    )  # fmt: skip
+    )
     options = ExtractOptions(via=via, exclude=("single",))
-    (told,) = forecast(plan, project.source, project.workspace, options, Silent())
-    assert (told.table, told.rows) == ("keyed", 200)
-    assert told.seconds > 0
-    assert (told.bytes is not None and told.bytes > 0) == (via == "postgres")
-    assert (told.bytes is None) == (via == "rest")
+    (expected,) = forecast(plan, project.source, project.workspace, options, Silent())
+    assert (expected.table, expected.rows) == ("keyed", 200)
+    assert expected.seconds > 0
+    assert (expected.bytes is not None and expected.bytes > 0) == (via == "postgres")
+    assert (expected.bytes is None) == (via == "rest")
     assert not project.workspace.data.exists()
 
 
 def test_dry_run_says_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
     known = Forecast(table="known", rows=3, bytes=1 << 20, seconds=0.1)
     unknown = Forecast(table="unknown", rows=4, bytes=None, seconds=0.1)
-    for found, size, total in (
+    for forecasts, size, total in (
         ([known], "1.0 MiB", "3 rows, 1.0 MiB at the source"),
         ([unknown], "? MiB", "4 rows, ? MiB at the source"),
         ([known, unknown], "? MiB", "7 rows, 1.0 MiB and more at the source"),
     ):
-        print_forecast(found, Path(), as_json=False)
+        print_forecast(forecasts, Path(), as_json=False)
         *lines, last = capsys.readouterr().out.splitlines()
         assert size in lines[-1]
         assert last.startswith(total)

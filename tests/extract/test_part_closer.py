@@ -22,11 +22,11 @@ def first() -> Future[None]:
 
 @pytest.fixture
 def closing(first: Future[None]) -> Iterator[PartCloser]:
-    made = PartCloser(first)
-    yield made
+    closer = PartCloser(first)
+    yield closer
     if not first.done():
         first.set_result(None)
-    made.discard()
+    closer.discard()
 
 
 def test_tasks_are_done_in_order_after_the_first(closing: PartCloser, first: Future[None]) -> None:
@@ -44,19 +44,19 @@ def test_the_next_task_waits_and_the_reader_with_it(
     closing: PartCloser, first: Future[None]
 ) -> None:
     first.set_result(None)
-    go_on, seen = threading.Event(), threading.Event()
+    go_on, submitted = threading.Event(), threading.Event()
     closing.submit(lambda: None if go_on.wait(10) else fail())
 
     def submit() -> None:
-        closing.submit(seen.set)
+        closing.submit(submitted.set)
 
     reader = threading.Thread(target=submit)
     reader.start()
-    assert not seen.wait(0.05)
+    assert not submitted.wait(0.05)
     go_on.set()
     reader.join()
     closing.end()
-    assert seen.is_set()
+    assert submitted.is_set()
 
 
 @pytest.mark.parametrize("then", ["submit", "end"])

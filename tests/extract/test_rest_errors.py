@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from stages.errors import StagesError, Stopped, Transient, UserError
-from stages.extract import rest
+from stages.extract import rest, rest_client
 from stages.project.settings import Secret, Source, check_key
 from stages.retry import Backoff, retrying
-from tests.extract.stub import TOTAL, Answer, Asked, Stub, error, serving
+from tests.extract.stub import TOTAL, Answer, Request, Stub, error, serving
 from tests.extract.support import Database, Project
 
 KEY = "sb_secret_that_no_message_shows"
@@ -23,35 +23,35 @@ TIMEOUT = error(500, "57014", "canceling statement due to statement timeout")
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
-    with serving() as found:
-        yield found
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture
 def project(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project of the stub's rows, which waits for no backoff of its own."""
     quick = functools.partial(retrying, backoff=Backoff(attempts=4, first=0.001, longest=0.01))
-    monkeypatch.setattr(rest, "retrying", quick)
+    monkeypatch.setattr(rest_client, "retrying", quick)
     source = Source(ref="stub", url=stub.url, key=Secret(KEY), db_url=None)
-    made = Project(tmp_path, source)
-    made.plan(rows={})
-    return made
+    stubbed = Project(tmp_path, source)
+    stubbed.plan(rows={})
+    return stubbed
 
 
-def is_page(asked: Asked) -> bool:
-    return asked.is_page
+def is_page(request: Request) -> bool:
+    return request.is_page
 
 
-def is_second_page(asked: Asked) -> bool:
-    return asked.is_page and "and" in asked.params
+def is_second_page(request: Request) -> bool:
+    return request.is_page and "and" in request.params
 
 
-def is_root(asked: Asked) -> bool:
-    return not asked.table
+def is_root(request: Request) -> bool:
+    return not request.table
 
 
-def is_count(asked: Asked) -> bool:
-    return asked.method == "HEAD"
+def is_count(request: Request) -> bool:
+    return request.method == "HEAD"
 
 
 def assert_all(project: Project) -> None:
@@ -64,10 +64,10 @@ def assert_all(project: Project) -> None:
 
 @pytest.mark.parametrize("answer", [TIMEOUT, Answer(status=544, body=b"<html>timeout</html>")])
 def test_timeout_makes_pages_smaller(stub: Stub, project: Project, answer: Answer) -> None:
-    stub.always(answer, lambda asked: asked.is_page and asked.limit > 100)
+    stub.always(answer, lambda request: request.is_page and request.limit > 100)
     assert project.extract().failed == []
     assert_all(project)
-    limits = [asked.limit for asked in stub.pages]
+    limits = [request.limit for request in stub.pages]
     assert limits[:4] == [rest.PAGE, rest.PAGE // 4, rest.PAGE // 16, rest.PAGE // 64]
     # A size that was good stays; and a page that timed out is not asked for as it was.
     assert set(limits[3:]) == {rest.PAGE // 64}
@@ -87,11 +87,11 @@ def test_timeout_of_the_smallest_page_fails_its_table(stub: Stub, project: Proje
 def test_timeout_of_count_or_root_is_told(stub: Stub, project: Project, when: object) -> None:
     stub.always(TIMEOUT, is_count if when is is_count else is_root)
     try:
-        told = project.extract().tables["rows"]["error"]
+        message = project.extract().tables["rows"]["error"]
     except StagesError as raised:
-        told = str(raised)
-    assert "takes longer than the server allows" in told
-    assert "SUPABASE_DB_URL" in told
+        message = str(raised)
+    assert "takes longer than the server allows" in message
+    assert "SUPABASE_DB_URL" in message
 
 
 # ── what may pass by itself ─────────────────────────────────────────────────────────────────
@@ -136,8 +136,8 @@ def test_what_passes_is_asked_again_and_never_data(stub: Stub, project: Project,
     stub.once((PASSING | DAMAGED)[kind], is_second_page)
     assert project.extract().failed == [], project.heard.text
     assert_all(project)
-    asked = [page.params.get("and") for page in stub.pages]
-    assert asked[1] == asked[2], "the page was not asked for again"
+    filters = [page.params.get("and") for page in stub.pages]
+    assert filters[1] == filters[2], "the page was not asked for again"
 
 
 @pytest.mark.parametrize("kind", [*PASSING, *DAMAGED])
@@ -153,7 +153,7 @@ def test_what_stays_stops_the_run(stub: Stub, project: Project, kind: str) -> No
     assert (manifest["status"], manifest["parts"]) == ("reading", [])
     assert not project.files("rows")
 
-    stub.script = lambda asked: None
+    stub.script = lambda request: None
     project.extract()
     assert_all(project)
 
@@ -255,7 +255,7 @@ def test_error_of_the_whole_source(
         project.extract()
     assert words in raised.value.message
     assert hint in (raised.value.hint or "")
-    assert len(stub.asked) == 1
+    assert len(stub.requests) == 1
 
 
 def test_schema_that_is_not_exposed(stub: Stub, project: Project) -> None:
@@ -263,8 +263,8 @@ def test_schema_that_is_not_exposed(stub: Stub, project: Project) -> None:
     project.plan(rows={}, hidden={"table": "private.hidden"})
     refused = error(406, "PGRST106", "Invalid schema: private", "Only public is exposed")
     roots = iter([refused, None])  # the schemas in their order
-    stub.script = lambda asked: (
-        next(roots) if is_root(asked) else refused if asked.table == "hidden" else None
+    stub.script = lambda request: (
+        next(roots) if is_root(request) else refused if request.table == "hidden" else None
     )
     result = project.extract()
     assert result.failed == ["hidden"]
@@ -275,9 +275,9 @@ def test_schema_that_is_not_exposed(stub: Stub, project: Project) -> None:
 
 def test_table_that_the_api_has_not_noticed_yet(stub: Stub, project: Project) -> None:
     stub.always(Answer(body=json.dumps({"definitions": {}}).encode()), is_root)
-    told = project.extract().tables["rows"]["error"]
-    assert "its columns are not listed" in told
-    assert "reload schema" in told
+    message = project.extract().tables["rows"]["error"]
+    assert "its columns are not listed" in message
+    assert "reload schema" in message
 
 
 # ── short pages ─────────────────────────────────────────────────────────────────────────────
@@ -310,15 +310,15 @@ def test_rows_that_are_lost_are_noticed(stub: Stub, project: Project, lost: int)
     """The count before and after is the proof."""
     whole = list(stub.rows)
 
-    def script(asked: Asked) -> Answer | None:
-        stub.rows = whole if asked.method == "HEAD" else whole[:lost] + whole[lost + 1 :]
+    def script(request: Request) -> Answer | None:
+        stub.rows = whole if request.method == "HEAD" else whole[:lost] + whole[lost + 1 :]
         return None
 
     stub.script = script
-    told = project.extract().tables["rows"]
-    assert told["status"] == "failed"
-    assert f"public.rows has {TOTAL} rows, but {TOTAL - 1} were read" in told["error"]
-    assert "--restart" in told["error"]
+    outcome = project.extract().tables["rows"]
+    assert outcome["status"] == "failed"
+    assert f"public.rows has {TOTAL} rows, but {TOTAL - 1} were read" in outcome["error"]
+    assert "--restart" in outcome["error"]
     assert project.manifest("rows")["status"] == "reading"
 
 
@@ -349,8 +349,9 @@ def test_keys_that_row_security_limits_are_named(
 def test_secret_key_reads_as_the_service_role_does(
     database: Database, rest: str, tmp_path: Path
 ) -> None:
-    database.sql("CREATE TABLE public.by_secret (id int PRIMARY KEY);"
-                 "INSERT INTO public.by_secret VALUES (1)")  # fmt: skip
+    database.sql(
+        "CREATE TABLE public.by_secret (id int PRIMARY KEY);INSERT INTO public.by_secret VALUES (1)"
+    )
     key = Secret(database.secrets["secret_key"])
     project = Project(tmp_path, Source(ref="local", url=rest, key=key, db_url=None))
     project.plan(by_secret={})

@@ -52,7 +52,7 @@ def of_project(project: Project) -> list[tuple[Any, ...]]:
 def named(project: Project, name: str) -> dict[str, tuple[int, int, bytes]]:
     """The files that the manifest names; a kill may leave one that it does not."""
     kept = {part["file"] for part in project.manifest(name)["parts"]}
-    return {file: seen for file, seen in project.files(name).items() if file in kept}
+    return {file: facts for file, facts in project.files(name).items() if file in kept}
 
 
 # ── kills ───────────────────────────────────────────────────────────────────────────────────
@@ -74,24 +74,26 @@ def test_killed_and_gone_on_while_the_source_changes(
 
     chance = random.Random(7)
     ids = list(before)
-    changed, gone = chance.sample(ids, 2000), chance.sample(ids, 1500)
+    changed, deleted = chance.sample(ids, 2000), chance.sample(ids, 1500)
     rows.owner.execute("UPDATE big.rows SET v = v + 1 WHERE id = ANY (%s)", [changed])
-    rows.owner.execute("DELETE FROM big.rows WHERE id = ANY (%s)", [gone])
-    rows.sql("INSERT INTO big.rows SELECT i * 37 + 1, 5, 'new' FROM generate_series(1, 900) i "
-             "ON CONFLICT DO NOTHING")  # fmt: skip
+    rows.owner.execute("DELETE FROM big.rows WHERE id = ANY (%s)", [deleted])
+    rows.sql(
+        "INSERT INTO big.rows SELECT i * 37 + 1, 5, 'new' FROM generate_series(1, 900) i "
+        "ON CONFLICT DO NOTHING"
+    )
     after = of_source(rows)
 
     assert project.extract().failed == [], project.heard.text
-    found = of_project(project)
-    keys = [row[0] for row in found]
+    staged = of_project(project)
+    keys = [row[0] for row in staged]
     assert keys == sorted(set(keys)), "a row is there twice, or out of order"
     assert before.keys() & after.keys() <= set(keys), "a row that lived throughout is missing"
-    for row in found:
+    for row in staged:
         assert row in (before.get(row[0]), after.get(row[0]))
-    assert {file: seen for file, seen in project.files("rows").items() if file in kept} == kept
+    assert {file: facts for file, facts in project.files("rows").items() if file in kept} == kept
     manifest = project.manifest("rows")
     assert manifest["status"] == "complete"
-    assert manifest["rows"] == len(found)
+    assert manifest["rows"] == len(staged)
     assert "resumed" in project.heard.text
     assert {p.name for p in project.parts("rows")} == set(project.files("rows"))
     if via == "postgres":
@@ -122,13 +124,14 @@ def test_equal_counts_of_other_rows_are_moving_too(
     rows.sql(
         f"INSERT INTO big.rows SELECT {first} + 3 + i * 10, 0, '' FROM generate_series(1, 9) i"
     )
-    rows.sql(f"DELETE FROM big.rows WHERE id > {unread['after'][0]} "
-             f"AND id <= {unread['after'][0]} + 90")  # fmt: skip
+    rows.sql(
+        f"DELETE FROM big.rows WHERE id > {unread['after'][0]} AND id <= {unread['after'][0]} + 90"
+    )
     assert first + 100 < last
     assert project.extract().failed == []
-    told = project.manifest("rows")
-    assert told["counted"] == {"before": ROWS, "after": ROWS}
-    assert (told["rows"], told["moving"]) == (ROWS - 9, True)
+    complete = project.manifest("rows")
+    assert complete["counted"] == {"before": ROWS, "after": ROWS}
+    assert (complete["rows"], complete["moving"]) == (ROWS - 9, True)
 
 
 def test_other_transport_is_refused_for_a_half_read_table(
@@ -160,8 +163,8 @@ def test_table_without_a_key_starts_again_whole(
     )
     project.extract()
     table = project.table("keyless")
-    found = zip(*(table.column(name).to_pylist() for name in "ab"), strict=True)
-    assert sorted(found) == sorted(rows.rows("SELECT a, b FROM big.keyless"))
+    staged = zip(*(table.column(name).to_pylist() for name in "ab"), strict=True)
+    assert sorted(staged) == sorted(rows.rows("SELECT a, b FROM big.keyless"))
     manifest = project.manifest("keyless")
     assert len(manifest["snapshots"]) == 1
     assert not manifest["moving"]
@@ -201,12 +204,13 @@ def test_killed_in_the_middle_of_the_swap(
     # What was read is kept, also if the source is worse off by now.
     rows.sql("DELETE FROM big.rows WHERE id <= 1000")
     result = project.extract()
-    assert {name: told["status"] for name, told in result.tables.items()} == {
-        "rows": "moved", "pairs": "unchanged",
-    }  # fmt: skip
-    found = of_project(project)
-    assert len(found) == ROWS - 50
-    assert {v for _, v, _ in found} == {1}
+    assert {name: outcome["status"] for name, outcome in result.tables.items()} == {
+        "rows": "moved",
+        "pairs": "unchanged",
+    }
+    staged = of_project(project)
+    assert len(staged) == ROWS - 50
+    assert {v for _, v, _ in staged} == {1}
     assert not project.workspace.next_extracts.exists()
     assert status(project.workspace, plan, str).consistency == "exported"
 
@@ -242,10 +246,10 @@ def test_damaged_part_is_read_again_alone(
     assert result.tables["rows"]["status"] == "complete"
     assert f"rows: {file.name} " in project.heard.text
     assert WORDS[how] in project.heard.text
-    seen = project.files("rows")
+    files = project.files("rows")
     # The same rows give the same bytes, in a new file; no other one was touched.
-    assert seen[file.name][2] == kept[file.name][2]
-    assert {name for name in seen if seen[name] != kept[name]} == {file.name}
+    assert files[file.name][2] == kept[file.name][2]
+    assert {name for name in files if files[name] != kept[name]} == {file.name}
     assert of_project(project) == sorted(of_source(rows).values())
     assert project.extract(via).tables["rows"]["status"] == "unchanged"
 
@@ -265,10 +269,10 @@ def test_all_kinds_of_damage_at_once_while_the_source_changes(
     rows.sql(f"DELETE FROM big.rows WHERE id BETWEEN {first} AND {last}")
     rows.sql(f"INSERT INTO big.rows VALUES ({bounds[0]['last'][0]} - 5, 1, 'between'), (9, 9, '9')")
     project.extract(via)
-    seen = project.files("rows")
+    files = project.files("rows")
     untouched = set(kept) - {file.name for file in lost}
-    assert {name: seen[name] for name in untouched} == {name: kept[name] for name in untouched}
-    assert parts[4].name not in seen
+    assert {name: files[name] for name in untouched} == {name: kept[name] for name in untouched}
+    assert parts[4].name not in files
     assert of_project(project) == sorted(of_source(rows).values())
 
 
@@ -279,8 +283,8 @@ def test_damaged_part_of_a_composite_key_over_rest(rows: Database, project: Proj
     assert len(parts) > 4
     damage(parts[2], "flipped")
     assert project.extract("rest").failed == []
-    seen = project.files("pairs")
-    changed = {name for name in seen if seen[name] != kept.get(name)}
+    files = project.files("pairs")
+    changed = {name for name in files if files[name] != kept.get(name)}
     assert changed == {part.name for part in parts[2:]}
     expected = [v for (v,) in rows.rows("SELECT v FROM big.pairs ORDER BY a, b")]
     assert project.column("pairs", "v") == expected
@@ -289,8 +293,8 @@ def test_damaged_part_of_a_composite_key_over_rest(rows: Database, project: Proj
     kept, parts = project.files("pairs"), project.parts("pairs")
     damage(parts[2], "flipped")
     project.extract("postgres")
-    seen = project.files("pairs")
-    assert {name for name in seen if seen[name] != kept[name]} == {parts[2].name}
+    files = project.files("pairs")
+    assert {name for name in files if files[name] != kept[name]} == {parts[2].name}
     assert project.column("pairs", "v") == expected
 
 
@@ -302,8 +306,8 @@ def test_killed_composite_key_goes_on(
     run_killed(project, tmp_path, close=3, via=via)
     kept = named(project, "pairs")
     project.extract()
-    seen = project.files("pairs")
-    assert {name: seen[name] for name in kept} == kept
+    files = project.files("pairs")
+    assert {name: files[name] for name in kept} == kept
     rows_at_source = rows.rows("SELECT v FROM big.pairs ORDER BY a, b")
     assert project.column("pairs", "v") == [v for (v,) in rows_at_source]
 

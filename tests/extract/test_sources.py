@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from stages.errors import UserError
-from stages.extract import auth_tables, rest
+from stages.extract import auth_api, rest_client
 from stages.extract.transport import Via
 from stages.project.settings import Secret, Source
 from stages.retry import Backoff, retrying
-from tests.extract.stub import Answer, Asked, Stub, serving
+from tests.extract.stub import Answer, Request, Stub, serving
 from tests.extract.support import TRANSPORTS, Database, Project
 
 # ── samples ─────────────────────────────────────────────────────────────────────────────────
@@ -104,8 +104,8 @@ def users(database: Database) -> Iterator[Database]:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """More users than a page, more rows than a batch."""
-    monkeypatch.setattr(auth_tables, "PER_PAGE", 7)
-    monkeypatch.setattr(auth_tables, "BATCH_ROWS", 4)
+    monkeypatch.setattr(auth_api, "PER_PAGE", 7)
+    monkeypatch.setattr(auth_api, "BATCH_ROWS", 4)
 
 
 @pytest.mark.parametrize("via", TRANSPORTS)
@@ -178,9 +178,9 @@ def test_identities_are_equal_over_both_transports(users: Database, project: Pro
 
 def test_identities_are_proven_by_the_number_of_users(users: Database, project: Project) -> None:
     project.plan(identities={"table": "auth.identities"})
-    told = project.extract("rest").tables["identities"]
-    assert (told["status"], told["rows"]) == ("complete", 35)
-    assert told["note"] == "35 rows (not counted over REST, which has 30 users now)"
+    outcome = project.extract("rest").tables["identities"]
+    assert (outcome["status"], outcome["rows"]) == ("complete", 35)
+    assert outcome["note"] == "35 rows (not counted over REST, which has 30 users now)"
     manifest = project.manifest("identities")
     assert manifest["counted"] == {"before": 30, "after": 30, "of": "users"}
     assert not manifest["moving"]
@@ -228,11 +228,14 @@ def _user(user: str, **more: Any) -> dict[str, Any]:
 def _identity(user: str) -> dict[str, Any]:
     """As Go writes it: members by name, and no empty email."""
     return {
-        "identity_id": user.replace("4", "5", 1), "id": user, "user_id": user,
+        "identity_id": user.replace("4", "5", 1),
+        "id": user,
+        "user_id": user,
         "identity_data": {"email_verified": False, "iss": "<&>", "sub": user},
-        "provider": "email", "created_at": "2024-01-02T03:04:05.123456Z",
+        "provider": "email",
+        "created_at": "2024-01-02T03:04:05.123456Z",
         "updated_at": "2024-01-02T03:04:05Z",
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
@@ -246,23 +249,23 @@ def service() -> Iterator[Stub]:
 def asking(service: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project of its identities, which waits for no backoff of its own."""
     quick = functools.partial(retrying, backoff=Backoff(attempts=4, first=0.001, longest=0.01))
-    monkeypatch.setattr(rest, "retrying", quick)
+    monkeypatch.setattr(rest_client, "retrying", quick)
     source = Source(ref="stub", url=service.url, key=Secret("sb_secret_x"), db_url=None)
-    made = Project(tmp_path, source)
-    made.plan(identities={"table": "auth.identities"})
-    return made
+    stubbed = Project(tmp_path, source)
+    stubbed.plan(identities={"table": "auth.identities"})
+    return stubbed
 
 
 def _answering(
     one: Callable[[str], Answer], listed: Callable[[int], list[str]], total: int = 2
-) -> Callable[[Asked], Answer | None]:
+) -> Callable[[Request], Answer | None]:
     """An Auth service that lists by page and gives one user by id."""
 
-    def script(asked: Asked) -> Answer | None:
-        if asked.table.startswith(f"{ADMIN}/"):
-            return one(asked.table.removeprefix(f"{ADMIN}/"))
-        if asked.table == ADMIN:
-            users = [_user(user, identities=None) for user in listed(int(asked.params["page"]))]
+    def script(request: Request) -> Answer | None:
+        if request.table.startswith(f"{ADMIN}/"):
+            return one(request.table.removeprefix(f"{ADMIN}/"))
+        if request.table == ADMIN:
+            users = [_user(user, identities=None) for user in listed(int(request.params["page"]))]
             body = json.dumps({"users": users, "aud": "authenticated"}).encode()
             return Answer(body=body, headers={"X-Total-Count": str(total)})
         return None
@@ -323,19 +326,19 @@ def test_user_who_is_deleted_meanwhile_has_none(
     def listed(page: int) -> list[str]:
         return [user for user in _both(page) if user not in deleted]
 
-    def script(asked: Asked) -> Answer | None:
-        return _answering(one, listed, total=2 - len(deleted))(asked)
+    def script(request: Request) -> Answer | None:
+        return _answering(one, listed, total=2 - len(deleted))(request)
 
     service.script = script
-    told = asking.extract().tables["identities"]
-    assert (told["status"], told["rows"]) == ("complete", 1), asking.heard.text
+    outcome = asking.extract().tables["identities"]
+    assert (outcome["status"], outcome["rows"]) == ("complete", 1), asking.heard.text
     assert asking.manifest("identities")["moving"]
     assert "while the source moved (2 → 1)" in asking.heard.text
 
 
 def test_users_that_are_withheld_are_no_zero_rows(service: Stub, asking: Project) -> None:
-    gone = Answer(status=404, body=json.dumps(GONE[0]).encode())
-    service.script = _answering(lambda user: gone, _both)
+    not_found = Answer(status=404, body=json.dumps(GONE[0]).encode())
+    service.script = _answering(lambda user: not_found, _both)
     assert asking.extract().failed == ["identities"]
     assert "lists users that it does not give, 2 of 2" in asking.heard.text
     # Another 404, as of a gateway without such a route, says nothing about the user.

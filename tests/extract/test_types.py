@@ -227,15 +227,15 @@ def _extract(torture: Database, rest: str, folder: Path, via: Via) -> Project:
 def test_column_is_what_postgres_prints(
     torture: Database, staged: dict[Via, Project], name: str, via: Via
 ) -> None:
-    found = staged[via].table("types").column(name)
-    kind = str(found.type)
+    column = staged[via].table("types").column(name)
+    kind = str(column.type)
     query = NATIVE.get(kind, "{c}::text").format(c=name)
     printed = [row[0] for row in torture.rows(f"SELECT {query} FROM torture.types ORDER BY n")]
     if kind in ("float", "double"):
         printed = [None if text is None else bits(text, kind) for text in printed]
-    assert as_text(found) == printed
-    given = EDGES[name][1]
-    nulls = [value is None for value in given] + [True] * (ROWS - len(given))
+    assert as_text(column) == printed
+    edges = EDGES[name][1]
+    nulls = [value is None for value in edges] + [True] * (ROWS - len(edges))
     assert [value is None for value in printed] == nulls
 
 
@@ -244,11 +244,18 @@ def test_describe_is_one_over_both(staged: dict[Via, Project]) -> None:
     assert staged["rest"].describe("types") == described
     types = dict(described)
     assert [types[name] for name in ("c_int2", "c_small_positive", "c_float4", "c_moment")] == [
-        "INTEGER", "BIGINT", "FLOAT", "TIMESTAMP WITH TIME ZONE",
-    ]  # fmt: skip
+        "INTEGER",
+        "BIGINT",
+        "FLOAT",
+        "TIMESTAMP WITH TIME ZONE",
+    ]
     assert [types[name] for name in ("c_uuid", "c_json", "c_document", "c_bytea", "c_date")] == [
-        "UUID", "JSON", "JSON", "BLOB", "DATE",
-    ]  # fmt: skip
+        "UUID",
+        "JSON",
+        "JSON",
+        "BLOB",
+        "DATE",
+    ]
     texts = {
         "c_numeric",
         "c_money",
@@ -271,9 +278,9 @@ def test_duckdb_sees_infinities_and_json_null(staged: dict[Via, Project], via: V
         count(c_jsonb)
       FROM read_parquet('{part}')
     """
-    found = duckdb.execute(query).fetchone()
+    row = duckdb.execute(query).fetchone()
     documents = sum(value is not None for value in EDGES["c_jsonb"][1])
-    assert found == (1, 2, 1, 1, documents)
+    assert row == (1, 2, 1, 1, documents)
 
 
 # ── what does not fit ───────────────────────────────────────────────────────────────────────

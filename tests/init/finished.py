@@ -27,8 +27,8 @@ def diff(state: sandbox.State, folder: Path) -> str:
     (folder / "convex").mkdir(parents=True)
     for name in ("schema.ts", "stagesTables.ts"):
         shutil.copy(ROOT / "convex" / name, folder / "convex")
-    found = state.source
-    source = Source(ref=found.ref, url=None, key=None, db_url=Secret(found.db_url))
+    supabase = state.source
+    source = Source(ref=supabase.ref, url=None, key=None, db_url=Secret(supabase.db_url))
     init(folder, source, InitOptions(references=REFERENCES), Silent())
     lines: list[str] = []
     for file in sorted((ROOT / ".planning" / "migrations" / "models").glob("*.sql")):

@@ -36,11 +36,13 @@ def sandbox_at(root: Path) -> Iterator[None]:
 
 def source_of(state: sandbox.State, *, rest: bool = False) -> Source:
     """The sandbox' source as settings give it; over REST only, where that is asked for."""
-    found = state.source
+    supabase = state.source
     return Source(
-        ref=found.ref, url=found.url, key=Secret(found.service_role_key),
-        db_url=None if rest else Secret(found.db_url),
-    )  # fmt: skip
+        ref=supabase.ref,
+        url=supabase.url,
+        key=Secret(supabase.service_role_key),
+        db_url=None if rest else Secret(supabase.db_url),
+    )
 
 
 def copy_project(name: str, folder: Path) -> Path:
@@ -57,8 +59,11 @@ def run_init(project: Path, source: Source, **options: object) -> InitResult:
 def spread_ledger(project: Path) -> None:
     """What init tells a person to do to schema.ts."""
     schema = project / "convex" / "schema.ts"
-    edit(schema, 'from "convex/values";\n',
-         'from "convex/values";\nimport { stagesTables } from "./stagesTables";\n')  # fmt: skip
+    edit(
+        schema,
+        'from "convex/values";\n',
+        'from "convex/values";\nimport { stagesTables } from "./stagesTables";\n',
+    )
     text = schema.read_text("utf-8").rstrip()
     assert text.endswith("});")
     schema.write_text(f"{text.removesuffix('});')}  ...stagesTables,\n}});\n", "utf-8")
@@ -77,8 +82,10 @@ def typecheck(project: Path) -> str:
     )
     ran = subprocess.run(
         [str(ROOT / "node_modules" / ".bin" / "tsc"), "-p", str(config)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return ran.stdout + ran.stderr
 
 

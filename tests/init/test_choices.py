@@ -10,7 +10,14 @@ import pytest
 
 from stages.errors import UserError
 from stages.extract.types import Column as Extracted
-from stages.init.catalog import Catalog, CatalogColumn, ForeignKey, Index, Table, choices_of_check
+from stages.init.catalog import (
+    Catalog,
+    CatalogColumn,
+    CatalogIndex,
+    CatalogTable,
+    ForeignKey,
+    choices_of_check,
+)
 from stages.init.conversion import convert, default_sql
 from stages.init.names import cased, closeness, distinct, sql_name
 from stages.init.pairing import Renames, read_renames
@@ -19,7 +26,7 @@ from stages.views import macros
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "found"),
+    ("one", "other", "expected"),
     [
         ("ari_flow_stages", "ari_flow_stages", 0),
         ("ari_flow_stages", "ariFlowStages", 1),
@@ -36,8 +43,8 @@ from stages.views import macros
         ("posts", "postTags", 9),
     ],
 )
-def test_names_are_paired_across_cases_and_plurals(one: str, other: str, found: int) -> None:
-    assert closeness(one, other) == closeness(other, one) == found
+def test_names_are_paired_across_cases_and_plurals(one: str, other: str, expected: int) -> None:
+    assert closeness(one, other) == closeness(other, one) == expected
 
 
 def test_names_that_convex_takes() -> None:
@@ -53,7 +60,7 @@ def test_names_that_convex_takes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("definition", "found"),
+    ("definition", "choices"),
     [
         ("CHECK ((status = ANY (ARRAY['draft'::text, 'live'::text])))", ("draft", "live")),
         (
@@ -68,15 +75,21 @@ def test_names_that_convex_takes() -> None:
         ("CHECK ((lower(status) = ANY (ARRAY['x'::text])))", ()),
     ],
 )
-def test_a_check_in_is_read_as_choices(definition: str, found: tuple[Any, ...]) -> None:
-    assert choices_of_check(definition) == found
+def test_a_check_in_is_read_as_choices(definition: str, choices: tuple[Any, ...]) -> None:
+    assert choices_of_check(definition) == choices
 
 
 def column(kind: str, **facts: Any) -> CatalogColumn:
     item = facts.get("item")
     plain = Extracted(name="c", type=f"_{item}" if item else kind)
-    return CatalogColumn(name="c", staged="c", type=plain.type, arrow=plain.rule.arrow,
-                  declared=facts.pop("declared", kind), **facts)  # fmt: skip
+    return CatalogColumn(
+        name="c",
+        staged="c",
+        type=plain.type,
+        arrow=plain.rule.arrow,
+        declared=facts.pop("declared", kind),
+        **facts,
+    )
 
 
 STRING, NUMBER, INT64, BOOLEAN, BYTES, ANY = (
@@ -141,19 +154,19 @@ CASES: list[tuple[CatalogColumn, dict[str, Any], str, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("of", "validator", "staged", "made"), CASES)
+@pytest.mark.parametrize(("source", "validator", "staged", "expected"), CASES)
 def test_a_known_pair_is_converted_without_a_doubt(
-    of: CatalogColumn, validator: dict[str, Any], staged: str, made: Any
+    source: CatalogColumn, validator: dict[str, Any], staged: str, expected: Any
 ) -> None:
-    found = convert(of, validator)
-    assert found.doubts == []
+    value = convert(source, validator)
+    assert value.doubts == []
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'America/Lima'")
     connection.execute(macros())
-    row = connection.execute(f"SELECT {found.sql} FROM (SELECT {staged} AS c)").fetchone()
-    assert row == (made,)
+    row = connection.execute(f"SELECT {value.sql} FROM (SELECT {staged} AS c)").fetchone()
+    assert row == (expected,)
     null = connection.execute(
-        f"SELECT {found.sql} FROM (SELECT {staged} AS c UNION ALL SELECT NULL) WHERE c IS NULL"
+        f"SELECT {value.sql} FROM (SELECT {staged} AS c UNION ALL SELECT NULL) WHERE c IS NULL"
     ).fetchone()
     assert null == (None,)
 
@@ -178,23 +191,23 @@ DOUBTFUL: list[tuple[CatalogColumn, dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("of", "validator", "words"), DOUBTFUL)
+@pytest.mark.parametrize(("source", "validator", "words"), DOUBTFUL)
 def test_a_doubtful_pair_is_valid_sql_and_says_so(
-    of: CatalogColumn, validator: dict[str, Any], words: str
+    source: CatalogColumn, validator: dict[str, Any], words: str
 ) -> None:
-    found = convert(of, validator)
-    assert any(words in doubt.what for doubt in found.doubts)
+    value = convert(source, validator)
+    assert any(words in doubt.what for doubt in value.doubts)
     connection = duckdb.connect()
     connection.execute(macros())
-    kind = {"int32": "INTEGER", "int64": "BIGINT", "json": "JSON"}.get(of.arrow, "VARCHAR")
+    kind = {"int32": "INTEGER", "int64": "BIGINT", "json": "JSON"}.get(source.arrow, "VARCHAR")
     connection.execute(f"CREATE TABLE t (c {kind})")
-    for sql in (found.sql, *(choice for doubt in found.doubts for choice in doubt.choices)):
+    for sql in (value.sql, *(choice for doubt in value.doubts for choice in doubt.choices)):
         if sql is not None and "…" not in sql:
             connection.execute(f"SELECT {sql} FROM t")
 
 
 @pytest.mark.parametrize(
-    ("of", "text", "found"),
+    ("source", "text", "default"),
     [
         (column("varchar"), "'draft'::character varying", "'draft'"),
         (column("text"), "'it''s'::text", "'it''s'"),
@@ -214,15 +227,15 @@ def test_a_doubtful_pair_is_valid_sql_and_says_so(
     ],
 )
 def test_a_default_is_a_choice_unless_it_is_of_the_run(
-    of: CatalogColumn, text: str, found: str | None
+    source: CatalogColumn, text: str, default: str | None
 ) -> None:
-    assert default_sql(replace(of, default=text), "") == found
+    assert default_sql(replace(source, default=text), "") == default
 
 
 def test_renames_are_of_tables_or_of_columns() -> None:
-    found = read_renames(["a=b", "app.orders=orders", "a.x=b.y", "app.orders.n=orders.m"])
-    assert found.tables == {"a": "b", "app.orders": "orders"}
-    assert found.columns == {("a", "x"): ("b", "y"), ("app.orders", "n"): ("orders", "m")}
+    renames = read_renames(["a=b", "app.orders=orders", "a.x=b.y", "app.orders.n=orders.m"])
+    assert renames.tables == {"a": "b", "app.orders": "orders"}
+    assert renames.columns == {("a", "x"): ("b", "y"), ("app.orders", "n"): ("orders", "m")}
     for wrong in ("a", "=b", "a=", "x=b.y", "a.x=b."):
         with pytest.raises(UserError) as error:
             read_renames([wrong])
@@ -232,26 +245,33 @@ def test_renames_are_of_tables_or_of_columns() -> None:
 def test_a_written_schema_keeps_convex_limits() -> None:
     names = [f"f{n}" for n in range(20)]
 
-    def index(*over: str, plain: bool = True) -> Index:
-        return Index(name="x", columns=over, unique=False, plain=plain, of_constraint=False,
-                     definition="")  # fmt: skip
+    def index(*over: str, plain: bool = True) -> CatalogIndex:
+        return CatalogIndex(
+            name="x", columns=over, unique=False, plain=plain, of_constraint=False, definition=""
+        )
 
     table = table_of("Old Orders!", "id", "Name", "name", "_x", *names)
     indexes = [index("id"), index("id"), index(*names), index(), index("f9", plain=False)]
     indexes += [index("name", name) for name in (*names, "Name")]
     indexes += [index("Name", name) for name in names]
     table = replace(table, key=("f0", "f1"), indexes=tuple(indexes))
-    key = ForeignKey(name="x", columns=("k",), parent=table.place, parent_columns=("f0",),
-                     on_delete="cascade", definition="")  # fmt: skip
+    key = ForeignKey(
+        name="x",
+        columns=("k",),
+        parent=table.place,
+        parent_columns=("f0",),
+        on_delete="cascade",
+        definition="",
+    )
     other = replace(table_of("old_orders", "k"), foreign_keys=(key,))
     catalog = Catalog(tables={table.place: table, other.place: other})
     text = schema_text(catalog, ["public"], "keep", Renames()).text
     lines = [line.strip() for line in text.partition("old_orders")[0].splitlines()]
     assert lines.count('.index("by_id_2", ["id"])') == 1
-    found = [line.rstrip(",") for line in lines if line.startswith(".index(")]
-    assert len(found) == 32
-    assert len({line.partition(", ")[2] for line in found}) == 32
-    assert not any(line.endswith('["f9"])') for line in found)
+    index_lines = [line.rstrip(",") for line in lines if line.startswith(".index(")]
+    assert len(index_lines) == 32
+    assert len({line.partition(", ")[2] for line in index_lines}) == 32
+    assert not any(line.endswith('["f9"])') for line in index_lines)
     fields = [line.partition(":")[0] for line in lines if line.endswith(": v.number(),")]
     assert fields[:4] == ["id", "Name", "name_2", "x"]
     assert "Old_Orders_: defineTable({" in lines
@@ -259,7 +279,8 @@ def test_a_written_schema_keeps_convex_limits() -> None:
     assert "k: v.number()," in text.partition("old_orders: defineTable({")[2]
 
 
-def table_of(name: str, *columns: str) -> Table:
-    found = {each: replace(column("int4", not_null=True), name=each, staged=each)
-             for each in columns}  # fmt: skip
-    return Table(schema="public", name=name, columns=found, key=(columns[0],))
+def table_of(name: str, *columns: str) -> CatalogTable:
+    columns_by_name = {
+        each: replace(column("int4", not_null=True), name=each, staged=each) for each in columns
+    }
+    return CatalogTable(schema="public", name=name, columns=columns_by_name, key=(columns[0],))

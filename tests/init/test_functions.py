@@ -27,28 +27,40 @@ def deployment(project: Path, folder: Path) -> Iterator[Deployment]:
     config, ready = folder / "host.json", folder / "ready.json"
     config.write_text(
         json.dumps(
-            {"name": "torture", "convex": str(project / "convex"), "adminKey": KEY,
-             "env": {"MIGRATION_SECRET": "s" * 32}, "seed": None, "ready": str(ready)}
+            {
+                "name": "torture",
+                "convex": str(project / "convex"),
+                "adminKey": KEY,
+                "env": {"MIGRATION_SECRET": "s" * 32},
+                "seed": None,
+                "ready": str(ready),
+            }
         )
-    )  # fmt: skip
+    )
     main = ROOT / "stages" / "sandbox" / "host" / "main.ts"
     process = subprocess.Popen(
-        [node, "--import", "tsx", str(main), str(config)], cwd=ROOT,
+        [node, "--import", "tsx", str(main), str(config)],
+        cwd=ROOT,
         env={**environment(), "TSX_TSCONFIG_PATH": str(project / "convex" / "tsconfig.json")},
         stderr=subprocess.PIPE,
-    )  # fmt: skip
+    )
     try:
         assert process.stderr is not None
-        told = process.stderr.readline().decode()
-        assert ready.exists(), told
+        error = process.stderr.readline().decode()
+        assert ready.exists(), error
         addresses = json.loads(ready.read_text("utf-8"))
-        target = Target(name="t", deployment="torture", url=addresses["url"],
-                        site_url=addresses["siteUrl"], admin_key=Secret(KEY),
-                        secret=Secret("s" * 32))  # fmt: skip
-        with Deployment(target) as found:
-            yield found
-        with Deployment(target, channel="http-action") as found:
-            assert found.query("stages:readPage", PAGE)["isDone"]
+        target = Target(
+            name="t",
+            deployment="torture",
+            url=addresses["url"],
+            site_url=addresses["siteUrl"],
+            admin_key=Secret(KEY),
+            secret=Secret("s" * 32),
+        )
+        with Deployment(target) as client:
+            yield client
+        with Deployment(target, channel="http-action") as client:
+            assert client.query("stages:readPage", PAGE)["isDone"]
     finally:
         process.kill()
         process.communicate()
@@ -68,21 +80,21 @@ def test_the_functions_pass_tsc_and_load_documents_of_every_form(
     assert "migrationLedger" in typecheck(project)
     spread_ledger(project)
     assert typecheck(project) == ""
-    with deployment(project, tmp_path) as found:
+    with deployment(project, tmp_path) as client:
         for function, document in (
             ("bulkInsertEvents", {"kind": "sale", "at": 1, "amount": 2}),
             ("bulkInsertBlobs", {"any": ["thing"]}),
             ("bulkInsertNotes", {"body": "x"}),
         ):
             records = [{"sourceId": "1", "digest": "d", "document": document}]
-            told = found.mutation(f"stages:{function}", {"records": records})
-            assert told["inserted"] == 1
-            assert found.mutation(f"stages:{function}", {"records": records})["unchanged"] == 1
-        page = found.query("stages:readPage", PAGE)["page"]
+            counts = client.mutation(f"stages:{function}", {"records": records})
+            assert counts["inserted"] == 1
+            assert client.mutation(f"stages:{function}", {"records": records})["unchanged"] == 1
+        page = client.query("stages:readPage", PAGE)["page"]
         assert [each["amount"] for each in page] == [2.0]
         args = {"table": "events", "records": [{"sourceId": "1"}]}
-        assert found.mutation("stages:remove", args)["removed"] == 1
-        assert found.mutation("stages:epoch", {})["epoch"] is None
+        assert client.mutation("stages:remove", args)["removed"] == 1
+        assert client.mutation("stages:epoch", {})["epoch"] is None
 
 
 def test_without_the_option_there_is_no_route(torture: sandbox.State, project: Path) -> None:

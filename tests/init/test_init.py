@@ -95,10 +95,10 @@ def test_every_model_runs_over_the_extract(torture: sandbox.State, project: Path
 
 def test_rest_tells_what_it_can_not_see(torture: sandbox.State, project: Path) -> None:
     result = run_init(project, source_of(torture, rest=True))
-    told = (project / MIGRATIONS / "not-carried.md").read_text("utf-8")
-    assert "Read over REST" in told and "SUPABASE_DB_URL" in told
-    assert "profiles_touch" not in told
-    assert "`FOREIGN KEY (user_id) REFERENCES auth.users(id)`" in told
+    text = (project / MIGRATIONS / "not-carried.md").read_text("utf-8")
+    assert "Read over REST" in text and "SUPABASE_DB_URL" in text
+    assert "profiles_touch" not in text
+    assert "`FOREIGN KEY (user_id) REFERENCES auth.users(id)`" in text
     assert "ref('users', user_id) AS userId" in model(project, "profiles")
     assert any("order of a key's columns" in todo.what for todo in result.todos)
     # Foreign keys of several columns are not in OpenAPI.
@@ -107,7 +107,7 @@ def test_rest_tells_what_it_can_not_see(torture: sandbox.State, project: Path) -
 
 def test_what_is_not_carried_over_is_listed(torture: sandbox.State, project: Path) -> None:
     run_init(project, source_of(torture))
-    told = (project / MIGRATIONS / "not-carried.md").read_text("utf-8")
+    text = (project / MIGRATIONS / "not-carried.md").read_text("utf-8")
     for words in (
         "- `public.leftovers`",
         "`public.profiles` · `own_profile`: `permissive for select to authenticated using",
@@ -125,8 +125,8 @@ def test_what_is_not_carried_over_is_listed(torture: sandbox.State, project: Pat
         "- `public.cheap_products`",
         "- `public.orders` · `live`",
     ):
-        assert words in told, words
-    headings = [line for line in told.splitlines() if line.startswith("## ")]
+        assert words in text, words
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
     assert len(headings) == 14
 
 
@@ -171,8 +171,10 @@ def test_update_writes_what_is_new_and_shows_the_rest(
             connection.execute("DROP TABLE badges")
     assert result.written == (f"{MIGRATIONS}/models/badges.sql",)
     assert set(result.kept) == {
-        f"{MIGRATIONS}/models/notes.sql", f"{MIGRATIONS}/plan.toml", "convex/stages.ts",
-    }  # fmt: skip
+        f"{MIGRATIONS}/models/notes.sql",
+        f"{MIGRATIONS}/plan.toml",
+        "convex/stages.ts",
+    }
     assert "+[tables.badges]" in result.kept[f"{MIGRATIONS}/plan.toml"]
     assert (
         '+export const bulkInsertBadges = bulkInsert("badges");' in result.kept["convex/stages.ts"]
@@ -228,10 +230,15 @@ export default defineSchema({
         )
         try:
             run_init(
-                project, source_of(torture), schemas=("public", "app"),
-                renames=("Some Things=things", "app.leftovers=otherLeftovers",
-                         "Some Things.CaseOf=things.caseOf2"),
-            )  # fmt: skip
+                project,
+                source_of(torture),
+                schemas=("public", "app"),
+                renames=(
+                    "Some Things=things",
+                    "app.leftovers=otherLeftovers",
+                    "Some Things.CaseOf=things.caseOf2",
+                ),
+            )
         finally:
             connection.execute("DROP SCHEMA app CASCADE")
     assert model(project, "things") == (
@@ -340,9 +347,11 @@ def test_a_written_schema_passes_tsc_and_leaves_no_question(
     assert result.todos == () and result.without_source == () and result.add == ()
     text = (project / "convex" / "schema.ts").read_text("utf-8")
     table, field = {
-        None: ("orderItems", "product_sku"), "camel": ("orderItems", "productSku"),
-        "snake": ("order_items", "product_sku"), "keep": ("order_items", "product_sku"),
-    }[case]  # fmt: skip
+        None: ("orderItems", "product_sku"),
+        "camel": ("orderItems", "productSku"),
+        "snake": ("order_items", "product_sku"),
+        "keep": ("order_items", "product_sku"),
+    }[case]
     assert f"  {table}: defineTable({{" in text
     assert f'{field}: v.id("products"),' in text
     assert 'v.optional(v.union(v.literal("draft"), v.literal("live")))' in text
@@ -361,9 +370,12 @@ def test_the_command_tells_all_of_it(torture: sandbox.State, project: Path) -> N
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("SUPABASE_", "CONVEX_"))}
     ran = subprocess.run(
         [sys.executable, "-m", "stages", "init", str(project), "--rename", TITLE],
-        cwd=ROOT, capture_output=True, text=True, check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
         env={**clean, "SUPABASE_DB_URL": torture.source.db_url},
-    )  # fmt: skip
+    )
     assert ran.returncode == 0, ran.stderr
     assert ran.stderr.startswith(f"Supabase {torture.source.ref} → {project}")
     assert "written  .planning/migrations/models/products.sql\n" in ran.stdout

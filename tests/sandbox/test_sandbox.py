@@ -133,7 +133,7 @@ def test_every_nullable_column_has_nulls_and_values(state: State) -> None:
 
 
 def test_every_reference_has_orphans(state: State) -> None:
-    found = {
+    orphaned = {
         (table, column)
         for table, column, parent in query(state, FOREIGN_KEYS)
         if count(
@@ -147,7 +147,7 @@ def test_every_reference_has_orphans(state: State) -> None:
         for table, column, _ in query(state, FOREIGN_KEYS)
         if table in ROWS and table != "ari_scoring_config"
     }
-    assert references - found == set()
+    assert references - orphaned == set()
     assert {column for _, column in references} == {
         "ari_conversation_id",
         "category_id",
@@ -218,13 +218,13 @@ def seed(state: State) -> list[dict[str, Any]]:
 
 
 def test_seed_names_parents_first(seed: list[dict[str, Any]]) -> None:
-    known: set[str] = set()
+    keys: set[str] = set()
     for line in seed:
         for value in line["document"].values():
             if isinstance(value, str) and value.startswith("ref:"):
-                assert value.removeprefix("ref:") in known
-        known.add(f"{line['table']}:{line['key']}")
-    assert len(known) == len(seed) <= 200
+                assert value.removeprefix("ref:") in keys
+        keys.add(f"{line['table']}:{line['key']}")
+    assert len(keys) == len(seed) <= 200
 
 
 def test_seed_and_mapping_file_disagree_where_they_should(
@@ -239,7 +239,7 @@ def test_seed_and_mapping_file_disagree_where_they_should(
         if line["table"] == "organizations"
     }
     slugs = Counter(line["document"]["slug"] for line in seed if line["table"] == "workspaces")
-    told = {}
+    witnesses = {}
     for key, slug in query(state, "SELECT id::text, slug FROM workspaces"):
         org = mapping.get(key)
         match links.get(org, "unknown") if org else "unmapped":
@@ -251,8 +251,8 @@ def test_seed_and_mapping_file_disagree_where_they_should(
                 witness = "disagrees"
             case str(link):
                 witness = link
-        told[slug] = (slugs[slug], witness)
-    assert told == {
+        witnesses[slug] = (slugs[slug], witness)
+    assert witnesses == {
         "eduglobal-jakarta": (1, "agrees"),
         "studi-bandung": (1, "agrees"),
         "surabaya-study": (1, "agrees"),
@@ -364,8 +364,8 @@ def test_starting_at_once_makes_one_sandbox(root: Path) -> None:
     assert len(set(answers)) == 1
     # Its starters are gone, and it is not.
     state = sandbox.up(PROJECT)
-    found = f"{state.source.ref} {state.source.url} {state.deployments['sandbox'].name}\n"
-    assert found == answers[0]
+    expected = f"{state.source.ref} {state.source.url} {state.deployments['sandbox'].name}\n"
+    assert expected == answers[0]
 
 
 # ── another project ─────────────────────────────────────────────────────────────────────────

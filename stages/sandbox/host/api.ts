@@ -2,7 +2,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { JSONValue } from "convex/values";
-import type { Deployment, Kind, Outcome } from "./deployment.ts";
+import type { Deployment, Kind } from "./deployment.ts";
+import type { Outcome } from "./outcome.ts";
 import { callSystem } from "./system.ts";
 import { formatNamed, isWellFormed, jsonText, toJson } from "./values.ts";
 import { HttpError, jsonAnswer, readBody, textAnswer, type Answer } from "./web.ts";
@@ -124,8 +125,8 @@ function parseJson(text: string): JSONValue {
 /** Whether the request carries the admin key; a wrong one is 401, none at all is a visitor. */
 function isAdmin(request: IncomingMessage, url: URL, adminKey: string): boolean {
   const header = request.headers.authorization;
-  const [scheme = "", given = ""] = header?.split(/ +(.*)/s) ?? [];
-  const key = header === undefined ? url.searchParams.get("adminKey") : given;
+  const [scheme = "", token = ""] = header?.split(/ +(.*)/s) ?? [];
+  const key = header === undefined ? url.searchParams.get("adminKey") : token;
   if (key === null) return false;
   if (header !== undefined && scheme.toLowerCase() !== "convex") {
     throw new HttpError(
@@ -141,8 +142,8 @@ function isAdmin(request: IncomingMessage, url: URL, adminKey: string): boolean 
 }
 
 /** The backend drops the kind of deployment that a key may begin with. */
-export function isAdminKey(given: string, adminKey: string): boolean {
-  return sameText(given.replace(/^(prod|dev):/, ""), adminKey);
+export function isAdminKey(key: string, adminKey: string): boolean {
+  return sameText(key.replace(/^(prod|dev):/, ""), adminKey);
 }
 
 function sameText(one: string, other: string): boolean {

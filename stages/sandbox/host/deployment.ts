@@ -1,5 +1,4 @@
 /** A deployment in memory: the project's own functions, executed by convex-test. */
-import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { convexTest, type TestConvex } from "convex-test";
@@ -16,6 +15,7 @@ import { loadModule, type LoadedModule } from "../../convex/load_module.ts";
 import { ImportedIds } from "./ids.ts";
 import { Imports } from "./imports.ts";
 import { checkArguments, guardWrites } from "./limits.ts";
+import { describeError, failed, InvalidArguments, type Outcome } from "./outcome.ts";
 
 export type Kind = "query" | "mutation" | "action";
 export type Schema = SchemaDefinition<GenericSchema, boolean>;
@@ -28,9 +28,6 @@ export interface RegisteredFunction {
   args: JSONValue;
   returns: JSONValue;
 }
-
-/** What came of a call: a value, or the error as it is told to clients. */
-export type Outcome = { value: Value } | { errorMessage: string; errorData?: Value };
 
 interface Markers {
   isQuery?: true;
@@ -72,7 +69,7 @@ export class Deployment {
       transactionLimits: true,
     });
     guardWrites(schema && new Set(Object.keys(schema.tables)));
-    return new Deployment(name, schema, registered(modules), router, engine);
+    return new Deployment(name, schema, registeredFunctions(modules), router, engine);
   }
 
   /** Table names in the order in which the backend numbers them. */
@@ -89,23 +86,23 @@ export class Deployment {
     encoded: JSONValue,
     { expected, admin }: { expected: Kind | null; admin: boolean },
   ): Promise<Outcome> {
-    const found = this.functions.get(canonical(path));
-    if (!found || (found.internal && !admin)) {
+    const registered = this.functions.get(canonical(path));
+    if (!registered || (registered.internal && !admin)) {
       return failed(
         `Could not find public function for '${canonical(path).replace(/:default$/, "")}'. Did you ` +
           "forget to run `npx convex dev` or `npx convex deploy`?",
       );
     }
-    if (expected !== null && found.kind !== expected) {
+    if (expected !== null && registered.kind !== expected) {
       return failed(
-        `Trying to execute ${path} as ${titled(expected)}, but it is defined as ${titled(found.kind)}.`,
+        `Trying to execute ${path} as ${titled(expected)}, but it is defined as ${titled(registered.kind)}.`,
       );
     }
     try {
-      const args = decodeArguments(found.path, this.ids.inward(encoded));
-      return { value: this.ids.outward(await this.execute(found, args)) };
+      const args = decodeArguments(registered.path, this.ids.inward(encoded));
+      return { value: this.ids.outward(await this.execute(registered, args)) };
     } catch (error) {
-      return described(error);
+      return describeError(error);
     }
   }
 
@@ -137,7 +134,7 @@ function moduleFiles(folder: string): string[] {
     .sort();
 }
 
-function registered(modules: Map<string, LoadedModule>): Map<string, RegisteredFunction> {
+function registeredFunctions(modules: Map<string, LoadedModule>): Map<string, RegisteredFunction> {
   const functions = new Map<string, RegisteredFunction>();
   for (const [module, exported] of modules) {
     for (const [name, value] of Object.entries(exported)) {
@@ -185,32 +182,6 @@ export function decodeArguments(path: string, encoded: JSONValue): DefaultFuncti
   }
   checkArguments(path, args);
   return args as DefaultFunctionArgs;
-}
-
-class InvalidArguments extends Error {}
-
-export function failed(words: string, errorData?: Value): Outcome {
-  const errorMessage = `[Request ID: ${randomBytes(8).toString("hex")}] Server Error\n${words}`;
-  return errorData === undefined ? { errorMessage } : { errorMessage, errorData };
-}
-
-/** The words that the backend has for an error, as far as the engine lets them be told apart. */
-export function described(error: unknown): Outcome {
-  if (!(error instanceof Error)) return failed(`Uncaught ${String(error)}`);
-  if (Symbol.for("ConvexError") in error) {
-    const { data } = error as Error & { data: Value };
-    return failed(`Uncaught ConvexError: ${error.message}`, data);
-  }
-  if (error instanceof InvalidArguments) return failed(`Invalid arguments: ${error.message}`);
-  const broken = /^Validator error: (.*)$/s.exec(error.message)?.[1];
-  if (broken === undefined) return failed(`Uncaught Error: ${error.message}`);
-  // The engine checks arguments and documents with the same words; only the place differs.
-  return error.stack?.includes("validateFunctionArgs")
-    ? failed(`ArgumentValidationError: ${broken}`)
-    : failed(
-        "Uncaught Error: Failed to insert or update a document because it does not match the " +
-          `schema: ${broken}`,
-      );
 }
 
 export function titled(kind: Kind): "Query" | "Mutation" | "Action" {

@@ -8,16 +8,25 @@
  */
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import type { TestConvex } from "convex-test";
+import type { GenericSchema, SchemaDefinition } from "convex/server";
 import type { Value } from "convex/values";
-import { described, type Deployment } from "./deployment.ts";
-import { numberOfId } from "./ids.ts";
+import { numberOfId, type ImportedIds } from "./ids.ts";
+import { describeError } from "./outcome.ts";
 import { ImportFailed, readSnapshot, writeSnapshot, type Row } from "./snapshot.ts";
 import { HttpError, jsonAnswer, readBody, type Answer } from "./web.ts";
 
 export const MODES = ["requireEmpty", "append", "replace"] as const;
 export type Mode = (typeof MODES)[number];
 
-/** What `_system/cli/queryImport` tells of an import. */
+/** What imports and exports need of a deployment. */
+export interface ImportStore {
+  readonly tables: string[];
+  readonly ids: ImportedIds;
+  readonly engine: TestConvex<SchemaDefinition<GenericSchema, boolean>>;
+}
+
+/** What `_system/cli/queryImport` says of an import. */
 export type ImportState =
   | { state: "uploaded" }
   | {
@@ -53,7 +62,7 @@ export class Imports {
   private readonly uploads = new Map<string, Buffer[]>();
   private readonly exports = new Map<string, Uint8Array>();
 
-  constructor(private readonly deployment: Deployment) {}
+  constructor(private readonly deployment: ImportStore) {}
 
   serves(path: string): boolean {
     return /^\/api\/(import\/|perform_import$|cancel_import$|export\/)/.test(path);
@@ -72,10 +81,10 @@ export class Imports {
       case "/api/import/finish_upload":
         return answered({ importId: this.finishUpload(json()) });
       case "/api/perform_import":
-        this.perform(this.named(json()));
+        this.perform(this.requested(json()));
         return jsonAnswer(200, "");
       case "/api/cancel_import":
-        this.cancel(this.named(json()));
+        this.cancel(this.requested(json()));
         return jsonAnswer(200, "");
       case "/api/export/request/zip":
         await this.export();
@@ -102,91 +111,91 @@ export class Imports {
     return `part ${parts.length}`;
   }
 
-  private finishUpload(told: Record<string, unknown>): string {
-    const parts = this.uploads.get(String(told.uploadToken)) ?? [];
-    const { mode, format } = told.import as { mode: Mode; format: string };
-    const tokens = told.partTokens as unknown[];
+  private finishUpload(request: Record<string, unknown>): string {
+    const parts = this.uploads.get(String(request.uploadToken)) ?? [];
+    const { mode, format } = request.import as { mode: Mode; format: string };
+    const tokens = request.partTokens as unknown[];
     if (tokens.length !== parts.length || format !== "zip" || !MODES.includes(mode)) {
       throw new HttpError(400, "BadUpload", `${tokens.length} of ${parts.length} parts, ${format}`);
     }
     const id = randomBytes(16).toString("hex");
-    const found: Import = { mode, file: Buffer.concat(parts), state: { state: "uploaded" } };
-    this.imports.set(id, found);
-    this.uploads.delete(String(told.uploadToken));
-    setImmediate(() => void this.attempt(found, () => this.ask(found)));
+    const upload: Import = { mode, file: Buffer.concat(parts), state: { state: "uploaded" } };
+    this.imports.set(id, upload);
+    this.uploads.delete(String(request.uploadToken));
+    setImmediate(() => void this.attempt(upload, () => this.ask(upload)));
     return id;
   }
 
-  private named(told: Record<string, unknown>): Import {
-    const found = this.imports.get(String(told.importId));
-    if (!found) throw new HttpError(404, "ImportNotFound", "there is no such import");
-    return found;
+  private requested(request: Record<string, unknown>): Import {
+    const pending = this.imports.get(String(request.importId));
+    if (!pending) throw new HttpError(404, "ImportNotFound", "there is no such import");
+    return pending;
   }
 
-  private perform(found: Import): void {
-    if (found.state.state !== "waiting_for_confirmation") return;
-    found.state = {
+  private perform(pending: Import): void {
+    if (pending.state.state !== "waiting_for_confirmation") return;
+    pending.state = {
       state: "in_progress",
       progress_message: "Importing",
       checkpoint_messages: [],
     };
-    setImmediate(() => void this.attempt(found, () => this.run(found)));
+    setImmediate(() => void this.attempt(pending, () => this.run(pending)));
   }
 
-  private cancel(found: Import): void {
-    if (found.state.state === "completed" || found.state.state === "failed") return;
-    found.state = { state: "failed", error_message: "Import was canceled" };
+  private cancel(pending: Import): void {
+    if (pending.state.state === "completed" || pending.state.state === "failed") return;
+    pending.state = { state: "failed", error_message: "Import was canceled" };
   }
 
-  private async attempt(found: Import, step: () => Promise<void>): Promise<void> {
+  private async attempt(pending: Import, step: () => Promise<void>): Promise<void> {
     try {
       await step();
     } catch (error) {
-      const outcome = described(error);
+      const outcome = describeError(error);
       const words = "errorMessage" in outcome ? outcome.errorMessage.split("\n").at(-1) : "";
       const message = error instanceof ImportFailed ? error.message : `Hit an error: ${words}`;
-      found.state = { state: "failed", error_message: message };
+      pending.state = { state: "failed", error_message: message };
     }
   }
 
   /** The question: what would be written, and what deleted. */
-  private async ask(found: Import): Promise<void> {
-    const tables = readSnapshot(found.file);
+  private async ask(pending: Import): Promise<void> {
+    const tables = readSnapshot(pending.file);
     let deleted = 0;
     const lines = [];
     for (const [table, rows] of tables) {
       if (!this.deployment.tables.includes(table)) {
         throw new ImportFailed(`the sandbox has no table ${table}`);
       }
-      const there = (await this.rows(table)).length;
-      if (found.mode === "requireEmpty" && there > 0) {
+      const existing = (await this.rows(table)).length;
+      if (pending.mode === "requireEmpty" && existing > 0) {
         throw new ImportFailed(
           `TableExists: Import fails because the table "${table}" already contains data`,
         );
       }
-      const leaving = found.mode === "replace" ? there : 0;
+      const leaving = pending.mode === "replace" ? existing : 0;
       deleted += leaving;
-      lines.push(`${table}: create ${rows.length}, delete ${leaving} of ${there}`);
+      lines.push(`${table}: create ${rows.length}, delete ${leaving} of ${existing}`);
     }
-    if (found.state.state !== "uploaded") return;
-    found.state = {
+    if (pending.state.state !== "uploaded") return;
+    pending.state = {
       state: "waiting_for_confirmation",
       message_to_confirm: `Import changes ${lines.length} tables\n${lines.join("\n")}`,
       require_manual_confirmation: deleted > 0,
     };
   }
 
-  private async run(found: Import): Promise<void> {
-    const tables = readSnapshot(found.file);
-    this.check(tables, found.mode);
+  private async run(pending: Import): Promise<void> {
+    const tables = readSnapshot(pending.file);
+    this.check(tables, pending.mode);
     const before = new Map<string, Row[]>();
-    if (found.mode === "replace") {
+    if (pending.mode === "replace") {
       for (const table of tables.keys()) before.set(table, await this.rows(table));
     }
     const done: string[] = [];
     const written = await this.insert(tables, (table, rows) => {
       done.push(`Imported ${rows} documents to table "${table}"`);
-      found.state = {
+      pending.state = {
         state: "in_progress",
         progress_message: "Importing",
         checkpoint_messages: [...done],
@@ -194,7 +203,7 @@ export class Imports {
     });
     // All is in; what was there before goes, as if both had been one step.
     for (const rows of before.values()) await this.remove(rows.map((row) => String(row._id)));
-    found.state = {
+    pending.state = {
       state: "completed",
       num_rows_written: BigInt(written),
       timestamp: BigInt(Date.now()) * 1_000_000n,
@@ -203,18 +212,18 @@ export class Imports {
 
   /** What the backend checks of ids and creation times. */
   private check(tables: Map<string, Row[]>, mode: Mode): void {
-    const seen = new Set<unknown>();
+    const ids = new Set<unknown>();
     for (const [table, rows] of tables) {
       const number = FIRST_TABLE_NUMBER + this.deployment.tables.indexOf(table);
       for (const { _id, _creationTime } of rows) {
         if (typeof _id !== "string" || numberOfId(_id) !== number) {
           throw new ImportFailed(`ImportConflict: ${_id} is not an id of ${table} (${number})`);
         }
-        if (seen.has(_id)) throw new ImportFailed(`DuplicateId: ${_id}`);
+        if (ids.has(_id)) throw new ImportFailed(`DuplicateId: ${_id}`);
         if (mode === "append" && this.deployment.ids.has(_id)) {
           throw new ImportFailed(`DocumentExists: ${_id}`);
         }
-        seen.add(_id);
+        ids.add(_id);
         const time = _creationTime;
         if (time !== undefined && !(typeof time === "number" && time > 0 && time < 2 ** 53)) {
           throw new ImportFailed(`InvalidCreationTimeError: ${time}`);
@@ -226,12 +235,11 @@ export class Imports {
   /** Inserts all, with the engine's ids for those of the import; on failure nothing stays. */
   private async insert(
     tables: Map<string, Row[]>,
-    told: (table: string, rows: number) => void,
+    onTable: (table: string, rows: number) => void,
   ): Promise<number> {
-    const all = [...tables].flatMap(([table, rows]) => rows.map((row) => ({ table, row })));
-    const first = all[0];
-    if (!first) return 0;
-    const ids = await this.foretell(all);
+    const documents = [...tables].flatMap(([table, rows]) => rows.map((row) => ({ table, row })));
+    if (documents.length === 0) return 0;
+    const ids = await this.predictIds(documents);
     const inside = (value: Value): Value => {
       if (typeof value === "string") return ids.get(value) ?? value;
       if (Array.isArray(value)) return value.map(inside);
@@ -254,13 +262,13 @@ export class Imports {
             }
           });
         }
-        told(table, rows.length);
+        onTable(table, rows.length);
       }
     } catch (error) {
       await this.remove(inserted);
       throw error;
     }
-    for (const { row } of all) {
+    for (const { row } of documents) {
       const time = row._creationTime;
       const engineId = ids.get(String(row._id)) as string;
       this.deployment.ids.add(
@@ -269,14 +277,16 @@ export class Imports {
         typeof time === "number" ? time : undefined,
       );
     }
-    return all.length;
+    return documents.length;
   }
 
   /**
    * The id that the engine will give to each document: documents may refer to one another in any
-   * way, and the engine takes only its own ids. It counts; an insert that is undone tells how far.
+   * way, and the engine takes only its own ids. It counts; an insert that is undone shows how far.
    */
-  private async foretell(all: { table: string; row: Row }[]): Promise<Map<string, string>> {
+  private async predictIds(
+    documents: { table: string; row: Row }[],
+  ): Promise<Map<string, string>> {
     let sample = "";
     await this.deployment.engine
       .run(async (ctx) => {
@@ -291,7 +301,7 @@ export class Imports {
     const next = Number.parseInt(sample, 10) + 1;
     const width = sample.length;
     return new Map(
-      all.map(({ table, row }, at) => [
+      documents.map(({ table, row }, at) => [
         String(row._id),
         String(next + at).padStart(width - table.length, "0") + table,
       ]),

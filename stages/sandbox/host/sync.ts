@@ -1,5 +1,5 @@
 /**
- * The websocket on which the CLI follows an import: it subscribes to queries, and is told when a
+ * The websocket on which the CLI follows an import: it subscribes to queries, and hears when a
  * result changes. Only queries of the system are answered, for admins.
  */
 import type { IncomingMessage, Server } from "node:http";
@@ -13,7 +13,7 @@ interface Query {
   queryId: number;
   udfPath: string;
   args: JSONValue[];
-  told: string | undefined;
+  sent: string | undefined;
 }
 
 interface Message {
@@ -59,7 +59,7 @@ class Session {
     const then = (step: () => Promise<void>) => {
       this.work = this.work.then(step).catch(() => this.socket.close());
     };
-    const look = setInterval(() => then(() => this.tell({ ...this.version })), LOOK_EVERY_MS);
+    const look = setInterval(() => then(() => this.sendChanges({ ...this.version })), LOOK_EVERY_MS);
     socket.on("close", () => clearInterval(look));
     socket.on("message", (data: Buffer) => {
       then(() => this.receive(JSON.parse(data.toString("utf8")) as Message));
@@ -78,29 +78,29 @@ class Session {
       end.identity += 1;
     } else if (message.type === "ModifyQuerySet") {
       for (const change of message.modifications ?? []) {
-        if (change.type === "Add") this.queries.set(change.queryId, { ...change, told: undefined });
+        if (change.type === "Add") this.queries.set(change.queryId, { ...change, sent: undefined });
         else this.queries.delete(change.queryId);
       }
       end.querySet = message.newVersion ?? end.querySet;
     } else {
       return;
     }
-    await this.tell(end);
+    await this.sendChanges(end);
   }
 
   /** A transition to `end`, with the results that have changed; none where nothing has. */
-  private async tell(end: typeof this.version): Promise<void> {
+  private async sendChanges(end: typeof this.version): Promise<void> {
     const modifications = [];
     for (const query of this.queries.values()) {
       const outcome = await callSystem(this.deployment, query.udfPath, query.args, this.admin);
       const about = { queryId: query.queryId, logLines: [], journal: null };
-      const told =
+      const modification =
         "value" in outcome
           ? { type: "QueryUpdated", ...about, value: convexToJson(outcome.value) }
           : { type: "QueryFailed", ...about, errorMessage: outcome.errorMessage };
-      const text = JSON.stringify(told);
-      if (text !== query.told) modifications.push(told);
-      query.told = text;
+      const text = JSON.stringify(modification);
+      if (text !== query.sent) modifications.push(modification);
+      query.sent = text;
     }
     const start = this.version;
     const moved = end.querySet !== start.querySet || end.identity !== start.identity;

@@ -4,15 +4,9 @@
  */
 import type { PaginationOptions } from "convex/server";
 import { jsonToConvex, type JSONValue, type Value } from "convex/values";
-import {
-  decodeArguments,
-  described,
-  failed,
-  titled,
-  type Deployment,
-  type Outcome,
-} from "./deployment.ts";
+import { decodeArguments, titled, type Deployment } from "./deployment.ts";
 import { FIRST_TABLE_NUMBER } from "./imports.ts";
+import { describeError, failed, type Outcome } from "./outcome.ts";
 
 type SystemFunction = (deployment: Deployment, args: Record<string, unknown>) => Promise<Value>;
 
@@ -49,8 +43,8 @@ const FUNCTIONS: Record<string, SystemFunction> = {
     (await engine.run((ctx) => ctx.db.query(String(tableName)).collect())).length,
 
   "_system/cli/queryImport": async ({ imports }, { importId }) => {
-    const found = imports.imports.get(String(importId));
-    return found ? { _id: String(importId), state: found.state as unknown as Value } : null;
+    const state = imports.imports.get(String(importId))?.state;
+    return state ? { _id: String(importId), state: state as unknown as Value } : null;
   },
 
   "_system/cli/queryImport:list": async ({ imports }) =>
@@ -91,13 +85,13 @@ export async function callSystem(
 ): Promise<Outcome> {
   if (!admin) return failed("Unauthorized: executing a system function needs the admin key");
   const name = path.replace(/\.js(?=:|$)/, "").replace(/:default$/, "");
-  const found = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
-  if (!found) return failed(`Could not find system function '${name}'; the sandbox has only a few`);
+  const run = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
+  if (!run) return failed(`Could not find system function '${name}'; the sandbox has only a few`);
   try {
     const args = decodeArguments(name, deployment.ids.inward(encoded));
-    return { value: deployment.ids.outward(await found(deployment, args)) };
+    return { value: deployment.ids.outward(await run(deployment, args)) };
   } catch (error) {
-    return described(error);
+    return describeError(error);
   }
 }
 

@@ -74,7 +74,7 @@ function errorAnswer(error: unknown): Answer {
 }
 
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
-  // The rest of a body that was not read to its end can't be told from the next request.
+  // The rest of a body that was not read to its end can't be distinguished from the next request.
   if (!request.complete) response.setHeader("Connection", "close");
   response.writeHead(answer.status, answer.headers);
   response.end(request.method === "HEAD" ? undefined : answer.body);

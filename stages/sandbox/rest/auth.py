@@ -17,7 +17,7 @@ LEEWAY = 30  # seconds of clock skew that PostgREST forgives
 
 
 @dataclass(frozen=True, kw_only=True)
-class Keys:
+class ApiKeys:
     """A project's four API keys and the secret that signs its JWTs."""
 
     jwt_secret: str
@@ -27,7 +27,7 @@ class Keys:
     publishable_key: str
 
     def __repr__(self) -> str:
-        return "Keys(***)"
+        return "ApiKeys(***)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Caller:
     privileged: bool
 
 
-def identify(keys: Keys, headers: Mapping[str, str]) -> Caller:
+def identify(keys: ApiKeys, headers: Mapping[str, str]) -> Caller:
     """The caller by the headers `apikey`, `authorization` and `user-agent`.
 
     Raises GatewayError (401) for the key, RestError (PGRST301, PGRST303) for the JWT.
@@ -51,13 +51,13 @@ def identify(keys: Keys, headers: Mapping[str, str]) -> Caller:
             "No API key found in request",
             "No `apikey` request header or url param was found.",
         )
-    known = {
+    roles = {
         keys.service_role_key: "service_role",
         keys.secret_key: "service_role",
         keys.anon_key: "anon",
         keys.publishable_key: "anon",
     }
-    matches = [role for key, role in known.items() if _same(key, apikey)]
+    matches = [role for key, role in roles.items() if _same(key, apikey)]
     if not matches:
         raise GatewayError(
             401,

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stages.sandbox.rest.auth import Keys
+from stages.sandbox.rest.auth import ApiKeys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +14,7 @@ class Config:
     """What CONFIG says."""
 
     dsn: str = field(repr=False)
-    keys: Keys
+    keys: ApiKeys
     schemas: tuple[str, ...]
     max_rows: int | None
     latency: float
@@ -27,7 +27,7 @@ class Config:
         names = ("jwt_secret", "service_role_key", "anon_key", "secret_key", "publishable_key")
         return cls(
             dsn=raw["dsn"],
-            keys=Keys(**{name: raw[name] for name in names}),
+            keys=ApiKeys(**{name: raw[name] for name in names}),
             schemas=tuple(raw.get("schemas", ["public"])),
             max_rows=raw.get("max_rows", 1000),
             latency=raw.get("latency_ms", 0) / 1000,

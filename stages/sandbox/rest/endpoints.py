@@ -39,8 +39,8 @@ class Preferences:
     timezone: str | None
 
     def applied(self) -> dict[str, str]:
-        given = {"count": self.count, "timezone": self.timezone}
-        text = ", ".join(f"{name}={value}" for name, value in given.items() if value)
+        preferences = {"count": self.count, "timezone": self.timezone}
+        text = ", ".join(f"{name}={value}" for name, value in preferences.items() if value)
         return {"Preference-Applied": text} if text else {}
 
 
@@ -117,12 +117,12 @@ class Rest(Endpoint):
 
     async def _preferences(self, request: Request) -> Preferences:
         items = ",".join(request.headers.getlist("prefer")).split(",")
-        given = dict(item.strip().partition("=")[::2] for item in reversed(items))
-        count, timezone = given.get("count"), given.get("timezone")
-        known = timezone is not None and await self.database.knows_timezone(timezone)
+        preferences = dict(item.strip().partition("=")[::2] for item in reversed(items))
+        count, timezone = preferences.get("count"), preferences.get("timezone")
+        is_timezone = timezone is not None and await self.database.knows_timezone(timezone)
         return Preferences(
             count=count if count in ("exact", "planned", "estimated") else None,
-            timezone=timezone if known else None,
+            timezone=timezone if is_timezone else None,
         )
 
     async def _page(
@@ -135,13 +135,13 @@ class Rest(Endpoint):
     ) -> Response:
         preferences = await self._preferences(request)
         limit = self.config.max_rows
-        asked = query.window
+        window = query.window
         if limit is not None:
-            asked = asked.intersect(asked.offset, limit)
+            window = window.intersect(window.offset, limit)
         counted = {"exact": 0, "estimated": limit + 1 if limit else 0}.get(preferences.count or "")
         statement = Statement(sql.Identifier(*relation))
         text = statement.page(
-            replace(query, window=asked), body=request.method == "GET", counted=counted
+            replace(query, window=window), body=request.method == "GET", counted=counted
         )
         schemas = dict.fromkeys((relation[0], *_SHARED_SCHEMAS))
         try:
@@ -156,11 +156,11 @@ class Rest(Endpoint):
                     total = max(total, await _planned(cursor, relation, query))
         except psycopg.Error as error:
             raise from_postgres(error, caller.role, ".".join(relation)) from None
-        if total is not None and asked.offset > total:
-            raise out_of_bounds(asked.offset, total)
+        if total is not None and window.offset > total:
+            raise out_of_bounds(window.offset, total)
         status = 206 if total is not None and rows < total else 200
         headers |= {
-            "Content-Range": asked.content_range(rows, total),
+            "Content-Range": window.content_range(rows, total),
             **preferences.applied(),
         }
         return Response(body, status, headers, JSON_TYPE)
@@ -180,7 +180,7 @@ class Users(Endpoint):
         admin = Caller(role=AUTH_ROLE, claims=caller.claims, privileged=True)
         try:
             async with self.database.transaction(admin, schemas=("",), timezone="UTC") as cursor:
-                return await self.found(request, cursor)
+                return await self.respond(request, cursor)
         except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
             what = error.diag.message_primary
             return _auth_error(404, "not_found", f"This project has no such table: {what}")
@@ -188,7 +188,7 @@ class Users(Endpoint):
             sys.stderr.write(f"auth: {error.sqlstate} {error.diag.message_primary}\n")
             return _auth_error(500, "unexpected_failure", "Database error finding users")
 
-    async def found(self, request: Request, cursor: Cursor) -> Response:
+    async def respond(self, request: Request, cursor: Cursor) -> Response:
         page, size = (
             request.query_params.get(name, default)
             for name, default in (("page", "1"), ("per_page", "50"))
@@ -205,7 +205,7 @@ class Users(Endpoint):
 class User(Users):
     """`/auth/v1/admin/users/<id>`: one user, with identities."""
 
-    async def found(self, request: Request, cursor: Cursor) -> Response:
+    async def respond(self, request: Request, cursor: Cursor) -> Response:
         try:
             user = str(UUID(request.path_params["user"]))
         except ValueError:
@@ -241,8 +241,8 @@ async def _planned(cursor: Cursor, relation: tuple[str, str], query: Query) -> i
 
 
 def _accept(request: Request, *produced: str) -> None:
-    given = ",".join(request.headers.getlist("accept")) or "*/*"
-    wanted = [item.partition(";")[0].strip().lower() for item in given.split(",")]
-    if not {*produced, "*/*", "application/*"}.intersection(wanted):
-        message = f"None of these media types are available: {', '.join(wanted)}"
+    accept = ",".join(request.headers.getlist("accept")) or "*/*"
+    media_types = [item.partition(";")[0].strip().lower() for item in accept.split(",")]
+    if not {*produced, "*/*", "application/*"}.intersection(media_types):
+        message = f"None of these media types are available: {', '.join(media_types)}"
         raise RestError(406, "PGRST107", message)

@@ -97,11 +97,11 @@ class _Scanner:
             raise self.fail(f'expecting "{literal}"')
 
     def match(self, pattern: re.Pattern[str]) -> str | None:
-        found = pattern.match(self.text, self.at)
-        if found is None:
+        match = pattern.match(self.text, self.at)
+        if match is None:
             return None
-        self.at = found.end()
-        return found[0]
+        self.at = match.end()
+        return match[0]
 
     def lexeme(self, literal: str) -> bool:
         """`literal` with blanks around it, or nothing at all."""

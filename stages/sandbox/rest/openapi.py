@@ -72,11 +72,11 @@ def _property(column: dict[str, Any]) -> dict[str, Any]:
 
 
 def _path(table: str, comment: str | None, insertable: bool) -> dict[str, Any]:
-    about = {"tags": [table]} | ({"description": comment} if comment else {})
+    common = {"tags": [table]} | ({"description": comment} if comment else {})
     read = {"200": {"description": "OK"}, "206": {"description": "Partial Content"}}
-    path: dict[str, Any] = {"get": about | {"responses": read}}
+    path: dict[str, Any] = {"get": common | {"responses": read}}
     if insertable:
-        path["post"] = about | {"responses": {"201": {"description": "Created"}}}
+        path["post"] = common | {"responses": {"201": {"description": "Created"}}}
     return path
 
 

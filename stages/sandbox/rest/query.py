@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, LiteralString
+from typing import LiteralString
 
 from psycopg import sql
 
@@ -24,8 +24,6 @@ from stages.sandbox.rest.grammar import (
     parse_path,
     parse_select,
 )
-
-Count = Literal["exact", "planned", "estimated"]
 
 _IGNORED = {"columns", "on_conflict"}  # they steer writes only
 _COMPARE: dict[str, LiteralString] = {
@@ -114,13 +112,13 @@ def _number(text: str | None) -> int | None:
 
 
 def _window(offset: str | None, limit: str | None, range_header: str | None) -> Window:
-    asked = _number(limit)
-    if asked is not None and asked < 0:
+    requested = _number(limit)
+    if requested is not None and requested < 0:
         raise _bad_range("Limit should be greater than or equal to zero.")
-    window = Window(offset=max(_number(offset) or 0, 0), limit=asked)
+    window = Window(offset=max(_number(offset) or 0, 0), limit=requested)
     first, dash, last = (range_header or "").removeprefix("items=").partition("-")
     start, end = _number(first), _number(last)
-    if asked == 0 or not dash or start is None or (last and end is None):
+    if requested == 0 or not dash or start is None or (last and end is None):
         return window
     window = window.intersect(start, None if end is None else end + 1 - start)
     if window.limit is not None and window.limit <= 0:

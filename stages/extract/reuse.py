@@ -1,0 +1,73 @@
+"""What an earlier run left of a table: as much of it as can be used, and whether it is still so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stages.extract.catalog import Reading
+from stages.extract.drift import moved_since
+from stages.extract.gaps import mark_lost
+from stages.extract.reader import Reader, Session
+from stages.extract.results import TableResult, uncounted_note
+from stages.progress import Progress
+from stages.state.durable import remove
+from stages.state.integrity import find_damage
+from stages.state.manifests import Manifest, read_manifest, write_manifest
+
+
+def usable_manifest(
+    reader: Reader, reading: Reading, folder: Path, progress: Progress
+) -> Manifest | None:
+    """The manifest, where its rows are those that would be read now, without damaged parts."""
+    manifest = read_manifest(folder)
+    if manifest is None or manifest["status"] == "missing":
+        return None
+    if manifest["status"] == "reading" and manifest["transport"] != reader.transport:
+        return None  # it has no parts yet, but a count that may be of something else
+    if manifest["spec"] != reading.fingerprint:
+        progress.note(f"{reading.source}: {_describe_change(manifest, reading)}; reading it anew")
+        return None
+    damaged = {
+        part["file"]: damage
+        for part in manifest["parts"]
+        if not part.get("lost") and (damage := find_damage(folder, part))
+    }
+    for file, damage in damaged.items():
+        progress.note(f"{reading.source}: {file} {damage}; reading it again")
+    if not reading.key and (damaged or manifest["status"] == "reading"):
+        return None  # without a key nothing says which rows a part held
+    if damaged:
+        alone = reader.transport == "postgres" or len(reading.key) == 1
+        useless = mark_lost(manifest, set(damaged), alone=alone)
+        write_manifest(folder, manifest)
+        for file in useless:
+            remove(folder / file)
+    return manifest
+
+
+def compare_with_source(
+    reader: Reader, session: Session, reading: Reading, manifest: Manifest
+) -> TableResult:
+    """A cheap second look at the source of a table that is complete."""
+    unit = reader.count_unit(reading)
+    number, moved = moved_since(session, reading, manifest, unit)
+    if moved:
+        note = f"the source has moved: {', '.join(moved)}; read anew with --restart"
+    else:
+        note = f"unchanged, {manifest['rows']:,} rows{uncounted_note(unit, number)}"
+    status = "moved" if moved else "unchanged"
+    return {"status": status, "rows": manifest["rows"], "note": note}
+
+
+def _describe_change(manifest: Manifest, reading: Reading) -> str:
+    """How what would be read differs from what was read, in a few words."""
+    before = [column["name"] for column in manifest["columns"]]
+    now = [column.staged for column in reading.columns]
+    new = [name for name in now if name not in before]
+    dropped = [name for name in before if name not in now]
+    changes = []
+    if new:
+        changes.append(f"new columns {', '.join(new)}")
+    if dropped:
+        changes.append(f"columns gone: {', '.join(dropped)}")
+    return "; ".join(changes) or "types, key or filter have changed"

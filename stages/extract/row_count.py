@@ -1,0 +1,95 @@
+"""The count of a table's rows at the source, which proves that all of them were read."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from stages.errors import TableFailed
+from stages.extract.catalog import Reading
+from stages.extract.reader import Reader, Session
+from stages.project.plan import SourceTable
+from stages.state.manifests import Manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """How the rows read compare with those counted: the manifest's `counted`, and whether the
+    source moved meanwhile. `error` is there where rows are missing, or there are too many."""
+
+    counted: dict[str, Any]
+    moving: bool
+    error: TableFailed | None
+
+
+class RowCount:
+    """Counts a table once, as soon as the count proves something. Used by several workers.
+
+    In a snapshot the count is the same at any time, so whoever has no gap left to begin makes it;
+    over REST it must come after the last row.
+    """
+
+    def __init__(self, reader: Reader, entry: SourceTable, reading: Reading) -> None:
+        self._reader = reader
+        self._reading = reading
+        self._filtered = bool(entry.where) and reading.sample is None
+        self._lock = threading.Lock()
+        # Gaps that nobody has begun, and that are not read.
+        self._untouched = self._unread = 0
+        self._claimed = False
+        # Rows that the reading gives, and those that `where` leaves out.
+        self._counts: Future[tuple[int, int]] = Future()
+
+    def expect(self, gaps: int) -> None:
+        """Say how many gaps there are to read."""
+        self._untouched = self._unread = gaps
+
+    def begin_gap(self) -> None:
+        """A worker begins a gap."""
+        with self._lock:
+            self._untouched -= 1
+
+    def end_gap(self, session: Session) -> None:
+        """A worker has read a gap to its end; counts where it is time."""
+        with self._lock:
+            self._unread -= 1
+            due = self._unread == 0
+            if self._reader.transport == "postgres":
+                due = not self._untouched and not self._claimed
+            self._claimed = self._claimed or due
+        if due:
+            self.count(session)
+
+    def count(self, session: Session) -> None:
+        """Count the rows at the source, and those that `where` leaves out."""
+        try:
+            rows = session.count(self._reading)
+            left_out = 0
+            if self._filtered:
+                left_out = session.count(self._reading, filtered=False) - rows
+            self._counts.set_result((rows, left_out))
+        except BaseException as error:
+            self._counts.set_exception(error)
+            raise
+
+    def prove(self, manifest: Manifest, *, resumed: bool) -> Proof:
+        """Compare the parts' rows with the count. Waits for it, and raises what it raised."""
+        rows = sum(part["rows"] for part in manifest["parts"])
+        unit, (after, left_out) = self._reader.count_unit(self._reading), self._counts.result()
+        before = manifest["counted"].get("before", after)
+        # What was written between two runs over REST shows only here: it has no snapshots.
+        apart = resumed and self._reader.transport == "rest"
+        differs = unit == "rows" and rows != after
+        moving = before != after or (apart and differs)
+        error = None
+        if differs and not moving and len(manifest["snapshots"]) == 1:
+            error = TableFailed(
+                f"{manifest['table']} has {after:,} rows, but {rows:,} were read",
+                "run again with --restart; if it stays so, the key columns are not unique",
+            )
+        counted = {"before": before, "after": after} | ({"of": unit} if unit != "rows" else {})
+        if self._filtered:
+            counted["filtered"] = left_out
+        return Proof(counted=counted, moving=moving, error=error)
