@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from stages.errors import UserError
 from stages.project.plan import Plan, ReferenceTable
-from stages.sql import first_row, name_sql, text_sql
+from stages.sql import first_row, name_sql
 from stages.state.durable import read_json, write_json
 from stages.state.fingerprints import fingerprint
 from stages.state.integrity import describe_damage
-from stages.state.manifests import read_manifest
 from stages.state.parts import part_entry, write_parquet
 from stages.state.workspace import Workspace
 from stages.transform.columns_read import columns_of
@@ -137,35 +136,3 @@ def _write(
 ) -> dict[str, Any]:
     reader = connection.sql(f"{sql} ORDER BY source_id").to_arrow_reader()
     return part_entry(write_parquet(workspace.keys / name, reader.schema, reader))
-
-
-def known_sql(workspace: Workspace, name: str) -> str:
-    """SQL of `known(ref, rule, reason)`: rule is NULL where the key can be referred to."""
-    known = text_sql(str(workspace.keys / f"{name}.parquet"))
-    rejected = text_sql(str(workspace.keys / f"{name}.rejects.parquet"))
-    prefix = text_sql(f"{name}:")
-    return (
-        f"SELECT {prefix} || source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
-        f"FROM read_parquet({known}) UNION ALL "
-        f"SELECT {prefix} || source_id, rule, {prefix} || source_id || ': ' || reason "
-        f"FROM read_parquet({rejected})"
-    )
-
-
-def known_documents_sql(workspace: Workspace, target: str) -> str:
-    """`known` of a table of this plan: its documents, and its rejects, which take children along.
-
-    A table that is missing at the source has neither: everything that refers to it is an orphan.
-    """
-    manifest = read_manifest(workspace.transform(target))
-    if not manifest or not manifest["parts"]:
-        return "SELECT '' AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason WHERE false"
-    documents = text_sql(str(workspace.transform(target) / "documents.parquet"))
-    rejects = text_sql(str(workspace.transform(target) / "rejects.parquet"))
-    prefix = text_sql(f"{target}:")
-    return (
-        f"SELECT {prefix} || _source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
-        f"FROM read_parquet({documents}) UNION ALL "
-        f"SELECT {prefix} || source_id, 'parent_rejected', {prefix} || source_id || "
-        f"' is rejected: ' || rule || ' ' || field FROM read_parquet({rejects})"
-    )

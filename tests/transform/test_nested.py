@@ -1,7 +1,7 @@
 """Nested documents, from jsonb to Convex and back, through a project of its own.
 
-tests/transform/nested/ has its schema, models, plan and source. Everything runs on real Postgres and on the
-real functions of convex/; cycles are only transformed here.
+tests/transform/nested/ has its schema, models, plan and source. Everything runs on real Postgres
+and on the real functions of convex/; cycles are only transformed here.
 """
 
 from __future__ import annotations
