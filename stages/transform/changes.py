@@ -16,6 +16,7 @@ from stages.project.plan_entries import entry_error
 from stages.sql import first_row, name_sql, text_sql
 from stages.transform.compile import Compiled
 from stages.transform.lineage import carried_columns
+from stages.transform.relations import CHANGED_VALUES, PASSED
 from stages.transform.run_model import CompiledModel
 from stages.transform.table_context import TableContext
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 
 def changes_sql(context: TableContext, compiled: CompiledModel, nulls: Container[str]) -> str:
-    """SQL of (source_id, field, rule, old, new) over `passed`, `bent` and the extract, in the
-    order of source keys; empty where nothing can have changed.
+    """SQL of (source_id, field, rule, old, new) over `passed`, `changed_values` and the extract, in
+    the order of source keys; empty where nothing can have changed.
 
     `nulls` are fields that have a null.
     """
@@ -35,7 +36,7 @@ def changes_sql(context: TableContext, compiled: CompiledModel, nulls: Container
         selects.append(
             "SELECT _source_id AS source_id, b.field AS field, b.rule AS rule, "
             'b."old" AS "old", NULL::VARCHAR AS "new" '
-            "FROM (SELECT _source_id, unnest(_bent) AS b FROM bent)"
+            f"FROM (SELECT _source_id, unnest(_lost) AS b FROM {CHANGED_VALUES})"
         )
     compared = _compared_sql(context, compiled, nulls)
     if compared:
@@ -74,7 +75,7 @@ def _compared_sql(context: TableContext, compiled: CompiledModel, nulls: Contain
         "SELECT _source_id AS source_id, unnest(changes, recursive := true) "
         "FROM (SELECT d._source_id, "
         f"list_filter([{changes}], lambda c: c IS NOT NULL) AS changes "
-        f'FROM passed d JOIN (SELECT {key} AS "source key", * FROM {source}) s '
+        f'FROM {PASSED} d JOIN (SELECT {key} AS "source key", * FROM {source}) s '
         'ON s."source key" = d._source_id '
         f"WHERE {' OR '.join(when for when, _ in comparisons)})"
     )

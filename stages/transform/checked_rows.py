@@ -11,6 +11,7 @@ from stages.transform.checked import checked_sql
 from stages.transform.compile import Compiled, documents_schema
 from stages.transform.models import sql_errors
 from stages.transform.references import rule_of
+from stages.transform.relations import FAILING
 from stages.transform.run_model import CompiledModel
 from stages.transform.split_rows import BATCH, SplitRows, split_rows
 from stages.transform.table_context import TableContext
@@ -27,7 +28,7 @@ def split_checked_rows(context: TableContext, compiled: CompiledModel) -> Iterat
     """The rows, split into `passed` and `failing`; the file of what passed is gone after."""
     file = context.workspace.scratch / f"{context.table.name}.parquet"
     checked = checked_rows_sql(context, compiled)
-    sql = f"SELECT {staged_columns(compiled.fields)}, _failures, _bent FROM ({checked})"
+    sql = f"SELECT {staged_columns(compiled.fields)}, _failures, _lost FROM ({checked})"
     try:
         with sql_errors(compiled.model.name):
             rows = split_rows(
@@ -57,7 +58,8 @@ def refuse_failing_orphans(context: TableContext, compiled: CompiledModel) -> No
             continue
         orphans, reason = first_row(
             context.connection,
-            "SELECT count(*), min(f.reason) FROM (SELECT unnest(_failures) AS f FROM failing) "
+            "SELECT count(*), min(f.reason) "
+            f"FROM (SELECT unnest(_failures) AS f FROM {FAILING}) "
             "WHERE f.field = ? AND f.rule NOT IN ('required_null')",
             [place.path],
         )

@@ -14,6 +14,7 @@ from stages.convex.values import Shape, decode_value_sql, size_sql
 from stages.errors import UserError
 from stages.sql import name_sql, text_sql
 from stages.transform.native import json_sql
+from stages.transform.relations import JSON_VALUES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,7 +102,7 @@ def compile_field(model: str, shape: Shape, column_type: str | None) -> Compiled
 
 
 def _through_json(model: str, shape: Shape, column_type: str, checks: list[Check]) -> Compiled:
-    joined = name_sql(f"json of {shape.name}")
+    joined = JSON_VALUES.of(shape.name)
     problem = Check(field=shape.name, problem=f"{joined}.problem")
     text = json_sql(model, shape.name, shape.validator, name_sql(shape.name), column_type)
     value, size = f"{joined}.staged", f"{joined}.size"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stages.sql import name_sql, text_sql
+from stages.sql import text_sql
 from stages.state.fingerprints import fingerprint
 from stages.transform.checked_rows import split_checked_rows
 from stages.transform.known_keys import make_known
 from stages.transform.made_from import made_from
 from stages.transform.reconcile import reconcile, require_ids
 from stages.transform.references import edges_sql, make_orphans, settle
+from stages.transform.relations import CYCLE_EDGES, CYCLE_ROWS, FAILING, KNOWN, PASSED, REJECTED
 from stages.transform.run_model import CompiledModel, run_model
 from stages.transform.table_context import TableContext
 from stages.transform.unique import find_collisions, reject_collisions
@@ -39,8 +40,14 @@ class Cycle:
         compiled = None
         if not self._proven:
             run = context.connection.execute
-            run("CREATE OR REPLACE TEMP TABLE own (ref VARCHAR, rule VARCHAR, field VARCHAR)")
-            run("CREATE OR REPLACE TEMP TABLE edges (child VARCHAR, field VARCHAR, parent VARCHAR)")
+            run(
+                f"CREATE OR REPLACE TEMP TABLE {CYCLE_ROWS} "
+                "(ref VARCHAR, rule VARCHAR, field VARCHAR)"
+            )
+            run(
+                f"CREATE OR REPLACE TEMP TABLE {CYCLE_EDGES} "
+                "(child VARCHAR, field VARCHAR, parent VARCHAR)"
+            )
             for each in self._contexts.values():
                 if not each.missing:
                     compiled = self._add_rows(each)
@@ -51,20 +58,20 @@ class Cycle:
         return compiled
 
     def _add_rows(self, context: TableContext) -> CompiledModel:
-        """A table's rows into `own`, their references to the tables of the cycle into `edges`.
+        """A table's rows into `cycle_rows`, their references within the cycle into `cycle_edges`.
 
         What its checks would say of these references is left out: see references.settle.
         """
         connection, table = context.connection, context.table
         compiled = run_model(context, context.read_model(), in_cycle=True)
         run = connection.execute
-        run(f"INSERT INTO edges {edges_sql(table, compiled.fields, self.tables)}")
+        run(f"INSERT INTO {CYCLE_EDGES} {edges_sql(table, compiled.fields, self.tables)}")
         for target in context.targets:
             if target in self.tables:
                 run(
-                    f"CREATE OR REPLACE TEMP TABLE {name_sql(f'known {target}')} AS "
+                    f"CREATE OR REPLACE TEMP TABLE {KNOWN.of(target)} AS "
                     "SELECT DISTINCT parent AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
-                    "FROM edges"
+                    f"FROM {CYCLE_EDGES}"
                 )
         make_known(context, self.tables)
         make_orphans(connection, compiled.fields, context.target_sources())
@@ -75,9 +82,9 @@ class Cycle:
             reconcile(connection, table, context.drop_model(), keys)
             prefix = text_sql(f"{table.name}:")
             run(
-                f"INSERT INTO own SELECT {prefix} || source_id, rule, field "
-                "FROM (SELECT _source_id AS source_id, NULL AS rule, NULL AS field FROM passed "
-                "ANTI JOIN failing USING (_source_id) "
-                "UNION ALL SELECT source_id, rule, field FROM rejected)"
+                f"INSERT INTO {CYCLE_ROWS} SELECT {prefix} || source_id, rule, field "
+                f"FROM (SELECT _source_id AS source_id, NULL AS rule, NULL AS field FROM {PASSED} "
+                f"ANTI JOIN {FAILING} USING (_source_id) "
+                f"UNION ALL SELECT source_id, rule, field FROM {REJECTED})"
             )
         return compiled

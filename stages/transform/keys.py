@@ -19,6 +19,7 @@ from stages.state.parts import part_entry, write_parquet
 from stages.state.workspace import Workspace
 from stages.transform.columns_read import columns_of
 from stages.transform.models import Inputs, describe, key_sql, read_model
+from stages.transform.relations import DECIDED_KEYS, JUDGED_KEYS, TESTIMONY
 from stages.views import keys_view
 
 if TYPE_CHECKING:
@@ -75,23 +76,24 @@ def _run(
             f"a key model gives {', '.join(COLUMNS)}",
         )
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE testimony AS SELECT DISTINCT source_id::VARCHAR AS "
+        f"CREATE OR REPLACE TEMP TABLE {TESTIMONY} AS SELECT DISTINCT source_id::VARCHAR AS "
         f"source_id, convex_id::VARCHAR AS convex_id, rule::VARCHAR AS rule FROM ({sql}) "
         "WHERE convex_id IS NOT NULL"
     )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE judged AS SELECT source_id, "
+        f"CREATE OR REPLACE TEMP TABLE {JUDGED_KEYS} AS SELECT source_id, "
         "count(DISTINCT convex_id) AS documents, min(convex_id) AS convex_id, "
         "string_agg(DISTINCT rule, '+' ORDER BY rule) AS rule, "
         "string_agg(rule || ' says ' || convex_id, ', ' ORDER BY rule, convex_id) AS said, "
         "max(per_rule) AS per_rule "
-        "FROM (SELECT *, count(*) OVER (PARTITION BY source_id, rule) AS per_rule FROM testimony) "
+        "FROM (SELECT *, count(*) OVER (PARTITION BY source_id, rule) AS per_rule "
+        f"FROM {TESTIMONY}) "
         "GROUP BY source_id"
     )
-    here = f"(SELECT DISTINCT _id FROM reference.{name_sql(reference.name)})"
+    documents = f"(SELECT DISTINCT _id FROM reference.{name_sql(reference.name)})"
     source = key_sql(workspace, reference.source)
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE settled AS "
+        f"CREATE OR REPLACE TEMP TABLE {DECIDED_KEYS} AS "
         "SELECT s.source_id, j.convex_id, j.rule, CASE "
         "WHEN j.source_id IS NULL THEN 'no_match' "
         "WHEN j.documents > 1 AND j.per_rule > 1 THEN 'ambiguous' "
@@ -102,10 +104,12 @@ def _run(
         "WHEN r._id IS NULL THEN j.convex_id || ' is not there' END AS reason "
         f"FROM (SELECT DISTINCT {source} AS source_id "
         f"FROM extract.{name_sql(reference.source)}) s "
-        f"LEFT JOIN judged j USING (source_id) LEFT JOIN {here} r ON r._id = j.convex_id"
+        f"LEFT JOIN {JUDGED_KEYS} j USING (source_id) "
+        f"LEFT JOIN {documents} r ON r._id = j.convex_id"
     )
     stray = first_row(
-        connection, "SELECT min(source_id) FROM judged ANTI JOIN settled USING (source_id)"
+        connection,
+        f"SELECT min(source_id) FROM {JUDGED_KEYS} ANTI JOIN {DECIDED_KEYS} USING (source_id)",
     )
     if stray[0] is not None:
         raise UserError(
@@ -114,12 +118,14 @@ def _run(
         )
     parts = [
         _write(connection, workspace, f"{reference.name}.parquet",
-               "SELECT source_id, convex_id, rule FROM settled WHERE problem IS NULL"),
+               f"SELECT source_id, convex_id, rule FROM {DECIDED_KEYS} WHERE problem IS NULL"),
         _write(connection, workspace, f"{reference.name}.rejects.parquet",
-               "SELECT source_id, problem AS rule, reason FROM settled WHERE problem IS NOT NULL"),
+               f"SELECT source_id, problem AS rule, reason FROM {DECIDED_KEYS} "
+               "WHERE problem IS NOT NULL"),
     ]  # fmt: skip
     counts = connection.execute(
-        "SELECT problem, count(*) FROM settled WHERE problem IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        f"SELECT problem, count(*) FROM {DECIDED_KEYS} WHERE problem IS NOT NULL "
+        "GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     return {
         "table": reference.name,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Container
 
 from stages.errors import UserError
-from stages.sql import name_sql, text_sql
+from stages.sql import text_sql
 from stages.state.manifests import read_manifest
 from stages.state.workspace import Workspace
+from stages.transform.relations import KNOWN
 from stages.transform.table_context import TableContext
 
 
@@ -15,9 +16,8 @@ def make_known(context: TableContext, cycle: Container[str] = ()) -> None:
     """Make `known <target>` for what a table refers to, but for the tables of its `cycle`."""
     for target in context.targets:
         if target not in cycle:
-            name = name_sql(f"known {target}")
             sql = _known_sql(context, target)
-            context.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+            context.connection.execute(f"CREATE OR REPLACE TEMP TABLE {KNOWN.of(target)} AS {sql}")
 
 
 def _known_sql(context: TableContext, target: str) -> str:

@@ -18,6 +18,7 @@ from stages.state.fingerprints import content_hash, fingerprint, hash_file
 from stages.state.integrity import require_whole
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Workspace
+from stages.transform.relations import KEYLESS_ROWS
 from stages.transform.sql_ast import parse, refuse_chance, tables
 from stages.views import KEYLESS, macros, make, side_hashes, statements
 
@@ -217,13 +218,13 @@ def hold_keyless(connection: duckdb.DuckDBPyConnection, workspace: Workspace, so
     """Number the rows of a source without a key once, instead of whenever its view is read."""
     if key_sql(workspace, source) != KEYLESS:
         return
-    held, view = name_sql(f"rows of {source}"), f"extract.{name_sql(source)}"
-    there = connection.execute(
-        "SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [f"rows of {source}"]
+    exists = connection.execute(
+        "SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [KEYLESS_ROWS.plain_name(source)]
     ).fetchall()
-    if not there:
-        connection.execute(f"CREATE TABLE main.{held} AS FROM {view}")
-        connection.execute(f"CREATE OR REPLACE VIEW {view} AS FROM main.{held}")
+    if not exists:
+        rows, view = KEYLESS_ROWS.of(source), name_sql(source)
+        connection.execute(f"CREATE TABLE main.{KEYLESS_ROWS.of(source)} AS FROM extract.{view}")
+        connection.execute(f"CREATE OR REPLACE VIEW extract.{view} AS FROM main.{rows}")
 
 
 @cache

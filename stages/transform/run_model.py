@@ -23,6 +23,7 @@ from stages.transform.models import (
 )
 from stages.transform.plan_checks import refuse_fields, with_values
 from stages.transform.references import listed_refs, refuse_rules
+from stages.transform.relations import KEYED, MODEL_ROWS, MODELLED
 from stages.transform.sql_ast import column_lines, parse
 from stages.transform.table_context import TableContext
 
@@ -55,9 +56,9 @@ def run_model(context: TableContext, model: Model, *, in_cycle: bool) -> Compile
         # DuckDB takes no view of what it can't take apart, such as PIVOT.
         read_again = in_cycle or _is_read_again(context, compiled.fields.values())
         if read_again or not goes_row_by_row(compiled.parsed):
-            run(f"CREATE OR REPLACE TEMP TABLE model_rows AS {rows}")
-            rows = "FROM model_rows"
-        run(f"CREATE OR REPLACE TEMP VIEW modelled AS {rows}")
+            run(f"CREATE OR REPLACE TEMP TABLE {MODEL_ROWS} AS {rows}")
+            rows = f"FROM {MODEL_ROWS}"
+        run(f"CREATE OR REPLACE TEMP VIEW {MODELLED} AS {rows}")
     make_json_values(context.connection, compiled.fields)
     _make_keyed(context)
     return compiled
@@ -99,9 +100,9 @@ def _is_read_again(context: TableContext, fields: Iterable[Compiled]) -> bool:
 def _make_keyed(context: TableContext) -> None:
     """Make `keyed(source_id, row)`: what must be accounted for."""
     if context.table.grain == "derived":
-        rows = "SELECT m._source_id AS source_id, m AS row FROM modelled m"
+        rows = f"SELECT m._source_id AS source_id, m AS row FROM {MODELLED} m"
     else:
         key = key_sql(context.workspace, context.table.source)
         source = name_sql(context.table.source)
         rows = f"SELECT {key} AS source_id, s AS row FROM extract.{source} s"
-    context.connection.execute(f"CREATE OR REPLACE TEMP VIEW keyed AS {rows}")
+    context.connection.execute(f"CREATE OR REPLACE TEMP VIEW {KEYED} AS {rows}")

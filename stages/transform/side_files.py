@@ -13,6 +13,7 @@ from stages.state.durable import read_json, write_json
 from stages.state.fingerprints import fingerprint
 from stages.state.workspace import Workspace
 from stages.transform.models import Inputs, key_sql
+from stages.transform.relations import SIDE_ORPHANS
 from stages.views import side_files
 
 if TYPE_CHECKING:
@@ -75,14 +76,14 @@ def _orphans(
         _require_column(connection, plan, side, "of_column", side.of_column, source)
         known = f"key_text({name_sql(side.of_column)})"
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE side_orphans AS SELECT k AS key FROM "
+        f"CREATE OR REPLACE TEMP TABLE {SIDE_ORPHANS} AS SELECT k AS key FROM "
         f"(SELECT key_text({name_sql(side.keys)}) AS k FROM {keys}) "
         f"ANTI JOIN (SELECT {known} AS k FROM {source}) s USING (k)"
     )
     rows = first_row(connection, f"SELECT count(*) FROM {keys}")[0]
-    orphans = first_row(connection, "SELECT count(*) FROM side_orphans")[0]
+    orphans = first_row(connection, f"SELECT count(*) FROM {SIDE_ORPHANS}")[0]
     examples = connection.execute(
-        f"SELECT DISTINCT coalesce(key, 'NULL') FROM side_orphans ORDER BY 1 LIMIT {SHOWN}"
+        f"SELECT DISTINCT coalesce(key, 'NULL') FROM {SIDE_ORPHANS} ORDER BY 1 LIMIT {SHOWN}"
     ).fetchall()
     return rows, orphans, [row[0] for row in examples]
 

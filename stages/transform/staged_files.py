@@ -14,6 +14,7 @@ from stages.transform.columns_read import columns_read
 from stages.transform.compile import documents_schema
 from stages.transform.load_order import is_ordered, ordered_sql, with_order
 from stages.transform.reconcile import reconcile, require_ids
+from stages.transform.relations import FAILING, KEYED, PASSED, REJECTED
 from stages.transform.run_model import CompiledModel
 from stages.transform.split_rows import BATCH, SplitRows, look_at
 from stages.transform.table_context import TableContext
@@ -28,7 +29,7 @@ REJECT_COLUMNS = ("source_id", "field", "rule", "reason", "row", "others")
 CHANGE_COLUMNS = ("source_id", "field", "rule", "old", "new")
 REJECTS_SQL = (
     "SELECT r.source_id, r.field, r.rule, r.reason, to_json(k.row)::VARCHAR AS row, r.others "
-    "FROM rejected r JOIN keyed k USING (source_id) ORDER BY "
+    f"FROM {REJECTED} r JOIN {KEYED} k USING (source_id) ORDER BY "
 )
 
 
@@ -91,7 +92,7 @@ def first_documents(context: TableContext, limit: int) -> list[dict[str, Any]]:
 def _documents_sql(context: TableContext, compiled: CompiledModel) -> str:
     """SQL of the documents in order, for where the file of what passed is not that already."""
     columns = staged_columns(compiled.fields)
-    documents = f"SELECT {columns} FROM passed ANTI JOIN failing USING (_source_id)"
+    documents = f"SELECT {columns} FROM {PASSED} ANTI JOIN {FAILING} USING (_source_id)"
     if is_ordered(context.table):
         return ordered_sql(context, documents)
     return f"{documents} ORDER BY {context.key_order('_source_id')}"

@@ -15,6 +15,7 @@ from stages.transform.known_keys import make_known
 from stages.transform.made_from import made_from
 from stages.transform.models import Model
 from stages.transform.references import make_orphans
+from stages.transform.relations import CANONICAL, MODEL_ROWS
 from stages.transform.run_model import CompiledModel, run_model
 from stages.transform.staged_files import write_files
 from stages.transform.table_context import TableContext
@@ -101,9 +102,9 @@ class TableRun:
 
     def _drop_intermediates(self) -> None:
         """Free what the rows were made from: each is as large as the table itself."""
-        self.context.connection.execute("DROP TABLE IF EXISTS canonical")
+        self.context.connection.execute(f"DROP TABLE IF EXISTS {CANONICAL}")
         if self.context.table.grain == "row":
-            self.context.connection.execute("DROP TABLE IF EXISTS model_rows")
+            self.context.connection.execute(f"DROP TABLE IF EXISTS {MODEL_ROWS}")
 
 
 def _sentence(manifest: Manifest, damaged: str) -> str:
