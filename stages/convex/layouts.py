@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from stages.limits import ARRAY_ITEMS, FIELD_NAME_LENGTH
 from stages.sql import text_sql
 
 if TYPE_CHECKING:
@@ -23,9 +24,8 @@ SAMPLE = 1000
 # What a layout may have. What is beyond is a leaf to it, which then must be a scalar.
 DEPTH = 8
 KEYS = 256
-ARRAY = 8192
 # Names that a JSON path can say, and that Convex takes.
-NAME = re.compile(r"[ !#%-)+-\[\]-^`-~][ !#-)+-\[\]-~]{0,1023}")
+NAME = re.compile(rf"[ !#%-)+-\[\]-^`-~][ !#-)+-\[\]-~]{{0,{FIELD_NAME_LENGTH - 1}}}")
 # What a leaf may be.
 TEXT = "VARCHAR"
 NUMBERS = {"UBIGINT", "BIGINT", "DOUBLE", "HUGEINT", "UHUGEINT"}
@@ -211,7 +211,7 @@ def _array(layout: Layout, text: str, depth: int) -> str:
     forms = f"list_transform({each}, lambda v{depth}: {_struct(form.canonical, form.size)})"
     texts = "list_transform(l, lambda form: form.canonical)"
     joined = (
-        f"CASE WHEN list_count({texts}) = len(l) AND len(l) <= {ARRAY} "
+        f"CASE WHEN list_count({texts}) = len(l) AND len(l) <= {ARRAY_ITEMS} "
         f"THEN '[' || array_to_string({texts}, ',') || ']' END"
     )
     size = "2 + list_sum(list_transform(l, lambda form: form.size))"

@@ -9,15 +9,13 @@ from stages.convex.validators.check import problem_sql
 from stages.convex.validators.marks import marked_sql, unmarked_sql
 from stages.convex.validators.rewrite import Unorphan
 from stages.convex.values import document_sql
+from stages.limits import DOCUMENT_BYTES, EMPTY_DOCUMENT_BYTES
 from stages.project.plan import TargetTable
 from stages.sql import name_sql, text_sql
 from stages.transform.compile import Check, Compiled, simple_check
 from stages.transform.references import json_join, known_as, rule_of
 from stages.transform.relations import MODELLED, ORPHANS
 
-# Convex' limits of one document; the system fields count: _id (32 characters) and _creationTime.
-DOCUMENT_BYTES = 1 << 20
-SYSTEM_BYTES = 38 + 23
 # Between a field's name and its problem; no name holds it.
 SEPARATOR = "\x1f"
 FAILURES = "STRUCT(field VARCHAR, rule VARCHAR, reason VARCHAR)[]"
@@ -146,7 +144,7 @@ def _size(compiled: Mapping[str, Compiled]) -> Check:
         for name, field in compiled.items()
         if field.column is not None
     ]
-    size = " + ".join([str(2 + SYSTEM_BYTES), *sizes])
+    size = " + ".join([str(EMPTY_DOCUMENT_BYTES), *sizes])
     words = text_sql(f"the document has more than {DOCUMENT_BYTES:,} bytes")
     return simple_check("", "too_large", f"({size}) > {DOCUMENT_BYTES}", words)
 

@@ -12,22 +12,14 @@ from typing import TYPE_CHECKING
 
 from stages.convex.values import Shape, decode_value_sql, size_sql
 from stages.errors import UserError
+from stages.limits import ARRAY_ITEMS
 from stages.sql import name_sql, text_sql
+from stages.transform.duckdb_types import EXACT_INTEGER, FLOATS, INTEGERS, SHORT_INTEGERS
 from stages.transform.native import json_sql
 from stages.transform.relations import JSON_VALUES
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-ARRAY = 8192
-EXACT = 2**53
-
-INTEGERS = {
-    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
-    "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
-}  # fmt: skip
-SMALL = {"TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"}
-FLOATS = {"FLOAT", "DOUBLE"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,10 +114,10 @@ def _convert(model: str, shape: Shape, column: str, column_type: str) -> tuple[s
         return f"{column}::VARCHAR", []
     if kind == "boolean" and column_type == "BOOLEAN":
         return column, []
-    if kind == "number" and column_type in FLOATS | SMALL:
+    if kind == "number" and column_type in FLOATS | SHORT_INTEGERS:
         return f"{column}::DOUBLE", []
     if kind == "number" and column_type in INTEGERS:
-        return f"{column}::DOUBLE", [_inexact(shape, f"abs({column}::HUGEINT) > {EXACT}")]
+        return f"{column}::DOUBLE", [_inexact(shape, f"abs({column}::HUGEINT) > {EXACT_INTEGER}")]
     if kind == "number" and column_type.startswith("DECIMAL"):
         lost = f"try_cast({column}::DOUBLE::VARCHAR AS {column_type}) IS DISTINCT FROM {column}"
         return f"{column}::DOUBLE", [_inexact(shape, f"{column} IS NOT NULL AND {lost}")]
@@ -155,8 +147,8 @@ def _array(model: str, shape: Shape, column: str, column_type: str) -> tuple[str
             text_sql("the array holds a null, which the validator does not take"),
         ),
         simple_check(
-            shape.name, "too_many", f"len({column}) > {ARRAY}",
-            text_sql(f"the array has more than {ARRAY} items"),
+            shape.name, "too_many", f"len({column}) > {ARRAY_ITEMS}",
+            text_sql(f"the array has more than {ARRAY_ITEMS} items"),
         ),
     ]  # fmt: skip
     for check in inner:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stages.project.plan import TargetTable
 from stages.project.plan_entries import entry_error
 from stages.sql import name_sql
-from stages.transform.compile import EXACT, FLOATS, INTEGERS
+from stages.transform.duckdb_types import EXACT_INTEGER, FLOATS, INTEGERS
 from stages.transform.table_context import TableContext
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def ordered_sql(context: TableContext, sql: str) -> str:
         created = _milliseconds(context, column(table.creation_time), kind)
     order = ", ".join(f"{column(name)} NULLS LAST" for name in table.order_by)
     return (
-        f"SELECT d.*, CASE WHEN {created} > 0 AND {created} < {EXACT} THEN {created} END "
+        f"SELECT d.*, CASE WHEN {created} > 0 AND {created} < {EXACT_INTEGER} THEN {created} END "
         "AS _creation_time, "
         f"row_number() OVER (ORDER BY {order}, {by_key}) AS _order {rows} ORDER BY {by_key}"
     )

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from stages.sql import name_sql, text_sql
-from stages.transform.compile import FLOATS, INTEGERS, Check, Compiled, simple_check
+from stages.transform.compile import Check, Compiled, simple_check
+from stages.transform.duckdb_types import FLOATS, INTEGERS
 from stages.transform.lineage import functions_by_column
 
 # What macros.sql gives for what has no form in the target.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stages.convex.schema import Validator
 from stages.convex.values import Shape
 from stages.errors import StagesError, UserError
+from stages.limits import FIELD_NAME_LENGTH
 from stages.project.plan import Plan, TargetTable
 from stages.sql import name_sql
 from stages.state.fingerprints import content_hash, fingerprint, hash_file
@@ -25,6 +26,8 @@ from stages.views import KEYLESS, macros, make, side_hashes, statements
 if TYPE_CHECKING:
     import duckdb
 
+# Printable ASCII without quotes and backslashes, which a JSON path can't say.
+FIELD_NAME = re.compile(rf"(?![$_])[ !#-\[\]-~]{{1,{FIELD_NAME_LENGTH}}}")
 HERE = Path(__file__).parent
 CONVEX = ("values", "canonical", "layouts")
 
@@ -91,7 +94,7 @@ def refuse_columns(
             )
     if document["type"] == "any":
         for name in fields:
-            if not re.fullmatch(r"(?![$_])[ !#-\[\]-~]{1,1024}", name):
+            if not FIELD_NAME.fullmatch(name):
                 raise UserError(
                     f"{model.name} has the column `{name}`, which can't be a field's name",
                     "a name is printable ASCII, and does not begin with $ or _",
@@ -233,5 +236,6 @@ def code_hash() -> str:
     code = [hash_file(file) for file in sorted(HERE.glob("*.py"))]
     convex = HERE.parent / "convex"
     code += [hash_file(convex / f"{name}.py") for name in CONVEX]
+    code.append(hash_file(HERE.parent / "limits.py"))
     code += [hash_file(file) for file in sorted((convex / "validators").glob("*.py"))]
     return fingerprint(macros(), code)

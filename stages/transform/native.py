@@ -20,15 +20,11 @@ from stages.convex.validators.alternatives import (
 )
 from stages.errors import UserError
 from stages.sql import text_sql
+from stages.transform.duckdb_types import INTEGERS, LONG_INTEGERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-INTEGERS = {
-    "tinyint", "smallint", "integer", "bigint", "hugeint",
-    "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint",
-}  # fmt: skip
-LONG = {"bigint", "ubigint", "hugeint", "uhugeint"}
 TIMES = ("date", "time")
 
 
@@ -59,7 +55,7 @@ class _Writer:
             return f"{value}::VARCHAR"
         if type_name == "boolean" and (anything or "BOOLEAN" in found.kinds or found.literals):
             return f"{value}::VARCHAR"
-        if type_name in INTEGERS:
+        if type_name.upper() in INTEGERS:
             return self._integer(kind, found, validator, value, path)
         if type_name in ("float", "double") and (anything or _numbers(found)):
             return f"encode_float({value}::DOUBLE)"
@@ -96,7 +92,7 @@ class _Writer:
     ) -> str:
         int64 = "INTEGER" in found.kinds or found.of_kind("INTEGER")
         number = found.anything or _numbers(found)
-        if int64 and (kind.id in LONG or not number):
+        if int64 and (kind.id.upper() in LONG_INTEGERS or not number):
             # Beyond int64 it stays a number, which the checks name.
             return (
                 f"CASE WHEN try_cast({value} AS BIGINT) IS NULL THEN {value}::VARCHAR "
