@@ -1,7 +1,7 @@
 """JSON → its one canonical form, set-wise in DuckDB: keys sorted, numbers as float64.
 
 Two JSON texts say the same to Convex if and only if their canonical forms are equal. The form is
-Convex' encoded JSON, ready to be sent. What Convex can't hold is named, never bent.
+Convex' encoded JSON, ready to be sent. What Convex can't hold is named, never changed.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def canonicalise(connection: duckdb.DuckDBPyConnection, table: str, selects: lis
     Convex can't hold: field_name, duplicate_key, inexact_number, nesting, too_many. Encoded JSON
     that comes from Convex may be given too: its `$float` objects stay as they are.
     """
-    given = f"(SELECT text FROM ({' UNION ALL '.join(selects)}) WHERE text IS NOT NULL)"
-    source, left = given, int(first_row(connection, f"SELECT count(*) FROM {given}")[0])
+    texts = f"(SELECT text FROM ({' UNION ALL '.join(selects)}) WHERE text IS NOT NULL)"
+    source, left = texts, int(first_row(connection, f"SELECT count(*) FROM {texts}")[0])
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {table} "
         "(text VARCHAR, canonical VARCHAR, size BIGINT, problem VARCHAR)"
@@ -116,8 +116,8 @@ def _levels(connection: duckdb.DuckDBPyConnection, table: str) -> int:
             f"SELECT n.* FROM {table}_nodes n "
             f"JOIN {table}_level_{level} p ON n.doc = p.doc AND n.parent = p.id"
         )
-        found = first_row(connection, f"SELECT count(*) FROM {table}_level_{level + 1}")
-        if not found[0]:
+        (nodes,) = first_row(connection, f"SELECT count(*) FROM {table}_level_{level + 1}")
+        if not nodes:
             connection.execute(f"DROP TABLE {table}_level_{level + 1}")
             return level
         level += 1

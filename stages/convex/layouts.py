@@ -63,22 +63,22 @@ def _merge(structures: list[Any], depth: int) -> Layout:
     arrays = [s for s in structures if isinstance(s, list)]
     scalars = frozenset(s for s in structures if isinstance(s, str))
     # JSON is said where there are several kinds, or {}.
-    found = Layout(leaves=ANY if "JSON" in scalars or not scalars else scalars)
+    layout = Layout(leaves=ANY if "JSON" in scalars or not scalars else scalars)
     names = list(dict.fromkeys(name for each in objects for name in each))
     if names and len(names) <= KEYS and depth > 0 and all(map(NAME.fullmatch, names)):
-        found.keys = {}
+        layout.keys = {}
         for name in names:
             inner = [each[name] for each in objects if name in each]
-            found.keys[name] = _merge(inner, depth - 1)
-            found.keys[name].optional = len(inner) < len(objects)
+            layout.keys[name] = _merge(inner, depth - 1)
+            layout.keys[name].optional = len(inner) < len(objects)
         # Without a key that must be there, {} could not be told from nothing.
-        found.mixed = len(objects) < len(structures) or all(
-            key.optional for key in found.keys.values()
+        layout.mixed = len(objects) < len(structures) or all(
+            key.optional for key in layout.keys.values()
         )
     if arrays and depth > 0:
         # Arrays in arrays are dear to bind: three levels of them are enough.
-        found.items = _merge([each[0] for each in arrays], depth - DEPTH // 3)
-    return found
+        layout.items = _merge([each[0] for each in arrays], depth - DEPTH // 3)
+    return layout
 
 
 # ── layout → SQL ────────────────────────────────────────────────────────────────────────────

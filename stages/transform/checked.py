@@ -42,7 +42,7 @@ def checked_sql(
         if field.json:
             joins.append(json_join(field))
         checks += field.checks
-        value, reference_checks, changes = _proven(field, table, sources, joins)
+        value, reference_checks, changes = _checked_field(field, table, sources, joins)
         checks += reference_checks
         changed += changes
         staged.append(f"{value} AS {name_sql(field.shape.name)}")
@@ -69,7 +69,7 @@ def _failures(problems: list[str]) -> str:
     )
 
 
-def _proven(
+def _checked_field(
     field: Compiled, table: TargetTable, sources: Mapping[str, str | None], joins: list[str]
 ) -> tuple[str, list[Check], list[str]]:
     """(staged value, checks of references, SQL of lists of what is changed) of a field."""
@@ -77,7 +77,7 @@ def _proven(
     if not shape.positions or field.column is None:
         return field.value, [], []
     if shape.kind == "id":
-        return _proven_column(field, table, sources, joins)
+        return _checked_column(field, table, sources, joins)
     alias = ORPHANS.of(shape.name)
     joins.append(f"LEFT JOIN {alias} ON {alias}._source_id = m._source_id")
     checks = []
@@ -118,7 +118,7 @@ def _proven(
     return f"CASE WHEN {orphans} IS NULL THEN {field.value} ELSE {text} END", checks, changes
 
 
-def _proven_column(
+def _checked_column(
     field: Compiled, table: TargetTable, sources: Mapping[str, str | None], joins: list[str]
 ) -> tuple[str, list[Check], list[str]]:
     shape = field.shape
@@ -163,8 +163,8 @@ def _of_one_member(
         return sql
     shapes = {name: field.shape for name, field in compiled.items()}
     sent = marked_sql(document_sql(shapes, table.keep_null))
-    found = problem_sql(document, "d", text_sql("the document"))
-    problem = f"list_transform([({sent})::JSON], lambda d: {found})[1]"
+    whole_problem = problem_sql(document, "d", text_sql("the document"))
+    problem = f"list_transform([({sent})::JSON], lambda d: {whole_problem})[1]"
     failure = _failures([f"'{SEPARATOR}' || {problem}"])
     return (
         f"SELECT * REPLACE (CASE WHEN len(_failures) > 0 THEN _failures ELSE {failure} END "

@@ -73,8 +73,8 @@ def compile_field(model: str, shape: Shape, column_type: str | None) -> Compiled
         checks.append(simple_check(shape.name, "required_null", f"{column} IS NULL", missing))
     if shape.kind == "json" or column_type in ("JSON", "JSON[]"):
         return _through_json(model, shape, column_type, checks)
-    value, found = _convert(model, shape, column, column_type)
-    checks += found
+    value, value_checks = _convert(model, shape, column, column_type)
+    checks += value_checks
     if shape.choices:
         choices = ", ".join(_literal(choice) for choice in shape.choices)
         words = text_sql(" is none of the literals of the schema")
@@ -141,21 +141,25 @@ def _array(model: str, shape: Shape, column: str, column_type: str) -> tuple[str
     item = replace(shape, kind=shape.item, sql=shape.sql.removesuffix("[]"), choices=())
     _, inner = _convert(model, item, "item", column_type.removesuffix("[]"))
     nulls = f"list_bool_or(list_transform({column}, lambda item: item IS NULL))"
-    found = [
+    checks = [
         simple_check(
-            shape.name, "null_in_array", nulls,
+            shape.name,
+            "null_in_array",
+            nulls,
             text_sql("the array holds a null, which the validator does not take"),
         ),
         simple_check(
-            shape.name, "too_many", f"len({column}) > {ARRAY_ITEMS}",
+            shape.name,
+            "too_many",
+            f"len({column}) > {ARRAY_ITEMS}",
             text_sql(f"the array has more than {ARRAY_ITEMS} items"),
         ),
-    ]  # fmt: skip
+    ]
     for check in inner:
         problems = f"list_transform({column}, lambda item: {check.problem})"
         first = f"list_filter({problems}, lambda p: p IS NOT NULL)[1]"
-        found.append(Check(field=shape.name, problem=first))
-    return f"{column}::{shape.sql}", found
+        checks.append(Check(field=shape.name, problem=first))
+    return f"{column}::{shape.sql}", checks
 
 
 def _inexact(shape: Shape, when: str) -> Check:

@@ -10,7 +10,7 @@ from stages.transform.checked_rows import split_checked_rows
 from stages.transform.known_keys import make_known
 from stages.transform.made_from import made_from
 from stages.transform.reconcile import reconcile, require_ids
-from stages.transform.references import edges_sql, make_orphans, settle
+from stages.transform.references import edges_sql, make_known_in_cycle, make_orphans
 from stages.transform.relations import CYCLE_EDGES, CYCLE_ROWS, FAILING, KNOWN, PASSED, REJECTED
 from stages.transform.run_model import CompiledModel, run_model
 from stages.transform.table_context import TableContext
@@ -51,7 +51,7 @@ class Cycle:
             for each in self._contexts.values():
                 if not each.missing:
                     compiled = self._add_rows(each)
-            settle(context.connection, self.tables)
+            make_known_in_cycle(context.connection, self.tables)
             self._proven = True
         if compiled is None or len(self.tables) > 1:
             compiled = run_model(context, context.read_model(), in_cycle=True)
@@ -60,7 +60,7 @@ class Cycle:
     def _add_rows(self, context: TableContext) -> CompiledModel:
         """A table's rows into `cycle_rows`, their references within the cycle into `cycle_edges`.
 
-        What its checks would say of these references is left out: see references.settle.
+        What its checks would say of these references is left out: make_known_in_cycle says it.
         """
         connection, table = context.connection, context.table
         compiled = run_model(context, context.read_model(), in_cycle=True)

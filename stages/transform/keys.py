@@ -33,9 +33,9 @@ def run_keys(
     workspace: Workspace,
     plan: Plan,
     inputs: Inputs,
-    tell: Callable[[str, str, dict[str, Any]], None],
+    report: Callable[[str, str, dict[str, Any]], None],
 ) -> None:
-    """Bring every key model's results up to date; `tell(table, sentence, manifest)` for each."""
+    """Bring every key model's results up to date; `report(table, sentence, manifest)` for each."""
     for reference in plan.references.values():
         if reference.keys is None:
             continue
@@ -47,8 +47,8 @@ def run_keys(
         damaged = describe_damage(workspace.keys, manifest["parts"]) if manifest and same else ""
         if manifest is None or not same or damaged:
             inputs.make_views(connection)
-            made = _run(connection, workspace, plan, reference, model.text)
-            manifest = {"made_from": made_from, **made}
+            decided = _decide_keys(connection, workspace, plan, reference, model.text)
+            manifest = {"made_from": made_from, **decided}
             write_json(file, manifest)
             sentence = f"{damaged + ', made again: ' if damaged else ''}"
             sentence += f"{manifest['known']:,} keys known, {manifest['rejected']:,} not"
@@ -58,23 +58,63 @@ def run_keys(
         for statement in keys_view(workspace, reference.name):
             connection.execute(statement)
         inputs.add_keys(reference.name, manifest)
-        tell(reference.name, sentence, manifest)
+        report(reference.name, sentence, manifest)
 
 
-def _run(
+def _decide_keys(
     connection: duckdb.DuckDBPyConnection,
     workspace: Workspace,
     plan: Plan,
     reference: ReferenceTable,
     sql: str,
 ) -> dict[str, Any]:
-    assert reference.source is not None
+    """Decide which keys are known, and write both files; the manifest's part of it."""
     columns = describe(connection, str(reference.keys), sql)
     if tuple(columns) != COLUMNS:
         raise UserError(
             f"{reference.keys} gives the columns {', '.join(columns)}",
             f"a key model gives {', '.join(COLUMNS)}",
         )
+    _make_decided(connection, workspace, reference, sql)
+    (stray,) = first_row(
+        connection,
+        f"SELECT min(source_id) FROM {JUDGED_KEYS} ANTI JOIN {DECIDED_KEYS} USING (source_id)",
+    )
+    if stray is not None:
+        raise UserError(
+            f"{reference.keys} names the key {stray}, which {reference.source} does not have",
+            "the model's source_id is the source's own key; see key() in the macros",
+        )
+    known = f"SELECT source_id, convex_id, rule FROM {DECIDED_KEYS} WHERE problem IS NULL"
+    rejects = (
+        f"SELECT source_id, problem AS rule, reason FROM {DECIDED_KEYS} WHERE problem IS NOT NULL"
+    )
+    parts = [
+        _write(connection, workspace, f"{reference.name}.parquet", known),
+        _write(connection, workspace, f"{reference.name}.rejects.parquet", rejects),
+    ]
+    counts = connection.execute(
+        f"SELECT problem, count(*) FROM {DECIDED_KEYS} WHERE problem IS NOT NULL "
+        "GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    return {
+        "table": reference.name,
+        "reads": columns_of(connection, plan, [sql]),
+        "known": parts[0]["rows"],
+        "rejected": parts[1]["rows"],
+        "rules": dict(counts),
+        "parts": parts,
+    }
+
+
+def _make_decided(
+    connection: duckdb.DuckDBPyConnection,
+    workspace: Workspace,
+    reference: ReferenceTable,
+    sql: str,
+) -> None:
+    """Make `decided_keys` of the source's keys, from the testimonies that `sql` gives."""
+    assert reference.source is not None
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {TESTIMONY} AS SELECT DISTINCT source_id::VARCHAR AS "
         f"source_id, convex_id::VARCHAR AS convex_id, rule::VARCHAR AS rule FROM ({sql}) "
@@ -107,34 +147,6 @@ def _run(
         f"LEFT JOIN {JUDGED_KEYS} j USING (source_id) "
         f"LEFT JOIN {documents} r ON r._id = j.convex_id"
     )
-    stray = first_row(
-        connection,
-        f"SELECT min(source_id) FROM {JUDGED_KEYS} ANTI JOIN {DECIDED_KEYS} USING (source_id)",
-    )
-    if stray[0] is not None:
-        raise UserError(
-            f"{reference.keys} names the key {stray[0]}, which {reference.source} does not have",
-            "the model's source_id is the source's own key; see key() in the macros",
-        )
-    parts = [
-        _write(connection, workspace, f"{reference.name}.parquet",
-               f"SELECT source_id, convex_id, rule FROM {DECIDED_KEYS} WHERE problem IS NULL"),
-        _write(connection, workspace, f"{reference.name}.rejects.parquet",
-               f"SELECT source_id, problem AS rule, reason FROM {DECIDED_KEYS} "
-               "WHERE problem IS NOT NULL"),
-    ]  # fmt: skip
-    counts = connection.execute(
-        f"SELECT problem, count(*) FROM {DECIDED_KEYS} WHERE problem IS NOT NULL "
-        "GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
-    return {
-        "table": reference.name,
-        "reads": columns_of(connection, plan, [sql]),
-        "known": parts[0]["rows"],
-        "rejected": parts[1]["rows"],
-        "rules": dict(counts),
-        "parts": parts,
-    }
 
 
 def _write(

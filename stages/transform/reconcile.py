@@ -69,12 +69,12 @@ def require_ids(
             f"{model.name} gives the _source_id {twice} more than once",
             "does a join match twice? join on what is unique",
         )
-    keys, met = first_row(
+    keys, matches = first_row(
         connection,
         f"SELECT (SELECT count(*) FROM {KEYED}), count(*) FROM {MODEL_KEYS} "
         f"SEMI JOIN {KEYED} ON source_id = _source_id",
     )
-    if met < rows:
+    if matches < rows:
         (stray,) = first_row(
             connection,
             f"SELECT min(_source_id) FROM {MODEL_KEYS} ANTI JOIN {KEYED} ON source_id = _source_id",

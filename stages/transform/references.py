@@ -2,7 +2,7 @@
 
 A reference column is joined to the keys that are known. References inside of lists and JSON are
 taken out, row by row as a set, and those without a target are filed as `orphans of <field>`.
-Tables that refer to one another in a cycle are proven together: see `settle`.
+Tables that refer to one another in a cycle are proven together: see `make_known_in_cycle`.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def refuse_rules(plan: Plan, table: TargetTable, fields: Mapping[str, Shape]) ->
         entry = f"[tables.{table.name}] orphans"
         place = places.get(name) or places.get(f"{name}[]")
         if place is None:
-            there = ", ".join(places) or "none"
+            references = ", ".join(places) or "none"
             raise refusal(
                 f"{entry} names `{name}`, which is no reference",
-                f"edit {plan.file}; the references are: {there}",
+                f"edit {plan.file}; the references are: {references}",
             )
         shape = fields.get(place.path)
         may_be_null = not shape.required if shape is not None else place.nullable or place.removable
@@ -111,10 +111,10 @@ def make_orphans(
         shape = field.shape
         numbers = list(enumerate(shape.positions))
         elsewhere = " ".join(
-            f"WHEN {n} THEN " + " OR ".join(
-                f"starts_with(u.r, {text_sql(target + ':')})" for target in place.targets
-            ) for n, place in numbers
-        )  # fmt: skip
+            f"WHEN {n} THEN "
+            + " OR ".join(f"starts_with(u.r, {text_sql(target + ':')})" for target in place.targets)
+            for n, place in numbers
+        )
         nowhere = " ".join(
             f"WHEN {n} THEN {text_sql(_names(place.targets, sources))}" for n, place in numbers
         )
@@ -141,14 +141,15 @@ def _names(targets: Iterable[str], sources: Mapping[str, str | None]) -> str:
 
 def edges_sql(table: TargetTable, compiled: Mapping[str, Compiled], targets: Iterable[str]) -> str:
     """SQL of (child, field, parent): references of `modelled` to some tables that reject a row."""
-    wanted = set(targets)
+    target_names = set(targets)
     child = f"{text_sql(table.name + ':')} || m._source_id"
     selects = ["SELECT '' AS child, '' AS field, '' AS parent WHERE false"]
     for name, field in compiled.items():
         deadly = [
-            (n, place) for n, place in enumerate(field.shape.positions)
-            if wanted & set(place.targets) and rule_of(table, place) in ("reject", "fail")
-        ]  # fmt: skip
+            (n, place)
+            for n, place in enumerate(field.shape.positions)
+            if target_names & set(place.targets) and rule_of(table, place) in ("reject", "fail")
+        ]
         if not deadly or field.column is None:
             continue
         refs = listed_refs(field)
@@ -159,17 +160,17 @@ def edges_sql(table: TargetTable, compiled: Mapping[str, Compiled], targets: Ite
                 f"WHERE {field.value} IS NOT NULL"
             )
             continue
-        workspace = " ".join(f"WHEN {n} THEN {text_sql(place.path)}" for n, place in deadly)
+        paths = " ".join(f"WHEN {n} THEN {text_sql(place.path)}" for n, place in deadly)
         among = ", ".join(str(n) for n, _ in deadly)
         selects.append(
-            f"SELECT child, CASE p {workspace} END, r FROM (SELECT {child} AS child, "
+            f"SELECT child, CASE p {paths} END, r FROM (SELECT {child} AS child, "
             f"unnest({refs}, recursive := true) FROM {MODELLED} m {join}) WHERE p IN ({among})"
         )
-    inside = " OR ".join(f"starts_with(parent, {text_sql(t + ':')})" for t in sorted(wanted))
+    inside = " OR ".join(f"starts_with(parent, {text_sql(t + ':')})" for t in sorted(target_names))
     return f"SELECT * FROM ({' UNION ALL '.join(selects)}) WHERE {inside}"
 
 
-def settle(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+def make_known_in_cycle(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
     """Make `known <table>` for the tables of a cycle, all at once.
 
     `cycle_rows` has every row of these tables, `cycle_edges` their references to one another. A row

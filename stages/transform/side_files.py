@@ -27,11 +27,11 @@ def check_sides(
     workspace: Workspace,
     plan: Plan,
     inputs: Inputs,
-    tell: Callable[[str, str, dict[str, Any]], None],
+    report: Callable[[str, str, dict[str, Any]], None],
 ) -> None:
-    """Compare every `[side.NAME]` with its source; `tell(name, sentence, figures)` for each.
+    """Compare every `[side.NAME]` with its source; `report(name, sentence, figures)` for each.
 
-    The figures are kept in `paths.sides`, and a file that is as it was is not looked at again.
+    The figures are kept in `workspace.sides`, and a file that is as it was is not looked at again.
     Raises UserError for orphans, unless the plan says report.
     """
     before = read_json(workspace.sides) or {}
@@ -53,8 +53,8 @@ def check_sides(
                 f'mend the file, or say orphans = "report" in [side.{side.name}] of {plan.file}',
             )
         figures[side.name] = {"made_from": made_from, "rows": rows, "orphans": orphans}
-        tell(side.name, f"{rows:,} keys, {orphans:,} of them not in {side.of}",
-             {"rows": rows, "orphans": orphans})  # fmt: skip
+        words = f"{rows:,} keys, {orphans:,} of them not in {side.of}"
+        report(side.name, words, {"rows": rows, "orphans": orphans})
     if figures or before:
         write_json(workspace.sides, figures)
 
@@ -65,9 +65,12 @@ def _orphans(
     """(rows, orphans, the first of them). A row without a key is an orphan."""
     if side.name not in side_files(workspace, plan):
         raise entry_error(
-            plan.file, "side", f"[side.{side.name}] has no file beside the plan", side.name,
+            plan.file,
+            "side",
+            f"[side.{side.name}] has no file beside the plan",
+            side.name,
             f"there are: {', '.join(side_files(workspace, plan)) or 'none'}",
-        )  # fmt: skip
+        )
     keys = f"side.{name_sql(side.name)}"
     _require_column(connection, plan, side, "keys", side.keys, keys)
     source = f"extract.{name_sql(side.of)}"
@@ -99,7 +102,9 @@ def _require_column(
     columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {relation}").fetchall()]
     if column not in columns:
         raise entry_error(
-            plan.file, f"side.{side.name}",
+            plan.file,
+            f"side.{side.name}",
             f"[side.{side.name}] {entry} names `{column}`, and {relation} has no such column",
-            entry, f"it has: {', '.join(columns)}",
-        )  # fmt: skip
+            entry,
+            f"it has: {', '.join(columns)}",
+        )

@@ -76,7 +76,7 @@ def split_rows(
     finally:
         if several:
             run("RESET threads")
-    look_at(connection, file)
+    view_passed(connection, file)
     return SplitRows(
         file=file,
         part=part,
@@ -87,7 +87,7 @@ def split_rows(
     )
 
 
-def look_at(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+def view_passed(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
     """Make the view `passed` over a file of documents."""
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW {PASSED} AS FROM read_parquet({text_sql(str(file))})"
@@ -125,7 +125,7 @@ class _Splitter:
                 passing = batch.select(range(len(columns)))
                 if passes.false_count:
                     passing = passing.filter(passes)
-                self._look(passing.column(0))
+                self._note_order(passing.column(0))
                 self.nulls.update(
                     name
                     for name, column in zip(passing.schema.names, passing.columns, strict=True)
@@ -133,7 +133,7 @@ class _Splitter:
                 )
                 yield passing
 
-    def _look(self, keys: pa.Array) -> None:
+    def _note_order(self, keys: pa.Array) -> None:
         """Notice keys that do not come after the ones before them."""
         import pyarrow as pa
         import pyarrow.compute as pc

@@ -16,7 +16,7 @@ from stages.transform.load_order import is_ordered, ordered_sql, with_order
 from stages.transform.reconcile import reconcile, require_ids
 from stages.transform.relations import FAILING, KEYED, PASSED, REJECTED
 from stages.transform.run_model import CompiledModel
-from stages.transform.split_rows import BATCH, SplitRows, look_at
+from stages.transform.split_rows import BATCH, SplitRows, view_passed
 from stages.transform.table_context import TableContext
 from stages.transform.unique import find_collisions, reject_collisions
 from stages.transform.urls import class_urls
@@ -57,7 +57,7 @@ def write_files(
         documents = part_entry(rows.publish(context.folder / DOCUMENTS))
     else:
         documents = _write(context, DOCUMENTS, documents_sql, schema)
-    look_at(connection, context.folder / DOCUMENTS)
+    view_passed(connection, context.folder / DOCUMENTS)
     rejects_sql = REJECTS_SQL + context.key_order("r.source_id") if counts.rejects else ""
     rejects = _write(context, REJECTS, rejects_sql, _text_schema(REJECT_COLUMNS))
     changes_part = _write(context, CHANGES, changes, _text_schema(CHANGE_COLUMNS))
