@@ -1,7 +1,7 @@
 """JSON → its one canonical form, set-wise in DuckDB: keys sorted, numbers as float64.
 
 Two JSON texts say the same to Convex if and only if their canonical forms are equal. The form is
-Convex' encoded JSON, ready to be sent. What Convex can't hold is named, never bent.
+Convex' encoded JSON, ready to be sent. What Convex can't hold is named, never changed.
 """
 
 from __future__ import annotations
@@ -9,16 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stages.convex.layouts import Layout, fitted_sql, sampled
+from stages.limits import ARRAY_ITEMS, DOCUMENT_NESTING, FIELD_NAME_LENGTH, OBJECT_FIELDS
 from stages.sql import first_row
 
 if TYPE_CHECKING:
     import duckdb
 
-# Convex' limits for values inside of a document; the document itself is the first level.
-NESTING = 15
-ARRAY = 8192
-FIELDS = 1024
-NAME_LENGTH = 1024
 # A JSON string, or a number.
 TOKENS = r'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?'
 # Most texts have no such number, nor a string that looks like one; the others are taken apart.
@@ -37,8 +33,8 @@ def canonicalise(connection: duckdb.DuckDBPyConnection, table: str, selects: lis
     Convex can't hold: field_name, duplicate_key, inexact_number, nesting, too_many. Encoded JSON
     that comes from Convex may be given too: its `$float` objects stay as they are.
     """
-    given = f"(SELECT text FROM ({' UNION ALL '.join(selects)}) WHERE text IS NOT NULL)"
-    source, left = given, int(first_row(connection, f"SELECT count(*) FROM {given}")[0])
+    texts = f"(SELECT text FROM ({' UNION ALL '.join(selects)}) WHERE text IS NOT NULL)"
+    source, left = texts, int(first_row(connection, f"SELECT count(*) FROM {texts}")[0])
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {table} "
         "(text VARCHAR, canonical VARCHAR, size BIGINT, problem VARCHAR)"
@@ -98,7 +94,8 @@ def by_any_layout(connection: duckdb.DuckDBPyConnection, table: str, source: str
         _fold(connection, table, level, last=level == depth)
     run(
         f"INSERT INTO {table} SELECT t.text, f.canonical, f.size, coalesce("
-        f"CASE WHEN f.depth > {NESTING} THEN 'nesting: deeper than 16 levels' END, f.problem, "
+        f"CASE WHEN f.depth > {DOCUMENT_NESTING - 1} "
+        f"THEN 'nesting: deeper than {DOCUMENT_NESTING} levels' END, f.problem, "
         f"{_inexact_problem('t.text')}) FROM {table}_docs t JOIN {table}_folded_0 f USING (doc)"
     )
     for level in range(depth + 1):
@@ -119,8 +116,8 @@ def _levels(connection: duckdb.DuckDBPyConnection, table: str) -> int:
             f"SELECT n.* FROM {table}_nodes n "
             f"JOIN {table}_level_{level} p ON n.doc = p.doc AND n.parent = p.id"
         )
-        found = first_row(connection, f"SELECT count(*) FROM {table}_level_{level + 1}")
-        if not found[0]:
+        (nodes,) = first_row(connection, f"SELECT count(*) FROM {table}_level_{level + 1}")
+        if not nodes:
             connection.execute(f"DROP TABLE {table}_level_{level + 1}")
             return level
         level += 1
@@ -140,7 +137,8 @@ def _fold(connection: duckdb.DuckDBPyConnection, table: str, level: int, *, last
         "WHEN key = '__proto__' THEN 'field_name: a key is __proto__, which JavaScript bends' "
         "WHEN key = '' THEN 'field_name: a key is empty' "
         "WHEN key LIKE '\\_%' ESCAPE '\\' THEN 'field_name: a key begins with _' "
-        f"WHEN strlen(key) > {NAME_LENGTH} THEN 'field_name: a key is too long' END) AS bad_name "
+        f"WHEN strlen(key) > {FIELD_NAME_LENGTH} THEN 'field_name: a key is too long' END) "
+        "AS bad_name "
         f"FROM {table}_folded_{level + 1} GROUP BY doc, parent"
     )
     join = "" if last else f"LEFT JOIN ({children}) c ON c.doc = l.doc AND c.id = l.id"
@@ -170,10 +168,11 @@ def _fold(connection: duckdb.DuckDBPyConnection, table: str, level: int, *, last
         "CASE l.type "
         "WHEN 'OBJECT' THEN CASE WHEN c.bad_name IS NOT NULL THEN c.bad_name "
         "WHEN c.n_keys < c.n THEN 'duplicate_key: an object has a key twice' "
-        f"WHEN c.n > {FIELDS} THEN 'too_many: an object has more than {FIELDS} fields' "
+        f"WHEN c.n > {OBJECT_FIELDS} "
+        f"THEN 'too_many: an object has more than {OBJECT_FIELDS} fields' "
         "ELSE c.problem END "
-        f"WHEN 'ARRAY' THEN CASE WHEN c.n > {ARRAY} "
-        f"THEN 'too_many: an array has more than {ARRAY} items' ELSE c.problem END "
+        f"WHEN 'ARRAY' THEN CASE WHEN c.n > {ARRAY_ITEMS} "
+        f"THEN 'too_many: an array has more than {ARRAY_ITEMS} items' ELSE c.problem END "
         "WHEN 'VARCHAR' THEN NULL WHEN 'BOOLEAN' THEN NULL WHEN 'NULL' THEN NULL "
         "ELSE CASE WHEN isinf((l.leaf ->> '$')::DOUBLE) "
         "THEN 'inexact_number: a number is beyond float64' END END AS problem "

@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from stages.limits import ARRAY_ITEMS, FIELD_NAME_LENGTH
 from stages.sql import text_sql
 
 if TYPE_CHECKING:
@@ -23,9 +24,8 @@ SAMPLE = 1000
 # What a layout may have. What is beyond is a leaf to it, which then must be a scalar.
 DEPTH = 8
 KEYS = 256
-ARRAY = 8192
 # Names that a JSON path can say, and that Convex takes.
-NAME = re.compile(r"[ !#%-)+-\[\]-^`-~][ !#-)+-\[\]-~]{0,1023}")
+NAME = re.compile(rf"[ !#%-)+-\[\]-^`-~][ !#-)+-\[\]-~]{{0,{FIELD_NAME_LENGTH - 1}}}")
 # What a leaf may be.
 TEXT = "VARCHAR"
 NUMBERS = {"UBIGINT", "BIGINT", "DOUBLE", "HUGEINT", "UHUGEINT"}
@@ -63,22 +63,22 @@ def _merge(structures: list[Any], depth: int) -> Layout:
     arrays = [s for s in structures if isinstance(s, list)]
     scalars = frozenset(s for s in structures if isinstance(s, str))
     # JSON is said where there are several kinds, or {}.
-    found = Layout(leaves=ANY if "JSON" in scalars or not scalars else scalars)
+    layout = Layout(leaves=ANY if "JSON" in scalars or not scalars else scalars)
     names = list(dict.fromkeys(name for each in objects for name in each))
     if names and len(names) <= KEYS and depth > 0 and all(map(NAME.fullmatch, names)):
-        found.keys = {}
+        layout.keys = {}
         for name in names:
             inner = [each[name] for each in objects if name in each]
-            found.keys[name] = _merge(inner, depth - 1)
-            found.keys[name].optional = len(inner) < len(objects)
+            layout.keys[name] = _merge(inner, depth - 1)
+            layout.keys[name].optional = len(inner) < len(objects)
         # Without a key that must be there, {} could not be told from nothing.
-        found.mixed = len(objects) < len(structures) or all(
-            key.optional for key in found.keys.values()
+        layout.mixed = len(objects) < len(structures) or all(
+            key.optional for key in layout.keys.values()
         )
     if arrays and depth > 0:
         # Arrays in arrays are dear to bind: three levels of them are enough.
-        found.items = _merge([each[0] for each in arrays], depth - DEPTH // 3)
-    return found
+        layout.items = _merge([each[0] for each in arrays], depth - DEPTH // 3)
+    return layout
 
 
 # ── layout → SQL ────────────────────────────────────────────────────────────────────────────
@@ -211,7 +211,7 @@ def _array(layout: Layout, text: str, depth: int) -> str:
     forms = f"list_transform({each}, lambda v{depth}: {_struct(form.canonical, form.size)})"
     texts = "list_transform(l, lambda form: form.canonical)"
     joined = (
-        f"CASE WHEN list_count({texts}) = len(l) AND len(l) <= {ARRAY} "
+        f"CASE WHEN list_count({texts}) = len(l) AND len(l) <= {ARRAY_ITEMS} "
         f"THEN '[' || array_to_string({texts}, ',') || ']' END"
     )
     size = "2 + list_sum(list_transform(l, lambda form: form.size))"

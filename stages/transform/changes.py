@@ -1,4 +1,4 @@
-"""What a rule bent: values that differ between a source row and its document, a row a field.
+"""What a rule changed: values that differ between a source row and its document, a row a field.
 
 A field is compared with the source column that `from` in the plan names, or that has its name, or
 whose value its expression in the model has, as `to_ms(created_at) AS createdAt` does. Counted are
@@ -8,96 +8,99 @@ the plan turns to null.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from stages.project.plan import TargetTable
 from stages.project.plan_entries import entry_error
 from stages.sql import first_row, name_sql, text_sql
 from stages.transform.compile import Compiled
 from stages.transform.lineage import carried_columns
+from stages.transform.relations import CHANGED_VALUES, PASSED
+from stages.transform.run_model import CompiledModel
+from stages.transform.table_context import TableContext
 
 if TYPE_CHECKING:
     import duckdb
 
 
-def changes_sql(
-    connection: duckdb.DuckDBPyConnection,
-    plan_file: Path,
-    table: TargetTable,
-    key: str | None,
-    fields: Sequence[Compiled],
-    parsed: Any,
-    nulls: Container[str],
-    by_key: str,
-) -> str:
-    """SQL of (source_id, field, rule, old, new) over `passed`, `bent` and the extract, in the
-    order of `by_key`; empty where nothing can have changed.
+def changes_sql(context: TableContext, compiled: CompiledModel, nulls: Container[str]) -> str:
+    """SQL of (source_id, field, rule, old, new) over `passed`, `changed_values` and the extract, in
+    the order of source keys; empty where nothing can have changed.
 
-    `key` is the SQL of the source's key, None where documents are not source rows (derived).
-    `parsed` is what `syntax.parse` made of the model; `nulls` are fields that have a null.
+    `nulls` are fields that have a null.
     """
+    table = context.table
     selects = []
     if {"null", "drop"} & set(table.orphans.values()):
         selects.append(
             "SELECT _source_id AS source_id, b.field AS field, b.rule AS rule, "
             'b."old" AS "old", NULL::VARCHAR AS "new" '
-            "FROM (SELECT _source_id, unnest(_bent) AS b FROM bent)"
+            f"FROM (SELECT _source_id, unnest(_lost) AS b FROM {CHANGED_VALUES})"
         )
-    if key is not None:
-        source = f"extract.{name_sql(table.source)}"
-        columns = {
-            row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()
-        }
-        for column in table.lineage.values():
-            if column not in columns:
-                raise entry_error(
-                    plan_file,
-                    f"tables.{table.name}",
-                    f"[tables.{table.name}] from names `{column}`, and {table.source} has no such "
-                    "column",
-                    "from",
-                    f"it has: {', '.join(columns)}",
-                )
-        carried = carried_columns(parsed, f"extract.{table.source}")
-        pairs = _pairs(table, columns, fields, carried)
-        found = _changes(connection, source, columns, pairs, table, nulls)
-        if found:
-            changes = ", ".join(f"CASE WHEN {when} THEN {change} END" for when, change in found)
-            selects.append(
-                "SELECT _source_id AS source_id, unnest(changes, recursive := true) "
-                "FROM (SELECT d._source_id, "
-                f"list_filter([{changes}], lambda c: c IS NOT NULL) AS changes "
-                f'FROM passed d JOIN (SELECT {key} AS "source key", * FROM {source}) s '
-                'ON s."source key" = d._source_id '
-                f"WHERE {' OR '.join(when for when, _ in found)})"
-            )
+    compared = _compared_sql(context, compiled, nulls)
+    if compared:
+        selects.append(compared)
     if not selects:
         return ""
-    return f"FROM ({' UNION ALL '.join(selects)}) ORDER BY {by_key}, field, rule"
+    order = f"{context.key_order('source_id')}, field, rule"
+    return f"FROM ({' UNION ALL '.join(selects)}) ORDER BY {order}"
+
+
+def _compared_sql(context: TableContext, compiled: CompiledModel, nulls: Container[str]) -> str:
+    """SQL of the differences between documents and source rows; empty where there can be none."""
+    key = context.key_sql()
+    if key is None:
+        return ""
+    connection, table = context.connection, context.table
+    source = f"extract.{name_sql(table.source)}"
+    columns = {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
+    for column in table.lineage.values():
+        if column not in columns:
+            raise entry_error(
+                context.plan.file,
+                f"tables.{table.name}",
+                f"[tables.{table.name}] from names `{column}`, and {table.source} has no such "
+                "column",
+                "from",
+                f"it has: {', '.join(columns)}",
+            )
+    carried = carried_columns(compiled.parsed, f"extract.{table.source}")
+    pairs = _pairs(table, columns, compiled.fields.values(), carried)
+    comparisons = _comparisons(connection, source, columns, pairs, table, nulls)
+    if not comparisons:
+        return ""
+    changes = ", ".join(f"CASE WHEN {when} THEN {change} END" for when, change in comparisons)
+    return (
+        "SELECT _source_id AS source_id, unnest(changes, recursive := true) "
+        "FROM (SELECT d._source_id, "
+        f"list_filter([{changes}], lambda c: c IS NOT NULL) AS changes "
+        f'FROM {PASSED} d JOIN (SELECT {key} AS "source key", * FROM {source}) s '
+        'ON s."source key" = d._source_id '
+        f"WHERE {' OR '.join(when for when, _ in comparisons)})"
+    )
 
 
 def _pairs(
     table: TargetTable,
     columns: Mapping[str, str],
-    fields: Sequence[Compiled],
+    fields: Iterable[Compiled],
     carried: Mapping[str, str],
 ) -> list[tuple[Compiled, str]]:
     """Fields with the columns of the source that they are compared with."""
     known = {column.lower(): column for column in columns}
-    found = []
+    pairs = []
     for compiled in fields:
         name = compiled.shape.name
         column = table.lineage.get(name, name)
         if column not in columns:
             column = known.get(carried.get(name.lower(), ""), "")
         if column:
-            found.append((compiled, column))
-    return found
+            pairs.append((compiled, column))
+    return pairs
 
 
-def _changes(
+def _comparisons(
     connection: duckdb.DuckDBPyConnection,
     source: str,
     columns: Mapping[str, str],
@@ -108,7 +111,7 @@ def _changes(
     """(condition, {field, rule, old, new}) over a document `d` and its source row `s`, in SQL."""
     # A column without nulls on the side in question need not be read for a comparison.
     old_nulls = _nulls(connection, source, [column for _, column in pairs])
-    found = []
+    comparisons = []
     for compiled, column in pairs:
         name = compiled.shape.name
         for rule, when, change in _compare(compiled, column, columns[column]):
@@ -117,8 +120,8 @@ def _changes(
                 "nulled_by_model": name in nulls and table.orphans.get(name) != "null",
             }
             if possible.get(rule, True):
-                found.append((when, change))
-    return found
+                comparisons.append((when, change))
+    return comparisons
 
 
 def _nulls(
@@ -145,12 +148,12 @@ def _compare(compiled: Compiled, column: str, kind: str) -> list[tuple[str, str,
         )
         return rule, when, struct
 
-    found = [
+    comparisons = [
         change("null_filled", f"({old} IS NULL AND {new} IS NOT NULL)", shown),
         change("nulled_by_model", f"({old} IS NOT NULL AND {new} IS NULL)", "NULL::VARCHAR"),
     ]
     macro = {"number": "to_ms", "bigint": "to_ms", "string": "to_iso"}.get(shape.kind)
     if kind.startswith("TIMESTAMP") and macro:
         cut = f"(epoch_us({old}) % 1000 <> 0 AND {new} = {macro}({old}))"
-        found.append(change("below_millisecond", cut, shown))
-    return found
+        comparisons.append(change("below_millisecond", cut, shown))
+    return comparisons

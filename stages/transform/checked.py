@@ -9,18 +9,17 @@ from stages.convex.validators.check import problem_sql
 from stages.convex.validators.marks import marked_sql, unmarked_sql
 from stages.convex.validators.rewrite import Unorphan
 from stages.convex.values import document_sql
+from stages.limits import DOCUMENT_BYTES, EMPTY_DOCUMENT_BYTES
 from stages.project.plan import TargetTable
 from stages.sql import name_sql, text_sql
 from stages.transform.compile import Check, Compiled, simple_check
 from stages.transform.references import json_join, known_as, rule_of
+from stages.transform.relations import MODELLED, ORPHANS
 
-# Convex' limits of one document; the system fields count: _id (32 characters) and _creationTime.
-DOCUMENT_BYTES = 1 << 20
-SYSTEM_BYTES = 38 + 23
 # Between a field's name and its problem; no name holds it.
 SEPARATOR = "\x1f"
 FAILURES = "STRUCT(field VARCHAR, rule VARCHAR, reason VARCHAR)[]"
-BENT = 'STRUCT(field VARCHAR, rule VARCHAR, "old" VARCHAR)[]'
+CHANGED = 'STRUCT(field VARCHAR, rule VARCHAR, "old" VARCHAR)[]'
 
 
 def checked_sql(
@@ -29,23 +28,23 @@ def checked_sql(
     document: Validator,
     sources: Mapping[str, str | None],
 ) -> str:
-    """SQL over `modelled m`: _source_id, staged fields, `_failures`, `_bent`.
+    """SQL over `modelled m`: _source_id, staged fields, `_failures`, `_lost`.
 
-    `_failures` lists {field, rule, reason} of what keeps the row out; `_bent` the orphans that the
-    plan turns to null or drops, as {field, rule, old}. `document` is the validator of the table's
-    documents; `sources` is reference target → source, for words.
+    `_failures` lists {field, rule, reason} of what keeps the row out; `_lost` the orphans that
+    the plan turns to null or drops, as {field, rule, old}. `document` is the validator of the
+    table's documents; `sources` is reference target → source, for words.
     """
     staged: list[str] = ["m._source_id"]
     joins: list[str] = []
     checks: list[Check] = []
-    bent: list[str] = []
+    changed: list[str] = []
     for field in compiled.values():
         if field.json:
             joins.append(json_join(field))
         checks += field.checks
-        value, found, lost = _proven(field, table, sources, joins)
-        checks += found
-        bent += lost
+        value, reference_checks, changes = _checked_field(field, table, sources, joins)
+        checks += reference_checks
+        changed += changes
         staged.append(f"{value} AS {name_sql(field.shape.name)}")
     checks.append(_size(compiled))
     problems = [f"{text_sql(check.field + SEPARATOR)} || {check.problem}" for check in checks]
@@ -53,8 +52,8 @@ def checked_sql(
         f"SELECT {', '.join(staged)},\n"
         f"CASE WHEN coalesce({', '.join(c.problem for c in checks)}) IS NULL THEN []::{FAILURES}\n"
         f"ELSE {_failures(problems)} END AS _failures,\n"
-        f"{_concatenated(bent)} AS _bent\n"
-        "FROM modelled m " + "\n".join(joins)
+        f"{_concatenated(changed)} AS _lost\n"
+        f"FROM {MODELLED} m " + "\n".join(joins)
     )
     return _of_one_member(sql, compiled, table, document)
 
@@ -70,19 +69,19 @@ def _failures(problems: list[str]) -> str:
     )
 
 
-def _proven(
+def _checked_field(
     field: Compiled, table: TargetTable, sources: Mapping[str, str | None], joins: list[str]
 ) -> tuple[str, list[Check], list[str]]:
-    """(staged value, checks of references, SQL of lists of what is bent) of a field."""
+    """(staged value, checks of references, SQL of lists of what is changed) of a field."""
     shape = field.shape
     if not shape.positions or field.column is None:
         return field.value, [], []
     if shape.kind == "id":
-        return _proven_column(field, table, sources, joins)
-    alias = name_sql(f"orphans of {shape.name}")
+        return _checked_column(field, table, sources, joins)
+    alias = ORPHANS.of(shape.name)
     joins.append(f"LEFT JOIN {alias} ON {alias}._source_id = m._source_id")
     checks = []
-    bent = []
+    changes = []
     rules = {place.path: rule_of(table, place) for place in shape.positions}
     for number, place in enumerate(shape.positions):
         here = f"list_filter({alias}.refs, lambda o: o.p = {number})"
@@ -94,18 +93,18 @@ def _proven(
             )
             continue
         name = text_sql("orphan_nulled" if rule == "null" else "orphan_dropped")
-        bent.append(
+        changes.append(
             f"list_transform({here}, lambda o: "
             f"{{'field': {text_sql(place.path)}, 'rule': {name}, 'old': o.r}})"
         )
-    if not bent:
+    if not changes:
         return field.value, checks, []
     orphans = f"{alias}.refs"
     if not field.json:
         kept = f"list_filter({field.value}, lambda r: NOT list_contains(list_transform("
         kept += f"{orphans}, lambda o: o.r), r))"
         value = f"CASE WHEN {orphans} IS NULL THEN {field.value} ELSE {kept} END"
-        return value, checks, bent
+        return value, checks, changes
     unorphan = Unorphan(
         shape.name,
         shape.validator,
@@ -116,10 +115,10 @@ def _proven(
     # One name for the value, which the walk reads again and again.
     marked = f"({marked_sql(field.value)})::JSON"
     text = f"list_transform([{marked}], lambda v: {unmarked_sql(unorphan.sql('v'))})[1]"
-    return f"CASE WHEN {orphans} IS NULL THEN {field.value} ELSE {text} END", checks, bent
+    return f"CASE WHEN {orphans} IS NULL THEN {field.value} ELSE {text} END", checks, changes
 
 
-def _proven_column(
+def _checked_column(
     field: Compiled, table: TargetTable, sources: Mapping[str, str | None], joins: list[str]
 ) -> tuple[str, list[Check], list[str]]:
     shape = field.shape
@@ -145,15 +144,15 @@ def _size(compiled: Mapping[str, Compiled]) -> Check:
         for name, field in compiled.items()
         if field.column is not None
     ]
-    size = " + ".join([str(2 + SYSTEM_BYTES), *sizes])
+    size = " + ".join([str(EMPTY_DOCUMENT_BYTES), *sizes])
     words = text_sql(f"the document has more than {DOCUMENT_BYTES:,} bytes")
     return simple_check("", "too_large", f"({size}) > {DOCUMENT_BYTES}", words)
 
 
 def _concatenated(lists: list[str]) -> str:
     if not lists:
-        return f"[]::{BENT}"
-    return f"flatten([{', '.join(f'coalesce({each}, [])' for each in lists)}])::{BENT}"
+        return f"[]::{CHANGED}"
+    return f"flatten([{', '.join(f'coalesce({each}, [])' for each in lists)}])::{CHANGED}"
 
 
 def _of_one_member(
@@ -164,8 +163,8 @@ def _of_one_member(
         return sql
     shapes = {name: field.shape for name, field in compiled.items()}
     sent = marked_sql(document_sql(shapes, table.keep_null))
-    found = problem_sql(document, "d", text_sql("the document"))
-    problem = f"list_transform([({sent})::JSON], lambda d: {found})[1]"
+    whole_problem = problem_sql(document, "d", text_sql("the document"))
+    problem = f"list_transform([({sent})::JSON], lambda d: {whole_problem})[1]"
     failure = _failures([f"'{SEPARATOR}' || {problem}"])
     return (
         f"SELECT * REPLACE (CASE WHEN len(_failures) > 0 THEN _failures ELSE {failure} END "

@@ -5,47 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from stages.project.plan import Plan, TargetTable
+from stages.project.plan import Plan
 from stages.sql import name_sql
-from stages.state.manifests import read_manifest
-from stages.state.workspace import Workspace
-from stages.transform.drops import drop_model
 from stages.transform.models import Model
 from stages.transform.sql_ast import parse, read_columns, tables
+from stages.transform.table_context import TableContext
 
 if TYPE_CHECKING:
     import duckdb
 
 
-def columns_read(
-    connection: duckdb.DuckDBPyConnection,
-    workspace: Workspace,
-    plan: Plan,
-    table: TargetTable,
-    model: Model,
-) -> dict[str, list[str]]:
+def columns_read(context: TableContext, model: Model) -> dict[str, list[str]]:
     """Source → columns that a table's model, its drops, its key or the plan's order read."""
-    drops = drop_model(workspace, table)
-    found = columns_of(connection, plan, [model.text, *([drops.text] if drops else [])])
-    manifest = read_manifest(workspace.extract(table.source)) or {}
+    table, drops = context.table, context.drop_model()
+    queries = [model.text, *([drops.text] if drops else [])]
+    by_models = columns_of(context.connection, context.plan, queries)
     created = [table.creation_time] if table.creation_time else []
     ordered = [*created, *table.order_by] if table.grain == "row" else []
-    by_plan = {*manifest.get("key", []), *ordered}
-    return {**found, table.source: sorted({*found.get(table.source, []), *by_plan})}
+    by_plan = {*context.source.get("key", []), *ordered}
+    return {**by_models, table.source: sorted({*by_models.get(table.source, []), *by_plan})}
 
 
 def columns_of(
     connection: duckdb.DuckDBPyConnection, plan: Plan, queries: Iterable[str]
 ) -> dict[str, list[str]]:
     """Source → its columns that these queries read; all of all, where that can't be told."""
-    found: dict[str, set[str]] = {}
+    columns_by_source: dict[str, set[str]] = {}
     for sql in queries:
         parsed = parse(connection, sql)
         if parsed is None:
-            there = {row[0] for row in connection.execute(
+            rows = connection.execute(
                 "SELECT view_name FROM duckdb_views() WHERE schema_name = 'extract'"
-            ).fetchall()}  # fmt: skip
-            sources = [source for source in plan.sources if source in there]
+            ).fetchall()
+            views = {row[0] for row in rows}
+            sources = [source for source in plan.sources if source in views]
         else:
             named = set(tables(parsed))
             sources = [source for source in plan.sources if f"extract.{source}".lower() in named]
@@ -54,5 +47,7 @@ def columns_of(
             columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {view}").fetchall()]
             lower = read_columns(parsed, {f"extract.{source}": columns})
             read = lower[f"extract.{source}".lower()]
-            found.setdefault(source, set()).update(c for c in columns if c.lower() in read)
-    return {source: sorted(columns) for source, columns in sorted(found.items())}
+            columns_by_source.setdefault(source, set()).update(
+                c for c in columns if c.lower() in read
+            )
+    return {source: sorted(columns) for source, columns in sorted(columns_by_source.items())}

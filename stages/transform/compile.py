@@ -12,21 +12,14 @@ from typing import TYPE_CHECKING
 
 from stages.convex.values import Shape, decode_value_sql, size_sql
 from stages.errors import UserError
+from stages.limits import ARRAY_ITEMS
 from stages.sql import name_sql, text_sql
+from stages.transform.duckdb_types import EXACT_INTEGER, FLOATS, INTEGERS, SHORT_INTEGERS
 from stages.transform.native import json_sql
+from stages.transform.relations import JSON_VALUES
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-ARRAY = 8192
-EXACT = 2**53
-
-INTEGERS = {
-    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
-    "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
-}  # fmt: skip
-SMALL = {"TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"}
-FLOATS = {"FLOAT", "DOUBLE"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +73,8 @@ def compile_field(model: str, shape: Shape, column_type: str | None) -> Compiled
         checks.append(simple_check(shape.name, "required_null", f"{column} IS NULL", missing))
     if shape.kind == "json" or column_type in ("JSON", "JSON[]"):
         return _through_json(model, shape, column_type, checks)
-    value, found = _convert(model, shape, column, column_type)
-    checks += found
+    value, value_checks = _convert(model, shape, column, column_type)
+    checks += value_checks
     if shape.choices:
         choices = ", ".join(_literal(choice) for choice in shape.choices)
         words = text_sql(" is none of the literals of the schema")
@@ -101,7 +94,7 @@ def compile_field(model: str, shape: Shape, column_type: str | None) -> Compiled
 
 
 def _through_json(model: str, shape: Shape, column_type: str, checks: list[Check]) -> Compiled:
-    joined = name_sql(f"json of {shape.name}")
+    joined = JSON_VALUES.of(shape.name)
     problem = Check(field=shape.name, problem=f"{joined}.problem")
     text = json_sql(model, shape.name, shape.validator, name_sql(shape.name), column_type)
     value, size = f"{joined}.staged", f"{joined}.size"
@@ -121,10 +114,10 @@ def _convert(model: str, shape: Shape, column: str, column_type: str) -> tuple[s
         return f"{column}::VARCHAR", []
     if kind == "boolean" and column_type == "BOOLEAN":
         return column, []
-    if kind == "number" and column_type in FLOATS | SMALL:
+    if kind == "number" and column_type in FLOATS | SHORT_INTEGERS:
         return f"{column}::DOUBLE", []
     if kind == "number" and column_type in INTEGERS:
-        return f"{column}::DOUBLE", [_inexact(shape, f"abs({column}::HUGEINT) > {EXACT}")]
+        return f"{column}::DOUBLE", [_inexact(shape, f"abs({column}::HUGEINT) > {EXACT_INTEGER}")]
     if kind == "number" and column_type.startswith("DECIMAL"):
         lost = f"try_cast({column}::DOUBLE::VARCHAR AS {column_type}) IS DISTINCT FROM {column}"
         return f"{column}::DOUBLE", [_inexact(shape, f"{column} IS NOT NULL AND {lost}")]
@@ -148,21 +141,25 @@ def _array(model: str, shape: Shape, column: str, column_type: str) -> tuple[str
     item = replace(shape, kind=shape.item, sql=shape.sql.removesuffix("[]"), choices=())
     _, inner = _convert(model, item, "item", column_type.removesuffix("[]"))
     nulls = f"list_bool_or(list_transform({column}, lambda item: item IS NULL))"
-    found = [
+    checks = [
         simple_check(
-            shape.name, "null_in_array", nulls,
+            shape.name,
+            "null_in_array",
+            nulls,
             text_sql("the array holds a null, which the validator does not take"),
         ),
         simple_check(
-            shape.name, "too_many", f"len({column}) > {ARRAY}",
-            text_sql(f"the array has more than {ARRAY} items"),
+            shape.name,
+            "too_many",
+            f"len({column}) > {ARRAY_ITEMS}",
+            text_sql(f"the array has more than {ARRAY_ITEMS} items"),
         ),
-    ]  # fmt: skip
+    ]
     for check in inner:
         problems = f"list_transform({column}, lambda item: {check.problem})"
         first = f"list_filter({problems}, lambda p: p IS NOT NULL)[1]"
-        found.append(Check(field=shape.name, problem=first))
-    return f"{column}::{shape.sql}", found
+        checks.append(Check(field=shape.name, problem=first))
+    return f"{column}::{shape.sql}", checks
 
 
 def _inexact(shape: Shape, when: str) -> Check:

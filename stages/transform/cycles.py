@@ -3,50 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from stages.sql import text_sql
 from stages.state.fingerprints import fingerprint
-from stages.transform.models import read_model
-from stages.transform.references import settle
-
-if TYPE_CHECKING:
-    import duckdb
-
-    from stages.transform.compile import Compiled
-    from stages.transform.table_run import TableRun
+from stages.transform.checked_rows import split_checked_rows
+from stages.transform.known_keys import make_known
+from stages.transform.made_from import made_from
+from stages.transform.reconcile import reconcile, require_ids
+from stages.transform.references import edges_sql, make_known_in_cycle, make_orphans
+from stages.transform.relations import CYCLE_EDGES, CYCLE_ROWS, FAILING, KNOWN, PASSED, REJECTED
+from stages.transform.run_model import CompiledModel, run_model
+from stages.transform.table_context import TableContext
+from stages.transform.unique import find_collisions, reject_collisions
 
 
 class Cycle:
     """The tables of one cycle; what one of them is made from, all are."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, runs: Mapping[str, TableRun]) -> None:
-        self.connection = connection
-        self.runs = runs
-        self.tables = tuple(runs)
+    def __init__(self, contexts: Mapping[str, TableContext]) -> None:
+        self.tables = tuple(contexts)
+        self._contexts = contexts
         self._proven = False
 
     def made_from(self) -> str:
         """Everything that any table of the cycle depends on."""
-        there = {name: run for name, run in self.runs.items() if not run.missing}
         return fingerprint(
-            {n: r.made_from(read_model(r.workspace, r.table.model)) for n, r in there.items()}
+            {
+                name: made_from(context, context.read_model(), self.tables)
+                for name, context in self._contexts.items()
+                if not context.missing
+            }
         )
 
-    def prove(self, run: TableRun) -> dict[str, Compiled]:
+    def prove(self, context: TableContext) -> CompiledModel:
         """Make `known <table>` for all tables of the cycle, once; run the model of one of them."""
         compiled = None
         if not self._proven:
-            self.connection.execute(
-                "CREATE OR REPLACE TEMP TABLE own (ref VARCHAR, rule VARCHAR, field VARCHAR)"
+            run = context.connection.execute
+            run(
+                f"CREATE OR REPLACE TEMP TABLE {CYCLE_ROWS} "
+                "(ref VARCHAR, rule VARCHAR, field VARCHAR)"
             )
-            self.connection.execute(
-                "CREATE OR REPLACE TEMP TABLE edges (child VARCHAR, field VARCHAR, parent VARCHAR)"
+            run(
+                f"CREATE OR REPLACE TEMP TABLE {CYCLE_EDGES} "
+                "(child VARCHAR, field VARCHAR, parent VARCHAR)"
             )
-            for each in self.runs.values():
+            for each in self._contexts.values():
                 if not each.missing:
-                    compiled = each.prove_own(self.tables)
-            settle(self.connection, self.tables)
+                    compiled = self._add_rows(each)
+            make_known_in_cycle(context.connection, self.tables)
             self._proven = True
         if compiled is None or len(self.tables) > 1:
-            compiled = run.run_model(read_model(run.workspace, run.table.model))
+            compiled = run_model(context, context.read_model(), in_cycle=True)
+        return compiled
+
+    def _add_rows(self, context: TableContext) -> CompiledModel:
+        """A table's rows into `cycle_rows`, their references within the cycle into `cycle_edges`.
+
+        What its checks would say of these references is left out: make_known_in_cycle says it.
+        """
+        connection, table = context.connection, context.table
+        compiled = run_model(context, context.read_model(), in_cycle=True)
+        run = connection.execute
+        run(f"INSERT INTO {CYCLE_EDGES} {edges_sql(table, compiled.fields, self.tables)}")
+        for target in context.targets:
+            if target in self.tables:
+                run(
+                    f"CREATE OR REPLACE TEMP TABLE {KNOWN.of(target)} AS "
+                    "SELECT DISTINCT parent AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
+                    f"FROM {CYCLE_EDGES}"
+                )
+        make_known(context, self.tables)
+        make_orphans(connection, compiled.fields, context.target_sources())
+        with split_checked_rows(context, compiled) as rows:
+            keys = require_ids(connection, compiled.model, table, rows)
+            find_collisions(connection, table)
+            reject_collisions(connection, table)
+            reconcile(connection, table, context.drop_model(), keys)
+            prefix = text_sql(f"{table.name}:")
+            run(
+                f"INSERT INTO {CYCLE_ROWS} SELECT {prefix} || source_id, rule, field "
+                f"FROM (SELECT _source_id AS source_id, NULL AS rule, NULL AS field FROM {PASSED} "
+                f"ANTI JOIN {FAILING} USING (_source_id) "
+                f"UNION ALL SELECT source_id, rule, field FROM {REJECTED})"
+            )
         return compiled

@@ -9,6 +9,7 @@ from stages.project.plan import TargetTable
 from stages.sql import first_row
 from stages.state.workspace import Workspace
 from stages.transform.models import Model, describe, read_model, sql_errors
+from stages.transform.relations import DROPPED, KEYED, MODEL_KEYS
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,7 +23,7 @@ def drop_model(workspace: Workspace, table: TargetTable) -> Model | None:
 
 
 def make_dropped(connection: duckdb.DuckDBPyConnection, table: TargetTable, model: Model) -> int:
-    """Make `dropped(source_id, reason)`, over `given` and `keyed(source_id)`; its rows.
+    """Make `dropped(source_id, reason)`, over `model_keys` and `keyed(source_id)`; its rows.
 
     Raises UserError for keys that the source has not, that are there twice, or that the model
     gives too.
@@ -41,29 +42,29 @@ def make_dropped(connection: duckdb.DuckDBPyConnection, table: TargetTable, mode
     with sql_errors(model.name):
         (rows,) = first_row(
             connection,
-            "CREATE OR REPLACE TEMP TABLE dropped AS SELECT _source_id::VARCHAR AS source_id, "
+            f"CREATE OR REPLACE TEMP TABLE {DROPPED} AS SELECT _source_id::VARCHAR AS source_id, "
             f"reason::VARCHAR AS reason FROM ({model.text})",
         )
     wrong = {
         "gives a row without a _source_id or a reason": (
-            "SELECT coalesce(source_id, '') FROM dropped "
+            f"SELECT coalesce(source_id, '') FROM {DROPPED} "
             "WHERE source_id IS NULL OR coalesce(trim(reason), '') = ''"
         ),
         "gives the _source_id {0} more than once": (
-            "SELECT source_id FROM dropped GROUP BY ALL HAVING count(*) > 1"
+            f"SELECT source_id FROM {DROPPED} GROUP BY ALL HAVING count(*) > 1"
         ),
         f"gives the _source_id {{0}}, which is no key of {table.source}": (
-            "SELECT source_id FROM dropped ANTI JOIN keyed USING (source_id)"
+            f"SELECT source_id FROM {DROPPED} ANTI JOIN {KEYED} USING (source_id)"
         ),
         f"leaves out the _source_id {{0}}, and {table.model} gives it": (
-            "SELECT source_id FROM dropped d JOIN given g ON g._source_id = d.source_id"
+            f"SELECT source_id FROM {DROPPED} d JOIN {MODEL_KEYS} g ON g._source_id = d.source_id"
         ),
     }
     for words, sql in wrong.items():
-        found = first_row(connection, f"SELECT min(source_id) FROM ({sql}) w(source_id)")[0]
-        if found is not None:
+        (wrong_id,) = first_row(connection, f"SELECT min(source_id) FROM ({sql}) w(source_id)")
+        if wrong_id is not None:
             raise UserError(
-                f"{model.name} {words.format(found)}",
+                f"{model.name} {words.format(wrong_id)}",
                 f"a key is either in {table.model} or, once and with a reason, in {model.name}",
             )
     return int(rows)

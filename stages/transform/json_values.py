@@ -19,6 +19,7 @@ from stages.convex.validators.rewrite import Normalise
 from stages.convex.values import ID_LENGTH, Shape
 from stages.sql import name_sql, text_sql
 from stages.transform.compile import Compiled
+from stages.transform.relations import CANONICAL, JSON_VALUES, MODELLED, STORED_JSON_VALUES
 
 if TYPE_CHECKING:
     import duckdb
@@ -49,22 +50,22 @@ def make_json_values(
     signs = ", ".join(text_sql(sign) for sign in REASONS)
     canonicalise(
         connection,
-        "canonical",
+        CANONICAL.name,
         [
-            f"SELECT {name_sql(s.name)} AS text FROM modelled WHERE {name_sql(s.name)} NOT IN "
+            f"SELECT {name_sql(s.name)} AS text FROM {MODELLED} WHERE {name_sql(s.name)} NOT IN "
             f"({signs})"
             for s in fields
         ],
     )
     for shape in fields:
-        name = name_sql(f"json of {shape.name}")
-        made = _values_sql(shape, fields)
+        values = _values_sql(shape, fields)
         # A plain v.any() needs nothing more than its canonical form, so it is not stored again.
         if shape.validator != ANY:
-            stored = name_sql(f"values of {shape.name}")
-            connection.execute(f"CREATE OR REPLACE TEMP TABLE {stored} AS {made}")
-            made = f"FROM {stored}"
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {made}")
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {STORED_JSON_VALUES.of(shape.name)} AS {values}"
+            )
+            values = f"FROM {STORED_JSON_VALUES.of(shape.name)}"
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {JSON_VALUES.of(shape.name)} AS {values}")
 
 
 def _values_sql(shape: Shape, fields: list[Shape]) -> str:
@@ -77,12 +78,12 @@ def _values_sql(shape: Shape, fields: list[Shape]) -> str:
             f"SELECT text, {unmarked_sql('canonical')} AS staged, "
             f"(size - {excess_sql('canonical')})::BIGINT AS size, coalesce(problem, "
             f"{any_problem_sql('canonical', text_sql(shape.name))}) AS problem, "
-            f"[]::{REFS} AS refs FROM canonical UNION ALL {signs}"
+            f"[]::{REFS} AS refs FROM {CANONICAL} UNION ALL {signs}"
         )
-    texts = "canonical c"
+    texts = f"{CANONICAL} c"
     if len(fields) > 1:
         column = name_sql(shape.name)
-        texts += f" SEMI JOIN modelled m ON m.{column} = c.text"
+        texts += f" SEMI JOIN {MODELLED} m ON m.{column} = c.text"
     given = (
         "SELECT c.text, c.size, c.problem, CASE WHEN c.problem IS NULL THEN "
         f"({marked_sql('c.canonical')})::JSON END AS v FROM {texts}"

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from stages.errors import UserError
 from stages.project.plan import Plan, ReferenceTable
-from stages.sql import first_row, name_sql, text_sql
+from stages.sql import first_row, name_sql
 from stages.state.durable import read_json, write_json
 from stages.state.fingerprints import fingerprint
 from stages.state.integrity import describe_damage
-from stages.state.manifests import read_manifest
 from stages.state.parts import part_entry, write_parquet
 from stages.state.workspace import Workspace
 from stages.transform.columns_read import columns_of
 from stages.transform.models import Inputs, describe, key_sql, read_model
+from stages.transform.relations import DECIDED_KEYS, JUDGED_KEYS, TESTIMONY
 from stages.views import keys_view
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def run_keys(
     workspace: Workspace,
     plan: Plan,
     inputs: Inputs,
-    tell: Callable[[str, str, dict[str, Any]], None],
+    report: Callable[[str, str, dict[str, Any]], None],
 ) -> None:
-    """Bring every key model's results up to date; `tell(table, sentence, manifest)` for each."""
+    """Bring every key model's results up to date; `report(table, sentence, manifest)` for each."""
     for reference in plan.references.values():
         if reference.keys is None:
             continue
@@ -47,8 +47,8 @@ def run_keys(
         damaged = describe_damage(workspace.keys, manifest["parts"]) if manifest and same else ""
         if manifest is None or not same or damaged:
             inputs.make_views(connection)
-            made = _run(connection, workspace, plan, reference, model.text)
-            manifest = {"made_from": made_from, **made}
+            decided = _decide_keys(connection, workspace, plan, reference, model.text)
+            manifest = {"made_from": made_from, **decided}
             write_json(file, manifest)
             sentence = f"{damaged + ', made again: ' if damaged else ''}"
             sentence += f"{manifest['known']:,} keys known, {manifest['rejected']:,} not"
@@ -58,69 +58,44 @@ def run_keys(
         for statement in keys_view(workspace, reference.name):
             connection.execute(statement)
         inputs.add_keys(reference.name, manifest)
-        tell(reference.name, sentence, manifest)
+        report(reference.name, sentence, manifest)
 
 
-def _run(
+def _decide_keys(
     connection: duckdb.DuckDBPyConnection,
     workspace: Workspace,
     plan: Plan,
     reference: ReferenceTable,
     sql: str,
 ) -> dict[str, Any]:
-    assert reference.source is not None
+    """Decide which keys are known, and write both files; the manifest's part of it."""
     columns = describe(connection, str(reference.keys), sql)
     if tuple(columns) != COLUMNS:
         raise UserError(
             f"{reference.keys} gives the columns {', '.join(columns)}",
             f"a key model gives {', '.join(COLUMNS)}",
         )
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE testimony AS SELECT DISTINCT source_id::VARCHAR AS "
-        f"source_id, convex_id::VARCHAR AS convex_id, rule::VARCHAR AS rule FROM ({sql}) "
-        "WHERE convex_id IS NOT NULL"
+    _make_decided(connection, workspace, reference, sql)
+    (stray,) = first_row(
+        connection,
+        f"SELECT min(source_id) FROM {JUDGED_KEYS} ANTI JOIN {DECIDED_KEYS} USING (source_id)",
     )
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE judged AS SELECT source_id, "
-        "count(DISTINCT convex_id) AS documents, min(convex_id) AS convex_id, "
-        "string_agg(DISTINCT rule, '+' ORDER BY rule) AS rule, "
-        "string_agg(rule || ' says ' || convex_id, ', ' ORDER BY rule, convex_id) AS said, "
-        "max(per_rule) AS per_rule "
-        "FROM (SELECT *, count(*) OVER (PARTITION BY source_id, rule) AS per_rule FROM testimony) "
-        "GROUP BY source_id"
-    )
-    here = f"(SELECT DISTINCT _id FROM reference.{name_sql(reference.name)})"
-    source = key_sql(workspace, reference.source)
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE settled AS "
-        "SELECT s.source_id, j.convex_id, j.rule, CASE "
-        "WHEN j.source_id IS NULL THEN 'no_match' "
-        "WHEN j.documents > 1 AND j.per_rule > 1 THEN 'ambiguous' "
-        "WHEN j.documents > 1 THEN 'witnesses_disagree' "
-        "WHEN r._id IS NULL THEN 'no_document' END AS problem, "
-        "CASE WHEN j.source_id IS NULL THEN 'nothing in Convex matches it' "
-        "WHEN j.documents > 1 THEN j.said "
-        "WHEN r._id IS NULL THEN j.convex_id || ' is not there' END AS reason "
-        f"FROM (SELECT DISTINCT {source} AS source_id "
-        f"FROM extract.{name_sql(reference.source)}) s "
-        f"LEFT JOIN judged j USING (source_id) LEFT JOIN {here} r ON r._id = j.convex_id"
-    )
-    stray = first_row(
-        connection, "SELECT min(source_id) FROM judged ANTI JOIN settled USING (source_id)"
-    )
-    if stray[0] is not None:
+    if stray is not None:
         raise UserError(
-            f"{reference.keys} names the key {stray[0]}, which {reference.source} does not have",
+            f"{reference.keys} names the key {stray}, which {reference.source} does not have",
             "the model's source_id is the source's own key; see key() in the macros",
         )
+    known = f"SELECT source_id, convex_id, rule FROM {DECIDED_KEYS} WHERE problem IS NULL"
+    rejects = (
+        f"SELECT source_id, problem AS rule, reason FROM {DECIDED_KEYS} WHERE problem IS NOT NULL"
+    )
     parts = [
-        _write(connection, workspace, f"{reference.name}.parquet",
-               "SELECT source_id, convex_id, rule FROM settled WHERE problem IS NULL"),
-        _write(connection, workspace, f"{reference.name}.rejects.parquet",
-               "SELECT source_id, problem AS rule, reason FROM settled WHERE problem IS NOT NULL"),
-    ]  # fmt: skip
+        _write(connection, workspace, f"{reference.name}.parquet", known),
+        _write(connection, workspace, f"{reference.name}.rejects.parquet", rejects),
+    ]
     counts = connection.execute(
-        "SELECT problem, count(*) FROM settled WHERE problem IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        f"SELECT problem, count(*) FROM {DECIDED_KEYS} WHERE problem IS NOT NULL "
+        "GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     return {
         "table": reference.name,
@@ -132,40 +107,50 @@ def _run(
     }
 
 
+def _make_decided(
+    connection: duckdb.DuckDBPyConnection,
+    workspace: Workspace,
+    reference: ReferenceTable,
+    sql: str,
+) -> None:
+    """Make `decided_keys` of the source's keys, from the testimonies that `sql` gives."""
+    assert reference.source is not None
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {TESTIMONY} AS SELECT DISTINCT source_id::VARCHAR AS "
+        f"source_id, convex_id::VARCHAR AS convex_id, rule::VARCHAR AS rule FROM ({sql}) "
+        "WHERE convex_id IS NOT NULL"
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {JUDGED_KEYS} AS SELECT source_id, "
+        "count(DISTINCT convex_id) AS documents, min(convex_id) AS convex_id, "
+        "string_agg(DISTINCT rule, '+' ORDER BY rule) AS rule, "
+        "string_agg(rule || ' says ' || convex_id, ', ' ORDER BY rule, convex_id) AS said, "
+        "max(per_rule) AS per_rule "
+        "FROM (SELECT *, count(*) OVER (PARTITION BY source_id, rule) AS per_rule "
+        f"FROM {TESTIMONY}) "
+        "GROUP BY source_id"
+    )
+    documents = f"(SELECT DISTINCT _id FROM reference.{name_sql(reference.name)})"
+    source = key_sql(workspace, reference.source)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {DECIDED_KEYS} AS "
+        "SELECT s.source_id, j.convex_id, j.rule, CASE "
+        "WHEN j.source_id IS NULL THEN 'no_match' "
+        "WHEN j.documents > 1 AND j.per_rule > 1 THEN 'ambiguous' "
+        "WHEN j.documents > 1 THEN 'witnesses_disagree' "
+        "WHEN r._id IS NULL THEN 'no_document' END AS problem, "
+        "CASE WHEN j.source_id IS NULL THEN 'nothing in Convex matches it' "
+        "WHEN j.documents > 1 THEN j.said "
+        "WHEN r._id IS NULL THEN j.convex_id || ' is not there' END AS reason "
+        f"FROM (SELECT DISTINCT {source} AS source_id "
+        f"FROM extract.{name_sql(reference.source)}) s "
+        f"LEFT JOIN {JUDGED_KEYS} j USING (source_id) "
+        f"LEFT JOIN {documents} r ON r._id = j.convex_id"
+    )
+
+
 def _write(
     connection: duckdb.DuckDBPyConnection, workspace: Workspace, name: str, sql: str
 ) -> dict[str, Any]:
     reader = connection.sql(f"{sql} ORDER BY source_id").to_arrow_reader()
     return part_entry(write_parquet(workspace.keys / name, reader.schema, reader))
-
-
-def known_sql(workspace: Workspace, name: str) -> str:
-    """SQL of `known(ref, rule, reason)`: rule is NULL where the key can be referred to."""
-    known = text_sql(str(workspace.keys / f"{name}.parquet"))
-    rejected = text_sql(str(workspace.keys / f"{name}.rejects.parquet"))
-    prefix = text_sql(f"{name}:")
-    return (
-        f"SELECT {prefix} || source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
-        f"FROM read_parquet({known}) UNION ALL "
-        f"SELECT {prefix} || source_id, rule, {prefix} || source_id || ': ' || reason "
-        f"FROM read_parquet({rejected})"
-    )
-
-
-def known_documents_sql(workspace: Workspace, target: str) -> str:
-    """`known` of a table of this plan: its documents, and its rejects, which take children along.
-
-    A table that is missing at the source has neither: everything that refers to it is an orphan.
-    """
-    manifest = read_manifest(workspace.transform(target))
-    if not manifest or not manifest["parts"]:
-        return "SELECT '' AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason WHERE false"
-    documents = text_sql(str(workspace.transform(target) / "documents.parquet"))
-    rejects = text_sql(str(workspace.transform(target) / "rejects.parquet"))
-    prefix = text_sql(f"{target}:")
-    return (
-        f"SELECT {prefix} || _source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
-        f"FROM read_parquet({documents}) UNION ALL "
-        f"SELECT {prefix} || source_id, 'parent_rejected', {prefix} || source_id || "
-        f"' is rejected: ' || rule || ' ' || field FROM read_parquet({rejects})"
-    )

@@ -22,17 +22,17 @@ def functions_by_column(parsed: Any) -> dict[str, set[str]] | None:
     items = _outputs(parsed)
     if not items or any(item["type"] == "STAR" for item in items.values()):
         return None
-    found = {
+    functions = {
         name: {str(n["function_name"]).lower() for n in nodes(item) if "function_name" in n}
         for name, item in items.items()
     }
     # An expression may take up what another one has made: `to_ms(a) AS b, b + 1 AS c`.
-    for _ in found:
+    for _ in functions:
         for name, item in items.items():
             for node in nodes(item):
                 if node.get("type") == "COLUMN_REF":
-                    found[name] |= found.get(str(node["column_names"][-1]).lower(), set())
-    return found
+                    functions[name] |= functions.get(str(node["column_names"][-1]).lower(), set())
+    return functions
 
 
 def carried_columns(parsed: Any, table: str) -> dict[str, str]:
@@ -41,18 +41,22 @@ def carried_columns(parsed: Any, table: str) -> dict[str, str]:
     items = _outputs(parsed)
     if not items:
         return {}
-    there = [n for n in nodes(parsed["statements"][0]["node"]["from_table"])
-             if n.get("type") == "BASE_TABLE"]  # fmt: skip
-    own = {str(n["alias"] or n["table_name"]).lower() for n in there
-           if table_name(n) == table.lower()}  # fmt: skip
-    if len(own) != 1:
+    tables = [
+        n
+        for n in nodes(parsed["statements"][0]["node"]["from_table"])
+        if n.get("type") == "BASE_TABLE"
+    ]
+    aliases = {
+        str(n["alias"] or n["table_name"]).lower() for n in tables if table_name(n) == table.lower()
+    }
+    if len(aliases) != 1:
         return {}
-    found = {}
+    columns = {}
     for name, item in items.items():
         names = [str(each).lower() for each in _carried(item) or ()]
-        if names and (names[-2] in own if len(names) > 1 else len(there) == 1):
-            found[name] = names[-1]
-    return found
+        if names and (names[-2] in aliases if len(names) > 1 else len(tables) == 1):
+            columns[name] = names[-1]
+    return columns
 
 
 def goes_row_by_row(parsed: Any) -> bool:
@@ -87,7 +91,7 @@ def _carried(node: Mapping[str, Any]) -> list[str] | None:
     if kind == "OPERATOR_COALESCE":
         return _carried(node["children"][0])
     if kind == "FUNCTION" and str(node["function_name"]).lower() in FORMS:
-        given = [argument["expression"] for argument in node["arguments"]]
-        given = [each for each in given if each["class"] != "CONSTANT"]
-        return _carried(given[0]) if len(given) == 1 else None
+        arguments = [argument["expression"] for argument in node["arguments"]]
+        arguments = [each for each in arguments if each["class"] != "CONSTANT"]
+        return _carried(arguments[0]) if len(arguments) == 1 else None
     return None

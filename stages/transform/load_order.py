@@ -6,17 +6,15 @@ counts from 1, ties by source key. Neither is ever sent as a field.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.project.plan import TargetTable
 from stages.project.plan_entries import entry_error
 from stages.sql import name_sql
-from stages.transform.compile import EXACT, FLOATS, INTEGERS
+from stages.transform.duckdb_types import EXACT_INTEGER, FLOATS, INTEGERS
+from stages.transform.table_context import TableContext
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
 
@@ -25,43 +23,36 @@ def is_ordered(table: TargetTable) -> bool:
     return bool(table.creation_time or table.order_by)
 
 
-def ordered_sql(
-    connection: duckdb.DuckDBPyConnection,
-    plan_file: Path,
-    table: TargetTable,
-    key: str,
-    sql: str,
-    by_key: str,
-) -> str:
-    """SQL of `sql` (a row a document) with both columns, in the order of `by_key`, of a table
+def ordered_sql(context: TableContext, sql: str) -> str:
+    """SQL of `sql` (a row a document) with both columns, in the order of source keys, of a table
     for which the plan says anything of it.
 
-    The columns are the source's, found by its `key`; of a derived table, fields of the document.
+    The columns are the source's, found by its key; of a derived table, fields of the document.
     Raises UserError for a column that is not there, or holds no time.
     """
+    table, by_key = context.table, context.key_order("d._source_id")
     names = dict.fromkeys(
         (*table.order_by, *([table.creation_time] if table.creation_time else ()))
     )
     rows = f"FROM ({sql}) d"
     prefix = "d"
-    types = connection.execute(f"DESCRIBE {sql}").fetchall()
-    if table.grain == "row":
-        source = f"extract.{name_sql(table.source)}"
-        types = connection.execute(f"DESCRIBE FROM {source}").fetchall()
-    columns: dict[str, str] = {row[0]: row[1] for row in types}
+    columns = _columns(context, sql)
     for name in names:
         if name not in columns:
             entry = "creation_time" if name == table.creation_time else "order_by"
             raise entry_error(
-                plan_file, f"tables.{table.name}",
+                context.plan.file,
+                f"tables.{table.name}",
                 f"[tables.{table.name}] {entry} names `{name}`, and "
                 f"{table.source if table.grain == 'row' else table.name} has no such column",
-                entry, f"it has: {', '.join(columns)}",
-            )  # fmt: skip
+                entry,
+                f"it has: {', '.join(columns)}",
+            )
     if table.grain == "row":
         picked = ", ".join(f"{name_sql(name)} AS {name_sql('source ' + name)}" for name in names)
         rows += (
-            f' JOIN (SELECT {key} AS "source key", {picked} FROM {source}) s '
+            f' JOIN (SELECT {context.key_sql()} AS "source key", {picked} '
+            f"FROM extract.{name_sql(table.source)}) s "
             'ON s."source key" = d._source_id'
         )
         prefix = "s"
@@ -71,29 +62,38 @@ def ordered_sql(
 
     created = "NULL::DOUBLE"
     if table.creation_time:
-        created = _milliseconds(plan_file, table, column(table.creation_time), columns)
+        kind = columns[table.creation_time]
+        created = _milliseconds(context, column(table.creation_time), kind)
     order = ", ".join(f"{column(name)} NULLS LAST" for name in table.order_by)
     return (
-        f"SELECT d.*, CASE WHEN {created} > 0 AND {created} < {EXACT} THEN {created} END "
+        f"SELECT d.*, CASE WHEN {created} > 0 AND {created} < {EXACT_INTEGER} THEN {created} END "
         "AS _creation_time, "
         f"row_number() OVER (ORDER BY {order}, {by_key}) AS _order {rows} ORDER BY {by_key}"
     )
 
 
-def _milliseconds(
-    plan_file: Path, table: TargetTable, column: str, columns: Mapping[str, str]
-) -> str:
-    kind = columns[str(table.creation_time)]
+def _columns(context: TableContext, documents: str) -> dict[str, str]:
+    """Column → DuckDB type of what the plan may name: the source, or a derived document."""
+    table = context.table
+    rows = f"FROM extract.{name_sql(table.source)}" if table.grain == "row" else documents
+    described = context.connection.execute(f"DESCRIBE {rows}").fetchall()
+    return {row[0]: row[1] for row in described}
+
+
+def _milliseconds(context: TableContext, column: str, kind: str) -> str:
     if kind.startswith(("TIMESTAMP", "DATE")):
         return f"(epoch_us({column}) / 1000)"  # NULL for an infinity
     if kind in INTEGERS | FLOATS:
         return f"{column}::DOUBLE"
+    table = context.table
     raise entry_error(
-        plan_file, f"tables.{table.name}",
+        context.plan.file,
+        f"tables.{table.name}",
         f"[tables.{table.name}] creation_time names `{table.creation_time}`, which is {kind} and "
-        "no time", "creation_time",
+        "no time",
+        "creation_time",
         "name a timestamp, a date, or a number of milliseconds",
-    )  # fmt: skip
+    )
 
 
 def with_order(table: TargetTable, schema: pa.Schema) -> pa.Schema:

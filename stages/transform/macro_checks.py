@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from stages.sql import name_sql, text_sql
-from stages.transform.compile import FLOATS, INTEGERS, Check, Compiled, simple_check
+from stages.transform.compile import Check, Compiled, simple_check
+from stages.transform.duckdb_types import FLOATS, INTEGERS
 from stages.transform.lineage import functions_by_column
 
 # What macros.sql gives for what has no form in the target.
@@ -35,8 +36,8 @@ def add_macro_checks(
 ) -> dict[str, Compiled]:
     """The compiled fields with checks for the macros that the model calls, and dimensions.
 
-    `sql` is the model, `parsed` what `syntax.parse` made of it: a mark is looked for in the columns
-    that a macro may have made, since elsewhere the same value may be meant.
+    `sql` is the model, `parsed` what `sql_ast.parse` makes of it: a mark is looked for in the
+    columns that a macro may have made, since elsewhere the same value may be meant.
     `types` are those of the model's columns, `exported` the table as Convex exports it.
     """
     dimensions = {
@@ -46,7 +47,7 @@ def add_macro_checks(
     }
     words = set(re.findall(r"\w+", sql.lower()))
     by_column = functions_by_column(parsed)
-    found = {}
+    with_checks = {}
     for name, field in compiled.items():
         called = words if by_column is None else by_column.get(name.lower(), set())
         checks: list[Check] = []
@@ -55,8 +56,8 @@ def add_macro_checks(
             if name in dimensions:
                 checks.append(_dimensions(field, dimensions[name]))
         # Before the others: a mark is no value that they could speak of.
-        found[name] = replace(field, checks=(*checks, *field.checks))
-    return found
+        with_checks[name] = replace(field, checks=(*checks, *field.checks))
+    return with_checks
 
 
 def _marks(name: str, kind: str, called: set[str]) -> Iterator[Check]:
@@ -70,8 +71,9 @@ def _marks(name: str, kind: str, called: set[str]) -> Iterator[Check]:
             yield simple_check(name, rule, when, text_sql(words))
     item = kind.removesuffix("[]")
     if called & TIME_MACROS and item in INTEGERS | FLOATS:
-        when = _any(column, kind, f"{{0}} = {INFINITE}::DOUBLE" if item in FLOATS
-                    else f"{{0}} = {INFINITE}")  # fmt: skip
+        when = _any(
+            column, kind, f"{{0}} = {INFINITE}::DOUBLE" if item in FLOATS else f"{{0}} = {INFINITE}"
+        )
         yield simple_check(name, "infinite_time", when, text_sql(TEXT_MARKS["infinite_time"]))
     if called & NUMBER_MACROS and item in FLOATS:
         when = _any(column, kind, "isnan({0}) AND signbit({0})")
@@ -99,8 +101,8 @@ def _any(column: str, kind: str, condition: str) -> str:
     return f"list_bool_or(list_transform({column}, lambda n: {condition.format('n')}))"
 
 
-def _dimensions(field: Compiled, wanted: int) -> Check:
+def _dimensions(field: Compiled, dimensions: int) -> Check:
     name = field.shape.name
     length = f"len({field.value})"
-    reason = f"'the vector has ' || {length} || ' numbers, its index wants {wanted}'"
-    return simple_check(name, "dimensions", f"{length} <> {wanted}", reason)
+    reason = f"'the vector has ' || {length} || ' numbers, its index wants {dimensions}'"
+    return simple_check(name, "dimensions", f"{length} <> {dimensions}", reason)

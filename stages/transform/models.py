@@ -12,18 +12,22 @@ from typing import TYPE_CHECKING, Any
 from stages.convex.schema import Validator
 from stages.convex.values import Shape
 from stages.errors import StagesError, UserError
+from stages.limits import FIELD_NAME_LENGTH
 from stages.project.plan import Plan, TargetTable
 from stages.sql import name_sql
 from stages.state.fingerprints import content_hash, fingerprint, hash_file
 from stages.state.integrity import require_whole
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Workspace
+from stages.transform.relations import KEYLESS_ROWS
 from stages.transform.sql_ast import parse, refuse_chance, tables
 from stages.views import KEYLESS, macros, make, side_hashes, statements
 
 if TYPE_CHECKING:
     import duckdb
 
+# Printable ASCII without quotes and backslashes, which a JSON path can't say.
+FIELD_NAME = re.compile(rf"(?![$_])[ !#-\[\]-~]{{1,{FIELD_NAME_LENGTH}}}")
 HERE = Path(__file__).parent
 CONVEX = ("values", "canonical", "layouts")
 
@@ -90,7 +94,7 @@ def refuse_columns(
             )
     if document["type"] == "any":
         for name in fields:
-            if not re.fullmatch(r"(?![$_])[ !#-\[\]-~]{1,1024}", name):
+            if not FIELD_NAME.fullmatch(name):
                 raise UserError(
                     f"{model.name} has the column `{name}`, which can't be a field's name",
                     "a name is printable ASCII, and does not begin with $ or _",
@@ -217,13 +221,13 @@ def hold_keyless(connection: duckdb.DuckDBPyConnection, workspace: Workspace, so
     """Number the rows of a source without a key once, instead of whenever its view is read."""
     if key_sql(workspace, source) != KEYLESS:
         return
-    held, view = name_sql(f"rows of {source}"), f"extract.{name_sql(source)}"
-    there = connection.execute(
-        "SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [f"rows of {source}"]
+    exists = connection.execute(
+        "SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [KEYLESS_ROWS.plain_name(source)]
     ).fetchall()
-    if not there:
-        connection.execute(f"CREATE TABLE main.{held} AS FROM {view}")
-        connection.execute(f"CREATE OR REPLACE VIEW {view} AS FROM main.{held}")
+    if not exists:
+        rows, view = KEYLESS_ROWS.of(source), name_sql(source)
+        connection.execute(f"CREATE TABLE main.{KEYLESS_ROWS.of(source)} AS FROM extract.{view}")
+        connection.execute(f"CREATE OR REPLACE VIEW extract.{view} AS FROM main.{rows}")
 
 
 @cache
@@ -232,5 +236,6 @@ def code_hash() -> str:
     code = [hash_file(file) for file in sorted(HERE.glob("*.py"))]
     convex = HERE.parent / "convex"
     code += [hash_file(convex / f"{name}.py") for name in CONVEX]
+    code.append(hash_file(HERE.parent / "limits.py"))
     code += [hash_file(file) for file in sorted((convex / "validators").glob("*.py"))]
     return fingerprint(macros(), code)

@@ -20,15 +20,11 @@ from stages.convex.validators.alternatives import (
 )
 from stages.errors import UserError
 from stages.sql import text_sql
+from stages.transform.duckdb_types import INTEGERS, LONG_INTEGERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-INTEGERS = {
-    "tinyint", "smallint", "integer", "bigint", "hugeint",
-    "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint",
-}  # fmt: skip
-LONG = {"bigint", "ubigint", "hugeint", "uhugeint"}
 TIMES = ("date", "time")
 
 
@@ -52,32 +48,34 @@ class _Writer:
 
     def text(self, kind: Any, validator: Validator, value: str, path: str) -> str:
         """SQL of the JSON text of a value that is not NULL."""
-        found = alternatives(validator)
-        anything = bool(found.anything)
+        accepted = alternatives(validator)
+        anything = bool(accepted.anything)
         type_name = kind.id
         if str(kind) == "JSON":
             return f"{value}::VARCHAR"
-        if type_name == "boolean" and (anything or "BOOLEAN" in found.kinds or found.literals):
+        if type_name == "boolean" and (
+            anything or "BOOLEAN" in accepted.kinds or accepted.literals
+        ):
             return f"{value}::VARCHAR"
-        if type_name in INTEGERS:
-            return self._integer(kind, found, validator, value, path)
-        if type_name in ("float", "double") and (anything or _numbers(found)):
+        if type_name.upper() in INTEGERS:
+            return self._integer(kind, accepted, validator, value, path)
+        if type_name in ("float", "double") and (anything or _numbers(accepted)):
             return f"encode_float({value}::DOUBLE)"
-        if type_name == "decimal" and (anything or _numbers(found)):
+        if type_name == "decimal" and (anything or _numbers(accepted)):
             return f"{value}::VARCHAR"
-        if type_name in ("varchar", "uuid", "enum") and (anything or _texts(found)):
+        if type_name in ("varchar", "uuid", "enum") and (anything or _texts(accepted)):
             return f"to_json({value}::VARCHAR)::VARCHAR"
-        if type_name == "blob" and "BYTES" in found.kinds:
+        if type_name == "blob" and "BYTES" in accepted.kinds:
             return f"'{{\"$bytes\":\"' || to_base64({value}) || '\"}}'"
-        if type_name in ("list", "array") and (anything or found.items):
-            item: Validator = {"type": "union", "value": list(found.items)}
+        if type_name in ("list", "array") and (anything or accepted.items):
+            item: Validator = {"type": "union", "value": list(accepted.items)}
             if anything:
-                item = found.anything[0].get("items", ANY)
+                item = accepted.anything[0].get("items", ANY)
             return self._list(kind, item, value, path)
-        if type_name == "struct" and (anything or found.objects):
-            return self._struct(kind, found, value, path)
-        if type_name == "map" and (anything or found.objects):
-            return self._map(kind, found, value, path)
+        if type_name == "struct" and (anything or accepted.objects):
+            return self._struct(kind, accepted, value, path)
+        if type_name == "map" and (anything or accepted.objects):
+            return self._map(kind, accepted, value, path)
         raise self.refusal(kind, validator, path)
 
     def refusal(self, kind: Any, validator: Validator, path: str) -> UserError:
@@ -92,17 +90,17 @@ class _Writer:
         return f"CASE WHEN {value} IS NULL THEN 'null' ELSE {text} END"
 
     def _integer(
-        self, kind: Any, found: Alternatives, validator: Validator, value: str, path: str
+        self, kind: Any, accepted: Alternatives, validator: Validator, value: str, path: str
     ) -> str:
-        int64 = "INTEGER" in found.kinds or found.of_kind("INTEGER")
-        number = found.anything or _numbers(found)
-        if int64 and (kind.id in LONG or not number):
+        int64 = "INTEGER" in accepted.kinds or accepted.of_kind("INTEGER")
+        number = accepted.anything or _numbers(accepted)
+        if int64 and (kind.id.upper() in LONG_INTEGERS or not number):
             # Beyond int64 it stays a number, which the checks name.
             return (
                 f"CASE WHEN try_cast({value} AS BIGINT) IS NULL THEN {value}::VARCHAR "
                 f"ELSE encode_int64(try_cast({value} AS BIGINT)) END"
             )
-        if number or any(member.get("bare") for member in found.ids):
+        if number or any(member.get("bare") for member in accepted.ids):
             return f"{value}::VARCHAR"
         raise self.refusal(kind, validator, path)
 
@@ -114,57 +112,61 @@ class _Writer:
         texts = f"list_transform({value}, lambda {name}: {inner})"
         return f"('[' || array_to_string({texts}, ',') || ']')"
 
-    def _struct(self, kind: Any, found: Alternatives, value: str, path: str) -> str:
-        given = [name for name, _ in kind.children]
-        self._require_members(given, found, path)
+    def _struct(self, kind: Any, accepted: Alternatives, value: str, path: str) -> str:
+        names = [name for name, _ in kind.children]
+        self._require_members(names, accepted, path)
         members = []
         for name, inner_kind in kind.children:
-            inner, nullable = self._member(found, name, f"{path}.{name}", inner_kind)
-            there = f"struct_extract({value}, {text_sql(name)})"
+            inner, nullable = self._member(accepted, name, f"{path}.{name}", inner_kind)
+            member = f"struct_extract({value}, {text_sql(name)})"
             head = text_sql(f"{_json_text(name)}:")
-            text = self.text(inner_kind, inner, there, f"{path}.{name}")
+            text = self.text(inner_kind, inner, member, f"{path}.{name}")
             absent = f"{head} || 'null'" if nullable else "NULL"
-            members.append(f"CASE WHEN {there} IS NULL THEN {absent} ELSE {head} || {text} END")
+            members.append(f"CASE WHEN {member} IS NULL THEN {absent} ELSE {head} || {text} END")
         listed = f"list_filter([{', '.join(members)}]::VARCHAR[], lambda m: m IS NOT NULL)"
         return f"('{{' || array_to_string({listed}, ',') || '}}')"
 
     def _member(
-        self, found: Alternatives, name: str, path: str, kind: Any
+        self, accepted: Alternatives, name: str, path: str, kind: Any
     ) -> tuple[Validator, bool]:
         """(what any object takes in a field, whether a NULL of it is a null)."""
-        fields = [field for m in found.objects if (field := field_of(m, name))]
+        fields = [field for m in accepted.objects if (field := field_of(m, name))]
         validators = [field[0] for field in fields]
         nullable = any(alternatives(v).null or not optional for v, optional in fields)
-        if found.anything:
-            inside = found.anything[0].get("fields", {}).get(name)
-            return inside or found.anything[0].get("values", ANY), True
+        if accepted.anything:
+            inside = accepted.anything[0].get("fields", {}).get(name)
+            return inside or accepted.anything[0].get("values", ANY), True
         if not validators:
             raise UserError(
                 f"{self.model}: column `{path}` has no field of that name in convex/schema.ts",
                 "remove it from the model, or add the field",
             )
-        if len(fields) < len(found.objects):
+        if len(fields) < len(accepted.objects):
             nullable = any(alternatives(v).null for v in validators)
         return {"type": "union", "value": validators}, nullable
 
-    def _require_members(self, given: list[str], found: Alternatives, path: str) -> None:
-        if len(found.objects) != 1 or found.anything or found.objects[0]["type"] != "object":
+    def _require_members(self, names: list[str], accepted: Alternatives, path: str) -> None:
+        if (
+            len(accepted.objects) != 1
+            or accepted.anything
+            or accepted.objects[0]["type"] != "object"
+        ):
             return
-        for name, wanted in found.objects[0]["value"].items():
-            required = not wanted["optional"] and not alternatives(wanted["fieldType"]).null
-            if required and name not in given:
+        for name, member in accepted.objects[0]["value"].items():
+            required = not member["optional"] and not alternatives(member["fieldType"]).null
+            if required and name not in names:
                 raise UserError(
                     f"{self.model}: column `{path}` has no member `{name}`, and "
                     "convex/schema.ts requires that field",
                     f"add it to {self.model}, or make it v.optional() in convex/schema.ts",
                 )
 
-    def _map(self, kind: Any, found: Alternatives, value: str, path: str) -> str:
+    def _map(self, kind: Any, accepted: Alternatives, value: str, path: str) -> str:
         name = next(self._names)
         inner: Validator = ANY
-        if not found.anything:
+        if not accepted.anything:
             validators: list[Validator] = []
-            for member in found.objects:
+            for member in accepted.objects:
                 if member["type"] == "record":
                     validators.append(member["values"]["fieldType"])
                 else:
@@ -184,21 +186,21 @@ def _json_text(name: str) -> str:
     return json.dumps(name, ensure_ascii=False)
 
 
-def _numbers(found: Alternatives) -> bool:
-    return "NUMBER" in found.kinds or bool(found.of_kind("NUMBER"))
+def _numbers(accepted: Alternatives) -> bool:
+    return "NUMBER" in accepted.kinds or bool(accepted.of_kind("NUMBER"))
 
 
-def _texts(found: Alternatives) -> bool:
-    return "STRING" in found.kinds or bool(found.ids or found.of_kind("STRING"))
+def _texts(accepted: Alternatives) -> bool:
+    return "STRING" in accepted.kinds or bool(accepted.ids or accepted.of_kind("STRING"))
 
 
-def _advice(kind: Any, found: Alternatives) -> str:
+def _advice(kind: Any, accepted: Alternatives) -> str:
     type_name = str(kind.id)
     if type_name.startswith(("timestamp", *TIMES)):
-        if _numbers(found):
+        if _numbers(accepted):
             return "write to_ms(column) in the model"
         return "write to_ms(column), to_iso(column) or to_day(column) in the model"
-    if type_name == "varchar" and (found.objects or found.items):
+    if type_name == "varchar" and (accepted.objects or accepted.items):
         return "write column::JSON in the model, if it holds JSON"
     if type_name == "blob":
         return "write to_base64(column) in the model for a text, or take v.bytes()"

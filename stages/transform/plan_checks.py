@@ -17,25 +17,32 @@ def refuse_fields(plan_file: Path, table: TargetTable, fields: Mapping[str, Shap
     for entry, name in _named(table):
         if name not in fields:
             raise entry_error(
-                plan_file, f"tables.{table.name}",
+                plan_file,
+                f"tables.{table.name}",
                 f"[tables.{table.name}] {entry} names `{name}`, and {table.name} in "
                 "convex/schema.ts has no such field",
-                entry, f"there are: {', '.join(fields)}",
-            )  # fmt: skip
+                entry,
+                f"there are: {', '.join(fields)}",
+            )
     for name in table.keep_null:
         if not fields[name].nullable:
             raise entry_error(
-                plan_file, f"tables.{table.name}",
+                plan_file,
+                f"tables.{table.name}",
                 f"[tables.{table.name}] keep_null names `{name}`, whose validator takes no null",
-                "keep_null", "make it v.union(…, v.null()) in convex/schema.ts, or leave it out",
-            )  # fmt: skip
+                "keep_null",
+                "make it v.union(…, v.null()) in convex/schema.ts, or leave it out",
+            )
     for name in table.values:
         if fields[name].sql != "VARCHAR":
             raise entry_error(
-                plan_file, f"tables.{table.name}",
+                plan_file,
+                f"tables.{table.name}",
                 f"[tables.{table.name}] values names `{name}`, which is no text in "
-                "convex/schema.ts", "values", "write CASE … WHEN … THEN … END in the model",
-            )  # fmt: skip
+                "convex/schema.ts",
+                "values",
+                "write CASE … WHEN … THEN … END in the model",
+            )
 
 
 def _named(table: TargetTable) -> Iterator[tuple[str, str]]:

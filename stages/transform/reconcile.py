@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from stages.errors import UserError
 from stages.project.plan import TargetTable
 from stages.sql import first_row
-from stages.transform.drops import RULE as DROPPED
+from stages.transform.drops import RULE as DROP_RULE
 from stages.transform.drops import make_dropped
 from stages.transform.models import Model
+from stages.transform.relations import DROPPED, FAILING, KEYED, MODEL_KEYS, PASSED, REJECTED
 from stages.transform.split_rows import SplitRows
 
 if TYPE_CHECKING:
@@ -35,46 +36,48 @@ class Keys:
 
 
 def require_ids(
-    connection: duckdb.DuckDBPyConnection, model: Model, table: TargetTable, sifted: SplitRows
+    connection: duckdb.DuckDBPyConnection, model: Model, table: TargetTable, split: SplitRows
 ) -> Keys:
-    """Make `given(_source_id)`, the keys of the model's rows, and hold it against `keyed`.
+    """Make `model_keys(_source_id)`, the keys of the model's rows, and hold it against `keyed`.
 
     Raises UserError unless each `_source_id` is a key of the source, and there once.
     """
-    if sifted.unkeyed:
+    if split.unkeyed:
         raise UserError(
-            f"{model.name} gives {sifted.unkeyed:,} rows without a _source_id",
+            f"{model.name} gives {split.unkeyed:,} rows without a _source_id",
             "does an outer join leave it null?",
         )
     connection.execute(
-        "CREATE OR REPLACE TEMP VIEW given AS "
-        "SELECT _source_id FROM passed UNION ALL SELECT _source_id FROM failing"
+        f"CREATE OR REPLACE TEMP VIEW {MODEL_KEYS} AS "
+        f"SELECT _source_id FROM {PASSED} UNION ALL SELECT _source_id FROM {FAILING}"
     )
-    rows = sifted.part.rows + sifted.failing
+    rows = split.part.rows + split.failing
     twice = None
     again = "SELECT _source_id FROM {} GROUP BY _source_id HAVING count(*) > 1"
-    if not sifted.ascends:
-        (twice,) = first_row(connection, f"SELECT min(_source_id) FROM ({again.format('given')})")
-    elif sifted.failing:  # keys that ascend are there once each
-        both = "SELECT _source_id FROM failing SEMI JOIN passed USING (_source_id)"
+    if not split.ascends:
+        (twice,) = first_row(
+            connection, f"SELECT min(_source_id) FROM ({again.format(MODEL_KEYS)})"
+        )
+    elif split.failing:  # keys that ascend are there once each
+        both = f"SELECT _source_id FROM {FAILING} SEMI JOIN {PASSED} USING (_source_id)"
         (twice,) = first_row(
             connection,
-            f"SELECT min(_source_id) FROM ({again.format('failing')} UNION ALL {both})",
+            f"SELECT min(_source_id) FROM ({again.format(FAILING)} UNION ALL {both})",
         )
     if twice is not None:
         raise UserError(
             f"{model.name} gives the _source_id {twice} more than once",
             "does a join match twice? join on what is unique",
         )
-    keys, met = first_row(
+    keys, matches = first_row(
         connection,
-        "SELECT (SELECT count(*) FROM keyed), count(*) FROM given "
-        "SEMI JOIN keyed ON source_id = _source_id",
+        f"SELECT (SELECT count(*) FROM {KEYED}), count(*) FROM {MODEL_KEYS} "
+        f"SEMI JOIN {KEYED} ON source_id = _source_id",
     )
-    if met < rows:
+    if matches < rows:
         (stray,) = first_row(
             connection,
-            "SELECT min(_source_id) FROM given ANTI JOIN keyed ON source_id = _source_id",
+            f"SELECT min(_source_id) FROM {MODEL_KEYS} ANTI JOIN {KEYED} ON source_id = _source_id",
         )
         raise UserError(
             f"{model.name} gives the _source_id {stray}, which is no key of {table.source}",
@@ -91,21 +94,21 @@ def reconcile(
     selects = [
         "SELECT _source_id AS source_id, _failures[1].field AS field, "
         "_failures[1].rule AS rule, _failures[1].reason AS reason, "
-        "to_json(_failures[2:])::VARCHAR AS others FROM failing"
+        f"to_json(_failures[2:])::VARCHAR AS others FROM {FAILING}"
     ]
     # Its ids are keys of the source, each once: as many as there are leave none out.
     if keys.rows < keys.source:
-        left_out = "keyed k ANTI JOIN given g ON g._source_id = k.source_id"
+        left_out = f"{KEYED} k ANTI JOIN {MODEL_KEYS} g ON g._source_id = k.source_id"
         if drops:
-            left_out += " ANTI JOIN dropped d ON d.source_id = k.source_id"
+            left_out += f" ANTI JOIN {DROPPED} d ON d.source_id = k.source_id"
         selects.append(
             "SELECT k.source_id, '', 'dropped_by_model', 'the model leaves this row out', '[]' "
             f"FROM {left_out}"
         )
     if drops:
-        selects.append(f"SELECT source_id, '', '{DROPPED}', reason, '[]' FROM dropped")
+        selects.append(f"SELECT source_id, '', '{DROP_RULE}', reason, '[]' FROM {DROPPED}")
     # CREATE … AS tells how many rows it has made.
     (rejects,) = first_row(
-        connection, f"CREATE OR REPLACE TEMP TABLE rejected AS {' UNION ALL '.join(selects)}"
+        connection, f"CREATE OR REPLACE TEMP TABLE {REJECTED} AS {' UNION ALL '.join(selects)}"
     )
     return Reconciliation(source_rows=keys.source, rejects=int(rejects), dropped=dropped)

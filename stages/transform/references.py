@@ -2,7 +2,7 @@
 
 A reference column is joined to the keys that are known. References inside of lists and JSON are
 taken out, row by row as a set, and those without a target are filed as `orphans of <field>`.
-Tables that refer to one another in a cycle are proven together: see `settle`.
+Tables that refer to one another in a cycle are proven together: see `make_known_in_cycle`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,15 @@ from stages.project.plan import Plan, TargetTable
 from stages.project.plan_entries import entry_error
 from stages.sql import name_sql, text_sql
 from stages.transform.compile import Compiled
+from stages.transform.relations import (
+    CYCLE_EDGES,
+    CYCLE_ROWS,
+    JSON_VALUES,
+    KNOWN,
+    MODELLED,
+    ORPHANS,
+    REJECTED_IN_CYCLE,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,10 +48,10 @@ def refuse_rules(plan: Plan, table: TargetTable, fields: Mapping[str, Shape]) ->
         entry = f"[tables.{table.name}] orphans"
         place = places.get(name) or places.get(f"{name}[]")
         if place is None:
-            there = ", ".join(places) or "none"
+            references = ", ".join(places) or "none"
             raise refusal(
                 f"{entry} names `{name}`, which is no reference",
-                f"edit {plan.file}; the references are: {there}",
+                f"edit {plan.file}; the references are: {references}",
             )
         shape = fields.get(place.path)
         may_be_null = not shape.required if shape is not None else place.nullable or place.removable
@@ -60,7 +69,7 @@ def refuse_rules(plan: Plan, table: TargetTable, fields: Mapping[str, Shape]) ->
 
 def known_as(targets: Iterable[str]) -> str:
     """SQL of a relation of all keys of some tables: ref, rule, reason."""
-    names = [name_sql(f"known {target}") for target in targets]
+    names = [KNOWN.of(target) for target in targets]
     if len(names) == 1:
         return names[0]
     return f"({' UNION ALL '.join(f'FROM {name}' for name in names)})"
@@ -72,7 +81,7 @@ def listed_refs(compiled: Compiled) -> str | None:
     if not shape.positions or compiled.column is None or shape.kind == "id":
         return None
     if compiled.json:
-        return f"{name_sql(f'json of {shape.name}')}.refs"
+        return f"{JSON_VALUES.of(shape.name)}.refs"
     texts = f"list_filter({compiled.value}, lambda r: r IS NOT NULL)"
     return f"list_transform({texts}, lambda r: {{'p': 0, 'r': r}})"
 
@@ -82,7 +91,7 @@ def json_join(compiled: Compiled) -> str:
     if not compiled.json:
         return ""
     name = name_sql(compiled.shape.name)
-    joined = name_sql(f"json of {compiled.shape.name}")
+    joined = JSON_VALUES.of(compiled.shape.name)
     return f"LEFT JOIN {joined} ON {joined}.text = m.{name}"
 
 
@@ -102,21 +111,21 @@ def make_orphans(
         shape = field.shape
         numbers = list(enumerate(shape.positions))
         elsewhere = " ".join(
-            f"WHEN {n} THEN " + " OR ".join(
-                f"starts_with(u.r, {text_sql(target + ':')})" for target in place.targets
-            ) for n, place in numbers
-        )  # fmt: skip
+            f"WHEN {n} THEN "
+            + " OR ".join(f"starts_with(u.r, {text_sql(target + ':')})" for target in place.targets)
+            for n, place in numbers
+        )
         nowhere = " ".join(
             f"WHEN {n} THEN {text_sql(_names(place.targets, sources))}" for n, place in numbers
         )
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name_sql(f'orphans of {shape.name}')} AS "
+            f"CREATE OR REPLACE TEMP TABLE {ORPHANS.of(shape.name)} AS "
             "SELECT _source_id, list({'p': p, 'r': r, 'rule': rule, 'reason': reason} "
             "ORDER BY p, r) AS refs FROM (SELECT DISTINCT u._source_id, u.p, u.r, "
             "coalesce(k.rule, 'orphan') AS rule, "
             f"coalesce(k.reason, u.r || ' is not in ' || CASE u.p {nowhere} END) AS reason "
             f"FROM (SELECT _source_id, unnest(refs, recursive := true) FROM (SELECT m._source_id, "
-            f"{refs} AS refs FROM modelled m {json_join(field)})) u "
+            f"{refs} AS refs FROM {MODELLED} m {json_join(field)})) u "
             f"LEFT JOIN {known_as(shape.targets)} k ON k.ref = u.r "
             f"WHERE k.ref IS NULL OR k.rule IS NOT NULL OR NOT (CASE u.p {elsewhere} END)) "
             "GROUP BY _source_id"
@@ -132,55 +141,58 @@ def _names(targets: Iterable[str], sources: Mapping[str, str | None]) -> str:
 
 def edges_sql(table: TargetTable, compiled: Mapping[str, Compiled], targets: Iterable[str]) -> str:
     """SQL of (child, field, parent): references of `modelled` to some tables that reject a row."""
-    wanted = set(targets)
+    target_names = set(targets)
     child = f"{text_sql(table.name + ':')} || m._source_id"
     selects = ["SELECT '' AS child, '' AS field, '' AS parent WHERE false"]
     for name, field in compiled.items():
         deadly = [
-            (n, place) for n, place in enumerate(field.shape.positions)
-            if wanted & set(place.targets) and rule_of(table, place) in ("reject", "fail")
-        ]  # fmt: skip
+            (n, place)
+            for n, place in enumerate(field.shape.positions)
+            if target_names & set(place.targets) and rule_of(table, place) in ("reject", "fail")
+        ]
         if not deadly or field.column is None:
             continue
         refs = listed_refs(field)
         join = json_join(field)
         if refs is None:
             selects.append(
-                f"SELECT {child}, {text_sql(name)}, {field.value} FROM modelled m {join} "
+                f"SELECT {child}, {text_sql(name)}, {field.value} FROM {MODELLED} m {join} "
                 f"WHERE {field.value} IS NOT NULL"
             )
             continue
-        workspace = " ".join(f"WHEN {n} THEN {text_sql(place.path)}" for n, place in deadly)
+        paths = " ".join(f"WHEN {n} THEN {text_sql(place.path)}" for n, place in deadly)
         among = ", ".join(str(n) for n, _ in deadly)
         selects.append(
-            f"SELECT child, CASE p {workspace} END, r FROM (SELECT {child} AS child, "
-            f"unnest({refs}, recursive := true) FROM modelled m {join}) WHERE p IN ({among})"
+            f"SELECT child, CASE p {paths} END, r FROM (SELECT {child} AS child, "
+            f"unnest({refs}, recursive := true) FROM {MODELLED} m {join}) WHERE p IN ({among})"
         )
-    inside = " OR ".join(f"starts_with(parent, {text_sql(t + ':')})" for t in sorted(wanted))
+    inside = " OR ".join(f"starts_with(parent, {text_sql(t + ':')})" for t in sorted(target_names))
     return f"SELECT * FROM ({' UNION ALL '.join(selects)}) WHERE {inside}"
 
 
-def settle(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+def make_known_in_cycle(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
     """Make `known <table>` for the tables of a cycle, all at once.
 
-    `own(ref, rule, field)` has every row of these tables, its rule NULL where the row passes its
-    own checks; `edges(child, field, parent)` their references to one another. A row is rejected
-    with its parent, and so on to its children: all that is reached from what is not there.
+    `cycle_rows` has every row of these tables, `cycle_edges` their references to one another. A row
+    is rejected with its parent, and so on to its children: all that is reached from a parent that
+    is no document.
     """
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE fallen AS WITH RECURSIVE fallen(ref, field) AS ("
-        "SELECT e.child, e.field FROM edges e ANTI JOIN (FROM own WHERE rule IS NULL) o "
+        f"CREATE OR REPLACE TEMP TABLE {REJECTED_IN_CYCLE} AS "
+        "WITH RECURSIVE reached(ref, field) AS ("
+        f"SELECT e.child, e.field FROM {CYCLE_EDGES} e "
+        f"ANTI JOIN (FROM {CYCLE_ROWS} WHERE rule IS NULL) o "
         "ON o.ref = e.parent UNION "
-        "SELECT e.child, e.field FROM fallen f JOIN edges e ON e.parent = f.ref) "
-        "SELECT ref, min(field) AS field FROM fallen GROUP BY ref"
+        f"SELECT e.child, e.field FROM reached f JOIN {CYCLE_EDGES} e ON e.parent = f.ref) "
+        "SELECT ref, min(field) AS field FROM reached GROUP BY ref"
     )
     for table in tables:
         prefix = text_sql(f"{table}:")
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name_sql(f'known {table}')} AS SELECT o.ref, "
+            f"CREATE OR REPLACE TEMP TABLE {KNOWN.of(table)} AS SELECT o.ref, "
             "CASE WHEN o.rule IS NOT NULL OR f.ref IS NOT NULL THEN 'parent_rejected' END AS rule, "
             "CASE WHEN o.rule IS NOT NULL THEN o.ref || ' is rejected: ' || o.rule || ' ' || "
             "o.field WHEN f.ref IS NOT NULL THEN o.ref || ' is rejected: reference ' || f.field "
-            f"END AS reason FROM own o LEFT JOIN fallen f USING (ref) WHERE starts_with(o.ref, "
-            f"{prefix})"
+            f"END AS reason FROM {CYCLE_ROWS} o LEFT JOIN {REJECTED_IN_CYCLE} f USING (ref) "
+            f"WHERE starts_with(o.ref, {prefix})"
         )

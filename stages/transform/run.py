@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from stages.convex.schema import Schema
 from stages.errors import StagesError
 from stages.progress import Progress, Silent
-from stages.project.dependencies import dependency_groups, require_order
-from stages.project.plan import Plan, allowed_rejects
+from stages.project.dependencies import DependencyGroup, dependency_groups, require_order
+from stages.project.plan import Plan, TargetTable, allowed_rejects
 from stages.project.staged_schema import require_table, with_references
 from stages.state.integrity import require_whole
 from stages.state.manifests import Manifest, read_manifest
@@ -21,6 +21,8 @@ from stages.transform.keys import run_keys
 from stages.transform.models import Inputs, require_extract
 from stages.transform.preview import preview
 from stages.transform.side_files import check_sides
+from stages.transform.staged_files import first_documents
+from stages.transform.table_context import TableContext
 from stages.transform.table_run import TableRun
 from stages.views import connect, refresh
 
@@ -66,16 +68,74 @@ def transform(
 def _transform(
     workspace: Workspace, plan: Plan, schema: Schema, options: TransformOptions, progress: Progress
 ) -> TransformResult:
-    shown = isinstance(workspace, Preview)
-    wanted = {table.name for table in plan.select_tables(options.tables)}
+    selected = {table.name for table in plan.select_tables(options.tables)}
     schema = with_references(schema, plan)
-    closure = _closure(wanted, schema.references(), plan)
+    closure = _closure(selected, schema.references(), plan)
     # A cycle is in the closure as a whole, or not at all.
-    together = [g for g in dependency_groups(schema, plan.tables) if closure & set(g.tables)]
-    for group in together:
+    groups = [g for g in dependency_groups(schema, plan.tables) if closure & set(g.tables)]
+    for group in groups:
         require_order(schema, group)
-    order = [plan.tables[name] for group in together for name in group.tables]
-    for table in order:
+    order = [plan.tables[name] for group in groups for name in group.tables]
+    _require_inputs(workspace, plan, schema, order)
+    result = TransformResult()
+    refresh_after = 0.0
+    connection = connect(workspace, plan, views=False)
+    try:
+        inputs = Inputs(workspace, plan)
+        run_keys(
+            connection,
+            workspace,
+            plan,
+            inputs,
+            lambda name, words, manifest: progress.done("keys", name, words, **manifest["rules"]),
+        )
+        check_sides(
+            connection,
+            workspace,
+            plan,
+            inputs,
+            lambda name, words, figures: progress.done("side", name, words, **figures),
+        )
+        contexts = {
+            table.name: TableContext(
+                connection=connection,
+                workspace=workspace,
+                plan=plan,
+                schema=schema,
+                table=table,
+                inputs=inputs,
+            )
+            for table in order
+        }
+        for run in _table_runs(contexts, groups):
+            name = run.context.table.name
+            if options.explain and name in selected:
+                result.shown[name] = run.explain()
+            manifest, sentence = run.bring_up_to_date(restart=options.restart)
+            if isinstance(workspace, Preview):
+                if options.limit is not None and name in selected:
+                    result.shown[name] = first_documents(run.context, options.limit)
+                continue
+            result.tables[name] = manifest
+            if sentence != "fresh" and time.monotonic() > refresh_after:
+                began = time.monotonic()
+                refresh(workspace, plan)
+                refresh_after = time.monotonic() + VIEWS_SHARE * (time.monotonic() - began)
+            progress.done("transform", name, sentence, **_figures(manifest))
+    finally:
+        connection.close()
+        if result.tables:
+            # Also when all was fresh: a kill may have come between a table and its view.
+            refresh(workspace, plan)
+    result.over_limit = over_limit(plan, result.tables)
+    return result
+
+
+def _require_inputs(
+    workspace: Workspace, plan: Plan, schema: Schema, tables: Iterable[TargetTable]
+) -> None:
+    """Raise StagesError unless everything that the models may read is extracted, and whole."""
+    for table in tables:
         if require_extract(workspace, table.source)["status"] != "missing":
             require_table(schema, plan, table.name)
     for side in plan.sides.values():
@@ -90,52 +150,21 @@ def _transform(
                 "run: stages extract",
             )
         require_whole(workspace.reference(reference.name), manifest["parts"], "stages extract")
-    result = TransformResult()
-    look_again = 0.0
-    connection = connect(workspace, plan, views=False)
-    try:
-        inputs = Inputs(workspace, plan)
-        run_keys(
-            connection, workspace, plan, inputs,
-            lambda name, told, manifest: progress.done("keys", name, told, **manifest["rules"]),
-        )  # fmt: skip
-        check_sides(
-            connection, workspace, plan, inputs,
-            lambda name, told, figures: progress.done("side", name, told, **figures),
-        )  # fmt: skip
-        runs = {t.name: TableRun(connection, workspace, plan, schema, t, inputs) for t in order}
-        for group in together:
-            if group.cycle:
-                cycle = Cycle(connection, {name: runs[name] for name in group.tables})
-                for name in group.tables:
-                    runs[name].cycle = cycle
-        for table in order:
-            run = runs[table.name]
-            if options.explain and table.name in wanted:
-                result.shown[table.name] = run.explain()
-            manifest, sentence = run.bring_up_to_date(restart=options.restart)
-            if shown:
-                if options.limit is not None and table.name in wanted:
-                    result.shown[table.name] = run.first_documents(options.limit)
-                continue
-            result.tables[table.name] = manifest
-            if sentence != "fresh" and time.monotonic() > look_again:
-                began = time.monotonic()
-                refresh(workspace, plan)
-                look_again = time.monotonic() + VIEWS_SHARE * (time.monotonic() - began)
-            progress.done("transform", table.name, sentence, **_figures(manifest))
-    finally:
-        connection.close()
-        if result.tables:
-            # Also when all was fresh: a kill may have come between a table and its view.
-            refresh(workspace, plan)
-    result.over_limit = over_limit(plan, result.tables)
-    return result
+
+
+def _table_runs(
+    contexts: Mapping[str, TableContext], groups: Iterable[DependencyGroup]
+) -> Iterator[TableRun]:
+    """In the order of their dependencies; the tables of a cycle share one Cycle."""
+    for group in groups:
+        cycle = Cycle({name: contexts[name] for name in group.tables}) if group.cycle else None
+        for name in group.tables:
+            yield TableRun(contexts[name], cycle)
 
 
 def over_limit(plan: Plan, manifests: Mapping[str, Manifest]) -> list[str]:
     """Sentences for the tables, and the whole, that have more rejects than the plan allows."""
-    found = []
+    sentences = []
     total_rows = total_rejects = 0
     for name, manifest in manifests.items():
         # What is dropped on purpose has its reason, and is nothing to be accepted.
@@ -144,24 +173,25 @@ def over_limit(plan: Plan, manifests: Mapping[str, Manifest]) -> list[str]:
         total_rejects += rejects
         limit = plan.tables[name].max_rejects
         if limit is not None and rejects > allowed_rejects(limit, rows):
-            found.append(f"{name}: {rejects:,} of {rows:,} rejected, the plan allows {limit}")
+            sentences.append(f"{name}: {rejects:,} of {rows:,} rejected, the plan allows {limit}")
     if total_rejects > allowed_rejects(plan.max_rejects, total_rows):
-        found.append(
+        sentences.append(
             f"in all: {total_rejects:,} of {total_rows:,} rejected, "
             f"the plan allows {plan.max_rejects}"
         )
-    return found
+    return sentences
 
 
-def _closure(wanted: set[str], references: Mapping[str, set[str]], plan: Plan) -> set[str]:
-    found: set[str] = set()
-    waiting = list(wanted)
+def _closure(names: set[str], references: Mapping[str, set[str]], plan: Plan) -> set[str]:
+    """Some tables, and all tables of the plan that they refer to, and so on."""
+    closure: set[str] = set()
+    waiting = list(names)
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in closure:
+            closure.add(name)
             waiting += [r for r in references.get(name, ()) if r in plan.tables]
-    return found
+    return closure
 
 
 def _figures(manifest: Manifest) -> dict[str, Any]:

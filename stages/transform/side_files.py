@@ -13,6 +13,7 @@ from stages.state.durable import read_json, write_json
 from stages.state.fingerprints import fingerprint
 from stages.state.workspace import Workspace
 from stages.transform.models import Inputs, key_sql
+from stages.transform.relations import SIDE_ORPHANS
 from stages.views import side_files
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ def check_sides(
     workspace: Workspace,
     plan: Plan,
     inputs: Inputs,
-    tell: Callable[[str, str, dict[str, Any]], None],
+    report: Callable[[str, str, dict[str, Any]], None],
 ) -> None:
-    """Compare every `[side.NAME]` with its source; `tell(name, sentence, figures)` for each.
+    """Compare every `[side.NAME]` with its source; `report(name, sentence, figures)` for each.
 
-    The figures are kept in `paths.sides`, and a file that is as it was is not looked at again.
+    The figures are kept in `workspace.sides`, and a file that is as it was is not looked at again.
     Raises UserError for orphans, unless the plan says report.
     """
     before = read_json(workspace.sides) or {}
@@ -52,8 +53,8 @@ def check_sides(
                 f'mend the file, or say orphans = "report" in [side.{side.name}] of {plan.file}',
             )
         figures[side.name] = {"made_from": made_from, "rows": rows, "orphans": orphans}
-        tell(side.name, f"{rows:,} keys, {orphans:,} of them not in {side.of}",
-             {"rows": rows, "orphans": orphans})  # fmt: skip
+        words = f"{rows:,} keys, {orphans:,} of them not in {side.of}"
+        report(side.name, words, {"rows": rows, "orphans": orphans})
     if figures or before:
         write_json(workspace.sides, figures)
 
@@ -64,9 +65,12 @@ def _orphans(
     """(rows, orphans, the first of them). A row without a key is an orphan."""
     if side.name not in side_files(workspace, plan):
         raise entry_error(
-            plan.file, "side", f"[side.{side.name}] has no file beside the plan", side.name,
+            plan.file,
+            "side",
+            f"[side.{side.name}] has no file beside the plan",
+            side.name,
             f"there are: {', '.join(side_files(workspace, plan)) or 'none'}",
-        )  # fmt: skip
+        )
     keys = f"side.{name_sql(side.name)}"
     _require_column(connection, plan, side, "keys", side.keys, keys)
     source = f"extract.{name_sql(side.of)}"
@@ -75,14 +79,14 @@ def _orphans(
         _require_column(connection, plan, side, "of_column", side.of_column, source)
         known = f"key_text({name_sql(side.of_column)})"
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE side_orphans AS SELECT k AS key FROM "
+        f"CREATE OR REPLACE TEMP TABLE {SIDE_ORPHANS} AS SELECT k AS key FROM "
         f"(SELECT key_text({name_sql(side.keys)}) AS k FROM {keys}) "
         f"ANTI JOIN (SELECT {known} AS k FROM {source}) s USING (k)"
     )
     rows = first_row(connection, f"SELECT count(*) FROM {keys}")[0]
-    orphans = first_row(connection, "SELECT count(*) FROM side_orphans")[0]
+    orphans = first_row(connection, f"SELECT count(*) FROM {SIDE_ORPHANS}")[0]
     examples = connection.execute(
-        f"SELECT DISTINCT coalesce(key, 'NULL') FROM side_orphans ORDER BY 1 LIMIT {SHOWN}"
+        f"SELECT DISTINCT coalesce(key, 'NULL') FROM {SIDE_ORPHANS} ORDER BY 1 LIMIT {SHOWN}"
     ).fetchall()
     return rows, orphans, [row[0] for row in examples]
 
@@ -98,7 +102,9 @@ def _require_column(
     columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {relation}").fetchall()]
     if column not in columns:
         raise entry_error(
-            plan.file, f"side.{side.name}",
+            plan.file,
+            f"side.{side.name}",
             f"[side.{side.name}] {entry} names `{column}`, and {relation} has no such column",
-            entry, f"it has: {', '.join(columns)}",
-        )  # fmt: skip
+            entry,
+            f"it has: {', '.join(columns)}",
+        )

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from stages.sql import text_sql
 from stages.state.durable import make_folder, publish
 from stages.state.parts import Part, write_parquet
-from stages.transform.checked import BENT, FAILURES
+from stages.transform.checked import CHANGED, FAILURES
+from stages.transform.relations import CHANGED_VALUES, FAILING, PASSED, SPLIT_BATCH, Relation
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,38 +58,39 @@ def split_rows(
 ) -> SplitRows:
     """Write the rows of `sql` without failures to `file`, in `schema`.
 
-    The query gives the schema's columns, then `_failures` and `_bent` of checked_sql. Makes the
+    The query gives the schema's columns, then `_failures` and `_lost` of checked_sql. Makes the
     view `passed` over the file, and the tables `failing(_source_id, _failures)` and
-    `bent(_source_id, _bent)`, the latter of rows that pass. `numbers`: the order of keys is that
-    of numbers, not of texts; `several`: the rows are so many that more threads may share them.
+    `changed_values(_source_id, _lost)`, the latter of rows that pass. `numbers`: the order of
+    keys is that of numbers, not of texts; `several`: the rows are so many that more threads may
+    share them.
     """
     run = connection.execute
-    run(f"CREATE OR REPLACE TABLE failing (_source_id VARCHAR, _failures {FAILURES})")
-    run(f"CREATE OR REPLACE TABLE bent (_source_id VARCHAR, _bent {BENT})")
+    run(f"CREATE OR REPLACE TABLE {FAILING} (_source_id VARCHAR, _failures {FAILURES})")
+    run(f"CREATE OR REPLACE TABLE {CHANGED_VALUES} (_source_id VARCHAR, _lost {CHANGED})")
     make_folder(file.parent)
-    sieve = _Splitter(connection, sql, numbers=numbers)
+    splitter = _Splitter(connection, sql, numbers=numbers)
     try:
         if several:  # each of them would give what it has come to
             run("SET threads = 1")
-        part = write_parquet(file, schema, sieve.passing())
+        part = write_parquet(file, schema, splitter.passing())
     finally:
         if several:
             run("RESET threads")
-    look_at(connection, file)
+    view_passed(connection, file)
     return SplitRows(
         file=file,
         part=part,
-        ascends=sieve.ascends,
-        nulls=frozenset(sieve.nulls),
-        failing=sieve.failing,
-        unkeyed=sieve.unkeyed,
+        ascends=splitter.ascends,
+        nulls=frozenset(splitter.nulls),
+        failing=splitter.failing,
+        unkeyed=splitter.unkeyed,
     )
 
 
-def look_at(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+def view_passed(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
     """Make the view `passed` over a file of documents."""
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW passed AS FROM read_parquet({text_sql(str(file))})"
+        f"CREATE OR REPLACE TEMP VIEW {PASSED} AS FROM read_parquet({text_sql(str(file))})"
     )
 
 
@@ -112,18 +114,18 @@ class _Splitter:
             self._connection.sql(self._sql).to_arrow_reader(BATCH) as reader,
         ):
             for batch in _batches(reader):
-                *columns, failures, bent = batch.columns
+                *columns, failures, changed = batch.columns
                 keyed = columns[0].is_valid()
                 fails = pc.greater(pc.list_value_length(failures), 0)
-                bends = pc.greater(pc.list_value_length(bent), 0)
+                has_changes = pc.greater(pc.list_value_length(changed), 0)
                 passes = pc.and_not(keyed, fails)
-                self.failing += _file(files, "failing", columns[0], failures, pc.and_(keyed, fails))
-                _file(files, "bent", columns[0], bent, pc.and_(passes, bends))
+                self.failing += _file(files, FAILING, columns[0], failures, pc.and_(keyed, fails))
+                _file(files, CHANGED_VALUES, columns[0], changed, pc.and_(passes, has_changes))
                 self.unkeyed += keyed.false_count
                 passing = batch.select(range(len(columns)))
                 if passes.false_count:
                     passing = passing.filter(passes)
-                self._look(passing.column(0))
+                self._note_order(passing.column(0))
                 self.nulls.update(
                     name
                     for name, column in zip(passing.schema.names, passing.columns, strict=True)
@@ -131,7 +133,7 @@ class _Splitter:
                 )
                 yield passing
 
-    def _look(self, keys: pa.Array) -> None:
+    def _note_order(self, keys: pa.Array) -> None:
         """Notice keys that do not come after the ones before them."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -144,8 +146,8 @@ class _Splitter:
             except pa.ArrowInvalid:  # no key of the source, as will be said
                 self.ascends = False
                 return
-        seen = keys if self._last is None else pa.concat_arrays([self._last, keys])
-        steps = pc.less(seen.slice(0, len(seen) - 1), seen.slice(1))
+        run = keys if self._last is None else pa.concat_arrays([self._last, keys])
+        steps = pc.less(run.slice(0, len(run) - 1), run.slice(1))
         self.ascends = bool(pc.all(steps, min_count=0).as_py())
         self._last = keys.slice(len(keys) - 1)
 
@@ -166,18 +168,18 @@ def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
 
 def _file(
     connection: duckdb.DuckDBPyConnection,
-    table: str,
+    table: Relation,
     keys: pa.Array,
     values: pa.Array,
     which: pa.Array,
 ) -> int:
-    """Add (key, value) of some rows to a table; how many there are."""
+    """Add (key, value) of some rows to a relation; how many there are."""
     import pyarrow as pa
 
     rows = which.true_count
     if rows:
-        fallen = pa.table({"_source_id": keys.filter(which), "value": values.filter(which)})
-        connection.register("fallen", fallen)
-        connection.execute(f"INSERT INTO {table} FROM fallen")
-        connection.unregister("fallen")
+        batch = pa.table({"_source_id": keys.filter(which), "value": values.filter(which)})
+        connection.register(SPLIT_BATCH.name, batch)
+        connection.execute(f"INSERT INTO {table} FROM {SPLIT_BATCH}")
+        connection.unregister(SPLIT_BATCH.name)
     return int(rows)

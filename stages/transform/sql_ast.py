@@ -58,11 +58,11 @@ def column_lines(sql: str, parsed: Any) -> dict[str, int]:
     query = parsed["statements"][0]["node"]
     while "select_list" not in query and isinstance(query.get("left"), dict):
         query = query["left"]
-    found: dict[str, int] = {}
+    lines: dict[str, int] = {}
     for item in query.get("select_list", []):
         name = item.get("alias") or (item.get("column_names") or [""])[-1]
-        found.setdefault(name.lower(), line_at(sql, item))
-    return found
+        lines.setdefault(name.lower(), line_at(sql, item))
+    return lines
 
 
 # ── chance and the clock ────────────────────────────────────────────────────────────────────
@@ -70,12 +70,10 @@ def column_lines(sql: str, parsed: Any) -> dict[str, int]:
 
 def refuse_chance(model: str, sql: str, parsed: Any) -> None:
     """Raise UserError for a model whose rows depend on the clock, on chance or on the session."""
-    found = _by_words(sql) if parsed is None else (
-        (line_at(sql, node), told) for node in nodes(parsed) if (told := _chance(node))
-    )  # fmt: skip
-    for line, told in found:
+    culprits = _by_words(sql) if parsed is None else _by_nodes(sql, parsed)
+    for line, culprit in culprits:
         raise UserError(
-            f"{model}, line {line}: {told} gives something else on every run, and the same rows "
+            f"{model}, line {line}: {culprit} gives something else on every run, and the same rows "
             "must give the same documents",
             "use a column or a constant; a time that the source has not stays absent, and is "
             "never that of the run",
@@ -94,6 +92,13 @@ def _by_words(sql: str) -> Iterator[tuple[int, str]]:
         name = word[1].lower()
         if name in CLOCK_WORDS or (word[2] and name in _unsteady()):
             yield code.count("\n", 0, word.start()) + 1, name + ("()" if word[2] else "")
+
+
+def _by_nodes(sql: str, parsed: Any) -> Iterator[tuple[int, str]]:
+    """(line, what) of calls and words in a serialised query."""
+    for node in nodes(parsed):
+        if culprit := _chance(node):
+            yield line_at(sql, node), culprit
 
 
 def _chance(node: Mapping[str, Any]) -> str | None:
@@ -120,9 +125,9 @@ def _unsteady() -> frozenset[str]:
             "SELECT function_name, stability <> 'CONSISTENT', macro_definition "
             "FROM duckdb_functions()"
         ).fetchall()
-    found = {name for name, unsteady, _ in rows if unsteady}
-    found |= {name for name, _, macro in rows if macro and "current_timestamp" in macro}
-    return frozenset(found - {"error"})
+    names = {name for name, unsteady, _ in rows if unsteady}
+    names |= {name for name, _, macro in rows if macro and "current_timestamp" in macro}
+    return frozenset(names - {"error"})
 
 
 # ── which columns a model reads ─────────────────────────────────────────────────────────────
@@ -137,18 +142,18 @@ def read_columns(parsed: Any | None, known: Mapping[str, Iterable[str]]) -> dict
     columns = {table.lower(): {c.lower() for c in names} for table, names in known.items()}
     if parsed is None:
         return columns
-    read = _Reads(columns)
-    read.aliases(parsed)
-    read.visit(parsed, set())
-    return read.found
+    reads = _Reads(columns)
+    reads.aliases(parsed)
+    reads.visit(parsed, set())
+    return reads.read
 
 
 class _Reads:
     def __init__(self, columns: dict[str, set[str]]) -> None:
         self.columns = columns
-        self.found: dict[str, set[str]] = {table: set() for table in columns}
+        self.read: dict[str, set[str]] = {table: set() for table in columns}
         self.alias: dict[str, set[str]] = {}
-        self.there: set[str] = set()
+        self.tables: set[str] = set()
 
     def aliases(self, parsed: Any) -> None:
         for node in nodes(parsed):
@@ -156,17 +161,17 @@ class _Reads:
                 table = table_name(node)
                 alias = str(node["alias"] or node["table_name"]).lower()
                 self.alias.setdefault(alias, set()).add(table)
-                self.there.add(table)
+                self.tables.add(table)
                 if node["column_name_alias"]:
-                    self.all_of({table})
+                    self.add_all({table})
 
-    def all_of(self, tables: Iterable[str], but: Iterable[str] = ()) -> None:
+    def add_all(self, tables: Iterable[str], but: Iterable[str] = ()) -> None:
         for table in tables:
-            self.found[table] |= self.columns[table] - set(but)
+            self.read[table] |= self.columns[table] - set(but)
 
     def named(self, column: str, tables: Iterable[str]) -> None:
         for table in tables:
-            self.found[table] |= {column} & self.columns[table]
+            self.read[table] |= {column} & self.columns[table]
 
     def visit(self, node: Any, scope: set[str]) -> None:
         """`scope`: the known tables of the SELECT that a node is in, those of subqueries apart."""
@@ -181,14 +186,14 @@ class _Reads:
         if kind == "STAR":
             tables = self.alias.get(str(node["relation_name"]).lower(), set())
             excluded = [str(c).lower() for c in node["exclude_list"]] if not node["columns"] else []
-            self.all_of(tables if node["relation_name"] else scope, excluded)
+            self.add_all(tables if node["relation_name"] else scope, excluded)
         elif kind == "COLUMN_REF":
             self.reference([str(name).lower() for name in node["column_names"]])
         elif kind == "JOIN":
             for column in node["using_columns"]:
-                self.named(str(column).lower(), self.there)
+                self.named(str(column).lower(), self.tables)
             if node["ref_type"] == "NATURAL":
-                self.all_of(scope)
+                self.add_all(scope)
         for part in node.values():
             self.visit(part, scope)
 
@@ -199,9 +204,9 @@ class _Reads:
         if len(names) > 1 and names[0] in self.alias:
             self.named(names[1], self.alias[names[0]])
         else:
-            if names[0] in self.alias and not any(names[0] in self.columns[t] for t in self.there):
-                self.all_of(self.alias[names[0]])  # a whole row
-            self.named(names[0], self.there)
+            if names[0] in self.alias and not any(names[0] in self.columns[t] for t in self.tables):
+                self.add_all(self.alias[names[0]])  # a whole row
+            self.named(names[0], self.tables)
 
 
 def _joined(node: Any) -> Iterator[str]:

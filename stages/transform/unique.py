@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from stages.project.plan import TargetTable
 from stages.sql import first_row, name_sql, text_sql
+from stages.transform.relations import CHANGED_VALUES, COLLISIONS, FAILING, PASSED
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,7 +23,7 @@ def find_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -
     selects = [_collisions(group) for group in table.unique]
     if selects:
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_name(table)} AS SELECT _source_id, "
+            f"CREATE OR REPLACE TEMP TABLE {COLLISIONS.of(table.name)} AS SELECT _source_id, "
             "list({'field': field, 'rule': rule, 'reason': reason} ORDER BY field) AS failures "
             f"FROM ({' UNION ALL '.join(selects)}) GROUP BY _source_id"
         )
@@ -37,15 +38,13 @@ def reject_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable)
         return 0
     (rows,) = first_row(
         connection,
-        f"INSERT INTO failing SELECT _source_id, failures FROM {_name(table)} "
-        "SEMI JOIN passed USING (_source_id)",
+        f"INSERT INTO {FAILING} SELECT _source_id, failures FROM {COLLISIONS.of(table.name)} "
+        f"SEMI JOIN {PASSED} USING (_source_id)",
     )
-    connection.execute("DELETE FROM bent WHERE _source_id IN (SELECT _source_id FROM failing)")
+    connection.execute(
+        f"DELETE FROM {CHANGED_VALUES} WHERE _source_id IN (SELECT _source_id FROM {FAILING})"
+    )
     return int(rows)
-
-
-def _name(table: TargetTable) -> str:
-    return name_sql(f"collisions of {table.name}")
 
 
 def _collisions(group: tuple[str, ...]) -> str:
@@ -55,6 +54,7 @@ def _collisions(group: tuple[str, ...]) -> str:
     return (
         f"SELECT unnest(ids) AS _source_id, {text_sql(', '.join(group))} AS field, "
         f"{text_sql(RULE)} AS rule, len(ids) || {words} || ids[1] AS reason "
-        "FROM (SELECT list(_source_id ORDER BY _source_id) AS ids FROM passed "
+        "FROM (SELECT list(_source_id ORDER BY _source_id) AS ids "
+        f"FROM {PASSED} "
         f"WHERE {filled} GROUP BY {columns} HAVING count(*) > 1)"
     )

@@ -40,7 +40,7 @@ def class_urls(
 
     Classes: `signed`, `public`, `private` (in the storage, but neither), `external`.
     """
-    found = []
+    entries = []
     for shape in fields:
         names = (shape.name, table.lineage.get(shape.name, ""))
         if shape.sql != "VARCHAR" or shape.targets or not any(map(NAMED.search, names)):
@@ -50,8 +50,8 @@ def class_urls(
             entry = {"field": shape.name, "class": kind, "rows": count}
             if kind == "signed":
                 entry |= {"first_end": first, "last_end": last}
-            found.append(entry)
-    return found
+            entries.append(entry)
+    return entries
 
 
 def _classes_sql(column: str, documents: Path) -> str:

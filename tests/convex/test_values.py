@@ -23,10 +23,11 @@ from stages.convex.canonical import canonicalise
 from stages.convex.schema import Field
 from stages.convex.values import Shape, decode_sql, document_sql, encode_sql, shape, size_sql
 from stages.errors import UserError
+from stages.limits import DOCUMENT_BYTES
 from stages.project.plan import TargetTable
 from stages.sql import name_sql, text_sql
 from stages.state.parts import write_parquet
-from stages.transform.checked import DOCUMENT_BYTES, checked_sql
+from stages.transform.checked import checked_sql
 from stages.transform.compile import compile_field
 from stages.transform.json_values import make_json_values
 from stages.views import values

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stages.transform.checked import BENT, FAILURES
+from stages.transform.checked import CHANGED, FAILURES
 from stages.transform.lineage import goes_row_by_row
 from stages.transform.split_rows import BATCH, SplitRows, split_rows
 from stages.transform.sql_ast import parse
@@ -32,13 +32,14 @@ def sifted(
     rows: str,
     *,
     fails: str = "false",
-    bends: str = "false",
+    changes: str = "false",
     numbers: bool = False,
 ) -> SplitRows:
     """Of the rows (k, n) in SQL."""
     sql = (
         f"SELECT k AS _source_id, n, CASE WHEN {fails} THEN {FAILURE} ELSE [] END::{FAILURES} "
-        f"AS _failures, CASE WHEN {bends} THEN {LOST} ELSE [] END::{BENT} AS _bent FROM {rows}"
+        f"AS _failures, CASE WHEN {changes} THEN {LOST} ELSE [] END::{CHANGED} "
+        f"AS _lost FROM {rows}"
     )
     return split_rows(connection, sql, SCHEMA, folder / "aside" / "rows.parquet", numbers=numbers)
 
@@ -88,15 +89,15 @@ def test_many_rows_stay_in_order_from_batch_to_batch(
 def test_what_falls_out_is_filed(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     rows = f"(SELECT i::VARCHAR AS k, i AS n FROM range(2 * {BATCH}) t (i)) t"
     found = sifted(
-        connection, tmp_path, rows, fails="n % 10000 = 1", bends="n % 20000 < 2", numbers=True
+        connection, tmp_path, rows, fails="n % 10000 = 1", changes="n % 20000 < 2", numbers=True
     )
     assert found.ascends
     assert connection.sql("SELECT * FROM failing ORDER BY _source_id::INT").fetchall() == [
         (str(n), [{"field": "n", "rule": "odd", "reason": "n is odd"}])
         for n in range(1, 2 * BATCH, 10000)
     ]
-    # What bends and fails is no document, and nothing of it is bent.
-    assert connection.sql("SELECT * FROM bent ORDER BY _source_id::INT").fetchall() == [
+    # What is changed and fails is no document, and no change of it counts.
+    assert connection.sql("SELECT * FROM changed_values ORDER BY _source_id::INT").fetchall() == [
         (str(n), [{"field": "n", "rule": "orphan_nulled", "old": "7"}])
         for n in range(0, 2 * BATCH, 20000)
     ]

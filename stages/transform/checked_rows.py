@@ -1,0 +1,71 @@
+"""The rows of a model are checked, and split into those that pass and those that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from stages.errors import Shortfall
+from stages.sql import first_row, name_sql
+from stages.transform.checked import checked_sql
+from stages.transform.compile import Compiled, documents_schema
+from stages.transform.models import sql_errors
+from stages.transform.references import rule_of
+from stages.transform.relations import FAILING
+from stages.transform.run_model import CompiledModel
+from stages.transform.split_rows import BATCH, SplitRows, split_rows
+from stages.transform.table_context import TableContext
+
+
+def checked_rows_sql(context: TableContext, compiled: CompiledModel) -> str:
+    """SQL over `modelled` of the staged fields, and of what is wrong with each row."""
+    sources = context.target_sources()
+    return checked_sql(compiled.fields, context.table, context.document, sources)
+
+
+@contextmanager
+def split_checked_rows(context: TableContext, compiled: CompiledModel) -> Iterator[SplitRows]:
+    """The rows, split into `passed` and `failing`; the file of what passed is gone after."""
+    file = context.workspace.scratch / f"{context.table.name}.parquet"
+    checked = checked_rows_sql(context, compiled)
+    sql = f"SELECT {staged_columns(compiled.fields)}, _failures, _lost FROM ({checked})"
+    try:
+        with sql_errors(compiled.model.name):
+            rows = split_rows(
+                context.connection,
+                sql,
+                documents_schema(compiled.fields),
+                file,
+                numbers=context.has_number_keys,
+                several=context.source["rows"] > BATCH,
+            )
+        yield rows
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def staged_columns(fields: Mapping[str, Compiled]) -> str:
+    """SQL of the columns of documents.parquet."""
+    columns = {name_sql(n): "::VARCHAR" if f.shape.sql == "JSON" else "" for n, f in fields.items()}
+    return ", ".join(["_source_id", *(f"{n}{cast} AS {n}" for n, cast in columns.items())])
+
+
+def refuse_failing_orphans(context: TableContext, compiled: CompiledModel) -> None:
+    """Raise Shortfall for a reference without a target where the plan says fail."""
+    places = [place for field in compiled.fields.values() for place in field.shape.positions]
+    for place in places:
+        if rule_of(context.table, place) != "fail":
+            continue
+        orphans, reason = first_row(
+            context.connection,
+            "SELECT count(*), min(f.reason) "
+            f"FROM (SELECT unnest(_failures) AS f FROM {FAILING}) "
+            "WHERE f.field = ? AND f.rule NOT IN ('required_null')",
+            [place.path],
+        )
+        if orphans:
+            raise Shortfall(
+                f"{context.table.name}.{place.path}: {orphans:,} references have no target "
+                f"({reason})",
+                "the plan says fail for this field; mend the source, or say reject",
+            )

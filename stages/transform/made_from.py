@@ -1,0 +1,37 @@
+"""What a table's files are made from, as one fingerprint: while it is the same, they are fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import asdict
+
+from stages.project.freshness import checked_by
+from stages.state.fingerprints import fingerprint
+from stages.state.manifests import read_manifest
+from stages.transform.models import Model, code_hash
+from stages.transform.table_context import TableContext
+
+
+def made_from(context: TableContext, model: Model, cycle: Container[str]) -> str:
+    """All that the three files depend on, but the other tables of its `cycle`."""
+    plan, table, inputs = context.plan, context.table, context.inputs
+    parents = {
+        name: (read_manifest(context.workspace.transform(name)) or {}).get("parts")
+        for name in context.targets
+        if name in plan.tables and name not in cycle
+    }
+    keys = {
+        name: inputs.content(f"keys.{name}") for name in context.targets if name in plan.references
+    }
+    drops = context.drop_model()
+    return fingerprint(
+        model.text,
+        code_hash(),
+        parents,
+        keys,
+        inputs.of(context.connection, model),
+        drops and [drops.text, inputs.of(context.connection, drops)],
+        inputs.content(f"extract.{table.source}"),
+        checked_by(context.schema.tables.get(table.name, {})),
+        {**asdict(table), "function": None, "max_rejects": None},
+    )

@@ -1,0 +1,108 @@
+"""A model is run: its rows into `modelled`, with the types and the JSON that its fields need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stages.convex.values import shapes
+from stages.sql import name_sql
+from stages.transform.compile import Compiled, compile_field
+from stages.transform.json_values import column_sql, make_json_values
+from stages.transform.lineage import goes_row_by_row
+from stages.transform.macro_checks import add_macro_checks
+from stages.transform.models import (
+    Model,
+    at,
+    describe,
+    hold_keyless,
+    key_sql,
+    refuse_columns,
+    sql_errors,
+)
+from stages.transform.plan_checks import refuse_fields, with_values
+from stages.transform.references import listed_refs, refuse_rules
+from stages.transform.relations import KEYED, MODEL_ROWS, MODELLED
+from stages.transform.sql_ast import column_lines, parse
+from stages.transform.table_context import TableContext
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompiledModel:
+    """A model as its file has it, DuckDB's parse of it, and its fields on their way to Convex."""
+
+    model: Model
+    parsed: Any
+    fields: Mapping[str, Compiled]
+
+
+def run_model(context: TableContext, model: Model, *, in_cycle: bool) -> CompiledModel:
+    """Make the view `modelled`, the values that go by way of JSON, and `keyed`.
+
+    `in_cycle`: the table is proven together with others, which reads its rows once more.
+    """
+    hold_keyless(context.connection, context.workspace, context.table.source)
+    types = describe(context.connection, model.name, model.text)
+    columns = [name for name in types if name != "_source_id"]
+    compiled = _compile(context, model, types, columns)
+    selected = ["_source_id::VARCHAR AS _source_id"]
+    selected += [f"{_first_value(compiled.fields[name])} AS {name_sql(name)}" for name in columns]
+    text = with_values(model, context.table, types).text
+    rows = f"SELECT {', '.join(selected)} FROM ({text})"
+    run = context.connection.execute
+    with sql_errors(model.name):
+        # What holds its rows together is left to all threads, and the one pass reads it; and
+        # DuckDB takes no view of what it can't take apart, such as PIVOT.
+        read_again = in_cycle or _is_read_again(context, compiled.fields.values())
+        if read_again or not goes_row_by_row(compiled.parsed):
+            run(f"CREATE OR REPLACE TEMP TABLE {MODEL_ROWS} AS {rows}")
+            rows = f"FROM {MODEL_ROWS}"
+        run(f"CREATE OR REPLACE TEMP VIEW {MODELLED} AS {rows}")
+    make_json_values(context.connection, compiled.fields)
+    _make_keyed(context)
+    return compiled
+
+
+def _compile(
+    context: TableContext, model: Model, types: Mapping[str, str], columns: list[str]
+) -> CompiledModel:
+    """The fields of a model whose columns have these types. Raises UserError for what can't be."""
+    plan, table = context.plan, context.table
+    fields = shapes(table.name, context.schema.fields(table.name, columns))
+    refuse_fields(plan.file, table, fields)
+    parsed = parse(context.connection, model.text)
+    lines = column_lines(model.text, parsed)
+    refuse_columns(model, table, context.document, types, fields, lines)
+    refuse_rules(plan, table, fields)
+    # A value map gives a text, whatever its column was.
+    types = {**types, **{name: "VARCHAR" for name in table.values if name in types}}
+    compiled = {
+        name: compile_field(at(model, lines, name), shape, types.get(name))
+        for name, shape in fields.items()
+    }
+    exported = context.schema.tables[table.name]
+    compiled = add_macro_checks(compiled, model.text, parsed, types, exported)
+    return CompiledModel(model=model, parsed=parsed, fields=compiled)
+
+
+def _first_value(field: Compiled) -> str:
+    """SQL of what `modelled` has of a field."""
+    column = field.column or "NULL"
+    return f"list_transform([{column}], lambda j: {column_sql('j')})[1]" if field.json else column
+
+
+def _is_read_again(context: TableContext, fields: Iterable[Compiled]) -> bool:
+    """Whether more than the one pass reads `modelled`, so that it is worth storing."""
+    return context.table.grain == "derived" or any(f.json or listed_refs(f) for f in fields)
+
+
+def _make_keyed(context: TableContext) -> None:
+    """Make `keyed(source_id, row)`: what must be accounted for."""
+    if context.table.grain == "derived":
+        rows = f"SELECT m._source_id AS source_id, m AS row FROM {MODELLED} m"
+    else:
+        key = key_sql(context.workspace, context.table.source)
+        source = name_sql(context.table.source)
+        rows = f"SELECT {key} AS source_id, s AS row FROM extract.{source} s"
+    context.connection.execute(f"CREATE OR REPLACE TEMP VIEW {KEYED} AS {rows}")

@@ -1,0 +1,79 @@
+"""What every step of a table's transform works with: its plan, its schema, its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stages.convex.schema import Schema, Validator
+from stages.project.plan import Plan, TargetTable
+from stages.state.manifests import Manifest, read_manifest
+from stages.state.workspace import Workspace
+from stages.transform.drops import drop_model
+from stages.transform.models import Inputs, Model, key_is_number, key_sql, read_model
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableContext:
+    """One target table, and all that its documents are made from."""
+
+    connection: duckdb.DuckDBPyConnection
+    workspace: Workspace
+    plan: Plan
+    schema: Schema
+    table: TargetTable
+    inputs: Inputs
+
+    @cached_property
+    def source(self) -> Manifest:
+        """The manifest of the table's extract."""
+        return read_manifest(self.workspace.extract(self.table.source)) or {}
+
+    @property
+    def missing(self) -> bool:
+        """Whether the source has no such table."""
+        return bool(self.source["status"] == "missing")
+
+    @property
+    def folder(self) -> Path:
+        """Where the table's files are staged."""
+        return self.workspace.transform(self.table.name)
+
+    @property
+    def document(self) -> Validator:
+        """The validator of the table's documents."""
+        return self.schema.document(self.table.name)
+
+    def read_model(self) -> Model:
+        return read_model(self.workspace, self.table.model)
+
+    def drop_model(self) -> Model | None:
+        return drop_model(self.workspace, self.table)
+
+    @property
+    def targets(self) -> list[str]:
+        """The tables that the documents refer to."""
+        return sorted(self.schema.references()[self.table.name])
+
+    def target_sources(self) -> dict[str, str | None]:
+        """Reference target → its source."""
+        sources: dict[str, str | None] = {t.name: t.source for t in self.plan.tables.values()}
+        return sources | {r.name: r.source for r in self.plan.references.values()}
+
+    def key_sql(self) -> str | None:
+        """SQL of the source's key; None where documents are not source rows (derived)."""
+        return None if self.table.grain == "derived" else key_sql(self.workspace, self.table.source)
+
+    @cached_property
+    def has_number_keys(self) -> bool:
+        """Whether the order of source keys is that of numbers."""
+        return self.table.grain == "row" and key_is_number(self.workspace, self.table.source)
+
+    def key_order(self, column: str) -> str:
+        """SQL to order by, of a column of source keys."""
+        return f"{column}::BIGINT" if self.has_number_keys else column
