@@ -5,40 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from stages.convex.admin_api import call_admin
+from stages.convex.admin_api import GENERAL_FUNCTIONS, call_admin
 from stages.convex.client import Deployment
 from stages.convex.schema import Schema
 from stages.errors import StagesError
 from stages.extract.reader import Reader
 from stages.project.plan import Plan
 from stages.project.settings import Settings
+from stages.results import CheckResult
 from stages.state.workspace import Workspace
 
 LEAST_DISK = 1 << 30
 RIGHTS = "the right deployment:data:view"
-# Of the plan's module, beside one function a table.
-FUNCTIONS = (
-    "readPage",
-    "readDocuments",
-    "findMissing",
-    "epoch",
-    "adopt",
-    "remove",
-    "clearLedger",
-)
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """One thing that was looked at. `hint` says how to mend what is not ok."""
-
-    name: str
-    ok: bool
-    detail: str
-    hint: str | None = None
 
 
 def check(
@@ -128,7 +108,7 @@ def _deployment(plan: Plan, schema: Schema, settings: Settings) -> list[CheckRes
         if "identifier" in each
     }
     needed = [table.function for table in plan.tables.values() if table.name in schema.tables]
-    needed += [f"{plan.module}:{name}" for name in FUNCTIONS]
+    needed += [f"{plan.module}:{name}" for name in GENERAL_FUNCTIONS]
     lacking = [name for name in needed if name not in functions]
     public = [
         name

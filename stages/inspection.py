@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 from stages.errors import UserError
 from stages.events import Event
 from stages.opened import OpenProject
-from stages.results import Checked, Report
+from stages.results import Checked, CheckResult, Report
 
 if TYPE_CHECKING:
     import duckdb
 
-    from stages.check import CheckResult
     from stages.rejects import RejectGroup
     from stages.status import Status
 

@@ -203,11 +203,21 @@ class RolledBack(_Result):
             )
 
 
+@dataclass(frozen=True)
+class CheckResult:
+    """One thing that was looked at. `hint` says how to fix what is not ok."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Checked(_Result):
     """What a check looked at, in order."""
 
-    results: tuple[Any, ...]
+    results: tuple[CheckResult, ...]
 
     @property
     def wrong(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Functions that every deployment has: what is deployed, and which settings it has."""
+"""What is deployed: asked of the functions that every deployment has."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from typing import Any
 
 from stages.convex.client import Deployment, FunctionError
 from stages.errors import StagesError
+
+# Of the plan's module, beside one function a table.
+GENERAL_FUNCTIONS = (
+    "readPage", "readDocuments", "findMissing", "epoch", "adopt", "remove", "clearLedger",
+)  # fmt: skip
 
 
 def call_admin(deployment: Deployment, function: str, args: Mapping[str, Any], rights: str) -> Any:

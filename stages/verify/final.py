@@ -11,12 +11,12 @@ from typing import Any
 
 import httpx
 
-from stages.check import FUNCTIONS, CheckResult
-from stages.convex.admin_api import call_admin
+from stages.convex.admin_api import GENERAL_FUNCTIONS, call_admin
 from stages.convex.client import TIMEOUT, Deployment
 from stages.errors import StagesError
 from stages.project.plan import Plan
 from stages.project.settings import Target
+from stages.results import CheckResult
 
 RIGHTS = "the rights deployment:data:view and deployment:env:view"
 VARIABLE = "MIGRATION_SECRET"
@@ -78,7 +78,7 @@ def _system(target: Target, function: str, args: dict[str, str]) -> Any:
 def _visitors(plan: Plan, target: Target) -> CheckResult:
     """Calls without a key must not find the functions. The arguments are wrong on purpose."""
     names = {table.function for table in plan.tables.values()}
-    names |= {f"{plan.module}:{name}" for name in FUNCTIONS}
+    names |= {f"{plan.module}:{name}" for name in GENERAL_FUNCTIONS}
     found = []
     with httpx.Client(timeout=TIMEOUT) as http:
         for name in sorted(names):

@@ -1,0 +1,88 @@
+"""The structure of the package: no import cycle, no stage that imports another, no long module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from tests.support.command_line import ROOT
+
+PACKAGE = ROOT / "stages"
+STAGES = ("extract", "transform", "load", "verify")
+MOST_LINES = 500
+
+
+def module_of(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_of(file): file for file in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports_of(module: str, file: Path) -> Iterator[str]:
+    """The package's modules that a module imports: at its top, inside functions, or for types."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            base = node.module or ""
+            names = [
+                f"{base}.{alias.name}" if f"{base}.{alias.name}" in FILES else base
+                for alias in node.names
+            ]
+        else:
+            continue
+        yield from (name for name in names if name in FILES and name != module)
+
+
+GRAPH = {module: set(imports_of(module, file)) for module, file in FILES.items()}
+
+
+def test_the_graph_holds_what_is_there() -> None:
+    """The tests below would pass on an empty graph."""
+    assert "stages.sql" in GRAPH["stages.load.table"]
+    assert len(GRAPH) > 100
+
+
+def test_no_import_cycle() -> None:
+    try:
+        TopologicalSorter(GRAPH).prepare()
+    except CycleError as error:
+        raise AssertionError(" → ".join(error.args[1])) from None
+
+
+def test_no_stage_imports_another() -> None:
+    crossing = [
+        f"{module} imports {imported}"
+        for module, others in GRAPH.items()
+        for imported in others
+        if (stage := module.split(".")[1:2]) and stage[0] in STAGES
+        if imported.split(".")[1] in STAGES and imported.split(".")[1] != stage[0]
+    ]
+    assert not crossing
+
+
+def test_no_stage_needs_another() -> None:
+    """Not by way of other modules, either."""
+    for stage in STAGES:
+        waiting = [module for module in FILES if module.startswith(f"stages.{stage}.")]
+        needed = set(waiting)
+        while waiting:
+            new = GRAPH[waiting.pop()] - needed
+            needed |= new
+            waiting += new
+        others = {m for m in needed for other in STAGES if m.startswith(f"stages.{other}.")}
+        assert all(module.startswith(f"stages.{stage}.") for module in others), stage
+
+
+def test_no_module_is_too_long() -> None:
+    long = {
+        str(file.relative_to(ROOT)): lines
+        for file in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.ts"), *PACKAGE.rglob("*.sql")]
+        if (lines := len(file.read_text("utf-8").splitlines())) > MOST_LINES
+    }
+    assert not long
