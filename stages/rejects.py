@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.project.plan import Plan, TargetTable
-from stages.sql import text_sql
+from stages.sql import file_sql, open_duckdb, text_sql
 from stages.state.workspace import Workspace
 
 EXAMPLES = 3
@@ -33,7 +33,6 @@ def list_rejects(
     workspace: Workspace, plan: Plan, tables: Iterable[TargetTable], rule: str | None
 ) -> list[RejectGroup]:
     """What was rejected, by table; the largest groups of a table first."""
-    import duckdb
 
     selects = []
     for table in tables:
@@ -42,19 +41,19 @@ def list_rejects(
         if transformed.exists():
             selects.append(
                 f"SELECT {text_sql(table.name)} AS \"table\", 'transform' AS stage, source_id, "
-                f"field, rule, reason FROM read_parquet({text_sql(str(transformed))})"
+                f"field, rule, reason FROM read_parquet({file_sql(transformed)})"
             )
         if loaded.exists():
             columns = "{sourceId: 'VARCHAR', rule: 'VARCHAR', reason: 'VARCHAR'}"
             selects.append(
                 f"SELECT {text_sql(table.name)}, 'load', sourceId, '', rule, reason "
-                f"FROM read_json({text_sql(str(loaded))}, format = 'newline_delimited', "
+                f"FROM read_json({file_sql(loaded)}, format = 'newline_delimited', "
                 f"ignore_errors = true, columns = {columns})"
             )
     if not selects:
         return []
     where = f"WHERE rule = {text_sql(rule)}" if rule else ""
-    with duckdb.connect() as connection:
+    with open_duckdb() as connection:
         rows = connection.execute(
             'SELECT "table", stage, field, rule, count(*), '
             f"(list({{'source_id': source_id, 'reason': reason}} ORDER BY source_id))[:{EXAMPLES}] "

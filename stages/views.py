@@ -22,7 +22,7 @@ from stages.convex.values import Shape
 from stages.errors import UserError
 from stages.project.plan import Plan, TargetTable
 from stages.project.staged_schema import staged_shapes, with_references
-from stages.sql import name_sql, text_sql
+from stages.sql import file_sql, folder_sql, name_sql, open_duckdb, text_sql
 from stages.state.durable import make_folder, publish, read_json, write_text
 from stages.state.fingerprints import hash_file
 from stages.state.manifests import read_manifest
@@ -55,12 +55,11 @@ def connect(
     workspace: Workspace, plan: Plan, *, temporary: bool = True, views: bool = True
 ) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with all macros and, if wanted, views; it spills to data/tmp."""
-    import duckdb
 
-    connection = duckdb.connect(
-        config={"temp_directory": str(workspace.scratch / "spill"), "memory_limit": MEMORY}
+    connection = (
+        open_duckdb(spill=workspace.scratch / "spill", memory=MEMORY)
         if temporary
-        else {}
+        else open_duckdb()
     )
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(values())
@@ -121,7 +120,6 @@ def statements(workspace: Workspace, plan: Plan) -> Iterator[str]:
 
 def refresh(workspace: Workspace, plan: Plan) -> None:
     """Make data/stages.duckdb anew if its SQL has changed: aside, then renamed over the old one."""
-    import duckdb
 
     sql = list(statements(workspace, plan))
     text = ";\n".join(sql) + ";\n"
@@ -131,7 +129,7 @@ def refresh(workspace: Workspace, plan: Plan) -> None:
     make_folder(workspace.scratch)
     aside = workspace.scratch / workspace.database.name
     aside.unlink(missing_ok=True)
-    with duckdb.connect() as connection:
+    with open_duckdb() as connection:
         connection.execute(f"ATTACH {text_sql(str(aside))} AS staged (STORAGE_VERSION 'v1.0.0')")
         connection.execute("USE staged")
         whole = make(connection, sql)
@@ -143,7 +141,7 @@ def refresh(workspace: Workspace, plan: Plan) -> None:
 
 def _over(folder: Path, schema: str, name: str) -> Iterator[str]:
     if (folder / "schema.parquet").exists():
-        files = f"read_parquet({text_sql(str(folder / '*.parquet'))})"
+        files = f"read_parquet({folder_sql(folder, '*.parquet')})"
         rows = _numbered(folder, files) if schema == "extract" else f"FROM {files}"
         yield f"CREATE OR REPLACE VIEW {schema}.{name_sql(name)} AS {rows}"
 
@@ -179,8 +177,7 @@ def keys_view(workspace: Workspace, name: str) -> Iterator[str]:
     file = workspace.keys / f"{name}.parquet"
     if file.exists():
         yield (
-            f"CREATE OR REPLACE VIEW keys.{name_sql(name)} AS "
-            f"FROM read_parquet({text_sql(str(file))})"
+            f"CREATE OR REPLACE VIEW keys.{name_sql(name)} AS FROM read_parquet({file_sql(file)})"
         )
 
 
@@ -191,7 +188,7 @@ def documents_view(workspace: Workspace, table: str) -> Iterator[str]:
         if (folder / name).exists():
             yield (
                 f"CREATE OR REPLACE VIEW transform.{name_sql(table)} AS "
-                f"FROM read_parquet({text_sql(str(folder / name))})"
+                f"FROM read_parquet({file_sql(folder / name)})"
             )
             return
 
@@ -199,7 +196,7 @@ def documents_view(workspace: Workspace, table: str) -> Iterator[str]:
 def _shared_view(workspace: Workspace, plan: Plan, what: str) -> Iterator[str]:
     """`rejects` and `changes` of all tables in one view."""
     selects = [
-        f'SELECT {text_sql(table.name)} AS "table", * FROM read_parquet({text_sql(str(file))})'
+        f'SELECT {text_sql(table.name)} AS "table", * FROM read_parquet({file_sql(file)})'
         for table in plan.tables.values()
         if (file := workspace.transform(table.name) / f"{what}.parquet").exists()
     ]
@@ -211,7 +208,7 @@ def acks_sql(file: Path) -> str:
     """SQL of a table function that reads acks.jsonl; a line cut short by a kill is left out."""
     columns = ", ".join(f"{name}: '{kind}'" for name, kind in ACK_COLUMNS.items())
     return (
-        f"read_json({text_sql(str(file))}, format = 'newline_delimited', ignore_errors = true, "
+        f"read_json({file_sql(file)}, format = 'newline_delimited', ignore_errors = true, "
         f"columns = {{{columns}}})"
     )
 
@@ -232,7 +229,7 @@ def side_files(workspace: Workspace, plan: Plan) -> dict[str, Path]:
 def side_views(workspace: Workspace, plan: Plan) -> Iterator[str]:
     """`side.<file>`; a JSON object of plain values is a table of key and value."""
     for name, file in side_files(workspace, plan).items():
-        path = text_sql(str(file.resolve()))
+        path = file_sql(file.resolve())
         if file.suffix == ".json" and _is_map(file):
             body = (
                 f"SELECT e.key, e.value ->> '$' AS value "
@@ -277,7 +274,7 @@ def ids_sql(workspace: Workspace, plan: Plan, targets: Iterable[str]) -> str:
         if file.exists():
             selects.append(
                 f"SELECT {text_sql(target)}, source_id, convex_id "
-                f"FROM read_parquet({text_sql(str(file))})"
+                f"FROM read_parquet({file_sql(file)})"
             )
     return " UNION ALL ".join(selects)
 
@@ -324,13 +321,13 @@ def bound_sql(
             )
     listed = ", ".join(f"coalesce({each}, [])" for each in unbound)
     columns.append(f"flatten([{listed}]::VARCHAR[][]) AS _unbound")
-    documents = text_sql(str(workspace.transform(table.name) / "documents.parquet"))
+    documents = file_sql(workspace.transform(table.name) / "documents.parquet")
     targets = {t for s in fields.values() if s.name in bound for t in s.targets}
     heads = [f"documents AS (FROM read_parquet({documents}))"]
     ids = f"FROM ({ids_sql(workspace, plan, targets)})"
     gone = workspace.load(table.name) / "gone.parquet"
     if gone.exists():
-        ids += f" ANTI JOIN read_parquet({text_sql(str(gone))}) USING (convex_id)"
+        ids += f" ANTI JOIN read_parquet({file_sql(gone)}) USING (convex_id)"
     heads.append(f"ids AS (SELECT target || ':' || source_id AS ref, convex_id {ids})")
     return (
         f"WITH {', '.join([*heads, *withs])} SELECT {', '.join(columns)} "

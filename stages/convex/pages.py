@@ -13,6 +13,7 @@ from stages.convex.client import Deployment, FunctionError
 from stages.errors import StagesError, Transient
 from stages.progress import Progress
 from stages.retry import retrying
+from stages.sql import open_duckdb
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,11 +47,10 @@ def read_pages(
     memory; the next page is on its way meanwhile. Raises StagesError where the deployment lacks
     the function or the table.
     """
-    import duckdb
 
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {ARRIVED} (document JSON)")
     size = 0
-    with duckdb.connect(config={"threads": 1}) as scanner, ThreadPoolExecutor(1) as pool:
+    with open_duckdb(threads=1) as scanner, ThreadPoolExecutor(1) as pool:
 
         def fetch(cursor: str | None) -> Future[_Page]:
             return pool.submit(

@@ -11,7 +11,7 @@ from stages.convex.schema import Schema
 from stages.convex.values import Shape, decode_sql, shape
 from stages.progress import Progress
 from stages.project.plan import Plan
-from stages.sql import name_sql
+from stages.sql import name_sql, open_duckdb
 from stages.state.fingerprints import fingerprint
 from stages.state.integrity import find_damage
 from stages.state.manifests import read_manifest, write_manifest
@@ -63,10 +63,9 @@ def _read(
     deployment: Deployment,
     progress: Progress,
 ) -> int:
-    import duckdb
 
     folder = workspace.reference(table)
-    connection = duckdb.connect()
+    connection = open_duckdb()
     try:
         connection.execute(resources.files("stages.convex").joinpath("values.sql").read_text())
         columns = [

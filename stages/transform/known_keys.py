@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from stages.errors import UserError
-from stages.sql import text_sql
+from stages.sql import file_sql, text_sql
 from stages.state.manifests import read_manifest
 from stages.state.workspace import Workspace
 from stages.transform.relations import KNOWN
@@ -41,8 +41,8 @@ def _known_sql(context: TableContext, target: str) -> str:
 
 def _reference_sql(workspace: Workspace, name: str) -> str:
     """`known` of a reference table: what its key model decided."""
-    known = text_sql(str(workspace.keys / f"{name}.parquet"))
-    rejected = text_sql(str(workspace.keys / f"{name}.rejects.parquet"))
+    known = file_sql(workspace.keys / f"{name}.parquet")
+    rejected = file_sql(workspace.keys / f"{name}.rejects.parquet")
     prefix = text_sql(f"{name}:")
     return (
         f"SELECT {prefix} || source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
@@ -60,8 +60,8 @@ def _documents_sql(workspace: Workspace, target: str) -> str:
     manifest = read_manifest(workspace.transform(target))
     if not manifest or not manifest["parts"]:
         return "SELECT '' AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason WHERE false"
-    documents = text_sql(str(workspace.transform(target) / "documents.parquet"))
-    rejects = text_sql(str(workspace.transform(target) / "rejects.parquet"))
+    documents = file_sql(workspace.transform(target) / "documents.parquet")
+    rejects = file_sql(workspace.transform(target) / "rejects.parquet")
     prefix = text_sql(f"{target}:")
     return (
         f"SELECT {prefix} || _source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.sql import text_sql
+from stages.sql import file_sql
 from stages.state.durable import make_folder, publish
 from stages.state.parts import Part, write_parquet
 from stages.transform.checked import CHANGED, FAILURES
@@ -90,7 +90,7 @@ def split_rows(
 def view_passed(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
     """Make the view `passed` over a file of documents."""
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW {PASSED} AS FROM read_parquet({text_sql(str(file))})"
+        f"CREATE OR REPLACE TEMP VIEW {PASSED} AS FROM read_parquet({file_sql(file)})"
     )
 
 

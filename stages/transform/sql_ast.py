@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import UserError
-from stages.sql import first_row
+from stages.sql import first_row, open_duckdb
 
 if TYPE_CHECKING:
     import duckdb
@@ -118,9 +118,8 @@ def _chance(node: Mapping[str, Any]) -> str | None:
 @functools.cache
 def _unsteady() -> frozenset[str]:
     """Functions that DuckDB itself calls unsteady, and its macros over them; error() is none."""
-    import duckdb
 
-    with duckdb.connect() as connection:
+    with open_duckdb() as connection:
         rows = connection.execute(
             "SELECT function_name, stability <> 'CONSISTENT', macro_definition "
             "FROM duckdb_functions()"

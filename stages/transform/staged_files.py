@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import TableFailed
-from stages.sql import text_sql
+from stages.sql import file_sql
 from stages.state.parts import part_entry, write_parquet, write_zero_rows
 from stages.transform.changes import changes_sql
 from stages.transform.checked_rows import refuse_failing_orphans, staged_columns
@@ -83,7 +83,7 @@ def first_documents(context: TableContext, limit: int) -> list[dict[str, Any]]:
     if not file.exists():
         return []
     rows = context.connection.sql(
-        f"SELECT * FROM read_parquet({text_sql(str(file))}) LIMIT {limit}"
+        f"SELECT * FROM read_parquet({file_sql(file)}) LIMIT {limit}"
     ).to_arrow_table()
     documents: list[dict[str, Any]] = rows.to_pylist()
     return documents
@@ -118,7 +118,7 @@ def _counts_by_rule(context: TableContext, part: Mapping[str, Any]) -> list[dict
     """Rows of a written file by field and rule, most first."""
     if not part["rows"]:
         return []
-    relation = f"read_parquet({text_sql(str(context.folder / part['file']))})"
+    relation = f"read_parquet({file_sql(context.folder / part['file'])})"
     counts = context.connection.execute(
         f"SELECT field, rule, count(*) FROM {relation} GROUP BY ALL ORDER BY 3 DESC, 1, 2"
     ).fetchall()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.convex.values import Shape
 from stages.project.plan import TargetTable
-from stages.sql import name_sql, text_sql
+from stages.sql import file_sql, name_sql, text_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -71,6 +71,6 @@ def _classes_sql(column: str, documents: Path) -> str:
         f"WHEN regexp_matches({column}, {text_sql(PUBLIC)}) THEN 'public' "
         f"WHEN regexp_matches({column}, {text_sql(PRIVATE)}) THEN 'private' "
         f"WHEN regexp_matches({column}, {text_sql(EXTERNAL)}) THEN 'external' END AS class "
-        f"FROM read_parquet({text_sql(str(documents))})) WHERE class IS NOT NULL) "
+        f"FROM read_parquet({file_sql(documents)})) WHERE class IS NOT NULL) "
         "GROUP BY class ORDER BY 2 DESC, 1"
     )
