@@ -79,9 +79,25 @@ def _rest(plan: Plan, settings: Settings) -> list[CheckResult]:
         return [
             CheckResult("REST", True, f"{settings.source.label}, with a service key"),
             _tables("REST", plan, reader),
+            *_key(plan, settings, reader),
         ]
     finally:
         reader.close()
+
+
+def _key(plan: Plan, settings: Settings, reader: Reader) -> Iterator[CheckResult]:
+    """What the key opens, as the vendor's own client sees it."""
+    from stages.extract.key_check import prove_key
+
+    catalog = reader.catalog()
+    readable = [s for s in plan.sources.values() if (s.schema, s.table) in catalog]
+    for opened in prove_key(settings.source, readable[0]) if readable else ():
+        yield CheckResult(
+            f"key for {opened.api}",
+            opened.ok,
+            opened.detail,
+            "copy the service_role or sb_secret_ key again from the project's API settings",
+        )
 
 
 def _tables(name: str, plan: Plan, reader: Reader) -> CheckResult:

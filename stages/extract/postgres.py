@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from stages.errors import StagesError, Stopped, TableFailed, Transient
 from stages.extract.catalog import ForeignKeyEdge, Reading, Relation, Relations
 from stages.extract.decode import DoesNotFit, repair
 from stages.extract.reader import Key, Size, Span, TableState, key_texts
 from stages.extract.types import Column, arrow_schema
-from stages.project.settings import LOOPBACK, Secret, Source
+from stages.project.settings import LOOPBACK, Secret, Source, read_db_url
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -332,14 +331,15 @@ def _connect(url: Secret) -> dbapi.Connection:
     from adbc_driver_postgresql import dbapi
 
     address = url.reveal()
-    parts = urlsplit(address)
+    given = read_db_url(address)
+    hosts = {given.get("host", ""), given.get("hostaddr", "")} - {""}
     extra = []
-    if parts.hostname not in LOOPBACK and "sslmode=" not in parts.query:
+    if not hosts <= LOOPBACK and "sslmode" not in given:
         extra.append("sslmode=require")
-    if "connect_timeout=" not in parts.query:
+    if "connect_timeout" not in given:
         extra.append("connect_timeout=15")
     if extra:
-        address += ("&" if parts.query else "?") + "&".join(extra)
+        address += ("&" if "?" in address else "?") + "&".join(extra)
     with _translated(connecting=True):
         return dbapi.connect(address)
 

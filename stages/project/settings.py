@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from stages.errors import UserError
 from stages.project.plan import SETTING_NAMES, Plan
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 MINIMUM_SECRET = 32
+ENCRYPTED = {"require", "verify-ca", "verify-full"}
+NO_DB_URL = "SUPABASE_DB_URL is not a postgresql:// address"
+DB_URL_HINT = "copy it from the project's Connect page; percent-encode the password"
 # Targets that are sandbox deployments, unless the plan has an entry of that name.
 SANDBOX = re.compile(r"sandbox(-.*)?")
 
@@ -201,19 +204,22 @@ def _source(environ: Mapping[str, str], names: Mapping[str, str]) -> Source:
             "no source is set: SUPABASE_DB_URL, or SUPABASE_URL with SUPABASE_SERVICE_ROLE_KEY",
             "write them to .env.local, or try the sandbox: stages --target sandbox check",
         )
-    refs = {}
+    refs: dict[str, str | None] = {}
+    address = ""
     if url and key:
         refs["SUPABASE_URL"] = _ref_of_url(url)
+        address = _address(url)
         claim = check_key(key, names["SUPABASE_SERVICE_ROLE_KEY"])
         if claim:
             refs["SUPABASE_SERVICE_ROLE_KEY"] = claim
     if db_url:
-        refs["SUPABASE_DB_URL"] = check_db_url(db_url)
+        refs["SUPABASE_DB_URL"], server = check_db_url(db_url)
+        address = address or server
     known = {name: ref for name, ref in refs.items() if ref}
     if len(set(known.values())) > 1:
         seen = ", ".join(f"{name} is of {ref}" for name, ref in known.items())
         raise UserError(f"the settings name two Supabase projects: {seen}", "make them name one")
-    ref = next(iter(known.values()), None) or _address(url or db_url or "")
+    ref = next(iter(known.values()), None) or address
     return Source(
         ref=ref,
         url=url.rstrip("/") if url and key else None,
@@ -248,35 +254,59 @@ def _ref_of_url(url: str) -> str | None:
     return match[1] if match else None
 
 
-def check_db_url(url: str) -> str | None:
-    """The project ref that a connection string names; refuses plain text to another machine."""
-    parts = _split(url)
-    if (
-        parts is None
-        or parts.scheme not in ("postgres", "postgresql")
-        or not parts.hostname
-        # An @ or / in a password: libpq takes what follows for the host, and tells it.
-        or url.count("@") > 1
-    ):
+def check_db_url(url: str) -> tuple[str | None, str]:
+    """(project ref or None, host:port/database) of a connection string, as libpq reads it.
+
+    Raises UserError for one that libpq does not take, that names no server, or that may send the
+    data to another machine in plain text. No message shows a part of the password.
+    """
+    parts = read_db_url(url)
+    hosts = [name for key in ("host", "hostaddr") for name in parts.get(key, "").split(",") if name]
+    if not hosts or any(name.startswith("/") for name in hosts):
+        raise UserError(NO_DB_URL, DB_URL_HINT)
+    mode = parts.get("sslmode")
+    if not LOOPBACK.issuperset(hosts) and mode and mode not in ENCRYPTED:
         raise UserError(
-            "SUPABASE_DB_URL is not a postgresql:// address",
-            "copy it from the project's Connect page; percent-encode the password",
-        )
-    mode = re.search(r"sslmode=([a-z-]+)", parts.query)
-    if (
-        parts.hostname not in LOOPBACK
-        and mode
-        and mode[1] not in ("require", "verify-ca", "verify-full")
-    ):
-        raise UserError(
-            f"SUPABASE_DB_URL says sslmode={mode[1]}, which may send the data in plain text",
+            f"SUPABASE_DB_URL says sslmode={mode}, which may send the data in plain text",
             "use sslmode=require, or verify-full with the project's certificate",
         )
-    direct = re.fullmatch(r"db\.([a-z0-9]+)\.supabase\.(co|in|net|red)", parts.hostname)
-    if direct:
-        return direct[1]
-    pooled = re.fullmatch(r"[^.]+\.([a-z0-9]+)", unquote(parts.username or ""))
-    return pooled[1] if pooled else None
+    address = f"{hosts[0]}:{parts.get('port', '')}/{parts.get('dbname', '')}".rstrip("/")
+    direct = re.fullmatch(r"db\.([a-z0-9]+)\.supabase\.(co|in|net|red)", hosts[0])
+    pooled = re.fullmatch(r"[^.]+\.([a-z0-9]+)", parts.get("user", ""))
+    match = direct or pooled
+    return match[1] if match else None, address
+
+
+def read_db_url(url: str) -> dict[str, str]:
+    """The parameters of a connection string, by libpq's own parser.
+
+    Raises UserError where it would read another host than people do, such as for a password that is
+    not percent-encoded: libpq prints what it takes for the host.
+    """
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    split = _split(url)
+    if split is None or split.scheme not in ("postgres", "postgresql") or url.count("@") > 1:
+        raise UserError(NO_DB_URL, DB_URL_HINT)
+    try:
+        parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    except ProgrammingError as error:
+        # Only the name of a parameter is shown: the other reasons quote parts of the address.
+        name = re.search(r'invalid URI query parameter: "(\w+)"', str(error))
+        if name:
+            raise UserError(
+                f"SUPABASE_DB_URL has the parameter `{name[1]}`, which libpq does not know",
+                "leave it out: it is meant for another client",
+            ) from None
+        raise UserError(NO_DB_URL, DB_URL_HINT) from None
+    port = parts.get("port", "").replace(",", "")
+    several = "," in parts.get("host", "")
+    if (port and not (port.isascii() and port.isdecimal())) or not (
+        several or "host" in split.query or split.hostname == parts.get("host", "").lower()
+    ):
+        raise UserError(NO_DB_URL, DB_URL_HINT)
+    return parts
 
 
 def check_key(key: str, name: str) -> str | None:

@@ -1,0 +1,83 @@
+"""What a service key opens, proven with the vendor's own client: tables, Auth and Storage.
+
+Header forms of `sb_secret_` keys differ between the three APIs, and the client knows them. Pages of
+tables are read with plain httpx, which takes half the processor time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+
+from stages.project.plan import SourceTable
+from stages.project.settings import Source
+
+if TYPE_CHECKING:
+    from supabase import Client
+
+NOT_SERVED = {"404", "no_route"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """One API: whether the key opens it, or that it is not served, and what was seen."""
+
+    api: str
+    ok: bool
+    detail: str
+
+
+def prove_key(source: Source, table: SourceTable) -> Iterator[Opened]:
+    """Ask each API for next to nothing; `table` is one that the key should read.
+
+    An API that this server does not have is no failure, a key that it refuses is.
+    """
+    from supabase import create_client
+
+    assert source.url and source.key
+    client = create_client(source.url, source.key.reveal())
+    yield _ask("tables", lambda: _read_nothing(client, table))
+    yield _ask("Auth", lambda: _count_users(client))
+    yield _ask("Storage", lambda: _count_buckets(client))
+
+
+def _read_nothing(client: Client, table: SourceTable) -> str:
+    client.schema(table.schema).table(table.table).select("*").limit(0).execute()
+    return f"reads {table.name}"
+
+
+def _count_users(client: Client) -> str:
+    users = client.auth.admin.list_users(page=1, per_page=1)
+    return "lists users" if users else "lists users: there are none"
+
+
+def _count_buckets(client: Client) -> str:
+    return f"lists buckets: {len(client.storage.list_buckets()):,}"
+
+
+def _ask(api: str, ask: Callable[[], str]) -> Opened:
+    from postgrest import APIError
+    from pydantic import ValidationError
+    from storage3.exceptions import StorageApiError
+    from supabase_auth.errors import AuthError
+
+    try:
+        return Opened(api=api, ok=True, detail=ask())
+    except APIError as error:
+        code, message = str(error.code), str(error.message)
+    except AuthError as error:
+        status = getattr(error, "status", None)
+        code, message = str(error.code or status), error.message
+        code = str(status) if status == 404 else code
+    except StorageApiError as error:
+        code, message = str(error.status), error.message
+    except ValidationError:
+        return Opened(api=api, ok=False, detail="answers what its own client can't read")
+    except httpx.HTTPError as error:
+        return Opened(api=api, ok=False, detail=f"does not answer: {type(error).__name__}")
+    if code in NOT_SERVED:
+        return Opened(api=api, ok=True, detail="is not served here")
+    return Opened(api=api, ok=False, detail=f"refuses the key: {message} ({code})")
