@@ -40,7 +40,7 @@ def watched(reader: Reader, deadline: Deadline, max_snapshot: float) -> Iterator
     def look() -> None:
         while not ended.wait(LOOK_EVERY):
             age = time.monotonic() - began
-            if reader.transport == "postgres" and age > max_snapshot:
+            if reader.has_snapshot and age > max_snapshot:
                 deadline.stop(
                     f"the snapshot is {age / 60:.0f} minutes old, the most that was allowed "
                     "(--max-snapshot): it keeps the source from cleaning up"

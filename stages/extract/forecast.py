@@ -43,11 +43,8 @@ def forecast(
                     continue
                 reading = resolve_reading(entry, relation)
                 size = session.size(reading)
-                # Rows a second as `make bench` measured them (README, Figures); a guess where
-                # each is a response of its own.
-                pace = 450_000 if reader.transport == "postgres" else 60_000
-                if reader.count_unit(reading) != "rows":
-                    pace = 200
+                # A guess where each row is a response of its own.
+                pace = reader.rows_per_second if reader.count_unit(reading) == "rows" else 200
                 forecasts.append(
                     Forecast(
                         table=entry.name,

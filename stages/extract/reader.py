@@ -49,6 +49,12 @@ class Reader(Protocol):
     """One source over one transport. Its sessions are used side by side."""
 
     transport: str
+    # All sessions see the source as it was at one moment.
+    has_snapshot: bool
+    # A span of a composite key can be read alone, whatever its bounds.
+    random_access: bool
+    # As `make bench` measured it (README, Figures), for a forecast.
+    rows_per_second: int
 
     def catalog(self) -> Relations:
         """Everything that may be read, by (schema, name)."""

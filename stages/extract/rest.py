@@ -47,6 +47,9 @@ class RestReader:
     """The source over SUPABASE_URL and a service key."""
 
     transport = "rest"
+    has_snapshot = False
+    random_access = False
+    rows_per_second = 60_000
 
     def __init__(self, source: Source, schemas: Iterable[str]) -> None:
         self.schemas = sorted(set(schemas))

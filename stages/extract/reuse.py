@@ -37,7 +37,7 @@ def usable_manifest(
     if not reading.key and (damaged or manifest["status"] == "reading"):
         return None  # without a key nothing says which rows a part held
     if damaged:
-        alone = reader.transport == "postgres" or len(reading.key) == 1
+        alone = reader.random_access or len(reading.key) == 1
         useless = mark_lost(manifest, set(damaged), alone=alone)
         write_manifest(folder, manifest)
         for file in useless:

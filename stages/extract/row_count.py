@@ -56,7 +56,7 @@ class RowCount:
         with self._lock:
             self._unread -= 1
             due = self._unread == 0
-            if self._reader.transport == "postgres":
+            if self._reader.has_snapshot:
                 due = not self._untouched and not self._claimed
             self._claimed = self._claimed or due
         if due:
@@ -80,7 +80,7 @@ class RowCount:
         unit, (after, left_out) = self._reader.count_unit(self._reading), self._counts.result()
         before = manifest["counted"].get("before", after)
         # What was written between two runs over REST shows only here: it has no snapshots.
-        apart = resumed and self._reader.transport == "rest"
+        apart = resumed and not self._reader.has_snapshot
         differs = unit == "rows" and rows != after
         moving = before != after or (apart and differs)
         error = None

@@ -167,7 +167,7 @@ class TableExtract:
             "sample": reading.sample,
             "rows": 0,
             # Over REST, where there is no snapshot, the count before is half of the proof.
-            "counted": {"before": size.rows} if self.reader.transport == "rest" else {},
+            "counted": {} if self.reader.has_snapshot else {"before": size.rows},
             "snapshots": [],
             "spans": [
                 {"after": after, "until": until, "read": False} for after, until in pairwise(bounds)
