@@ -13,6 +13,7 @@ from stages.convex.schema import Schema
 from stages.convex.values import Shape, document_sql, size_sql
 from stages.load.bound_records import MEMORY, PENDING, Binding, read_acks
 from stages.load.pace import MOST_BYTES, MOST_DOCUMENTS
+from stages.load.relations import ACKED
 from stages.load.run import ordered_groups, require_keys, require_transformed
 from stages.progress import Progress
 from stages.project.plan import Plan, TargetTable
@@ -80,7 +81,7 @@ def forecast(
             read_acks(connection, acks[name] if name in believed else workspace.load(name) / "none")
             if name not in believed and seen is not None:
                 connection.execute(
-                    "INSERT INTO acked SELECT source_id, document_id, 'unchanged', digest "
+                    f"INSERT INTO {ACKED} SELECT source_id, document_id, 'unchanged', digest "
                     f"FROM ({ledger_sql(name)})"
                 )
             found[name] = _table(connection, workspace, plan, schema, plan.tables[name])
@@ -116,7 +117,7 @@ def _table(
         f"{document_sql(fields, table.keep_null)} AS document FROM ({binding.bound()})) b "
         f"JOIN (SELECT _source_id, {document_size_sql(fields)} AS size FROM "
         f"read_parquet({text_sql(str(binding.documents))})) s ON s._source_id = b._source_id "
-        "LEFT JOIN acked a ON a.source_id = b._source_id GROUP BY 1"
+        f"LEFT JOIN {ACKED} a ON a.source_id = b._source_id GROUP BY 1"
     ).fetchall()
     told = dict.fromkeys(_KEYS, 0)
     for did, documents, size, stored, ledger in rows:

@@ -14,6 +14,7 @@ from stages.load.bound_records import MEMORY, Binding, read_acks
 from stages.load.functions import Sender, Sent
 from stages.load.pace import Pace
 from stages.load.prove import Prover
+from stages.load.relations import ACKED, ACKED_DOCUMENTS, HELD_BACK, REFUSED_KEYS
 from stages.prefetch import prefetch
 from stages.progress import Progress
 from stages.project.plan import Plan, TargetTable
@@ -200,7 +201,7 @@ class TableLoad:
             else "SELECT NULL AS reference WHERE false"
         )
         rows = self.run.connection.execute(
-            "SELECT _source_id, unbound, a.reference IS NOT NULL FROM held "
+            f"SELECT _source_id, unbound, a.reference IS NOT NULL FROM {HELD_BACK} "
             f"LEFT JOIN ({absent}) a ON a.reference = unbound ORDER BY 1"
         )
         while part := rows.fetchmany(10_000):
@@ -229,13 +230,13 @@ class TableLoad:
         self._join_staged()
         did = dict(
             run(
-                "SELECT did, count(*) FROM settled s "
-                "ANTI JOIN held h ON h._source_id = s.source_id "
-                "ANTI JOIN refused r USING (source_id) WHERE staged GROUP BY 1"
+                f"SELECT did, count(*) FROM {ACKED_DOCUMENTS} s "
+                f"ANTI JOIN {HELD_BACK} h ON h._source_id = s.source_id "
+                f"ANTI JOIN {REFUSED_KEYS} r USING (source_id) WHERE staged GROUP BY 1"
             ).fetchall()
         )
         counts = {name: did.get(name, 0) for name in DID}
-        held = int(first_row(self.run.connection, "SELECT count(*) FROM held")[0])
+        held = int(first_row(self.run.connection, f"SELECT count(*) FROM {HELD_BACK}")[0])
         rows = int(self.transformed["documents"])
         counts["refused"] = rows - held - sum(counts.values())
         counts["held_back"] = held
@@ -245,8 +246,8 @@ class TableLoad:
             # What waits for its second pass is in Convex all the same, and has an id.
             self._binding(self.deferred).hold_back()
         reader = self.run.connection.sql(
-            "SELECT source_id, convex_id FROM settled s "
-            "ANTI JOIN held h ON h._source_id = s.source_id WHERE staged ORDER BY 1"
+            f"SELECT source_id, convex_id FROM {ACKED_DOCUMENTS} s "
+            f"ANTI JOIN {HELD_BACK} h ON h._source_id = s.source_id WHERE staged ORDER BY 1"
         ).to_arrow_reader()
         ids = write_parquet(self.folder / "ids.parquet", reader.schema, reader)
         if counts["refused"] or counts["held_back"]:
@@ -270,20 +271,21 @@ class TableLoad:
         columns = "{sourceId: 'VARCHAR', rule: 'VARCHAR', reason: 'VARCHAR'}"
         file = text_sql(str(self.folder / "rejects.jsonl"))
         self.run.connection.execute(
-            "CREATE OR REPLACE TEMP TABLE refused AS SELECT sourceId AS source_id FROM "
+            f"CREATE OR REPLACE TEMP TABLE {REFUSED_KEYS} AS SELECT sourceId AS source_id FROM "
             f"read_json({file}, format = 'newline_delimited', ignore_errors = true, "
             f"columns = {columns}) WHERE rule = 'refused'"
         )
 
     def _join_staged(self) -> None:
-        """Make the temporary table settled(source_id, convex_id, did, staged) of the acks."""
+        """Make the temporary table `acked_documents`."""
         documents = text_sql(
             str(self.run.workspace.transform(self.table.name) / "documents.parquet")
         )
         self.run.connection.execute(
-            "CREATE OR REPLACE TEMP TABLE settled AS SELECT source_id, document_id AS convex_id, "
-            "did, d._source_id IS NOT NULL AS staged FROM acked LEFT JOIN "
-            f"(SELECT _source_id FROM read_parquet({documents})) d ON d._source_id = source_id"
+            f"CREATE OR REPLACE TEMP TABLE {ACKED_DOCUMENTS} AS SELECT source_id, "
+            f"document_id AS convex_id, did, d._source_id IS NOT NULL AS staged FROM {ACKED} "
+            f"LEFT JOIN (SELECT _source_id FROM read_parquet({documents})) d "
+            "ON d._source_id = source_id"
         )
 
     def _tell_removed(self) -> int:
@@ -291,7 +293,7 @@ class TableLoad:
         found = self._write_keys("removed.parquet", "NOT staged")
         if found:
             first = self.run.connection.execute(
-                f"SELECT source_id FROM settled WHERE NOT staged ORDER BY 1 LIMIT {SHOWN}"
+                f"SELECT source_id FROM {ACKED_DOCUMENTS} WHERE NOT staged ORDER BY 1 LIMIT {SHOWN}"
             ).fetchall()
             names = ", ".join(row[0] for row in first) + (", …" if found > SHOWN else "")
             self.run.progress.note(
@@ -301,9 +303,9 @@ class TableLoad:
         return found
 
     def _write_keys(self, name: str, which: str) -> int:
-        """A file with some of `settled`, or none where there are none; returns their number."""
+        """Write some of `acked_documents`, or no file where there are none; returns how many."""
         file = self.folder / name
-        sql = f"SELECT source_id, convex_id FROM settled WHERE {which} ORDER BY 1"
+        sql = f"SELECT source_id, convex_id FROM {ACKED_DOCUMENTS} WHERE {which} ORDER BY 1"
         found = int(first_row(self.run.connection, f"SELECT count(*) FROM ({sql})")[0])
         if found:
             reader = self.run.connection.sql(sql).to_arrow_reader()

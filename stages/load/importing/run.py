@@ -19,7 +19,7 @@ from stages.convex.ledger import require_epoch, require_target
 from stages.convex.schema import Schema
 from stages.convex.snapshots import Mode, Snapshots, assigned_numbers, table_numbers
 from stages.errors import StagesError, Stopped, Transient, UserError
-from stages.load.importing.import_conflicts import are_there, refuse_present
+from stages.load.importing.import_conflicts import is_imported, refuse_present
 from stages.load.importing.import_ledger import write_import_ledger
 from stages.load.importing.import_state import open_import
 from stages.load.importing.snapshot_file import Snapshot
@@ -235,7 +235,7 @@ class _Import:
             },
         }  # fmt: skip
         if wanted == "require-empty" and (filled := self._filled()):
-            if not are_there(self.snapshots, snapshot, self.plan.module, filled, counts):
+            if not is_imported(self.snapshots, snapshot, self.plan.module, filled, counts):
                 self._refuse_filled(filled)
             self.progress.note("  the documents are there already, under the ids of this import")
             return self._write({"status": "imported", **begun})
