@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import duckdb
 
 LEDGER = "migrationLedger"
+# Convex's size of a row of it, less the names of its table and of its source key.
+LEDGER_ROW_BYTES = 273
 # A call looks up, reads and changes two documents for each: a transaction may touch 4,096 ranges.
 MOST_RECORDS = 500
 

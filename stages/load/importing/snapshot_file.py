@@ -21,6 +21,7 @@ from stages.convex.schema import Field, Schema
 from stages.convex.values import Shape, shape
 from stages.errors import StagesError
 from stages.load.batches import stream
+from stages.load.connection import open_load_connection
 from stages.prefetch import prefetch
 from stages.progress import Progress
 from stages.project.plan import Plan, TargetTable
@@ -30,12 +31,13 @@ from stages.state.durable import make_folder, publish, remove
 from stages.state.fingerprints import hash_file
 from stages.state.parts import Part, write_parquet
 from stages.state.workspace import Workspace
-from stages.views import bound_sql, connect
+from stages.views import bound_sql
 
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY = "1GiB"
+# Of DuckDB while the file is written, which compresses in the meantime.
+IMPORT_MEMORY = "1GiB"
 LEVEL = 1  # deflate: of the fast ones the one that packs best per second
 CREATION_TIME = "_creation_time"
 
@@ -95,12 +97,9 @@ class Snapshot:
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A connection that can mint and encode, in bounded memory."""
-        connection = connect(self.workspace, self.plan, views=False)
+        connection = open_load_connection(self.workspace, self.plan, IMPORT_MEMORY)
         connection.execute(ids.macros())
         connection.execute(export_json.macros())
-        connection.execute(f"SET memory_limit = '{MEMORY}'")
-        # Lines come in the order of the documents' file: it is never what a join is built of.
-        connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
         return connection
 
     def ids_sql(self, table: str) -> str:
