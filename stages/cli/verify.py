@@ -80,9 +80,9 @@ def verify(
 
 
 def _verify_final(context: Context, as_json: bool) -> None:
-    from stages.verify.final import look_finally
+    from stages.verify.final import check_final
 
-    if not tell_findings(look_finally(context.plan, context.settings().target), as_json):
+    if not tell_findings(check_final(context.plan, context.settings().target), as_json):
         raise Shortfall(
             "something of the migration is left that others may use",
             "mend what is WRONG, then: stages verify --final",

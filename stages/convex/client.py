@@ -128,8 +128,8 @@ class Deployment:
             assert self.target.secret is not None
             authorization = f"Bearer {self.target.secret.reveal()}"
             head = json.dumps({"function": function.rpartition(":")[2]})
-        given = args.encode() if isinstance(args, str) else args
-        body = b"".join((head[:-1].encode(), b', "args": ', given, b"}"))
+        arguments = args.encode() if isinstance(args, str) else args
+        body = b"".join((head[:-1].encode(), b', "args": ', arguments, b"}"))
         return self._content(function, self._send(url, body, authorization))
 
     @contextmanager

@@ -37,15 +37,6 @@ def dependency_groups(schema: Schema, tables: Iterable[str]) -> list[DependencyG
     return [_group(schema, members, graph) for members in _components(graph)]
 
 
-def in_order(schema: Schema, tables: Iterable[str]) -> list[str]:
-    """The tables one after the other, parents first. Raises UserError as `require_order` does."""
-    found: list[str] = []
-    for group in dependency_groups(schema, tables):
-        require_order(schema, group)
-        found += group.tables
-    return found
-
-
 def require_order(schema: Schema, group: DependencyGroup) -> None:
     """Raise UserError for a cycle whose every reference is required, naming it."""
     if not group.cycle:

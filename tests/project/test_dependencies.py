@@ -8,7 +8,7 @@ import pytest
 
 from stages.convex.schema import Schema
 from stages.errors import UserError
-from stages.project.dependencies import DependencyGroup, dependency_groups, in_order
+from stages.project.dependencies import DependencyGroup, dependency_groups, require_order
 
 
 def a_schema(**tables: dict[str, Any]) -> Schema:
@@ -46,8 +46,9 @@ def optional(validator: dict[str, Any]) -> dict[str, Any]:
 
 def test_parents_come_first() -> None:
     schema = a_schema(a={"b": "b", "x": "elsewhere"}, b={"c": "c"}, c={}, elsewhere={})
-    assert in_order(schema, ["a", "b", "c"]) == ["c", "b", "a"]
-    assert all(not group.deferred for group in dependency_groups(schema, ["a", "b", "c"]))
+    groups = dependency_groups(schema, ["a", "b", "c"])
+    assert [group.tables for group in groups] == [("c",), ("b",), ("a",)]
+    assert all(not group.deferred for group in groups)
 
 
 def test_a_reference_to_itself_waits() -> None:
@@ -80,8 +81,9 @@ def test_what_may_be_left_out_of_a_circle_waits(may_be_left_out: dict[str, Any])
 @pytest.mark.parametrize("fields", [{"b": "b"}, {"a": "a"}])
 def test_a_circle_of_required_references_is_named(fields: dict[str, Any]) -> None:
     schema = a_schema(a=fields, b={"a": "a"}, c={"a": "a"})
+    cycle = next(group for group in dependency_groups(schema, ["a", "b", "c"]) if group.cycle)
     with pytest.raises(UserError, match="every reference is required: a → ") as error:
-        in_order(schema, ["a", "b", "c"])
+        require_order(schema, cycle)
     assert "c" not in error.value.message.partition("required: ")[2]
     assert "--through import" in (error.value.hint or "")
 
@@ -108,8 +110,7 @@ def test_what_a_member_of_a_union_demands_does_not_wait() -> None:
             {"type": "object", "value": {}},
         ],
     }
+    (group,) = dependency_groups(Schema({"tables": tables}), ["a", "b"])
     with pytest.raises(UserError, match="in which every reference is required"):
-        in_order(Schema({"tables": tables}), ["a", "b"])
-    assert dependency_groups(Schema({"tables": tables}), ["a", "b"])[0].deferred == {
-        "b": frozenset({"c"})
-    }
+        require_order(Schema({"tables": tables}), group)
+    assert group.deferred == {"b": frozenset({"c"})}
