@@ -89,10 +89,10 @@ class Inspection(OpenProject):
 
     def verify_final(self) -> Checked:
         """Look whether functions or secrets of the migration are left that others may use."""
-        from stages.verify.final import look_finally
+        from stages.verify.final import check_final
 
         with self._errors():
-            return self._checked(lambda: look_finally(self.plan, self.settings().target))
+            return self._checked(lambda: check_final(self.plan, self.settings().target))
 
     def _checked(self, look: Callable[[], Iterable[CheckResult]]) -> Checked:
         """Each result as an event when it is there, and all of them."""

@@ -9,6 +9,7 @@ from typing import Any
 from stages.project.plan import Plan, TargetTable
 from stages.sql import file_sql, open_duckdb, text_sql
 from stages.state.workspace import Workspace
+from stages.views import load_rejects_sql
 
 EXAMPLES = 3
 
@@ -44,11 +45,9 @@ def list_rejects(
                 f"field, rule, reason FROM read_parquet({file_sql(transformed)})"
             )
         if loaded.exists():
-            columns = "{sourceId: 'VARCHAR', rule: 'VARCHAR', reason: 'VARCHAR'}"
             selects.append(
                 f"SELECT {text_sql(table.name)}, 'load', sourceId, '', rule, reason "
-                f"FROM read_json({file_sql(loaded)}, format = 'newline_delimited', "
-                f"ignore_errors = true, columns = {columns})"
+                f"FROM {load_rejects_sql(loaded)}"
             )
     if not selects:
         return []

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from stages.convex.client import Deployment
 from stages.convex.ledger import require_epoch, require_target
 from stages.convex.ledger_ops import change_all, ledger_sql, read_ledger, remove_sql
+from stages.convex.relations import CHANGE_RESULTS, LEDGER_ROWS
 from stages.convex.schema import Schema
 from stages.errors import Stopped, Transient, UserError
 from stages.progress import Progress
@@ -76,7 +77,7 @@ def rollback(
         with Deployment(target, on_retry=retried) as deployment:
             require_epoch(workspace, deployment, plan.module, claim=False)
             read_ledger(connection, deployment, plan.module, progress)
-            counted = 'SELECT "table", count(*) FROM ledger GROUP BY 1 ORDER BY 1'
+            counted = f'SELECT "table", count(*) FROM {LEDGER_ROWS} GROUP BY 1 ORDER BY 1'
             listed = dict(connection.execute(counted).fetchall())
             _refuse_orphans(schema, chosen, listed)
             order = [name for group in dependency_groups(schema, chosen) for name in group.tables]
@@ -146,7 +147,7 @@ def _remove(
         connection, deployment, f"{module}:remove", table, records, force=options.force
     ):
         progress.advance(table, count)
-    counted = "SELECT did, count(*) FROM results GROUP BY 1"
+    counted = f"SELECT did, count(*) FROM {CHANGE_RESULTS} GROUP BY 1"
     did = dict(connection.execute(counted).fetchall())
     result = RolledBack(
         removed=did.get("removed", 0),
@@ -160,7 +161,7 @@ def _remove(
         keys = first_row(
             connection,
             "SELECT string_agg(source_id, ', ' ORDER BY source_id) FROM (SELECT source_id "
-            f"FROM results WHERE did = 'changed' ORDER BY 1 LIMIT {SHOWN})",
+            f"FROM {CHANGE_RESULTS} WHERE did = 'changed' ORDER BY 1 LIMIT {SHOWN})",
         )[0]
         more = ", …" if result.kept > SHOWN else ""
         words.append(f"{result.kept:,} kept, since the app has changed them ({keys}{more})")

@@ -1,8 +1,9 @@
-"""DuckDB: connections, rows of a query, quoting, and paths."""
+"""DuckDB: connections, rows of a query, quoting, paths, and names of relations."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,3 +67,30 @@ def folder_sql(folder: Path, pattern: str) -> str:
 def escape_path(path: Path) -> str:
     """A path in which no character is a pattern."""
     return re.sub(r"[\[*?]", r"[\g<0>]", path.as_posix())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """A temporary table or view, and what a row of it holds; as a text, its name for SQL.
+
+    A relation of a name such as `known {}` is made once for each subject, a table or a field, that
+    its name ends with; the column `…` stands for those of the subject. `writers` are the modules of
+    the package that make or fill it, `readers` those that read it, where that is declared.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    meaning: str
+    writers: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+    def of(self, subject: str) -> str:
+        """The name for SQL of the one that belongs to a subject."""
+        return name_sql(self.plain_name(subject))
+
+    def plain_name(self, subject: str) -> str:
+        """The same as DuckDB's catalog has it."""
+        return self.name.format(subject)

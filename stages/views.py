@@ -213,6 +213,15 @@ def acks_sql(file: Path) -> str:
     )
 
 
+def load_rejects_sql(file: Path) -> str:
+    """The same for rejects.jsonl of a load."""
+    columns = "{sourceId: 'VARCHAR', rule: 'VARCHAR', reason: 'VARCHAR'}"
+    return (
+        f"read_json({file_sql(file)}, format = 'newline_delimited', ignore_errors = true, "
+        f"columns = {columns})"
+    )
+
+
 # ── side files ──────────────────────────────────────────────────────────────────────────────
 
 

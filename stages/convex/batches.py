@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from stages.convex.client import FunctionError
-from stages.sql import first_row
+from stages.sql import Relation, first_row
 
 if TYPE_CHECKING:
     import duckdb
@@ -17,7 +17,7 @@ START = 100
 
 def in_batches(
     connection: duckdb.DuckDBPyConnection,
-    relation: str,
+    relation: Relation,
     call: Callable[[str], Answer],
     *,
     most: int,

@@ -30,7 +30,8 @@ LIMIT = re.compile(
 TIMEOUT = httpx.Timeout(310.0, connect=15.0)
 # How an answer begins, in the order in which backend and HTTP action write it.
 SUCCESS = b'{"status":"success"'
-TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
+# The same request may succeed later: of the backend (its own timeout is 408), or of a gateway.
+CONVEX_TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 
 
 class FunctionError(StagesError):
@@ -127,8 +128,8 @@ class Deployment:
             assert self.target.secret is not None
             authorization = f"Bearer {self.target.secret.reveal()}"
             head = json.dumps({"function": function.rpartition(":")[2]})
-        given = args.encode() if isinstance(args, str) else args
-        body = b"".join((head[:-1].encode(), b', "args": ', given, b"}"))
+        arguments = args.encode() if isinstance(args, str) else args
+        body = b"".join((head[:-1].encode(), b', "args": ', arguments, b"}"))
         return self._content(function, self._send(url, body, authorization))
 
     @contextmanager
@@ -175,7 +176,7 @@ class Deployment:
 
     def _require_success(self, function: str, answer: httpx.Response) -> None:
         status = answer.status_code
-        if status in TRANSIENT_STATUS:
+        if status in CONVEX_TRANSIENT_STATUS:
             raise Transient(
                 f"{self.target.label} answered {status}: {_words(answer)}",
                 "run the same command again",

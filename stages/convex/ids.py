@@ -60,12 +60,12 @@ def mint(number: int, table: str, key: str) -> str:
 
 
 def _number_bytes(number: int) -> bytes:
-    found = bytearray()
+    encoded = bytearray()
     while True:
         number, low = number >> 7, number & 127
-        found.append(low | (128 if number else 0))
+        encoded.append(low | (128 if number else 0))
         if not number:
-            return bytes(found)
+            return bytes(encoded)
 
 
 def _fletcher(data: bytes) -> tuple[int, int]:
@@ -103,15 +103,23 @@ def minted_sql(relation: str, references: Mapping[str, Mapping[str, int]]) -> st
     """
     names = list(references)
     steps = [
-        [f"substr({name_sql(n)}, strpos({name_sql(n)}, ':') + 1) AS {_part(n, 'key')}"
-         for n in names],
+        [
+            f"substr({name_sql(n)}, strpos({name_sql(n)}, ':') + 1) AS {_part(n, 'key')}"
+            for n in names
+        ],
         [f"try_cast({_part(n, 'key')} AS UUID) AS {_part(n, 'uuid')}" for n in names],
-        [f"internal_id({name_sql(n)}, {_part(n, 'key')}, {_part(n, 'uuid')}) "
-         f"AS {_part(n, 'internal')}" for n in names],
-        [f"{half}_half({_part(n, 'internal')}) AS {_part(n, half)}"
-         for n in names for half in HALVES],
+        [
+            f"internal_id({name_sql(n)}, {_part(n, 'key')}, {_part(n, 'uuid')}) "
+            f"AS {_part(n, 'internal')}"
+            for n in names
+        ],
+        [
+            f"{half}_half({_part(n, 'internal')}) AS {_part(n, half)}"
+            for n in names
+            for half in HALVES
+        ],
         [f"{_by_table(n, references[n], _footer_sql)} AS {_part(n, 'footer')}" for n in names],
-    ]  # fmt: skip
+    ]
     for added in steps:
         relation = f"SELECT *, {', '.join(added)} FROM ({relation})"
     texts = [f"{_by_table(n, references[n], _text_sql)} AS {name_sql(n)}" for n in names]

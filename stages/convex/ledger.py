@@ -13,7 +13,7 @@ from stages.state.durable import read_json, write_json
 from stages.state.identity import require_identity
 from stages.state.workspace import Workspace
 
-WAYS = (
+WAYS_OUT = (
     "use another target (--target NAME) or data folder, or forget this one: "
     "stages clean --target-folder (in a sandbox: stages sandbox up --renew)"
 )
@@ -24,8 +24,8 @@ CLEARED = "cleared"
 
 def require_target(workspace: Workspace, target: Target) -> None:
     """The target folder must be this deployment's; the first time, it becomes it."""
-    seen = {"deployment": target.deployment, "sandbox": target.sandbox or None}
-    require_identity(workspace.identity, seen, "the deployment", WAYS)
+    identity = {"deployment": target.deployment, "sandbox": target.sandbox or None}
+    require_identity(workspace.identity, identity, "the deployment", WAYS_OUT)
 
 
 def refuse_cleared(workspace: Workspace, target: Target) -> None:
@@ -50,19 +50,20 @@ def require_epoch(
     stored: dict[str, Any] = read_json(workspace.identity) or {}
     local = stored.get("epoch")
     refuse_cleared(workspace, deployment.target)
-    seen = seen_epoch(deployment, module)
-    if seen is None and claim and local is None:
-        seen = seen_epoch(deployment, module, claim=secrets.token_hex(16))
-    if local is not None and seen != local:
+    remote = seen_epoch(deployment, module)
+    if remote is None and claim and local is None:
+        remote = seen_epoch(deployment, module, claim=secrets.token_hex(16))
+    if local is not None and remote != local:
         raise UserError(
-            f"the ledger of {deployment.target.label} is of epoch {seen or 'none'}, the acks here "
-            f"are of {local}: the deployment was reset or restored, or its ledger is lost",
+            f"the ledger of {deployment.target.label} is of epoch {remote or 'none'}, "
+            f"the acks here are of {local}: "
+            "the deployment was reset or restored, or its ledger is lost",
             "forget the acks and ask the ledger again with: stages load --restart; or use another "
             "--target",
         )
-    if seen is not None and local is None:
-        write_json(workspace.identity, {**stored, "epoch": seen})
-    return seen
+    if remote is not None and local is None:
+        write_json(workspace.identity, {**stored, "epoch": remote})
+    return remote
 
 
 def forget_epoch(workspace: Workspace) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from stages.convex.batches import in_batches
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.pages import missing_function, read_pages
+from stages.convex.relations import CHANGE_RECORDS, CHANGE_RESULTS, LEDGER_ROWS
 from stages.progress import Progress
 from stages.sql import text_sql
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import duckdb
 
 LEDGER = "migrationLedger"
+# Convex's size of a row of it, less the names of its table and of its source key.
+LEDGER_ROW_BYTES = 273
 # A call looks up, reads and changes two documents for each: a transaction may touch 4,096 ranges.
 MOST_RECORDS = 500
 
@@ -23,18 +26,18 @@ MOST_RECORDS = 500
 def read_ledger(
     connection: duckdb.DuckDBPyConnection, deployment: Deployment, module: str, progress: Progress
 ) -> None:
-    """Make the temporary table ledger("table", source_id, document_id, digest)."""
-    columns = {"table": '"table"', "sourceId": "source_id", "documentId": "document_id",
-               "digest": "digest"}  # fmt: skip
-    members = ", ".join(f"document ->> '$.{name}' AS {column}" for name, column in columns.items())
+    """Make the temporary table `ledger_rows`."""
+    names = ("table", "sourceId", "documentId", "digest")
+    members = ", ".join(f"document ->> '$.{name}'" for name in names)
     connection.execute(
-        'CREATE OR REPLACE TEMP TABLE ledger ("table" VARCHAR, source_id VARCHAR, '
+        f'CREATE OR REPLACE TEMP TABLE {LEDGER_ROWS} ("table" VARCHAR, source_id VARCHAR, '
         "document_id VARCHAR, digest VARCHAR)"
     )
     for arrived in read_pages(connection, deployment, module, LEDGER, progress):
         # The epoch is a row of the table "".
         connection.execute(
-            f"INSERT INTO ledger SELECT {members} FROM {arrived} WHERE document ->> '$.table' <> ''"
+            f"INSERT INTO {LEDGER_ROWS} SELECT {members} FROM {arrived} "
+            "WHERE document ->> '$.table' <> ''"
         )
 
 
@@ -49,14 +52,15 @@ def change_all(
 ) -> Iterator[int]:
     """`adopt` or `remove` the rows of a query whose columns are the members of a record.
 
-    Makes the temporary table results(source_id, did), and yields how many are done each time.
+    Makes the temporary table `change_results`, and yields how many are done each time.
     """
     run = connection.execute
     run(
-        'CREATE OR REPLACE TEMP TABLE changing AS SELECT row_number() OVER (ORDER BY "sourceId") '
-        f"- 1 AS n, to_json(r)::VARCHAR AS element FROM ({records}) r"
+        f"CREATE OR REPLACE TEMP TABLE {CHANGE_RECORDS} AS SELECT "
+        'row_number() OVER (ORDER BY "sourceId") - 1 AS n, to_json(r)::VARCHAR AS element '
+        f"FROM ({records}) r"
     )
-    run("CREATE OR REPLACE TEMP TABLE results (source_id VARCHAR, did VARCHAR)")
+    run(f"CREATE OR REPLACE TEMP TABLE {CHANGE_RESULTS} (source_id VARCHAR, did VARCHAR)")
     more = ', "force": true' if force else ""
 
     def call(elements: str) -> str:
@@ -66,9 +70,9 @@ def change_all(
         except FunctionError as error:
             raise missing_function(error, deployment) from None
 
-    for count, answer in in_batches(connection, "changing", call, most=MOST_RECORDS):
+    for count, answer in in_batches(connection, CHANGE_RECORDS, call, most=MOST_RECORDS):
         run(
-            "INSERT INTO results SELECT r ->> '$.sourceId', r ->> '$.did' FROM "
+            f"INSERT INTO {CHANGE_RESULTS} SELECT r ->> '$.sourceId', r ->> '$.did' FROM "
             "(SELECT unnest(json_extract(?::JSON, '$.value.results[*]')) AS r)",
             [answer],
         )
@@ -82,7 +86,7 @@ def remove_sql(rows: str) -> str:
 
 def ledger_sql(table: str) -> str:
     """SQL of a table's rows in what `read_ledger` made."""
-    return f'SELECT * FROM ledger WHERE "table" = {text_sql(table)}'
+    return f'SELECT * FROM {LEDGER_ROWS} WHERE "table" = {text_sql(table)}'
 
 
 def change(

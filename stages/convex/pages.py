@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stages.convex.batches import in_batches
 from stages.convex.client import Deployment, FunctionError
+from stages.convex.relations import ARRIVED, REQUESTED_IDS
 from stages.errors import StagesError, Transient
 from stages.progress import Progress
 from stages.retry import retrying
-from stages.sql import open_duckdb
+from stages.sql import first_row, open_duckdb
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 # The most that readPage gives; it stops earlier, at 4 MiB.
 PAGE = 4096
 MOST_IDS = 1000
-ARRIVED = "arrived"
+# Of `find_missing`: a transaction may read 16 MiB, and a call of this many is soon answered.
+IDS_AT_ONCE = 500
 # Of JSON text; what is made of it takes several times as much while it is worked on.
 ARRIVED_BYTES = 16 << 20
 
@@ -71,7 +73,7 @@ def read_pages(
             progress.advance(table, page.documents, len(page.text))
             size += len(page.text)
             if page.done or size >= ARRIVED_BYTES:
-                yield ARRIVED
+                yield str(ARRIVED)
                 connection.execute(f"CREATE OR REPLACE TEMP TABLE {ARRIVED} (document JSON)")
                 size = 0
 
@@ -89,18 +91,18 @@ def _fetch(
     try:
         text = deployment.fetch("query", f"{module}:readPage", args).decode()
         # Reads the text to its end, so that an answer that was cut short is seen here.
-        found = scanner.execute(
+        documents, (done, following) = first_row(
+            scanner,
             "SELECT json_array_length($1, '$.value.page'), "
             "json_extract_string($1, ['$.value.isDone', '$.value.continueCursor'])",
             [text],
-        ).fetchall()
+        )
     except FunctionError as error:
         raise missing_function(error, deployment) from None
     except (UnicodeDecodeError, duckdb.InvalidInputException):
         raise Transient(
             f"{deployment.target.label} gave an answer that was cut short", "run it again"
         ) from None
-    documents, (done, following) = found[0]
     return _Page(text, documents, done == "true", following)
 
 
@@ -115,7 +117,7 @@ def read_documents(
     """The same for documents by id: `ids` is SQL of one column; what is not there is left out."""
     run = connection.execute
     run(
-        "CREATE OR REPLACE TEMP TABLE wanted AS SELECT row_number() OVER () - 1 AS n, "
+        f"CREATE OR REPLACE TEMP TABLE {REQUESTED_IDS} AS SELECT row_number() OVER () - 1 AS n, "
         f"to_json(id)::VARCHAR AS element FROM (SELECT DISTINCT * FROM ({ids}) AS i(id))"
     )
 
@@ -126,7 +128,7 @@ def read_documents(
         except FunctionError as error:
             raise missing_function(error, deployment) from None
 
-    for count, answer in in_batches(connection, "wanted", read, most=MOST_IDS):
+    for count, answer in in_batches(connection, REQUESTED_IDS, read, most=MOST_IDS):
         run(
             f"CREATE OR REPLACE TEMP TABLE {ARRIVED} AS SELECT document FROM (SELECT "
             "unnest(json_extract(?::JSON, '$.value.documents[*]')) AS document) "
@@ -134,7 +136,7 @@ def read_documents(
             [answer],
         )
         progress.advance(table, count, len(answer))
-        yield ARRIVED
+        yield str(ARRIVED)
 
 
 def missing_function(error: FunctionError, deployment: Deployment) -> StagesError:
@@ -145,3 +147,25 @@ def missing_function(error: FunctionError, deployment: Deployment) -> StagesErro
         f"{deployment.target.label} does not have the function {error.function}",
         "push convex/ to it: npx convex deploy (dev: npx convex dev --once)",
     )
+
+
+def find_missing(deployment: Deployment, module: str, table: str, ids: Sequence[str]) -> list[str]:
+    """Those of the ids that are of no document of the table.
+
+    From any thread. The function reads every document: over a limit of its transaction it is asked
+    for halves. More than IDS_AT_ONCE ids are for the caller to divide.
+    """
+    args = json.dumps({"table": table, "documentIds": list(ids)})
+    try:
+        answer = deployment.call("query", f"{module}:findMissing", args)
+    except FunctionError as error:
+        if len(ids) > 1 and error.over_limit:
+            middle = len(ids) // 2
+            return [
+                missing
+                for half in (ids[:middle], ids[middle:])
+                for missing in find_missing(deployment, module, table, half)
+            ]
+        raise missing_function(error, deployment) from None
+    missing: list[str] = json.loads(answer)["value"]["missing"]
+    return missing

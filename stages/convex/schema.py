@@ -110,16 +110,16 @@ def members(validator: Validator) -> list[Validator]:
 
 def _merged(name: str, objects: list[Validator]) -> Field:
     """A field of a union of objects: what any of them takes."""
-    found = [member["value"][name] for member in objects if name in member["value"]]
+    fields = [member["value"][name] for member in objects if name in member["value"]]
     validators: list[Validator] = []
-    for value in found:
+    for value in fields:
         if value["fieldType"] not in validators:
             validators.append(value["fieldType"])
     return Field(
         name=name,
         validator=validators[0] if len(validators) == 1 else {"type": "union", "value": validators},
-        optional=len(found) < len(objects) or any(value["optional"] for value in found),
-        demanded=len(objects) > 1 and any(_demanded(value) for value in found),
+        optional=len(fields) < len(objects) or any(value["optional"] for value in fields),
+        demanded=len(objects) > 1 and any(_demanded(value) for value in fields),
     )
 
 
@@ -201,8 +201,9 @@ def _export(convex: Path) -> tuple[dict[str, Any], list[str]]:
             f"{convex / 'schema.ts'} can't be executed: {words[-1] if words else 'no reason'}",
             "run `npm ci` if node_modules is missing; try: npx tsc --noEmit -p convex",
         )
-    told = json.loads(ran.stdout)
-    return told["exported"], [os.path.relpath(file, convex.resolve()) for file in told["inputs"]]
+    output = json.loads(ran.stdout)
+    inputs = [os.path.relpath(file, convex.resolve()) for file in output["inputs"]]
+    return output["exported"], inputs
 
 
 def _made_from(convex: Path, inputs: list[str]) -> str:

@@ -25,8 +25,10 @@ from stages.state.durable import make_folder, publish
 
 Mode = Literal["append", "replace", "require-empty"]
 WIRE_MODES: dict[Mode, str] = {
-    "append": "append", "replace": "replace", "require-empty": "requireEmpty",
-}  # fmt: skip
+    "append": "append",
+    "replace": "replace",
+    "require-empty": "requireEmpty",
+}
 # A part must be of 5 MiB at least, and there may be fewer than 10,000.
 PART_BYTES = 8 << 20
 MOST_PARTS = 9_000
@@ -38,16 +40,16 @@ def table_numbers(deployment: Deployment, schema: Schema, module: str) -> dict[s
 
     Raises StagesError where a table has none: its schema is not pushed.
     """
-    found = _mapping(deployment)
+    numbers = _mapping(deployment)
     for table in schema.tables:
-        number = found.get(table) or _number_of_document(deployment, module, table)
+        number = numbers.get(table) or _number_of_document(deployment, module, table)
         if number is None:
             raise StagesError(
                 f"{deployment.target.label} has no number for the table `{table}`",
                 "push convex/ to it first: npx convex deploy (dev: npx convex dev --once)",
             )
-        found[table] = number
-    return found
+        numbers[table] = number
+    return numbers
 
 
 def assigned_numbers(schema: Schema) -> dict[str, int]:
@@ -57,18 +59,19 @@ def assigned_numbers(schema: Schema) -> dict[str, int]:
 
 def _mapping(deployment: Deployment) -> dict[str, int]:
     try:
-        told = deployment.query("_system/frontend/getTableMapping", {"componentId": None})
+        mapping = deployment.query("_system/frontend/getTableMapping", {"componentId": None})
     except FunctionError:  # undocumented, and may go
         return {}
-    found: dict[str, int] = {}
-    for number, table in told.items():
-        if table in found:
+    numbers: dict[str, int] = {}
+    for number, table in mapping.items():
+        if table in numbers:
             raise StagesError(
-                f"{deployment.target.label} has two tables `{table}`: {found[table]} and {number}",
+                f"{deployment.target.label} has two tables `{table}`: "
+                f"{numbers[table]} and {number}",
                 "let an import that is under way end, then run again",
             )
-        found[table] = int(number)
-    return found
+        numbers[table] = int(number)
+    return numbers
 
 
 def _number_of_document(deployment: Deployment, module: str, table: str) -> int | None:
@@ -127,8 +130,8 @@ class Snapshots:
         """The id of the import, which waits to be confirmed."""
         what = {"tableName": None, "componentPath": None, "mode": WIRE_MODES[mode], "format": "zip"}
         body = {"import": what, "uploadToken": token, "partTokens": parts}
-        found: str = self._post("/api/import/finish_upload", body)["importId"]
-        return found
+        import_id: str = self._post("/api/import/finish_upload", body)["importId"]
+        return import_id
 
     def perform(self, import_id: str) -> None:
         """Confirm; harmless where it is under way already."""
@@ -139,13 +142,13 @@ class Snapshots:
 
     def state(self, import_id: str) -> ImportState:
         """Raises StagesError where the deployment does not know the import."""
-        told = self.deployment.query("_system/cli/queryImport", {"importId": import_id})
-        if told is None:
+        report = self.deployment.query("_system/cli/queryImport", {"importId": import_id})
+        if report is None:
             raise StagesError(
                 f"{self.deployment.target.label} does not know the import {import_id} any more",
                 "was it reset? begin anew with: stages load --through import --restart",
             )
-        state = told["state"]
+        state = report["state"]
         words = [state.get(k) for k in ("message_to_confirm", "progress_message", "error_message")]
         return ImportState(
             state=state["state"],
@@ -177,17 +180,18 @@ class Snapshots:
         """
         self._post("/api/export/request/zip?includeStorage=false")
         pause, longest = POLL_SECONDS
-        while (told := self.deployment.query("_system/cli/exports:getLatest", {})) is None or told[
-            "state"
-        ] in ("requested", "in_progress"):
+        while True:
+            export = self.deployment.query("_system/cli/exports:getLatest", {})
+            if export is not None and export["state"] not in ("requested", "in_progress"):
+                break
             time.sleep(pause)
             pause = min(pause * 1.5, longest)
-        if told["state"] != "completed":
+        if export["state"] != "completed":
             raise StagesError(
-                f"{self.deployment.target.label} could not export: {told['state']}",
+                f"{self.deployment.target.label} could not export: {export['state']}",
                 "nothing was changed; try again, or see the deployment's dashboard",
             )
-        started = _integer(told["start_ts"])
+        started = _integer(export["start_ts"])
         file = folder / f"before-{started}.zip"
         retrying(lambda: self._download(f"/api/export/zip/{started}", file))
         return file

@@ -87,15 +87,17 @@ def shape(table: str, field: Field) -> Shape:
 
 def _storage(validator: Validator) -> tuple[str, str, tuple[str | bool | int | float, ...]]:
     """(kind, DuckDB type, choices)."""
-    found = alternatives(validator)
+    accepted = alternatives(validator)
     scalar = _scalar(validator)
     if scalar:
         kind, choices = scalar
         return kind, SCALARS[kind], choices
-    only_items = not (found.kinds - {"NULL"} or found.literals or found.ids or found.objects)
-    if only_items and len(found.items) == 1 and not found.anything:
-        scalar = _scalar(found.items[0])
-        if scalar and not alternatives(found.items[0]).null:
+    only_items = not (
+        accepted.kinds - {"NULL"} or accepted.literals or accepted.ids or accepted.objects
+    )
+    if only_items and len(accepted.items) == 1 and not accepted.anything:
+        scalar = _scalar(accepted.items[0])
+        if scalar and not alternatives(accepted.items[0]).null:
             kind, choices = scalar
             return f"array:{kind}", f"{SCALARS[kind]}[]", choices
     return "json", "JSON", ()
@@ -103,20 +105,20 @@ def _storage(validator: Validator) -> tuple[str, str, tuple[str | bool | int | f
 
 def _scalar(validator: Validator) -> tuple[str, tuple[str | bool | int | float, ...]] | None:
     """(kind, choices) of a validator that takes values of one type, beside null."""
-    found = alternatives(validator)
-    if found.items or found.objects or found.anything:
+    accepted = alternatives(validator)
+    if accepted.items or accepted.objects or accepted.anything:
         return None
-    if found.ids:
-        other = found.literals or found.kinds - {"NULL"}
+    if accepted.ids:
+        other = accepted.literals or accepted.kinds - {"NULL"}
         # A bare key has to be given the name of its table first.
-        bare = any(member.get("bare") for member in found.ids)
+        bare = any(member.get("bare") for member in accepted.ids)
         return None if other or bare else ("id", ())
-    kinds = found.kinds - {"NULL"}
-    of_literals = {kind for kind in KINDS if kind != "BYTES" and found.of_kind(kind)}
+    kinds = accepted.kinds - {"NULL"}
+    of_literals = {kind for kind in KINDS if kind != "BYTES" and accepted.of_kind(kind)}
     if len(kinds | of_literals) != 1:
         return None
     (kind,) = kinds | of_literals
-    return KINDS[kind], () if kinds else found.literals
+    return KINDS[kind], () if kinds else accepted.literals
 
 
 def shapes(table: str, fields: Mapping[str, Field]) -> dict[str, Shape]:

@@ -29,13 +29,13 @@ class Batch:
 
     @property
     def source_ids(self) -> list[str]:
-        found: list[str] = self.columns.column(0).to_pylist()
-        return found
+        ids: list[str] = self.columns.column(0).to_pylist()
+        return ids
 
     @property
     def digests(self) -> list[str]:
-        found: list[str] = self.columns.column(1).to_pylist()
-        return found
+        digests: list[str] = self.columns.column(1).to_pylist()
+        return digests
 
     @property
     def size(self) -> int:
@@ -60,9 +60,9 @@ def stream(
     """What queries over a file of documents give, in its order; so many bytes at once at most."""
     import pyarrow.parquet as pq
 
-    told = pq.read_metadata(documents)
-    size = sum(int(told.row_group(n).total_byte_size) for n in range(told.num_row_groups))
-    rows = max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE * int(told.num_rows) // max(size, 1)))
+    metadata = pq.read_metadata(documents)
+    size = sum(int(metadata.row_group(n).total_byte_size) for n in range(metadata.num_row_groups))
+    rows = max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE * int(metadata.num_rows) // max(size, 1)))
     # A single thread keeps the order of the file, and leaves a core to who uses the rows.
     connection.execute("SET threads = 1")
     try:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from stages.convex.values import Shape, document_sql
 from stages.load.batches import stream
+from stages.load.relations import ACK_LINES, ACKED, HELD_BACK, REPEATED_KEYS
 from stages.project.plan import Plan, TargetTable
-from stages.sql import first_row, text_sql
+from stages.sql import file_sql, first_row, text_sql
 from stages.state.workspace import Workspace
 from stages.views import ACK_COLUMNS, acks_sql, bound_sql
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-MEMORY = "512MiB"
 PENDING = "pending:"
 NO_ACKS = ", ".join(f"NULL::{kind} AS {name}" for name, kind in ACK_COLUMNS.items())
 
@@ -63,13 +63,13 @@ class Binding:
 
     def new(self) -> str:
         """SQL of the records that the target has not acknowledged in any form."""
-        return self.records("ANTI JOIN acked a ON a.source_id = b._source_id")
+        return self.records(f"ANTI JOIN {ACKED} a ON a.source_id = b._source_id")
 
     def changed(self, *, overwrite: bool) -> str:
         """SQL of the records that it has acknowledged in another form than they have now."""
         again = " OR a.did = 'conflict'" if overwrite else ""
         return (
-            f"SELECT r.* FROM ({self.records()}) r JOIN acked a ON a.source_id = r._source_id "
+            f"SELECT r.* FROM ({self.records()}) r JOIN {ACKED} a ON a.source_id = r._source_id "
             "WHERE (a.digest <> r.digest AND NOT (a.did = 'inserted' "
             # Nothing was left out of it in the first pass.
             f"AND a.digest = {text_sql(PENDING)} || r.digest)){again}"
@@ -84,7 +84,7 @@ class Binding:
         keys; or all in the order of `_order`."""
         parts = self.pending(overwrite=overwrite)
         if self.ordered():
-            file = text_sql(str(self.documents))
+            file = file_sql(self.documents)
             parts = [
                 f"SELECT p.* FROM ({' UNION ALL '.join(parts)}) p JOIN (SELECT _source_id, _order "
                 f"FROM read_parquet({file})) o USING (_source_id) ORDER BY o._order"
@@ -98,37 +98,41 @@ class Binding:
         return "_order" in pq.read_schema(self.documents).names
 
     def hold_back(self) -> int:
-        """Make the temporary table held(_source_id, unbound): what a parent has no id for."""
+        """Make the temporary table `held_back`; returns its rows."""
         self.connection.execute(
-            "CREATE OR REPLACE TEMP TABLE held AS SELECT _source_id, _unbound[1] AS unbound "
-            f"FROM ({self.bound()}) WHERE len(_unbound) > 0"
+            f"CREATE OR REPLACE TEMP TABLE {HELD_BACK} AS "
+            f"SELECT _source_id, _unbound[1] AS unbound FROM ({self.bound()}) "
+            "WHERE len(_unbound) > 0"
         )
-        return int(first_row(self.connection, "SELECT count(*) FROM held")[0])
+        return int(first_row(self.connection, f"SELECT count(*) FROM {HELD_BACK}")[0])
 
 
 def read_acks(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
-    """Make the temporary table acked(source_id, document_id, did, digest); returns its rows.
+    """Make the temporary table `acked`; returns its rows.
 
-    It has the last answer for each key. A document that a second pass completed counts as inserted.
-    What was pruned is not there any more.
+    A document that a second pass completed counts as inserted. What was pruned is left out.
     """
     run = connection.execute
     source = acks_sql(file) if file.exists() else f"(SELECT {NO_ACKS} WHERE false)"
-    run(f"CREATE OR REPLACE TEMP TABLE acks AS SELECT *, row_number() OVER () AS n FROM {source}")
     run(
-        "CREATE OR REPLACE TEMP TABLE twice AS SELECT sourceId FROM acks GROUP BY 1 "
-        "HAVING count(*) > 1"
+        f"CREATE OR REPLACE TEMP TABLE {ACK_LINES} AS "
+        f"SELECT *, row_number() OVER () AS n FROM {source}"
     )
-    unfinished = f"starts_with(digest, {text_sql(PENDING)})"
     run(
-        "CREATE OR REPLACE TEMP TABLE acked AS SELECT * FROM ("
-        "SELECT sourceId AS source_id, documentId AS document_id, did, digest FROM acks "
-        "ANTI JOIN twice USING (sourceId) UNION ALL "
+        f"CREATE OR REPLACE TEMP TABLE {REPEATED_KEYS} AS SELECT sourceId FROM {ACK_LINES} "
+        "GROUP BY 1 HAVING count(*) > 1"
+    )
+    pending = f"starts_with(digest, {text_sql(PENDING)})"
+    run(
+        f"CREATE OR REPLACE TEMP TABLE {ACKED} AS SELECT * FROM ("
+        f"SELECT sourceId AS source_id, documentId AS document_id, did, digest FROM {ACK_LINES} "
+        f"ANTI JOIN {REPEATED_KEYS} USING (sourceId) UNION ALL "
         "SELECT sourceId, arg_max(documentId, n), CASE WHEN arg_max(did, n) = 'replaced' "
-        f"AND count(*) FILTER (NOT {unfinished}) = 1 "
-        f"AND bool_or(did = 'inserted' AND {unfinished}) THEN 'inserted' "
+        f"AND count(*) FILTER (NOT {pending}) = 1 "
+        f"AND bool_or(did = 'inserted' AND {pending}) THEN 'inserted' "
         "ELSE arg_max(did, n) END, arg_max(digest, n) "
-        "FROM acks SEMI JOIN twice USING (sourceId) GROUP BY 1) WHERE did <> 'removed'"
+        f"FROM {ACK_LINES} SEMI JOIN {REPEATED_KEYS} USING (sourceId) GROUP BY 1) "
+        "WHERE did <> 'removed'"
     )
-    run("DROP TABLE acks; DROP TABLE twice")
-    return int(first_row(connection, "SELECT count(*) FROM acked")[0])
+    run(f"DROP TABLE {ACK_LINES}; DROP TABLE {REPEATED_KEYS}")
+    return int(first_row(connection, f"SELECT count(*) FROM {ACKED}")[0])

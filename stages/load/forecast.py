@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from stages.convex.client import Channel, Deployment
 from stages.convex.ledger import require_target, seen_epoch
-from stages.convex.ledger_ops import ledger_sql, read_ledger
+from stages.convex.ledger_ops import LEDGER_ROW_BYTES, ledger_sql, read_ledger
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, document_sql, size_sql
-from stages.load.bound_records import MEMORY, PENDING, Binding, read_acks
+from stages.load.bound_records import PENDING, Binding, read_acks
+from stages.load.connection import open_load_connection
 from stages.load.pace import MOST_BYTES, MOST_DOCUMENTS
+from stages.load.relations import ACKED
 from stages.load.run import ordered_groups, require_keys, require_transformed
 from stages.progress import Progress
 from stages.project.plan import Plan, TargetTable
@@ -20,10 +22,9 @@ from stages.project.settings import Target
 from stages.project.staged_schema import staged_shapes, with_references
 from stages.rejects import as_text as rejects_as_text
 from stages.rejects import list_rejects
-from stages.sql import name_sql, text_sql
+from stages.sql import file_sql, name_sql, text_sql
 from stages.state.durable import read_json
 from stages.state.workspace import Workspace
-from stages.views import connect
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,9 +32,8 @@ if TYPE_CHECKING:
 # What a deployment writes in a second: of the smallest class, and of the next.
 RATES = (4, 8)
 DID = ("inserted", "replaced", "unchanged")
-# Convex' size of the object, _id and _creationTime; and of a ledger row but for its two names.
-SYSTEM_BYTES = 63
-LEDGER_BYTES = 273
+# Convex's size of a document without a field of its own: an object, _id and _creationTime.
+EMPTY_DOCUMENT_BYTES = 63
 # A record around its document: {"sourceId":"","digest":"…","document":},
 RECORD_BYTES = 106
 ID_BYTES = 32
@@ -62,32 +62,33 @@ def forecast(
     transformed = {name: require_transformed(workspace, plan, plan.tables[name]) for name in names}
     require_keys(workspace, plan)
     require_target(workspace, target)
-    found: dict[str, dict[str, int]] = {}
+    forecasts: dict[str, dict[str, int]] = {}
     with (
-        connect(workspace, plan, views=False) as connection,
+        open_load_connection(workspace, plan) as connection,
         Deployment(target, channel) as deployment,
     ):
-        connection.execute(f"SET memory_limit = '{MEMORY}'")
         known = (read_json(workspace.identity) or {}).get("epoch")
-        seen = seen_epoch(deployment, plan.module)
+        epoch = seen_epoch(deployment, plan.module)
         acks = {name: workspace.load(name) / "acks.jsonl" for name in names}
-        believed = {name for name in names if known == seen and acks[name].exists()}
-        if seen is not None and believed != set(names):
+        believed = {name for name in names if known == epoch and acks[name].exists()}
+        if epoch is not None and believed != set(names):
             read_ledger(connection, deployment, plan.module, progress)
         for name in names:
             if transformed[name]["status"] == "missing":
                 continue
             read_acks(connection, acks[name] if name in believed else workspace.load(name) / "none")
-            if name not in believed and seen is not None:
+            if name not in believed and epoch is not None:
                 connection.execute(
-                    "INSERT INTO acked SELECT source_id, document_id, 'unchanged', digest "
+                    f"INSERT INTO {ACKED} SELECT source_id, document_id, 'unchanged', digest "
                     f"FROM ({ledger_sql(name)})"
                 )
-            found[name] = _table(connection, workspace, plan, schema, plan.tables[name])
-    total = {key: sum(told[key] for told in found.values()) for key in _KEYS}
+            forecasts[name] = _forecast_table(
+                connection, workspace, plan, schema, plan.tables[name]
+            )
+    total = {key: sum(counts[key] for counts in forecasts.values()) for key in _KEYS}
     chosen = [plan.tables[name] for name in names]
     return {
-        "tables": found,
+        "tables": forecasts,
         "total": total,
         "minutes": {f"{rate} MiB/s": total["written"] / rate / 2**20 / 60 for rate in RATES},
         "rejects": list_rejects(workspace, plan, chosen, None)[:SHOWN],
@@ -97,7 +98,7 @@ def forecast(
 _KEYS = (*DID, "bytes", "batches", "written", "stored")
 
 
-def _table(
+def _forecast_table(
     connection: duckdb.DuckDBPyConnection,
     workspace: Workspace,
     plan: Plan,
@@ -111,28 +112,28 @@ def _table(
         f"OR replace(a.digest, {text_sql(PENDING)}, '') <> sha256(document) "
         "THEN 'replaced' ELSE 'unchanged' END AS did, count(*), "
         f"sum(strlen(document) + strlen(b._source_id) + {RECORD_BYTES} + {ID_BYTES} * unbound), "
-        f"sum(size), sum(strlen(b._source_id) + {LEDGER_BYTES + len(table.name)}) FROM ("
+        f"sum(size), sum(strlen(b._source_id) + {LEDGER_ROW_BYTES + len(table.name)}) FROM ("
         "SELECT _source_id, len(_unbound) AS unbound, "
         f"{document_sql(fields, table.keep_null)} AS document FROM ({binding.bound()})) b "
         f"JOIN (SELECT _source_id, {document_size_sql(fields)} AS size FROM "
-        f"read_parquet({text_sql(str(binding.documents))})) s ON s._source_id = b._source_id "
-        "LEFT JOIN acked a ON a.source_id = b._source_id GROUP BY 1"
+        f"read_parquet({file_sql(binding.documents)})) s ON s._source_id = b._source_id "
+        f"LEFT JOIN {ACKED} a ON a.source_id = b._source_id GROUP BY 1"
     ).fetchall()
-    told = dict.fromkeys(_KEYS, 0)
+    counts = dict.fromkeys(_KEYS, 0)
     for did, documents, size, stored, ledger in rows:
-        told[did] = int(documents)
-        told["stored"] += int(stored) * (1 + _indexes(schema, table.name)) + 2 * int(ledger)
+        counts[did] = int(documents)
+        counts["stored"] += int(stored) * (1 + _indexes(schema, table.name)) + 2 * int(ledger)
         if did != "unchanged":
-            told["bytes"] += int(size)
-            told["written"] += int(stored) + int(ledger)
-    sent = told["inserted"] + told["replaced"]
-    told["batches"] = max(ceil(sent / MOST_DOCUMENTS), ceil(told["bytes"] / MOST_BYTES))
-    return told
+            counts["bytes"] += int(size)
+            counts["written"] += int(stored) + int(ledger)
+    sent = counts["inserted"] + counts["replaced"]
+    counts["batches"] = max(ceil(sent / MOST_DOCUMENTS), ceil(counts["bytes"] / MOST_BYTES))
+    return counts
 
 
 def document_size_sql(fields: Mapping[str, Shape]) -> str:
     """SQL of Convex' size of a document as it is staged; of JSON columns about that."""
-    sizes = [str(SYSTEM_BYTES)]
+    sizes = [str(EMPTY_DOCUMENT_BYTES)]
     for name, shape in fields.items():
         column = name_sql(name)
         value = f"strlen({column}::VARCHAR)" if shape.sql == "JSON" else size_sql(shape, column)
@@ -146,21 +147,21 @@ def _indexes(schema: Schema, table: str) -> int:
     return sum(len(schema.tables[table].get(kind, ())) for kind in INDEXES)
 
 
-def as_text(told: Mapping[str, Any]) -> str:
+def as_text(forecast: Mapping[str, Any]) -> str:
     """The forecast for people: a line a table."""
     lines = [
         f"{'table':<24} {'inserted':>12} {'replaced':>10} {'unchanged':>12} {'MiB to send':>12} "
         f"{'batches':>8} {'MiB stored':>11}"
     ]
-    for name, each in [*told["tables"].items(), ("in all", told["total"])]:
+    for name, each in [*forecast["tables"].items(), ("in all", forecast["total"])]:
         lines.append(
             f"{name:<24} {each['inserted']:>12,} {each['replaced']:>10,} "
             f"{each['unchanged']:>12,} {each['bytes'] / 2**20:>12,.1f} {each['batches']:>8,} "
             f"{each['stored'] / 2**20:>11,.1f}"
         )
-    minutes = " · ".join(f"{n:,.1f} min at {rate}" for rate, n in told["minutes"].items())
+    minutes = " · ".join(f"{n:,.1f} min at {rate}" for rate, n in forecast["minutes"].items())
     lines.append(f"about {minutes}; stored: with copies in indexes, and the ledger")
-    if told["rejects"]:
+    if forecast["rejects"]:
         lines.append("the first that are not loaded:")
-        lines.append(rejects_as_text(told["rejects"]))
+        lines.append(rejects_as_text(forecast["rejects"]))
     return "\n".join(lines)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from stages.convex.ledger_ops import LEDGER_ROW_BYTES
 from stages.errors import UserError
 
 START_DOCUMENTS = 100
@@ -16,7 +17,6 @@ START_DOCUMENTS = 100
 MOST_DOCUMENTS = 1000
 # Of the request's records; a ledger row is written with each.
 MOST_BYTES = 3_500_000
-LEDGER_BYTES = 330
 # Mutations that a deployment of the smallest class runs at once.
 MOST_IN_FLIGHT = 16
 # Half of what such a deployment writes in a second; the application has the other half.
@@ -38,17 +38,17 @@ class Rate:
 
 def read_rate(texts: Iterable[str]) -> Rate:
     """`2MiB` and `500docs`, each once at most. Raises UserError for anything else."""
-    found: dict[str, float] = {}
+    limits: dict[str, float] = {}
     for text in texts:
         match = RATE.fullmatch(text.strip())
         kind = "documents" if match and match[2] == "docs" else "bytes"
-        if not match or not float(match[1]) or kind in found:
+        if not match or not float(match[1]) or kind in limits:
             raise UserError(
                 f"--max-rate {text} is not a rate, or one of its kind was given before",
                 "say it a second: --max-rate 2MiB, --max-rate 500docs, or both",
             )
-        found[kind] = float(match[1]) * {"KiB": 2**10, "MiB": 2**20, "docs": 1}[match[2]]
-    return Rate(**found)
+        limits[kind] = float(match[1]) * {"KiB": 2**10, "MiB": 2**20, "docs": 1}[match[2]]
+    return Rate(**limits)
 
 
 @dataclass
@@ -99,7 +99,9 @@ class Pace:
 
     def _lasts(self, documents: int, size: int) -> float:
         """Seconds that a batch has for itself under the limit."""
-        by_size = (size + documents * LEDGER_BYTES) / self.rate.bytes if self.rate.bytes else 0.0
+        # The names in a ledger row weigh less than the JSON around a document in its record.
+        written = size + documents * LEDGER_ROW_BYTES
+        by_size = written / self.rate.bytes if self.rate.bytes else 0.0
         return max(by_size, documents / self.rate.documents if self.rate.documents else 0.0)
 
     def took(self, documents: int, seconds: float) -> None:

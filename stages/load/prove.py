@@ -1,18 +1,24 @@
-"""Ids older than this run are proven to be of documents that are still there, before any document
-is bound to them: the application may have deleted some since."""
+"""Ids older than this run are proven to be of documents that still exist, before any document is
+bound to them: the application may have deleted some since."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stages.convex.client import Deployment, FunctionError
-from stages.convex.pages import missing_function
+from stages.convex.client import Deployment
+from stages.convex.pages import IDS_AT_ONCE, find_missing
 from stages.load.bound_records import Binding
-from stages.sql import first_row, name_sql, text_sql
+from stages.load.relations import (
+    ABSENT_IDS,
+    PENDING_KEYS,
+    PROVEN_IDS,
+    REFERRED_IDS,
+    UNPROVEN_IDS,
+)
+from stages.sql import file_sql, first_row, name_sql, text_sql
 from stages.state.durable import remove
 from stages.state.parts import write_parquet
 from stages.views import ids_sql
@@ -20,8 +26,7 @@ from stages.views import ids_sql
 if TYPE_CHECKING:
     import duckdb
 
-IDS_AT_ONCE = 500
-AT_ONCE = 4
+CALLS_AT_ONCE = 4
 
 
 @dataclass
@@ -35,7 +40,8 @@ class Prover:
 
     def __post_init__(self) -> None:
         self.connection.execute(
-            "CREATE OR REPLACE TEMP TABLE proven (target VARCHAR, convex_id VARCHAR, there BOOLEAN)"
+            f"CREATE OR REPLACE TEMP TABLE {PROVEN_IDS} "
+            "(target VARCHAR, convex_id VARCHAR, present BOOLEAN)"
         )
 
     def prove(self, binding: Binding, acked: int) -> int:
@@ -53,37 +59,37 @@ class Prover:
         ids = ids_sql(binding.workspace, binding.plan, targets)
         selects = self._referred(binding, targets, acked)
         run(
-            "CREATE OR REPLACE TEMP TABLE wanted AS "
+            f"CREATE OR REPLACE TEMP TABLE {REFERRED_IDS} AS "
             + " UNION ".join(f"SELECT i.* FROM ({ids}) i {select}" for select in selects)
         )
         for target in sorted(targets):
             self._ask(target)
         run(
-            "CREATE OR REPLACE TEMP TABLE absent AS SELECT w.* FROM wanted w "
-            "JOIN proven p USING (target, convex_id) WHERE NOT p.there ORDER BY ALL"
+            f"CREATE OR REPLACE TEMP TABLE {ABSENT_IDS} AS SELECT r.* FROM {REFERRED_IDS} r "
+            f"JOIN {PROVEN_IDS} p USING (target, convex_id) WHERE NOT p.present ORDER BY ALL"
         )
-        found = int(first_row(self.connection, "SELECT count(*) FROM absent")[0])
-        if found:
-            reader = self.connection.sql("FROM absent").to_arrow_reader()
+        absent = int(first_row(self.connection, f"SELECT count(*) FROM {ABSENT_IDS}")[0])
+        if absent:
+            reader = self.connection.sql(f"FROM {ABSENT_IDS}").to_arrow_reader()
             write_parquet(gone, reader.schema, reader)
-        return found
+        return absent
 
     def _targets(self, binding: Binding) -> set[str]:
-        found: set[str] = set()
+        targets: set[str] = set()
         for name, shape in binding.fields.items():
             if name not in binding.leave:
-                found |= set(shape.targets)
-        return found - self.made_here
+                targets |= set(shape.targets)
+        return targets - self.made_here
 
     def _referred(self, binding: Binding, targets: set[str], acked: int) -> Iterator[str]:
         """SQL that keeps those ids `i` that pending documents refer to, by field."""
-        documents = f"read_parquet({text_sql(str(binding.documents))})"
+        documents = f"read_parquet({file_sql(binding.documents)})"
         if acked:
             self.connection.execute(
-                "CREATE OR REPLACE TEMP TABLE todo AS SELECT _source_id FROM "
+                f"CREATE OR REPLACE TEMP TABLE {PENDING_KEYS} AS SELECT _source_id FROM "
                 f"({' UNION ALL '.join(binding.pending(overwrite=True))})"
             )
-            documents = f"(FROM {documents} SEMI JOIN todo USING (_source_id))"
+            documents = f"(FROM {documents} SEMI JOIN {PENDING_KEYS} USING (_source_id))"
         for name, shape in binding.fields.items():
             aims = set(shape.targets) & targets
             if not aims or name in binding.leave:
@@ -101,40 +107,31 @@ class Prover:
 
     def _ask(self, target: str) -> None:
         self.connection.execute(
-            "CREATE OR REPLACE TEMP TABLE asked AS SELECT DISTINCT convex_id FROM wanted "
-            "ANTI JOIN proven p USING (target, convex_id) WHERE target = ?",
+            f"CREATE OR REPLACE TEMP TABLE {UNPROVEN_IDS} AS SELECT DISTINCT convex_id "
+            f"FROM {REFERRED_IDS} ANTI JOIN {PROVEN_IDS} p USING (target, convex_id) "
+            "WHERE target = ?",
             [target],
         )
-        total = int(first_row(self.connection, "SELECT count(*) FROM asked")[0])
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            for start in range(0, total, IDS_AT_ONCE * AT_ONCE):
-                ids = self._slice(start, IDS_AT_ONCE * AT_ONCE)
+        total = int(first_row(self.connection, f"SELECT count(*) FROM {UNPROVEN_IDS}")[0])
+        with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
+            for start in range(0, total, IDS_AT_ONCE * CALLS_AT_ONCE):
+                ids = self._slice(start, IDS_AT_ONCE * CALLS_AT_ONCE)
                 parts = [ids[n : n + IDS_AT_ONCE] for n in range(0, len(ids), IDS_AT_ONCE)]
-                found = pool.map(lambda part: self._missing(target, part), parts)
-                self._write_down(target, ids, [missing for part in found for missing in part])
+                answers = pool.map(
+                    lambda part: find_missing(self.deployment, self.module, target, part), parts
+                )
+                self._record(target, ids, [missing for answer in answers for missing in answer])
 
     def _slice(self, start: int, most: int) -> list[str]:
         rows = self.connection.execute(
-            "SELECT convex_id FROM asked WHERE rowid >= ? AND rowid < ?", [start, start + most]
+            f"SELECT convex_id FROM {UNPROVEN_IDS} WHERE rowid >= ? AND rowid < ?",
+            [start, start + most],
         ).fetchall()
         return [row[0] for row in rows]
 
-    def _write_down(self, target: str, asked: list[str], missing: list[str]) -> None:
+    def _record(self, target: str, ids: list[str], missing: list[str]) -> None:
         self.connection.execute(
-            "INSERT INTO proven SELECT $1, id, NOT list_contains($3, id) FROM "
+            f"INSERT INTO {PROVEN_IDS} SELECT $1, id, NOT list_contains($3, id) FROM "
             "(SELECT unnest($2::VARCHAR[]) AS id)",
-            [target, asked, missing],
+            [target, ids, missing],
         )
-
-    def _missing(self, target: str, ids: list[str]) -> list[str]:
-        """Those of the ids that are of no document; documents may be large, so it may halve."""
-        args = json.dumps({"table": target, "documentIds": ids})
-        try:
-            answer = self.deployment.call("query", f"{self.module}:findMissing", args)
-        except FunctionError as error:
-            if len(ids) > 1 and error.over_limit:
-                middle = len(ids) // 2
-                return self._missing(target, ids[:middle]) + self._missing(target, ids[middle:])
-            raise missing_function(error, self.deployment) from None
-        found: list[str] = json.loads(answer)["value"]["missing"]
-        return found

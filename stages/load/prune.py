@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
 from stages.convex.ledger_ops import change_all, ledger_sql, read_ledger, remove_sql
+from stages.convex.relations import CHANGE_RESULTS, LEDGER_ROWS
 from stages.load.bound_records import read_acks
-from stages.load.table import Run, TableLoad
-from stages.sql import first_row, text_sql
+from stages.load.context import LoadContext
+from stages.load.relations import ACKED, PRUNABLE_KEYS, UNSTAGED_KEYS
+from stages.load.table_load import TableLoad
+from stages.sql import file_sql, first_row
 from stages.state.journal import Journal
 from stages.state.manifests import Manifest
 
@@ -17,7 +20,7 @@ Confirm = Callable[[Mapping[str, int]], bool]
 
 
 def prune(
-    run: Run,
+    load: LoadContext,
     tables: Sequence[TableLoad],
     manifests: MutableMapping[str, Manifest],
     confirm: Confirm,
@@ -25,93 +28,93 @@ def prune(
     """Delete the documents of ledger rows whose source key is not staged, children first.
 
     Rows that are still at the source, but rejected, stay; so do documents that the application has
-    changed. Both are told. What was deleted is written down among the acks.
+    changed. Both are reported. What was deleted is recorded among the acks.
     """
-    read_ledger(run.connection, run.deployment, run.plan.module, run.progress)
-    counts = {table.table.name: _find(run, table) for table in tables}
-    found = {name: rows for name, rows in counts.items() if rows}
-    if not found:
-        run.progress.note("  nothing to prune")
-    elif not confirm(found):
-        run.progress.note("  nothing was deleted")
+    read_ledger(load.connection, load.deployment, load.plan.module, load.progress)
+    counts = {table.name: _find_prunable(load, table) for table in tables}
+    prunable = {name: rows for name, rows in counts.items() if rows}
+    if not prunable:
+        load.progress.note("  nothing to prune")
+    elif not confirm(prunable):
+        load.progress.note("  nothing was deleted")
         return
     for table in reversed(tables):
-        name = table.table.name
-        if name in found:
-            _remove(run, name)
+        name = table.name
+        if name in prunable:
+            _remove(load, name)
         if manifests[name]["counts"]["removed"]:
-            _write_down(run, table)
+            _record_removed(load, table)
             manifests[name] = table.recount(manifests[name])
 
 
-def _find(run: Run, table: TableLoad) -> int:
-    """Make the temporary table `prune <name>`(source_id); returns its rows."""
-    folder = run.workspace.transform(table.table.name)
-    documents = text_sql(str(folder / "documents.parquet"))
-    rejects = text_sql(str(folder / "rejects.parquet"))
-    execute = run.connection.execute
+def _find_prunable(load: LoadContext, table: TableLoad) -> int:
+    """Make the temporary table `prunable <name>`; returns its rows."""
+    documents = file_sql(table.context.staged)
+    rejects = file_sql(load.workspace.transform(table.name) / "rejects.parquet")
+    execute = load.connection.execute
     execute(
-        "CREATE OR REPLACE TEMP TABLE unstaged AS SELECT source_id FROM "
-        f"({ledger_sql(table.table.name)}) l "
+        f"CREATE OR REPLACE TEMP TABLE {UNSTAGED_KEYS} AS SELECT source_id FROM "
+        f"({ledger_sql(table.name)}) l "
         f"ANTI JOIN (SELECT _source_id FROM read_parquet({documents})) d "
         "ON d._source_id = l.source_id"
     )
     execute(
-        f"CREATE OR REPLACE TEMP TABLE {_pruned(table.table.name)} AS SELECT source_id "
-        f"FROM unstaged ANTI JOIN (SELECT source_id FROM read_parquet({rejects})) r "
+        f"CREATE OR REPLACE TEMP TABLE {PRUNABLE_KEYS.of(table.name)} AS SELECT source_id "
+        f"FROM {UNSTAGED_KEYS} ANTI JOIN (SELECT source_id FROM read_parquet({rejects})) r "
         "USING (source_id)"
     )
-    found = int(first_row(run.connection, f"SELECT count(*) FROM {_pruned(table.table.name)}")[0])
-    kept = int(first_row(run.connection, "SELECT count(*) FROM unstaged")[0]) - found
+    unstaged, prunable = first_row(
+        load.connection,
+        f"SELECT (SELECT count(*) FROM {UNSTAGED_KEYS}), "
+        f"(SELECT count(*) FROM {PRUNABLE_KEYS.of(table.name)})",
+    )
+    kept = unstaged - prunable
     if kept:
-        run.progress.note(
-            f"  {table.table.name}: {kept:,} are rejected now, but still at the source: kept"
+        load.progress.note(
+            f"  {table.name}: {kept:,} are rejected now, but still at the source: kept"
         )
-    return found
+    return int(prunable)
 
 
-def _pruned(name: str) -> str:
-    return f'"prune {name}"'
-
-
-def _remove(run: Run, name: str) -> None:
-    records = remove_sql(f"FROM {_pruned(name)}")
-    run.progress.start("prune", name)
+def _remove(load: LoadContext, name: str) -> None:
+    records = remove_sql(f"FROM {PRUNABLE_KEYS.of(name)}")
+    load.progress.start("prune", name)
     for count in change_all(
-        run.connection, run.deployment, f"{run.plan.module}:remove", name, records
+        load.connection, load.deployment, f"{load.plan.module}:remove", name, records
     ):
-        run.progress.advance(name, count)
+        load.progress.advance(name, count)
     gone, kept, keys = first_row(
-        run.connection,
-        "WITH kept AS (FROM results WHERE did = 'changed') "
-        "SELECT (SELECT count(*) FROM results WHERE did <> 'changed'), (SELECT count(*) FROM kept),"
+        load.connection,
+        f"WITH kept AS (FROM {CHANGE_RESULTS} WHERE did = 'changed') "
+        f"SELECT (SELECT count(*) FROM {CHANGE_RESULTS} WHERE did <> 'changed'), "
+        "(SELECT count(*) FROM kept), "
         "(SELECT string_agg(source_id, ', ' ORDER BY source_id) FROM "
         f"(SELECT source_id FROM kept ORDER BY 1 LIMIT {SHOWN}))",
     )
-    run.progress.note(f"  {name}: {gone:,} deleted")
+    load.progress.note(f"  {name}: {gone:,} deleted")
     if kept:
-        run.progress.note(
+        load.progress.note(
             f"  {name}: {kept:,} were changed by the app, and are kept: "
             f"{keys}{', …' if kept > SHOWN else ''}"
         )
-    run.connection.execute(
-        'DELETE FROM ledger WHERE "table" = ? AND source_id IN '
-        "(SELECT source_id FROM results WHERE did <> 'changed')",
+    load.connection.execute(
+        f'DELETE FROM {LEDGER_ROWS} WHERE "table" = ? AND source_id IN '
+        f"(SELECT source_id FROM {CHANGE_RESULTS} WHERE did <> 'changed')",
         [name],
     )
 
 
-def _write_down(run: Run, table: TableLoad) -> None:
+def _record_removed(load: LoadContext, table: TableLoad) -> None:
     """Acks of documents that are neither staged nor in the ledger any more say so."""
-    documents = text_sql(str(run.workspace.transform(table.table.name) / "documents.parquet"))
-    read_acks(run.connection, table.acks)
-    rows = run.connection.execute(
-        "SELECT source_id, document_id FROM acked a "
+    documents = file_sql(table.context.staged)
+    read_acks(load.connection, table.context.acks)
+    rows = load.connection.execute(
+        f"SELECT source_id, document_id FROM {ACKED} a "
         f"ANTI JOIN (SELECT _source_id FROM read_parquet({documents})) d "
         "ON d._source_id = a.source_id "
-        f"ANTI JOIN ({ledger_sql(table.table.name)}) l USING (source_id) ORDER BY 1"
+        f"ANTI JOIN ({ledger_sql(table.name)}) l USING (source_id) ORDER BY 1"
     ).fetchall()
-    with Journal(table.acks) as acks:
+    with Journal(table.context.acks) as acks:
         acks.append(
             {"sourceId": row[0], "documentId": row[1], "did": "removed", "digest": ""}
             for row in rows

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from stages.convex.client import Deployment
 from stages.convex.ledger import refuse_cleared, seen_epoch
 from stages.convex.ledger_ops import change_all
+from stages.convex.relations import CHANGE_RESULTS
 from stages.load.bound_records import read_acks
+from stages.load.relations import ACKED
 from stages.progress import Progress
 from stages.project.plan import Plan
 from stages.state.durable import read_json
@@ -44,10 +46,10 @@ def restore_ledger(
             deployment,
             f"{plan.module}:adopt",
             name,
-            'SELECT source_id AS "sourceId", document_id AS "documentId", digest FROM acked',
+            f'SELECT source_id AS "sourceId", document_id AS "documentId", digest FROM {ACKED}',
         ):
             progress.advance(name, count)
-        counted = "SELECT did, count(*) FROM results GROUP BY 1 ORDER BY 1"
-        did = connection.execute(counted).fetchall()
-        told = ", ".join(f"{rows:,} {what}" for what, rows in did)
-        progress.note(f"  {name}: the ledger is lost, and written again from the acks: {told}")
+        counted = f"SELECT did, count(*) FROM {CHANGE_RESULTS} GROUP BY 1 ORDER BY 1"
+        rows = connection.execute(counted).fetchall()
+        counts = ", ".join(f"{count:,} {did}" for did, count in rows)
+        progress.note(f"  {name}: the ledger is lost, and written again from the acks: {counts}")

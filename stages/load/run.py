@@ -10,13 +10,14 @@ from stages.convex.client import Channel, Deployment
 from stages.convex.ledger import forget_epoch, require_epoch, require_target
 from stages.convex.schema import Schema
 from stages.errors import StagesError, Stopped, TableFailed, Transient, UserError
-from stages.load.bound_records import MEMORY
+from stages.load.connection import open_load_connection
+from stages.load.context import LoadContext, TableContext
 from stages.load.importing.import_state import refuse_imported
 from stages.load.pace import MOST_DOCUMENTS, MOST_IN_FLIGHT, PRODUCTION_RATE, Pace, Rate
 from stages.load.prove import Prover
 from stages.load.prune import Confirm, prune
 from stages.load.restore_ledger import restore_ledger
-from stages.load.table import Run, TableLoad
+from stages.load.table_load import TableLoad
 from stages.progress import Progress
 from stages.project.dependencies import DependencyGroup, dependency_groups, require_order
 from stages.project.freshness import stale
@@ -27,7 +28,7 @@ from stages.state.durable import read_json, remove
 from stages.state.integrity import require_whole
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Workspace
-from stages.views import connect, refresh
+from stages.views import refresh
 
 if TYPE_CHECKING:
     import duckdb
@@ -82,29 +83,34 @@ def load(
         rate=_rate(target, options.rate, progress),
     )
 
-    def retried(error: Transient, delay: float) -> None:
+    def slow_down(error: Transient, delay: float) -> None:
         if pace.refused(error.retry_after):
             progress.note(f"  {error.message}; again in {delay:.1f} s")
 
-    connection = connect(workspace, plan, views=False)
-    connection.execute(f"SET memory_limit = '{MEMORY}'")
-    # Records come in the order of the documents' file: it is never what a join is built of.
-    connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
-    with connection, Deployment(target, options.through, on_retry=retried) as deployment:
+    with (
+        open_load_connection(workspace, plan) as connection,
+        Deployment(target, options.through, on_retry=slow_down) as deployment,
+    ):
         try:
             if options.restart:
                 _forget(workspace, plan, tables, deployment, connection, progress)
-            run = Run(
-                workspace=workspace, plan=plan, schema=schema, deployment=deployment,
-                connection=connection, pace=pace, progress=progress, overwrite=options.overwrite,
+            context = LoadContext(
+                workspace=workspace,
+                plan=plan,
+                schema=schema,
+                deployment=deployment,
+                connection=connection,
+                pace=pace,
                 prover=Prover(connection, deployment, plan.module),
+                progress=progress,
                 epoch=require_epoch(workspace, deployment, plan.module, claim=True),
-            )  # fmt: skip
-            loads = _Loads(run, transformed)
+                overwrite=options.overwrite,
+            )
+            loads = _GroupLoads(context, transformed)
             for group in order:
                 loads.send(group)
             if options.prune:
-                prune(run, loads.done, loads.result.tables, options.prune)
+                prune(context, loads.done, loads.result.tables, options.prune)
         except Transient as error:
             raise Stopped(error.message, "run again: stages load") from None
         refresh(workspace, plan)
@@ -112,10 +118,10 @@ def load(
 
 
 @dataclass
-class _Loads:
+class _GroupLoads:
     """The groups of tables, one after the other."""
 
-    run: Run
+    context: LoadContext
     transformed: dict[str, Manifest]
     result: LoadResult = field(default_factory=LoadResult)
     done: list[TableLoad] = field(default_factory=list)
@@ -126,11 +132,12 @@ class _Loads:
         tables = []
         for name in group.tables:
             if self.transformed[name]["status"] == "missing":
-                self.run.progress.done("load", name, "missing at the source")
+                self.context.progress.done("load", name, "missing at the source")
                 continue
             deferred = group.deferred.get(name, frozenset())
+            plan_table = self.context.plan.tables[name]
             table = TableLoad(
-                self.run, self.run.plan.tables[name], self.transformed[name], deferred
+                TableContext.open(self.context, plan_table, self.transformed[name]), deferred
             )
             tables.append(table)
             if deferred:
@@ -138,24 +145,24 @@ class _Loads:
             else:
                 self._attempt(table, self._whole)
         for table in tables:
-            if table.deferred and table.table.name not in self.result.failed:
+            if table.deferred and table.name not in self.result.failed:
                 self._attempt(table, self._whole)
 
     def _attempt(self, table: TableLoad, step: Callable[[TableLoad], None]) -> None:
         try:
             step(table)
         except TableFailed as error:
-            self.result.failed[table.table.name] = str(error)
-            self.run.progress.done("load", table.table.name, f"failed: {error}")
+            self.result.failed[table.name] = str(error)
+            self.context.progress.done("load", table.name, f"failed: {error}")
 
     def _first(self, table: TableLoad) -> None:
-        self.run.progress.done("load", table.table.name, table.first_pass())
+        self.context.progress.done("load", table.name, table.first_pass())
 
     def _whole(self, table: TableLoad) -> None:
         manifest, sentence = table.bring_up_to_date()
-        self.result.tables[table.table.name] = manifest
+        self.result.tables[table.name] = manifest
         self.done.append(table)
-        self.run.progress.done("load", table.table.name, sentence, **manifest["counts"])
+        self.context.progress.done("load", table.name, sentence, **manifest["counts"])
 
 
 def ordered_groups(plan: Plan, schema: Schema, tables: tuple[str, ...]) -> list[DependencyGroup]:
@@ -163,24 +170,24 @@ def ordered_groups(plan: Plan, schema: Schema, tables: tuple[str, ...]) -> list[
 
     Raises UserError for a cycle that can't be loaded in two passes.
     """
-    wanted = {table.name for table in plan.select_tables(tables)}
-    found = []
+    selected = {table.name for table in plan.select_tables(tables)}
+    groups = []
     for group in dependency_groups(schema, plan.tables):
         require_order(schema, group)
-        names = tuple(name for name in group.tables if name in wanted)
+        names = tuple(name for name in group.tables if name in selected)
         if names:
-            found.append(replace(group, tables=names))
-    return found
+            groups.append(replace(group, tables=names))
+    return groups
 
 
-def _rate(target: Target, asked: Rate, progress: Progress) -> Rate:
-    if not target.production or asked.bytes:
-        return asked
+def _rate(target: Target, limit: Rate, progress: Progress) -> Rate:
+    if not target.production or limit.bytes:
+        return limit
     progress.note(
         f"  at {PRODUCTION_RATE / 2**20:g} MiB/s, half of what a small deployment writes; "
         "say another with --max-rate"
     )
-    return replace(asked, bytes=PRODUCTION_RATE)
+    return replace(limit, bytes=PRODUCTION_RATE)
 
 
 def _forget(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from stages.project.models import Model
 from stages.project.plan import Plan
 from stages.sql import name_sql
-from stages.transform.models import Model
 from stages.transform.sql_ast import parse, read_columns, tables
 from stages.transform.table_context import TableContext
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stages.errors import UserError
+from stages.project.models import Model, read_model
 from stages.project.plan import TargetTable
 from stages.sql import first_row
 from stages.state.workspace import Workspace
-from stages.transform.models import Model, describe, read_model, sql_errors
+from stages.transform.models import describe, sql_errors
 from stages.transform.relations import DROPPED, KEYED, MODEL_KEYS
 
 if TYPE_CHECKING:

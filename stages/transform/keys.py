@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import UserError
+from stages.project.models import read_model
 from stages.project.plan import Plan, ReferenceTable
 from stages.sql import first_row, name_sql
 from stages.state.durable import read_json, write_json
@@ -18,7 +19,7 @@ from stages.state.integrity import describe_damage
 from stages.state.parts import part_entry, write_parquet
 from stages.state.workspace import Workspace
 from stages.transform.columns_read import columns_of
-from stages.transform.models import Inputs, describe, key_sql, read_model
+from stages.transform.models import Inputs, describe, key_sql
 from stages.transform.relations import DECIDED_KEYS, JUDGED_KEYS, TESTIMONY
 from stages.views import keys_view
 

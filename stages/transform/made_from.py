@@ -6,9 +6,10 @@ from collections.abc import Container
 from dataclasses import asdict
 
 from stages.project.freshness import checked_by
+from stages.project.models import Model
 from stages.state.fingerprints import fingerprint
 from stages.state.manifests import read_manifest
-from stages.transform.models import Model, code_hash
+from stages.transform.models import code_hash
 from stages.transform.table_context import TableContext
 
 

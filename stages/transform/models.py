@@ -13,6 +13,7 @@ from stages.convex.schema import Validator
 from stages.convex.values import Shape
 from stages.errors import StagesError, UserError
 from stages.limits import FIELD_NAME_LENGTH
+from stages.project.models import Model
 from stages.project.plan import Plan, TargetTable
 from stages.sql import name_sql
 from stages.state.fingerprints import content_hash, fingerprint, hash_file
@@ -30,25 +31,6 @@ if TYPE_CHECKING:
 FIELD_NAME = re.compile(rf"(?![$_])[ !#-\[\]-~]{{1,{FIELD_NAME_LENGTH}}}")
 HERE = Path(__file__).parent
 CONVEX = ("values", "canonical", "layouts")
-
-
-@dataclass(frozen=True)
-class Model:
-    """One `.sql` file with one SELECT."""
-
-    name: str
-    text: str
-
-
-def read_model(workspace: Workspace, name: str) -> Model:
-    """Read a model. Raises UserError where the file is missing."""
-    file = workspace.model(name)
-    try:
-        text = file.read_text("utf-8")
-    except FileNotFoundError:
-        raise UserError(f"there is no model {name}", f"write {file}, one SELECT") from None
-    # The end of the line ends a comment too, so that a bracket may follow.
-    return Model(name=name, text=re.sub(r";(\s|--[^\n]*(\n|$))*\Z", "", text).strip() + "\n")
 
 
 def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict[str, str]:

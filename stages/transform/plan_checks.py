@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from stages.convex.values import Shape
+from stages.project.models import Model
 from stages.project.plan import TargetTable
 from stages.project.plan_entries import entry_error
 from stages.sql import name_sql, text_sql
-from stages.transform.models import Model
 
 
 def refuse_fields(plan_file: Path, table: TargetTable, fields: Mapping[str, Shape]) -> None:

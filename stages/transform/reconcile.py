@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stages.errors import UserError
+from stages.project.models import Model
 from stages.project.plan import TargetTable
 from stages.sql import first_row
 from stages.transform.drops import RULE as DROP_RULE
 from stages.transform.drops import make_dropped
-from stages.transform.models import Model
 from stages.transform.relations import DROPPED, FAILING, KEYED, MODEL_KEYS, PASSED, REJECTED
 from stages.transform.split_rows import SplitRows
 

@@ -6,35 +6,7 @@ table or field that its name ends with.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from stages.sql import name_sql
-
-
-@dataclass(frozen=True, kw_only=True)
-class Relation:
-    """What a relation holds, a row at a time; as a text, its name for SQL.
-
-    `writers` are the modules of this package that make or fill it, `readers` those that read it.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    meaning: str
-    writers: tuple[str, ...]
-    readers: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return self.name
-
-    def of(self, subject: str) -> str:
-        """The name for SQL of the one that belongs to a table or field."""
-        return name_sql(self.plain_name(subject))
-
-    def plain_name(self, subject: str) -> str:
-        """The same as DuckDB's catalog has it."""
-        return self.name.format(subject)
-
+from stages.sql import Relation
 
 # ── from a model's rows to rows that are checked ────────────────────────────────────────────
 

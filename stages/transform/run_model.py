@@ -7,20 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.convex.values import shapes
+from stages.project.models import Model
 from stages.sql import name_sql
 from stages.transform.compile import Compiled, compile_field
 from stages.transform.json_values import column_sql, make_json_values
 from stages.transform.lineage import goes_row_by_row
 from stages.transform.macro_checks import add_macro_checks
-from stages.transform.models import (
-    Model,
-    at,
-    describe,
-    hold_keyless,
-    key_sql,
-    refuse_columns,
-    sql_errors,
-)
+from stages.transform.models import at, describe, hold_keyless, key_sql, refuse_columns, sql_errors
 from stages.transform.plan_checks import refuse_fields, with_values
 from stages.transform.references import listed_refs, refuse_rules
 from stages.transform.relations import KEYED, MODEL_ROWS, MODELLED

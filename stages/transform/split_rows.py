@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.sql import file_sql
+from stages.sql import Relation, file_sql
 from stages.state.durable import make_folder, publish
 from stages.state.parts import Part, write_parquet
 from stages.transform.checked import CHANGED, FAILURES
-from stages.transform.relations import CHANGED_VALUES, FAILING, PASSED, SPLIT_BATCH, Relation
+from stages.transform.relations import CHANGED_VALUES, FAILING, PASSED, SPLIT_BATCH
 
 if TYPE_CHECKING:
     import duckdb

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.convex.schema import Schema, Validator
+from stages.project.models import Model, read_model
 from stages.project.plan import Plan, TargetTable
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Workspace
 from stages.transform.drops import drop_model
-from stages.transform.models import Inputs, Model, key_is_number, key_sql, read_model
+from stages.transform.models import Inputs, key_is_number, key_sql
 
 if TYPE_CHECKING:
     import duckdb

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stages.project.freshness import staged_inputs
+from stages.project.models import Model
 from stages.state.durable import remove
 from stages.state.fingerprints import fingerprint
 from stages.state.integrity import describe_damage
@@ -13,7 +14,6 @@ from stages.transform.checked_rows import checked_rows_sql, split_checked_rows
 from stages.transform.cycles import Cycle
 from stages.transform.known_keys import make_known
 from stages.transform.made_from import made_from
-from stages.transform.models import Model
 from stages.transform.references import make_orphans
 from stages.transform.relations import CANONICAL, MODEL_ROWS
 from stages.transform.run_model import CompiledModel, run_model

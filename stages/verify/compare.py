@@ -1,7 +1,6 @@
 """The differences of one table, in SQL.
 
-It is over three relations that the caller makes: `staged` (_source_id and the fields, references
-as ids), `found` (_id and the same fields), `owned` (source_id, document_id), the ledger's rows.
+They are over three relations that the caller makes: `staged`, `read_back` and `owned`.
 """
 
 from __future__ import annotations
@@ -12,6 +11,14 @@ from typing import TYPE_CHECKING
 from stages.convex.values import Shape, references_sql
 from stages.sql import first_row, name_sql, text_sql
 from stages.verify.reading import canonicalise_columns
+from stages.verify.relations import (
+    CHANGED_DOCUMENTS,
+    DIFFERING_STAGED,
+    OWNED,
+    PAIRED,
+    READ_BACK,
+    STAGED,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,8 +28,7 @@ Ids = Callable[[str, str], str]
 
 
 def pair(connection: duckdb.DuckDBPyConnection, fields: Mapping[str, Shape]) -> int:
-    """Make `bent(source_id, document_id, fields)`: documents that are not as staged, and which
-    fields differ. Returns how many are as staged.
+    """Make `changed_documents`; returns how many documents are as staged.
 
     Rows are compared by a hash of 64 bits, each with its own partner only, and those that seem to
     differ field by field: so nothing wide is joined.
@@ -30,62 +36,67 @@ def pair(connection: duckdb.DuckDBPyConnection, fields: Mapping[str, Shape]) -> 
     run = connection.execute
     hashed = _hash(fields)
     run(
-        "CREATE OR REPLACE TEMP TABLE paired AS SELECT o.source_id, o.document_id, "
-        "s.hash = f.hash AS same FROM owned o "
-        f"JOIN (SELECT _source_id, {hashed} AS hash FROM staged) s ON s._source_id = o.source_id "
-        f"JOIN (SELECT _id, {hashed} AS hash FROM found) f ON f._id = o.document_id"
+        f"CREATE OR REPLACE TEMP TABLE {PAIRED} AS SELECT o.source_id, o.document_id, "
+        f"s.hash = r.hash AS same FROM {OWNED} o "
+        f"JOIN (SELECT _source_id, {hashed} AS hash FROM {STAGED}) s ON s._source_id = o.source_id "
+        f"JOIN (SELECT _id, {hashed} AS hash FROM {READ_BACK}) r ON r._id = o.document_id"
     )
     run(
-        "CREATE OR REPLACE TEMP TABLE staged_of AS SELECT p.source_id, p.document_id, s.* "
-        "FROM staged s JOIN paired p ON p.source_id = s._source_id WHERE NOT p.same"
+        f"CREATE OR REPLACE TEMP TABLE {DIFFERING_STAGED} AS "
+        f"SELECT p.source_id, p.document_id, s.* FROM {STAGED} s "
+        f"JOIN {PAIRED} p ON p.source_id = s._source_id WHERE NOT p.same"
     )
     # An id inside of JSON may have moved a key when it was bound.
     canonicalise_columns(
-        connection, "staged_of", [n for n, s in fields.items() if s.kind == "json"]
+        connection, DIFFERING_STAGED, [n for n, s in fields.items() if s.kind == "json"]
     )
     differing = ", ".join(
-        f"CASE WHEN s.{name_sql(n)} IS DISTINCT FROM f.{name_sql(n)} THEN {text_sql(n)} END"
+        f"CASE WHEN s.{name_sql(n)} IS DISTINCT FROM r.{name_sql(n)} THEN {text_sql(n)} END"
         for n in fields
     )
     run(
-        "CREATE OR REPLACE TEMP TABLE bent AS SELECT * FROM (SELECT s.source_id, s.document_id, "
+        f"CREATE OR REPLACE TEMP TABLE {CHANGED_DOCUMENTS} AS SELECT * FROM ("
+        "SELECT s.source_id, s.document_id, "
         f"list_filter([{differing}]::VARCHAR[], lambda n: n IS NOT NULL) AS fields "
-        "FROM staged_of s JOIN found f ON f._id = s.document_id) WHERE len(fields) > 0"
+        f"FROM {DIFFERING_STAGED} s JOIN {READ_BACK} r ON r._id = s.document_id) "
+        "WHERE len(fields) > 0"
     )
-    run("DROP TABLE staged_of")
-    counted = first_row(
-        connection, "SELECT (SELECT count(*) FROM paired) - (SELECT count(*) FROM bent)"
+    run(f"DROP TABLE {DIFFERING_STAGED}")
+    (equal,) = first_row(
+        connection,
+        f"SELECT (SELECT count(*) FROM {PAIRED}) - (SELECT count(*) FROM {CHANGED_DOCUMENTS})",
     )
-    return int(counted[0])
+    return int(equal)
 
 
 def differences_sql(fields: Mapping[str, Shape], ids: Ids, *, whole: bool) -> str:
     """SQL of (kind, source_id, document_id, fields) after `pair`.
 
-    `ids` gives the relation of the `_id`s of a table, as far as a field of `found` refers to them.
-    Without `whole` the relations are a sample, which can't tell what is beyond it: removed,
+    `ids` gives the relation of the `_id`s of a table, as far as a field of `read_back` refers to
+    them. Without `whole` the relations are a sample, which can't tell what is beyond it: removed,
     unowned, duplicate.
     """
     selects = [
         # Staged without a ledger row, and ledger rows without their document.
         "SELECT 'missing' AS kind, s._source_id AS source_id, NULL::VARCHAR AS document_id, "
-        "'' AS fields FROM staged s ANTI JOIN owned o ON o.source_id = s._source_id",
-        "SELECT 'missing', o.source_id, o.document_id, '' FROM owned o "
-        "ANTI JOIN found f ON f._id = o.document_id",
-        "SELECT 'changed', source_id, document_id, array_to_string(fields, ', ') FROM bent",
+        f"'' AS fields FROM {STAGED} s ANTI JOIN {OWNED} o ON o.source_id = s._source_id",
+        f"SELECT 'missing', o.source_id, o.document_id, '' FROM {OWNED} o "
+        f"ANTI JOIN {READ_BACK} r ON r._id = o.document_id",
+        "SELECT 'changed', source_id, document_id, array_to_string(fields, ', ') "
+        f"FROM {CHANGED_DOCUMENTS}",
         *_dangling(fields, ids),
     ]
     if whole:
         hashed = _hash(fields)
-        stray = "FROM found f ANTI JOIN owned o ON o.document_id = f._id"
+        unowned = f"FROM {READ_BACK} r ANTI JOIN {OWNED} o ON o.document_id = r._id"
         selects += [
-            "SELECT 'removed', o.source_id, o.document_id, '' FROM owned o "
-            "ANTI JOIN staged s ON s._source_id = o.source_id "
-            "SEMI JOIN found f ON f._id = o.document_id",
-            f"SELECT 'unowned', NULL, f._id, '' {stray}",
-            f"SELECT 'duplicate', NULL, s._id, '' FROM (SELECT _id, {hashed} AS hash {stray}) s "
-            f"SEMI JOIN (SELECT {hashed} AS hash FROM found f "
-            "SEMI JOIN owned o ON o.document_id = f._id) l ON l.hash = s.hash",
+            f"SELECT 'removed', o.source_id, o.document_id, '' FROM {OWNED} o "
+            f"ANTI JOIN {STAGED} s ON s._source_id = o.source_id "
+            f"SEMI JOIN {READ_BACK} r ON r._id = o.document_id",
+            f"SELECT 'unowned', NULL, r._id, '' {unowned}",
+            f"SELECT 'duplicate', NULL, u._id, '' FROM (SELECT _id, {hashed} AS hash {unowned}) u "
+            f"SEMI JOIN (SELECT {hashed} AS hash FROM {READ_BACK} r "
+            f"SEMI JOIN {OWNED} o ON o.document_id = r._id) l ON l.hash = u.hash",
         ]
     return " UNION ALL ".join(selects)
 
@@ -95,23 +106,23 @@ def _dangling(fields: Mapping[str, Shape], ids: Ids) -> list[str]:
     for shape in fields.values():
         for number, place in enumerate(shape.positions):
             referred = _referred_sql(shape, number)
-            there = " UNION ALL ".join(
+            existing = " UNION ALL ".join(
                 f"SELECT _id FROM {ids(target, f'SELECT id FROM ({referred})')}"
                 for target in place.targets
             )
             selects.append(
-                f"SELECT DISTINCT 'dangling', o.source_id, f._id, {text_sql(place.path)} "
-                f"FROM ({referred}) f ANTI JOIN ({there}) t ON t._id = f.id "
-                "LEFT JOIN owned o ON o.document_id = f._id WHERE f.id IS NOT NULL"
+                f"SELECT DISTINCT 'dangling', o.source_id, r._id, {text_sql(place.path)} "
+                f"FROM ({referred}) r ANTI JOIN ({existing}) e ON e._id = r.id "
+                f"LEFT JOIN {OWNED} o ON o.document_id = r._id WHERE r.id IS NOT NULL"
             )
     return selects
 
 
 def _referred_sql(shape: Shape, number: int) -> str:
-    """SQL of (_id, id) of `found`: what its documents refer to at one position."""
+    """SQL of (_id, id) of `read_back`: what its documents refer to at one position."""
     column = name_sql(shape.name)
     listed = references_sql(shape, number, column, bound=True)
-    return f"SELECT _id, unnest({listed}) AS id FROM found WHERE {column} IS NOT NULL"
+    return f"SELECT _id, unnest({listed}) AS id FROM {READ_BACK} WHERE {column} IS NOT NULL"
 
 
 def _hash(fields: Mapping[str, Shape]) -> str:

@@ -1,6 +1,6 @@
 """After the migration: nothing of it that anybody else may use is left on the deployment.
 
-Looked at twice: as the deployment lists its functions and variables to the admin key, and as it
+Checked twice: as the deployment lists its functions and variables to the admin key, and as it
 answers to a visitor without any key.
 """
 
@@ -22,20 +22,20 @@ RIGHTS = "the rights deployment:data:view and deployment:env:view"
 VARIABLE = "MIGRATION_SECRET"
 
 
-def look_finally(plan: Plan, target: Target) -> Iterator[CheckResult]:
-    """One finding at a time; a failure of one does not end the others. Nothing is changed."""
-    looks: list[tuple[str, Callable[[], CheckResult]]] = [
+def check_final(plan: Plan, target: Target) -> Iterator[CheckResult]:
+    """One result at a time; a failure of one does not end the others. Nothing is changed."""
+    checks: list[tuple[str, Callable[[], CheckResult]]] = [
         ("visitors", lambda: _visitors(plan, target)),
         ("HTTP action", lambda: _http_action(target)),
     ]
     if target.admin_key:
-        looks += [
+        checks += [
             ("functions", lambda: _functions(plan, target)),
             ("secret", lambda: _secret(target)),
         ]
-    for name, look in looks:
+    for name, check in checks:
         try:
-            yield look()
+            yield check()
         except StagesError as error:
             yield CheckResult(name, False, error.message, error.hint)
 
@@ -49,25 +49,27 @@ def _functions(plan: Plan, target: Target) -> CheckResult:
     }
     public = sorted(name for name, kind in ours.items() if kind == "public")
     if public:
-        told = f"anybody may call {', '.join(public)}"
+        sentence = f"anybody may call {', '.join(public)}"
     elif ours:
-        told = f"{len(ours)} of {plan.module}.ts are still there, for the deploy key only"
+        sentence = f"{len(ours)} of {plan.module}.ts are still there, for the deploy key only"
     else:
-        told = "none is left"
+        sentence = "none is left"
     return CheckResult(
         "functions",
         not public,
-        told,
+        sentence,
         f"remove convex/{plan.module}.ts, and push: npx convex deploy",
     )
 
 
 def _secret(target: Target) -> CheckResult:
-    there = _system(target, "_system/cli/queryEnvironmentVariables:get", {"name": VARIABLE})
+    variable = _system(target, "_system/cli/queryEnvironmentVariables:get", {"name": VARIABLE})
     return CheckResult(
-        "secret", there is None, "not set" if there is None else f"{VARIABLE} is still set",
+        "secret",
+        variable is None,
+        "not set" if variable is None else f"{VARIABLE} is still set",
         f"npx convex env remove {VARIABLE}",
-    )  # fmt: skip
+    )
 
 
 def _system(target: Target, function: str, args: dict[str, str]) -> Any:
@@ -79,7 +81,7 @@ def _visitors(plan: Plan, target: Target) -> CheckResult:
     """Calls without a key must not find the functions. The arguments are wrong on purpose."""
     names = {table.function for table in plan.tables.values()}
     names |= {f"{plan.module}:{name}" for name in GENERAL_FUNCTIONS}
-    found = []
+    callable_names = []
     with httpx.Client(timeout=TIMEOUT) as http:
         for name in sorted(names):
             kind = "query" if ":read" in name else "mutation"
@@ -87,14 +89,20 @@ def _visitors(plan: Plan, target: Target) -> CheckResult:
             answer = _post(http, f"{target.url}/api/{kind}", body)
             words = answer.text
             if answer.status_code == 200 and "Could not find public function" not in words:
-                found.append(name)
+                callable_names.append(name)
             elif answer.status_code != 200:
                 raise StagesError(f"{target.url} answered {answer.status_code} to a visitor")
+    sentence = (
+        f"{', '.join(callable_names)} answer without a key"
+        if callable_names
+        else "can call none of the functions"
+    )
     return CheckResult(
-        "visitors", not found,
-        f"{', '.join(found)} answer without a key" if found else "can call none of the functions",
+        "visitors",
+        not callable_names,
+        sentence,
         "make them internal, or remove them, and push: npx convex deploy",
-    )  # fmt: skip
+    )
 
 
 def _http_action(target: Target) -> CheckResult:
@@ -104,13 +112,18 @@ def _http_action(target: Target) -> CheckResult:
         answer = _post(http, f"{target.site_url}/migrate", {})
     gone = answer.status_code == 404
     closed = answer.status_code == 401 and '"MigrationClosed"' in answer.text
+    if gone:
+        sentence = "not there"
+    elif closed:
+        sentence = "there, and closed"
+    else:
+        sentence = f"POST /migrate answers {answer.status_code}: whoever has the secret may use it"
     return CheckResult(
         "HTTP action",
         gone or closed,
-        "not there" if gone else "there, and closed" if closed
-        else f"POST /migrate answers {answer.status_code}: whoever has the secret may use it",
+        sentence,
         f"npx convex env remove {VARIABLE}; remove convex/http.ts, and push: npx convex deploy",
-    )  # fmt: skip
+    )
 
 
 def _post(http: httpx.Client, url: str, body: dict[str, Any]) -> httpx.Response:

@@ -11,7 +11,8 @@ from stages.convex.ledger_ops import LEDGER
 from stages.convex.pages import read_documents, read_pages
 from stages.convex.values import Shape, decode_sql
 from stages.progress import Progress
-from stages.sql import name_sql
+from stages.sql import Relation, name_sql
+from stages.verify.relations import CANONICAL_JSON, DECODED, READ_BACK_TABLE, REFERRED_DOCUMENTS
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,7 +55,8 @@ class Convex:
         as_json = [name for name, shape in fields.items() if shape.kind == "json"]
         if only is None:
             return self._whole(table, columns, as_json)
-        return self._fill(f"found {table}", columns, as_json, self._by_id(table, only))
+        documents = self._by_id(table, only)
+        return self._fill(READ_BACK_TABLE, table, columns, as_json, documents)
 
     def ids(self, table: str, only: str | None = None) -> str:
         """`(_id, …)` of a table that is referred to. `only` is SQL of the ids."""
@@ -62,20 +64,22 @@ class Convex:
         if only is None:
             return self._whole(table, columns, [])
         self._referred += 1
-        name = f"referred {self._referred}"
-        return self._fill(name, columns, [], self._by_id(table, only))
+        number = str(self._referred)
+        return self._fill(REFERRED_DOCUMENTS, number, columns, [], self._by_id(table, only))
 
     def forget_fields(self, table: str) -> None:
         """Keep the ids only, which other tables may refer to."""
-        name = name_sql(f"found {table}")
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT _id FROM {name}")
+        ids = f"SELECT _id FROM {READ_BACK_TABLE.of(table)}"
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {READ_BACK_TABLE.of(table)} AS {ids}"
+        )
         self._columns[table] = {"_id"}
 
     def _whole(self, table: str, columns: dict[str, str], as_json: list[str]) -> str:
         if columns.keys() <= self._columns.get(table, set()):
-            return name_sql(f"found {table}")
+            return READ_BACK_TABLE.of(table)
         pages = read_pages(self.connection, self.deployment, self.module, table, self.progress)
-        name = self._fill(f"found {table}", columns, as_json, pages)
+        name = self._fill(READ_BACK_TABLE, table, columns, as_json, pages)
         self._columns[table] = set(columns)
         return name
 
@@ -85,32 +89,37 @@ class Convex:
         )
 
     def _fill(
-        self, table: str, columns: dict[str, str], as_json: list[str], arriving: Iterator[str]
+        self,
+        relation: Relation,
+        subject: str,
+        columns: dict[str, str],
+        as_json: list[str],
+        arriving: Iterator[str],
     ) -> str:
-        name = name_sql(table)
+        name = relation.of(subject)
         selected = ", ".join(f"{sql} AS {name_sql(column)}" for column, sql in columns.items())
         run = self.connection.execute
         run(
-            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {selected} "
+            f"CREATE OR REPLACE TEMP TABLE {relation.of(subject)} AS SELECT {selected} "
             "FROM (SELECT NULL::JSON AS document) LIMIT 0"
         )
         for arrived in arriving:
-            run(f"CREATE OR REPLACE TEMP TABLE decoded AS SELECT {selected} FROM {arrived}")
-            canonicalise_columns(self.connection, "decoded", as_json)
-            run(f"INSERT INTO {name} FROM decoded")
+            run(f"CREATE OR REPLACE TEMP TABLE {DECODED} AS SELECT {selected} FROM {arrived}")
+            canonicalise_columns(self.connection, DECODED, as_json)
+            run(f"INSERT INTO {name} FROM {DECODED}")
         return name
 
 
 def canonicalise_columns(
-    connection: duckdb.DuckDBPyConnection, relation: str, columns: list[str]
+    connection: duckdb.DuckDBPyConnection, relation: Relation, columns: list[str]
 ) -> None:
     """Give JSON columns of a temporary table their canonical form, which is one text a value."""
     if not columns:
         return
     texts = [f"SELECT {name_sql(c)}::VARCHAR AS text FROM {relation}" for c in columns]
-    canonicalise(connection, "canonical", texts)
+    canonicalise(connection, CANONICAL_JSON.name, texts)
     for column in columns:
         connection.execute(
-            f"UPDATE {relation} SET {name_sql(column)} = c.canonical FROM canonical c "
+            f"UPDATE {relation} SET {name_sql(column)} = c.canonical FROM {CANONICAL_JSON} c "
             f"WHERE c.text = {relation}.{name_sql(column)}::VARCHAR"
         )

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from stages.convex.values import Shape
 from stages.errors import StagesError
+from stages.project.models import read_model
 from stages.project.plan import TargetTable
-from stages.sql import first_row, name_sql, text_sql
+from stages.sql import file_sql, first_row, name_sql
 from stages.state.workspace import Workspace
+from stages.verify.relations import OWNED, READ_BACK, REJECTED_KEYS, SOURCE_REFERENCES, UNSENT_KEYS
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,8 +31,8 @@ def count_references(
 ) -> dict[str, ReferenceCounts]:
     """Field → {source, bound, nulled, rejected}, in references that are not null.
 
-    Over `found`, `owned` and `skipped` (what load could not send). Raises StagesError where the
-    model can't be run any more.
+    Reads `read_back`, `owned` and `unsent_keys`. Raises StagesError where the model can't be run
+    any more.
     """
     import duckdb
 
@@ -38,7 +40,7 @@ def count_references(
     if not references:
         return {}
     run = connection.execute
-    model = workspace.model(table.model).read_text("utf-8").strip().rstrip(";")
+    model = read_model(workspace, table.model).text
     try:
         columns = {row[0] for row in run(f"DESCRIBE {model}").fetchall()}
         counted = ", ".join(
@@ -46,7 +48,7 @@ def count_references(
             for name, shape in references.items()
         )
         run(
-            "CREATE OR REPLACE TEMP TABLE referring AS "
+            f"CREATE OR REPLACE TEMP TABLE {SOURCE_REFERENCES} AS "
             f"SELECT _source_id::VARCHAR AS source_id, {counted} FROM ({model})"
         )
     except duckdb.Error as error:
@@ -55,33 +57,35 @@ def count_references(
             f"{table.model} can't be run to count its references: {words}",
             f"run: stages transform {table.name}",
         ) from None
-    rejects = text_sql(str(workspace.transform(table.name) / "rejects.parquet"))
-    changes = text_sql(str(workspace.transform(table.name) / "changes.parquet"))
+    rejects = file_sql(workspace.transform(table.name) / "rejects.parquet")
+    changes = file_sql(workspace.transform(table.name) / "changes.parquet")
     run(
-        "CREATE OR REPLACE TEMP TABLE fallen AS "
-        f"SELECT source_id FROM read_parquet({rejects}) UNION SELECT source_id FROM skipped"
+        f"CREATE OR REPLACE TEMP TABLE {REJECTED_KEYS} AS SELECT source_id "
+        f"FROM read_parquet({rejects}) UNION SELECT source_id FROM {UNSENT_KEYS}"
     )
     nulled = dict(
         run(
             "SELECT rtrim(field, '[]'), count(*) "
-            f"FROM read_parquet({changes}) c ANTI JOIN skipped s ON s.source_id = c.source_id "
+            f"FROM read_parquet({changes}) c ANTI JOIN {UNSENT_KEYS} u "
+            "ON u.source_id = c.source_id "
             "WHERE rule IN ('orphan_nulled', 'orphan_dropped') GROUP BY 1"
         ).fetchall()
     )
     sums = ", ".join(f"coalesce(sum({name_sql(name)}), 0)" for name in references)
     bound = ", ".join(
-        f"coalesce(sum({_positions(shape, 'f.' + name_sql(name))}), 0)"
+        f"coalesce(sum({_positions(shape, 'r.' + name_sql(name))}), 0)"
         for name, shape in references.items()
     )
-    at_source = first_row(connection, f"SELECT {sums} FROM referring")
+    at_source = first_row(connection, f"SELECT {sums} FROM {SOURCE_REFERENCES}")
     rejected = first_row(
         connection,
-        f"SELECT {sums} FROM referring r SEMI JOIN fallen x ON x.source_id = r.source_id",
+        f"SELECT {sums} FROM {SOURCE_REFERENCES} s "
+        f"SEMI JOIN {REJECTED_KEYS} r ON r.source_id = s.source_id",
     )
     in_convex = first_row(
         connection,
-        f"SELECT {bound} FROM found f JOIN owned o ON o.document_id = f._id "
-        "SEMI JOIN referring r ON r.source_id = o.source_id",
+        f"SELECT {bound} FROM {READ_BACK} r JOIN {OWNED} o ON o.document_id = r._id "
+        f"SEMI JOIN {SOURCE_REFERENCES} s ON s.source_id = o.source_id",
     )
     return {
         name: {
@@ -94,11 +98,11 @@ def count_references(
     }
 
 
-def unaccounted(accounts: Mapping[str, ReferenceCounts]) -> int:
+def count_unaccounted(references: Mapping[str, ReferenceCounts]) -> int:
     """References of the source that are neither bound nor nulled nor rejected, or are so twice."""
     return sum(
-        abs(told["source"] - told["bound"] - told["nulled"] - told["rejected"])
-        for told in accounts.values()
+        abs(counts["source"] - counts["bound"] - counts["nulled"] - counts["rejected"])
+        for counts in references.values()
     )
 
 

@@ -24,7 +24,7 @@ from stages.project.freshness import has_other_form, stale
 from stages.project.plan import Plan, TargetTable
 from stages.project.settings import Target
 from stages.project.staged_schema import staged_shapes, with_references
-from stages.sql import name_sql, text_sql
+from stages.sql import file_sql, name_sql, text_sql
 from stages.state.integrity import require_whole
 from stages.state.manifests import read_manifest
 from stages.state.parts import write_parquet
@@ -32,14 +32,15 @@ from stages.state.workspace import Workspace
 from stages.verify.compare import differences_sql, pair
 from stages.verify.reading import Convex
 from stages.verify.record import KINDS, Proof, write_proof
-from stages.verify.references import ReferenceCounts, count_references, unaccounted
-from stages.views import bound_sql, connect
+from stages.verify.references import ReferenceCounts, count_references, count_unaccounted
+from stages.verify.relations import DIFFERENCES, OWNED, READ_BACK, SAMPLED_KEYS, STAGED, UNSENT_KEYS
+from stages.views import bound_sql, connect, load_rejects_sql
 
 if TYPE_CHECKING:
     import duckdb
 
 # Of DuckDB; what does not fit is spilled to data/tmp.
-MEMORY = "1GiB"
+VERIFY_MEMORY = "1GiB"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ class VerifyOptions:
 
 @dataclass
 class VerifyResult:
-    """What was found, by table."""
+    """The proofs, by table."""
 
     tables: dict[str, Proof] = field(default_factory=dict)
 
@@ -79,11 +80,11 @@ def verify(
     order = [name for group in dependency_groups(schema, plan.tables) for name in group.tables]
     require_target(workspace, target)
     result = VerifyResult()
-    with Deployment(target, on_retry=_teller(progress)) as deployment:
+    with Deployment(target, on_retry=_note_retry(progress)) as deployment:
         require_epoch(workspace, deployment, plan.module, claim=False)
         connection = connect(workspace, plan)
         try:
-            connection.execute(f"SET memory_limit = '{MEMORY}'")
+            connection.execute(f"SET memory_limit = '{VERIFY_MEMORY}'")
             connection.execute("SET preserve_insertion_order = false")
             convex = Convex(connection, deployment, plan.module, progress)
             for name in order:
@@ -125,7 +126,7 @@ class _Table:
         self.fields: dict[str, Shape] = {}
 
     def compare(self, progress: Progress) -> Proof | None:
-        """What was found; None for one that is missing at the source."""
+        """The proof of the table; None for one that is missing at the source."""
         name = self.table.name
         transformed = read_manifest(self.workspace.transform(name))
         if transformed and transformed["status"] == "missing":
@@ -145,46 +146,40 @@ class _Table:
         self.fields = staged_shapes(self.workspace, self.schema, name)
         progress.start("verify", name, min(loaded["documents"], self.sample or 1 << 62))
         self._relate()
-        told = dict.fromkeys(("verified", *KINDS), 0)
-        told["verified"] = pair(self.connection, self.fields)
-        told |= self._differences()
-        accounts: dict[str, ReferenceCounts] = {}
+        counts = dict.fromkeys(("verified", *KINDS), 0)
+        counts["verified"] = pair(self.connection, self.fields)
+        counts |= self._differences()
+        references: dict[str, ReferenceCounts] = {}
         if not self.sample:
             changed = stale(self.workspace, self.plan, self.table, transformed)
             if changed:
                 progress.note(f"  {name}: references are not counted, {changed} has changed")
             else:
-                accounts = count_references(
+                references = count_references(
                     self.connection, self.workspace, self.table, self.fields
                 )
-                told["unaccounted"] = unaccounted(accounts)
+                counts["unaccounted"] = count_unaccounted(references)
             self.convex.forget_fields(name)
-        proof = Proof(counts=told, references=accounts)
+        proof = Proof(counts=counts, references=references)
         # A sample that finds nothing wrong leaves the proof of the whole as it is.
         if proof.wrong or not self.sample:
-            reader = self.connection.sql("FROM differences ORDER BY ALL").to_arrow_reader()
+            reader = self.connection.sql(f"FROM {DIFFERENCES} ORDER BY ALL").to_arrow_reader()
             write_parquet(self.workspace.verify(name), reader.schema, reader)
             write_proof(self.workspace, name, loaded, proof)
-        words = [f"{told[kind]:,} {kind}" for kind in KINDS if told[kind]]
-        of = f" of a sample of {self.sample:,}" if self.sample else ""
-        progress.done(
-            "verify", name, ", ".join([f"{told['verified']:,} verified{of}", *words]),
-            **told, references=accounts,
-        )  # fmt: skip
+        differences = [f"{counts[kind]:,} {kind}" for kind in KINDS if counts[kind]]
+        sample = f" of a sample of {self.sample:,}" if self.sample else ""
+        sentence = ", ".join([f"{counts['verified']:,} verified{sample}", *differences])
+        progress.done("verify", name, sentence, **counts, references=references)
         return proof
 
     def _relate(self) -> None:
-        """skipped, staged, found, owned: what `compare` and `references` work on."""
+        """Make `unsent_keys`, `staged`, `owned` and `read_back`, which the others work on."""
         run = self.connection.execute
-        skipped = self.workspace.load(self.table.name) / "rejects.jsonl"
-        columns = "{sourceId: 'VARCHAR', rule: 'VARCHAR', reason: 'VARCHAR'}"
-        run("CREATE OR REPLACE TEMP TABLE skipped (source_id VARCHAR)")
+        unsent = self.workspace.load(self.table.name) / "rejects.jsonl"
+        run(f"CREATE OR REPLACE TEMP TABLE {UNSENT_KEYS} (source_id VARCHAR)")
         # A load that was killed leaves none, or a line that is cut short.
-        if skipped.exists():
-            run(
-                f"INSERT INTO skipped SELECT sourceId FROM read_json({text_sql(str(skipped))}, "
-                f"format = 'newline_delimited', ignore_errors = true, columns = {columns})"
-            )
+        if unsent.exists():
+            run(f"INSERT INTO {UNSENT_KEYS} SELECT sourceId FROM {load_rejects_sql(unsent)}")
         sent = ", ".join(
             f"coalesce({name_sql(shape.name)}, 'null') AS {name_sql(shape.name)}"
             for shape in self.fields.values()
@@ -193,30 +188,31 @@ class _Table:
         bound = bound_sql(self.workspace, self.plan, self.table, self.fields)
         replaced = f" REPLACE ({sent})" if sent else ""
         staged = (
-            f"SELECT *{replaced} FROM ({bound}) s ANTI JOIN skipped k ON k.source_id = s._source_id"
+            f"SELECT *{replaced} FROM ({bound}) s ANTI JOIN {UNSENT_KEYS} u "
+            "ON u.source_id = s._source_id"
         )
         only = None
         if self.sample:
             run(
-                "CREATE OR REPLACE TEMP TABLE sampled AS SELECT _source_id AS source_id FROM "
-                f"({staged}) ORDER BY md5(_source_id), _source_id LIMIT {self.sample}"
+                f"CREATE OR REPLACE TEMP TABLE {SAMPLED_KEYS} AS SELECT _source_id AS source_id "
+                f"FROM ({staged}) ORDER BY md5(_source_id), _source_id LIMIT {self.sample}"
             )
-            staged += " SEMI JOIN sampled t ON t.source_id = s._source_id"
-            ids = text_sql(str(self.workspace.load(self.table.name) / "ids.parquet"))
+            staged += f" SEMI JOIN {SAMPLED_KEYS} t ON t.source_id = s._source_id"
+            ids = file_sql(self.workspace.load(self.table.name) / "ids.parquet")
             owned = (
                 f"SELECT source_id, convex_id AS document_id FROM read_parquet({ids}) "
-                "SEMI JOIN sampled USING (source_id)"
+                f"SEMI JOIN {SAMPLED_KEYS} USING (source_id)"
             )
-            only = "SELECT document_id FROM owned"
+            only = f"SELECT document_id FROM {OWNED}"
         else:
             owned = (
                 f"SELECT source_id, document_id FROM {self.convex.ledger()} "
                 f'WHERE "table" = {text_sql(self.table.name)}'
             )
-        run(f"CREATE OR REPLACE TEMP VIEW staged AS {staged}")
-        run(f"CREATE OR REPLACE TEMP TABLE owned AS {owned}")
-        found = self.convex.documents(self.table.name, self.fields, only)
-        run(f"CREATE OR REPLACE TEMP VIEW found AS FROM {found}")
+        run(f"CREATE OR REPLACE TEMP VIEW {STAGED} AS {staged}")
+        run(f"CREATE OR REPLACE TEMP TABLE {OWNED} AS {owned}")
+        documents = self.convex.documents(self.table.name, self.fields, only)
+        run(f"CREATE OR REPLACE TEMP VIEW {READ_BACK} AS FROM {documents}")
 
     def _differences(self) -> dict[str, int]:
         """Make `differences`, and count them by kind."""
@@ -225,14 +221,13 @@ class _Table:
             return self.convex.ids(table, referred if self.sample else None)
 
         sql = differences_sql(self.fields, ids, whole=not self.sample)
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE differences AS {sql}")
-        return dict(
-            self.connection.execute("SELECT kind, count(*) FROM differences GROUP BY 1").fetchall()
-        )
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {DIFFERENCES} AS {sql}")
+        counted = f"SELECT kind, count(*) FROM {DIFFERENCES} GROUP BY 1"
+        return dict(self.connection.execute(counted).fetchall())
 
 
-def _teller(progress: Progress) -> Callable[[Transient, float], None]:
-    def told(error: Transient, delay: float) -> None:
+def _note_retry(progress: Progress) -> Callable[[Transient, float], None]:
+    def note(error: Transient, delay: float) -> None:
         progress.note(f"  {error.message}; again in {delay:.1f} s")
 
-    return told
+    return note

@@ -32,9 +32,12 @@ def deployment(convex: Path, tmp_path: Path) -> Iterator[Host]:
 
 @pytest.fixture
 def make(
-    deployment: Host, convex: Path, exported: dict[str, object], tmp_path: Path,
+    deployment: Host,
+    convex: Path,
+    exported: dict[str, object],
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Callable[[str], Project]:  # fmt: skip
+) -> Callable[[str], Project]:
     """Projects with data folders of their own before the one deployment."""
     # The schema is exported once: node takes half a second for it.
     monkeypatch.setattr("stages.convex.schema.export_schema", lambda folder: exported)

@@ -84,9 +84,13 @@ class Project:
     @property
     def target(self) -> Target:
         return Target(
-            name="default", deployment=NAME, url=self.address or self.host.url, site_url=None,
-            admin_key=Secret(self.key), secret=None,
-        )  # fmt: skip
+            name="default",
+            deployment=NAME,
+            url=self.address or self.host.url,
+            site_url=None,
+            admin_key=Secret(self.key),
+            secret=None,
+        )
 
     def stage(self, table: str, rows: Mapping[str, Row], rejects: Sequence[str] = ()) -> None:
         """Write what transform would have: references as `table:key`, by source key."""
@@ -109,11 +113,14 @@ class Project:
         write_manifest(
             folder,
             {
-                "status": "complete", "documents": len(rows), "rejects": 0,
-                "source_rows": len(rows), "parts": [part_entry(part)],
+                "status": "complete",
+                "documents": len(rows),
+                "rejects": 0,
+                "source_rows": len(rows),
+                "parts": [part_entry(part)],
                 "inputs": staged_inputs(self.workspace, self.plan, self.plan.tables[table]),
             },
-        )  # fmt: skip
+        )
 
     def load(self, *tables: str, **options: Any) -> LoadResult:
         """A load in this process, of all tables that are staged."""
@@ -121,9 +128,13 @@ class Project:
         staged = tables or tuple(t for t in TABLES if self.workspace.transform(t).exists())
         with data_lock(self.workspace):
             return run.load(
-                self.workspace, self.plan, load_schema(self.workspace), self.target,
-                LoadOptions(tables=staged, **options), self.notes,
-            )  # fmt: skip
+                self.workspace,
+                self.plan,
+                load_schema(self.workspace),
+                self.target,
+                LoadOptions(tables=staged, **options),
+                self.notes,
+            )
 
     def told(self) -> str:
         return "\n".join(self.notes.told)
@@ -143,11 +154,7 @@ class Project:
 
     def documents(self, table: str) -> dict[str, dict[str, Any]]:
         """Source key → document, with source keys for ids; every document has its one owner."""
-        keys = {
-            row["documentId"]: key
-            for name in TABLES
-            for key, row in self.ledger(name).items()
-        }  # fmt: skip
+        keys = {row["documentId"]: key for name in TABLES for key, row in self.ledger(name).items()}
         pages = self.host.pages(table)
         assert len({keys[d["_id"]] for d in pages}) == len(pages)
         return {

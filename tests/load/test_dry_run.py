@@ -14,9 +14,14 @@ from tests.load.test_once import PEOPLE, PETS, TEAMS, stage_all
 
 def told(project: Project) -> dict[str, Any]:
     return forecast(
-        project.workspace, project.plan, load_schema(project.workspace), project.target,
-        ("teams", "people", "pets"), None, Silent(),
-    )  # fmt: skip
+        project.workspace,
+        project.plan,
+        load_schema(project.workspace),
+        project.target,
+        ("teams", "people", "pets"),
+        None,
+        Silent(),
+    )
 
 
 def did(found: dict[str, Any]) -> dict[str, tuple[int, int, int]]:

@@ -20,10 +20,13 @@ from tests.support.project_copies import copy_data, copy_project, edit_model, ed
 PLAN = load_plan(ROOT / ".planning" / "migrations" / "plan.toml")
 LOADED = [name for name in PLAN.tables if name != "formTemplates"]
 REFERENCES = {
-    "workspace_id": "workspaces", "contact_id": "contacts", "webinar_id": "webinars",
-    "ari_conversation_id": "ariConversations", "payment_id": "ariPayments",
+    "workspace_id": "workspaces",
+    "contact_id": "contacts",
+    "webinar_id": "webinars",
+    "ari_conversation_id": "ariConversations",
+    "payment_id": "ariPayments",
     "category_id": "ariKnowledgeCategories",
-}  # fmt: skip
+}
 
 
 class Convex:
@@ -35,10 +38,14 @@ class Convex:
         found = state.deployments[name]
         self.deployment = Deployment(
             Target(
-                name=name, deployment=found.name, url=found.url, site_url=found.site_url,
-                admin_key=Secret(found.admin_key), secret=Secret(found.migration_secret),
+                name=name,
+                deployment=found.name,
+                url=found.url,
+                site_url=found.site_url,
+                admin_key=Secret(found.admin_key),
+                secret=Secret(found.migration_secret),
             )
-        )  # fmt: skip
+        )
 
     def documents(self, table: str) -> list[dict[str, Any]]:
         page = self.deployment.query(
@@ -199,13 +206,19 @@ def test_a_second_load_sends_nothing_and_touches_nothing(second: Stages) -> None
     convex = Convex("sandbox-load")
     second.run("load")
     before = state_of(convex)
-    files = {f: (f.stat().st_mtime_ns, hash_file(f)) for f in second.target_folder.rglob("*")
-             if f.is_file()}  # fmt: skip
+    files = {
+        f: (f.stat().st_mtime_ns, hash_file(f))
+        for f in second.target_folder.rglob("*")
+        if f.is_file()
+    }
     told = second.run("load").stderr
     assert told.count("fresh, nothing to send") == len(LOADED)
     assert state_of(convex) == before
-    assert files == {f: (f.stat().st_mtime_ns, hash_file(f))
-                     for f in second.target_folder.rglob("*") if f.is_file()}  # fmt: skip
+    assert files == {
+        f: (f.stat().st_mtime_ns, hash_file(f))
+        for f in second.target_folder.rglob("*")
+        if f.is_file()
+    }
 
 
 def test_forgotten_acks_are_asked_of_the_ledger(second: Stages) -> None:
@@ -457,8 +470,9 @@ def test_children_wait_for_their_parents(extracted: Path, tmp_path: Path) -> Non
     done = stages.run("load", "ari_knowledge_entries", "--accept-rejects", code=1)
     assert "not all is loaded: ariKnowledgeEntries" in done.stderr
     assert counts(stages, "ariKnowledgeEntries") == {
-        "inserted": all_entries - with_category, "held_back": with_category,
-    }  # fmt: skip
+        "inserted": all_entries - with_category,
+        "held_back": with_category,
+    }
     shown = stages.run("rejects", "ariKnowledgeEntries", "--rule", "held_back").stdout
     assert f"held_back: {with_category} (load)" in shown
     stages.run("load", "ari_knowledge_categories", "ariKnowledgeEntries", "--accept-rejects")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from stages.convex.ledger_ops import LEDGER_ROW_BYTES
 from stages.errors import UserError
-from stages.load.pace import LEDGER_BYTES, Pace, Rate, read_rate
+from stages.load.pace import Pace, Rate, read_rate
 
 
 class Clock:
@@ -54,7 +55,7 @@ def test_documents_a_second() -> None:
 
 def test_bytes_a_second_count_the_ledger() -> None:
     clock = Clock()
-    pace = paced(clock, rate=Rate(bytes=1000 * (400 + LEDGER_BYTES), documents=10_000))
+    pace = paced(clock, rate=Rate(bytes=1000 * (400 + LEDGER_ROW_BYTES), documents=10_000))
     for _ in range(6):
         pace.wait(100, 40_000)
     assert clock.now == pytest.approx(100.5)

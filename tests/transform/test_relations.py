@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from stages.sql import Relation
 from stages.transform import relations
-from stages.transform.relations import Relation
 
 PACKAGE = Path(relations.__file__).parent
 MODULES = sorted(PACKAGE.glob("*.py"))

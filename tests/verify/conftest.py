@@ -30,9 +30,13 @@ class Moved:
     @property
     def target(self) -> Target:
         return Target(
-            name="default", deployment=NAME, url=self.host.url, site_url=self.host.site_url,
-            admin_key=Secret(KEY), secret=None,
-        )  # fmt: skip
+            name="default",
+            deployment=NAME,
+            url=self.host.url,
+            site_url=self.host.site_url,
+            admin_key=Secret(KEY),
+            secret=None,
+        )
 
     def call(self, function: str, **args: Any) -> Any:
         with Deployment(self.target) as deployment:

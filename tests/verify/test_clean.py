@@ -39,8 +39,14 @@ def test_the_ledger_goes_and_the_documents_stay(emptied: Moved) -> None:
     assert "56 rows deleted; the documents stay" in done.stderr, "34, 21, and the mark"
     assert emptied.host.pages("migrationLedger") == []
     assert emptied.host.pages("articles") == documents
-    for step in ("npx convex env remove MIGRATION_SECRET", "convex/migrate.ts", "migrationLedger",
-                 "npx convex deploy", "stages verify --final", "deploy key"):  # fmt: skip
+    for step in (
+        "npx convex env remove MIGRATION_SECRET",
+        "convex/migrate.ts",
+        "migrationLedger",
+        "npx convex deploy",
+        "stages verify --final",
+        "deploy key",
+    ):
         assert step in done.stdout
     assert (stages.target_folder / "load" / "articles").exists()
     # A load would insert everything a second time, with or without acks.

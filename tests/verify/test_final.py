@@ -38,8 +38,9 @@ def test_a_secret_that_is_left_is_wrong(
     found = findings(tmp_path, supabase, ROOT / "convex", secret, 1 if secret else 0)
     assert found["visitors"] == (True, "can call none of the functions")
     assert found["functions"] == (
-        True, "19 of migrate.ts are still there, for the deploy key only",
-    )  # fmt: skip
+        True,
+        "19 of migrate.ts are still there, for the deploy key only",
+    )
     if secret:
         assert found["secret"] == (False, "MIGRATION_SECRET is still set")
         assert found["HTTP action"][0] is False

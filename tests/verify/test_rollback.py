@@ -78,9 +78,15 @@ def test_what_the_app_has_changed_is_kept_and_named(moved: Moved) -> None:
 
 def asked(moved: Moved, answer: str, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        moved.stages.command(*args), cwd=ROOT, env=moved.stages.env(), input=answer,
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+        moved.stages.command(*args),
+        cwd=ROOT,
+        env=moved.stages.env(),
+        input=answer,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 def test_it_asks_and_names_what_would_go(moved: Moved) -> None:
@@ -101,9 +107,11 @@ def test_it_asks_and_names_what_would_go(moved: Moved) -> None:
 @pytest.mark.parametrize("command", ["rollback articles", "clean --ledger"])
 def test_production_wants_its_name(moved: Moved, command: str) -> None:
     production = Stages(
-        moved.stages.data, "default", moved.stages.project,
+        moved.stages.data,
+        "default",
+        moved.stages.project,
         {**moved.stages.environment, "CONVEX_DEPLOY_KEY": f"prod:{KEY}"},
-    )  # fmt: skip
+    )
     before = moved.ledger()
     for yes in ([], ["--yes"]):
         done = production.run(*command.split(), *yes, code=2)
@@ -121,20 +129,29 @@ def test_large_documents_go_in_smaller_batches(supabase: sandbox.State, tmp_path
             tmp_path / "data", "default", copy_project(tmp_path / "project"), found.settings()
         )
         target = Target(
-            name="default", deployment="faults", url=found.url, site_url=None,
-            admin_key=Secret(KEY), secret=None,
-        )  # fmt: skip
+            name="default",
+            deployment="faults",
+            url=found.url,
+            site_url=None,
+            admin_key=Secret(KEY),
+            secret=None,
+        )
         workspace = found.pages("workspaces")[0]["_id"]
         article: dict[str, Any] = {
-            "workspace_id": workspace, "title": "t", "status": "draft", "content": "x" * 900_000,
-            "created_at": 1.0, "updated_at": 1.0,
-        }  # fmt: skip
+            "workspace_id": workspace,
+            "title": "t",
+            "status": "draft",
+            "content": "x" * 900_000,
+            "created_at": 1.0,
+            "updated_at": 1.0,
+        }
         with Deployment(target) as deployment:
             for number in range(40):
                 record = {
-                    "sourceId": str(number), "digest": "d",
+                    "sourceId": str(number),
+                    "digest": "d",
                     "document": {**article, "slug": str(number)},
-                }  # fmt: skip
+                }
                 deployment.mutation("migrate:bulkInsertArticles", {"records": [record]})
         done = stages.run("rollback", "--yes")
         assert "rollback  articles                 40 removed" in done.stderr

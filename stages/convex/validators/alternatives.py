@@ -14,9 +14,15 @@ NULL: Validator = {"type": "null"}
 ANY: Validator = {"type": "any"}
 # Validators with one type of values each, and the kind of these in marked JSON.
 SCALARS = {
-    "string": "STRING", "id": "STRING", "number": "NUMBER", "boolean": "BOOLEAN",
-    "bigint": "INTEGER", "commitTs": "INTEGER", "bytes": "BYTES", "null": "NULL",
-}  # fmt: skip
+    "string": "STRING",
+    "id": "STRING",
+    "number": "NUMBER",
+    "boolean": "BOOLEAN",
+    "bigint": "INTEGER",
+    "commitTs": "INTEGER",
+    "bytes": "BYTES",
+    "null": "NULL",
+}
 KNOWN = {*SCALARS, "any", "map", "set", "literal", "array", "record", "object"}
 
 
@@ -61,7 +67,7 @@ def alternatives(validator: Validator) -> Alternatives:
     """Raises UnknownValidator for one of a kind that is not known here."""
     kinds: set[str] = set()
     literals: list[str | bool | int | float] = []
-    found: dict[str, list[Validator]] = {name: [] for name in ("id", "array", "object", "any")}
+    by_type: dict[str, list[Validator]] = {name: [] for name in ("id", "array", "object", "any")}
     for member in members(validator):
         kind = str(member["type"])
         if kind not in KNOWN:
@@ -69,22 +75,22 @@ def alternatives(validator: Validator) -> Alternatives:
         if kind == "literal":
             literals.append(literal_value(member["value"]))
         elif kind in ("any", "map", "set"):
-            found["any"].append(member)
+            by_type["any"].append(member)
         elif kind == "array":
-            found["array"].append(member["value"])
+            by_type["array"].append(member["value"])
         elif kind in ("record", "object"):
-            found["object"].append(member)
+            by_type["object"].append(member)
         elif kind == "id":
-            found["id"].append(member)
+            by_type["id"].append(member)
         else:
             kinds.add(SCALARS[kind])
     return Alternatives(
         kinds=frozenset(kinds),
         literals=tuple(literals),
-        ids=tuple(found["id"]),
-        items=tuple(found["array"]),
-        objects=tuple(found["object"]),
-        anything=tuple(found["any"]),
+        ids=tuple(by_type["id"]),
+        items=tuple(by_type["array"]),
+        objects=tuple(by_type["object"]),
+        anything=tuple(by_type["any"]),
     )
 
 
@@ -95,16 +101,16 @@ def literal_value(value: Any) -> str | bool | int | float:
         return int(number)
     if isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    found: str | bool | float = value
-    return found
+    plain: str | bool | float = value
+    return plain
 
 
 def field_of(validator: Validator, name: str) -> tuple[Validator, bool] | None:
     """(validator, optional) of a field of a v.object(), or of any key of a v.record()."""
     if validator["type"] == "record":
         return validator["values"]["fieldType"], True
-    found = validator["value"].get(name)
-    return (found["fieldType"], found["optional"]) if found else None
+    field = validator["value"].get(name)
+    return (field["fieldType"], field["optional"]) if field else None
 
 
 def describe(validator: Validator) -> str:

@@ -66,9 +66,9 @@ def discriminator(members: Sequence[Validator]) -> tuple[str, list[list[str]]]:
             field = member["value"].get(name)
             if field is None or field["optional"]:
                 break
-            found = alternatives(field["fieldType"])
-            texts = found.of_kind("STRING")
-            if not texts or len(texts) < len(found.literals) or _takes_more(found):
+            accepted = alternatives(field["fieldType"])
+            texts = accepted.of_kind("STRING")
+            if not texts or len(texts) < len(accepted.literals) or _takes_more(accepted):
                 break
             choices.append([str(text) for text in texts])
         texts_of_all = list(itertools.chain.from_iterable(choices))
@@ -77,8 +77,10 @@ def discriminator(members: Sequence[Validator]) -> tuple[str, list[list[str]]]:
     return "", []
 
 
-def _takes_more(found: Alternatives) -> bool:
-    return bool(found.kinds or found.ids or found.items or found.objects or found.anything)
+def _takes_more(accepted: Alternatives) -> bool:
+    return bool(
+        accepted.kinds or accepted.ids or accepted.items or accepted.objects or accepted.anything
+    )
 
 
 def wrong(rule: str, reason: str, path: str) -> str:
@@ -94,102 +96,110 @@ class _Check:
         self._names = (f"v{n}" for n in itertools.count())
 
     def value(self, validator: Validator, value: str, path: str) -> str:
-        found = alternatives(validator)
+        accepted = alternatives(validator)
         kind = kind_sql(value)
         cases = " ".join(f"WHEN {text_sql(k)} THEN {text_sql(w)}" for k, w in SAID.items())
         said = f"CASE kind {cases} ELSE 'a ' || lower(kind) END"
-        wanted = text_sql(f", not {describe(validator)}")
-        mismatch = wrong("type_mismatch", f"{said} || {wanted}", path)
+        expected = text_sql(f", not {describe(validator)}")
+        mismatch = wrong("type_mismatch", f"{said} || {expected}", path)
         branches = "".join(
-            f"WHEN {text_sql(name)} THEN {sql} " for name, sql in self._kinds(found, value, path)
+            f"WHEN {text_sql(name)} THEN {sql} " for name, sql in self._kinds(accepted, value, path)
         )
-        null = "" if found.null else (
-            f"WHEN 'NULL' THEN {wrong('required_null', text_sql('the value is null'), path)} "
-        )  # fmt: skip
+        null = ""
+        if not accepted.null:
+            problem = wrong("required_null", text_sql("the value is null"), path)
+            null = f"WHEN 'NULL' THEN {problem} "
         return (
             f"list_transform([{kind}], lambda kind: "
             f"CASE kind {null}{branches}ELSE {mismatch} END)[1]"
         )
 
-    def _kinds(self, found: Alternatives, value: str, path: str) -> Iterator[tuple[str, str]]:
+    def _kinds(self, accepted: Alternatives, value: str, path: str) -> Iterator[tuple[str, str]]:
         """(kind, SQL of the problem) for each kind of which some values are taken."""
-        if found.anything:
-            inner = self._anything(found.anything[0], value, path)
+        if accepted.anything:
+            inner = self._anything(accepted.anything[0], value, path)
             for kind in (*PLAIN, "FLOAT"):
                 yield kind, inner
             yield from (
                 (kind, wrong("field_name", text_sql("a key begins with $"), path))
                 for kind in ("INTEGER", "BYTES")
-                if kind not in found.kinds
+                if kind not in accepted.kinds
             )
-            yield from self._wrapped(found, value, path)
+            yield from self._wrapped(accepted, value, path)
             return
-        if "NULL" in found.kinds:
+        if "NULL" in accepted.kinds:
             yield "NULL", "NULL"
-        yield from self._text(found, value, path)
-        if "BOOLEAN" in found.kinds:
+        yield from self._text(accepted, value, path)
+        if "BOOLEAN" in accepted.kinds:
             yield "BOOLEAN", "NULL"
-        elif found.of_kind("BOOLEAN"):
-            among = ", ".join(str(x).lower() for x in found.of_kind("BOOLEAN"))
+        elif accepted.of_kind("BOOLEAN"):
+            among = ", ".join(str(x).lower() for x in accepted.of_kind("BOOLEAN"))
             yield "BOOLEAN", _unless(f"({value})::BOOLEAN IN ({among})", self._none_of(value, path))
-        number = self._number(found, value, path)
+        number = self._number(accepted, value, path)
         if number:
             yield "NUMBER", number
-        yield from self._wrapped(found, value, path)
-        if found.items:
-            arrays = [self.array(item, value, path) for item in found.items]
+        yield from self._wrapped(accepted, value, path)
+        if accepted.items:
+            arrays = [self.array(item, value, path) for item in accepted.items]
             yield "ARRAY", self._one_of(arrays, path)
-        if found.objects:
-            problems = [self.object(member, value, path) for member in found.objects]
-            told = len(problems) > 1 and discriminator(found.objects)[0]
-            apart = conditions(found.objects, value) if told else ()
-            yield "OBJECT", self._one_of(problems, path, apart)
+        if accepted.objects:
+            problems = [self.object(member, value, path) for member in accepted.objects]
+            told_apart = len(problems) > 1 and discriminator(accepted.objects)[0]
+            choices = conditions(accepted.objects, value) if told_apart else ()
+            yield "OBJECT", self._one_of(problems, path, choices)
 
-    def _text(self, found: Alternatives, value: str, path: str) -> Iterator[tuple[str, str]]:
+    def _text(self, accepted: Alternatives, value: str, path: str) -> Iterator[tuple[str, str]]:
         text = f"({value} ->> '$')"
-        literals = found.of_kind("STRING")
-        free = self.bound or any(member.get("bare") for member in found.ids)
-        if "STRING" in found.kinds or (found.ids and free):
+        literals = accepted.of_kind("STRING")
+        free = self.bound or any(member.get("bare") for member in accepted.ids)
+        if "STRING" in accepted.kinds or (accepted.ids and free):
             yield "STRING", "NULL"
             return
-        taken = [f"starts_with({text}, {text_sql(m['tableName'] + ':')})" for m in found.ids]
+        taken = [f"starts_with({text}, {text_sql(m['tableName'] + ':')})" for m in accepted.ids]
         if literals:
             taken.append(f"{text} IN ({', '.join(text_sql(str(x)) for x in literals)})")
-        tables = " or ".join(dict.fromkeys(member["tableName"] for member in found.ids))
+        tables = " or ".join(dict.fromkeys(member["tableName"] for member in accepted.ids))
         orphan = wrong("orphan", f"{text} || {text_sql(f' is no reference to {tables}')}", path)
         if taken:
             yield (
                 "STRING",
-                _unless(" OR ".join(taken), orphan if found.ids else self._none_of(value, path)),
+                _unless(" OR ".join(taken), orphan if accepted.ids else self._none_of(value, path)),
             )
 
     def _none_of(self, value: str, path: str) -> str:
         reason = f"({value} ->> '$') || ' is none of the literals of the schema'"
         return wrong("not_in_union", reason, path)
 
-    def _number(self, found: Alternatives, value: str, path: str) -> str:
+    def _number(self, accepted: Alternatives, value: str, path: str) -> str:
         """A plain JSON number: a float64, and a whole one where an int64 is due."""
-        if "NUMBER" in found.kinds or any(member.get("bare") for member in found.ids):
+        if "NUMBER" in accepted.kinds or any(member.get("bare") for member in accepted.ids):
             return "NULL"
         number = f"({value} ->> '$')::DOUBLE"
         taken = []
-        literals = [*found.of_kind("NUMBER"), *found.of_kind("INTEGER")]
+        literals = [*accepted.of_kind("NUMBER"), *accepted.of_kind("INTEGER")]
         if literals:
             taken.append(f"{number} IN ({', '.join(f'{x!r}::DOUBLE' for x in literals)})")
-        if "INTEGER" in found.kinds:
+        if "INTEGER" in accepted.kinds:
             taken.append(f"({number} = trunc({number}) AND abs({number}) <= {EXACT})")
-        return _unless(" OR ".join(taken), self._none_of(value, path) if literals else wrong(
-            "type_mismatch", f"({value} ->> '$') || ' is not a whole number up to 2^53'", path
-        )) if taken else ""  # fmt: skip
+        if not taken:
+            return ""
+        problem = (
+            self._none_of(value, path)
+            if literals
+            else wrong(
+                "type_mismatch", f"({value} ->> '$') || ' is not a whole number up to 2^53'", path
+            )
+        )
+        return _unless(" OR ".join(taken), problem)
 
-    def _wrapped(self, found: Alternatives, value: str, path: str) -> Iterator[tuple[str, str]]:
+    def _wrapped(self, accepted: Alternatives, value: str, path: str) -> Iterator[tuple[str, str]]:
         payload = payload_sql(value)
         malformed = wrong("type_mismatch", text_sql("an encoded value is malformed"), path)
-        if "NUMBER" in found.kinds and not found.anything:
+        if "NUMBER" in accepted.kinds and not accepted.anything:
             special = ", ".join(text_sql(text) for text in SPECIAL)
             yield "FLOAT", _unless(f"{payload} IN ({special})", malformed)
-        literals = found.of_kind("INTEGER")
-        if "INTEGER" in found.kinds:
+        literals = accepted.of_kind("INTEGER")
+        if "INTEGER" in accepted.kinds:
             valid = f"regexp_full_match({payload}, '{EIGHT_BYTES}')"
             yield "INTEGER", _unless(valid, malformed)
         elif literals:
@@ -201,17 +211,17 @@ class _Check:
                     wrong("not_in_union", text_sql("the int64 is none of the literals"), path),
                 ),
             )
-        if "BYTES" in found.kinds:
+        if "BYTES" in accepted.kinds:
             yield "BYTES", _unless(f"regexp_full_match({payload}, '{BASE64}')", malformed)
 
-    def _one_of(self, problems: list[str], path: str, apart: Sequence[str] = ()) -> str:
-        """The problem of the member that `apart` has conditions for; else of none of them."""
+    def _one_of(self, problems: list[str], path: str, choices: Sequence[str] = ()) -> str:
+        """The problem of the member whose condition among `choices` holds; else of none of them."""
         if len(problems) == 1:
             return problems[0]
         count = text_sql(f"none of the {len(problems)} in the union takes it")
         none = wrong("not_in_union", count, path)
-        if apart:
-            pairs = zip(apart, problems, strict=True)
+        if choices:
+            pairs = zip(choices, problems, strict=True)
             cases = " ".join(f"WHEN {condition} THEN {problem}" for condition, problem in pairs)
             return f"CASE {cases} ELSE {none} END"
         return f"CASE WHEN NOT ({' OR '.join(f'({p}) IS NULL' for p in problems)}) THEN {none} END"
@@ -234,16 +244,16 @@ class _Check:
         ]
         for number, name in enumerate(names, start=1):
             field = member["value"][name]
-            there = f"{at}[{number}]"
-            inner = self.value(field["fieldType"], there, f"{path} || {text_sql('.' + name)}")
+            inside = f"{at}[{number}]"
+            inner = self.value(field["fieldType"], inside, f"{path} || {text_sql('.' + name)}")
             absent = wrong("missing_field", text_sql(f"the field {name} is required"), path)
             if not field["optional"]:
-                problems.append(f"CASE WHEN {there} IS NULL THEN {absent} ELSE {inner} END")
+                problems.append(f"CASE WHEN {inside} IS NULL THEN {absent} ELSE {inner} END")
             elif alternatives(field["fieldType"]).null:
-                problems.append(f"CASE WHEN {there} IS NOT NULL THEN {inner} END")
+                problems.append(f"CASE WHEN {inside} IS NOT NULL THEN {inner} END")
             else:
                 problems.append(
-                    f"CASE WHEN coalesce(json_type({there}), 'NULL') <> 'NULL' THEN {inner} END"
+                    f"CASE WHEN coalesce(json_type({inside}), 'NULL') <> 'NULL' THEN {inner} END"
                 )
         paths = ", ".join(member_sql(name) for name in names)
         extracted = f"json_extract({value}, [{paths}]::VARCHAR[])"
@@ -270,12 +280,10 @@ class _Check:
         for name, inner in member.get("fields", {}).items():
             at = next(self._names)
             problem = self.value(inner, at, f"{path} || {text_sql('.' + name)}")
-            there = f"json_extract({value}, {member_sql(name)})"
-            problems.append(
-                f"CASE WHEN json_type({value}) = 'OBJECT' THEN "
-                + _first(f"list_filter([{there}], lambda x: x IS NOT NULL)",
-                         f"lambda {at}: {problem}") + " END"
-            )  # fmt: skip
+            inside = f"json_extract({value}, {member_sql(name)})"
+            present = f"list_filter([{inside}], lambda x: x IS NOT NULL)"
+            first = _first(present, f"lambda {at}: {problem}")
+            problems.append(f"CASE WHEN json_type({value}) = 'OBJECT' THEN {first} END")
         if "items" in member:
             problems.append(
                 f"CASE WHEN json_type({value}) = 'ARRAY' "

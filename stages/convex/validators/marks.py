@@ -20,20 +20,20 @@ BASE64 = "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgko
 def marked_sql(text: str) -> str:
     """SQL of a JSON text with every wrapper as a marked string. A quote inside of a string is
     escaped, so that nothing but a wrapper has its form."""
-    made = text
+    sql = text
     for name, sign in WRAPPERS.items():
         pattern = rf'\{{\s*"\${name}"\s*:\s*"([A-Za-z0-9+/=]*)"\s*\}}'
-        made = f"regexp_replace({made}, '{pattern}', '\"{MARK}{sign}\\1\"', 'g')"
-    return f"CASE WHEN contains({text}, '\"$') THEN {made} ELSE {text} END"
+        sql = f"regexp_replace({sql}, '{pattern}', '\"{MARK}{sign}\\1\"', 'g')"
+    return f"CASE WHEN contains({text}, '\"$') THEN {sql} ELSE {text} END"
 
 
 def unmarked_sql(text: str) -> str:
     """SQL of the encoded JSON of a marked text."""
-    made = text
+    sql = text
     for name, sign in WRAPPERS.items():
         wrapper = f'{{"${name}":"\\1"}}'
-        made = f"regexp_replace({made}, '\"{MARK}{sign}([^\"]*)\"', '{wrapper}', 'g')"
-    return f"CASE WHEN contains({text}, '{MARK}') THEN {made} ELSE {text} END"
+        sql = f"regexp_replace({sql}, '\"{MARK}{sign}([^\"]*)\"', '{wrapper}', 'g')"
+    return f"CASE WHEN contains({text}, '{MARK}') THEN {sql} ELSE {text} END"
 
 
 def ambiguous_sql(text: str) -> str:
@@ -67,9 +67,9 @@ def excess_sql(text: str) -> str:
     base64 after a mark of 4 bytes.
     """
     fixed = f"9 * len(regexp_extract_all({text}, '\"{MARK}[if]'))"
-    found = f'regexp_extract_all({text}, \'"{MARK}b([^"]*)"\', 1)'
+    payloads = f'regexp_extract_all({text}, \'"{MARK}b([^"]*)"\', 1)'
     decoded = "(strlen(b) // 4 * 3 - (strlen(b) - strlen(rtrim(b, '='))))"
-    texts = f"list_transform({found}, lambda b: 4 + strlen(b) - {decoded})"
+    texts = f"list_transform({payloads}, lambda b: 4 + strlen(b) - {decoded})"
     return (
         f"CASE WHEN contains({text}, '{MARK}') "
         f"THEN {fixed} + coalesce(list_sum({texts}), 0)::BIGINT ELSE 0 END"

@@ -42,32 +42,32 @@ class Position:
 
 def positions(name: str, validator: Validator) -> tuple[Position, ...]:
     """Places for references in a field, each path once, in the order of the validator."""
-    found: dict[str, Position] = {}
+    by_path: dict[str, Position] = {}
     for position in _positions(validator, name, removable=False):
-        before = found.get(position.path, position)
-        found[position.path] = Position(
+        before = by_path.get(position.path, position)
+        by_path[position.path] = Position(
             path=position.path,
             targets=tuple(dict.fromkeys((*before.targets, *position.targets))),
             nullable=before.nullable and position.nullable,
             removable=before.removable and position.removable,
             text=before.text or position.text,
         )
-    return tuple(found.values())
+    return tuple(by_path.values())
 
 
 def _positions(validator: Validator, path: str, *, removable: bool) -> Iterator[Position]:
-    found = alternatives(validator)
-    if found.ids:
+    accepted = alternatives(validator)
+    if accepted.ids:
         yield Position(
             path=path,
-            targets=tuple(member["tableName"] for member in found.ids),
-            nullable=found.null,
+            targets=tuple(member["tableName"] for member in accepted.ids),
+            nullable=accepted.null,
             removable=removable,
-            text="STRING" in found.kinds,
+            text="STRING" in accepted.kinds,
         )
-    for item in found.items:
+    for item in accepted.items:
         yield from _positions(item, f"{path}[]", removable=False)
-    for member in found.objects:
+    for member in accepted.objects:
         if member["type"] == "record":
             yield from _positions(member["keys"], f"{path}{{key}}", removable=True)
             inner = member["values"]["fieldType"]
@@ -77,7 +77,7 @@ def _positions(validator: Validator, path: str, *, removable: bool) -> Iterator[
             yield from _positions(
                 field["fieldType"], f"{path}.{name}", removable=bool(field["optional"])
             )
-    for member in found.anything:
+    for member in accepted.anything:
         for name, inner in member.get("fields", {}).items():
             yield from _positions(inner, f"{path}.{name}", removable=False)
         if "items" in member:
@@ -116,30 +116,31 @@ class _Refs:
         self._names = (f"r{n}" for n in itertools.count())
 
     def value(self, validator: Validator, value: str, path: str) -> str:
-        found = alternatives(validator)
+        accepted = alternatives(validator)
         cases = []
-        if found.ids:
-            given = f"[{{'p': {self.numbers[path]}, 'r': {value} ->> '$'}}]"
-            cases.append(f"WHEN {reference_condition(validator, value, bound=self.bound)} "
-                         f"THEN {given}")  # fmt: skip
-        items = [m for m in found.items if refers(m)]
+        if accepted.ids:
+            reference = f"[{{'p': {self.numbers[path]}, 'r': {value} ->> '$'}}]"
+            cases.append(
+                f"WHEN {reference_condition(validator, value, bound=self.bound)} THEN {reference}"
+            )
+        items = [m for m in accepted.items if refers(m)]
         if items:
             for member, condition in zip(
-                found.items,
-                conditions(found.items, value, items=True, bound=self.bound),
+                accepted.items,
+                conditions(accepted.items, value, items=True, bound=self.bound),
                 strict=True,
             ):
                 inner = self._each(member, value, path) if member in items else "[]"
                 cases.append(f"WHEN json_type({value}) = 'ARRAY' AND {condition} THEN {inner}")
-        if any(refers(m) for m in found.objects):
+        if any(refers(m) for m in accepted.objects):
             for member, condition in zip(
-                found.objects, conditions(found.objects, value, bound=self.bound), strict=True
+                accepted.objects, conditions(accepted.objects, value, bound=self.bound), strict=True
             ):
                 cases.append(
                     f"WHEN json_type({value}) = 'OBJECT' AND {condition} "
                     f"THEN {self._object(member, value, path)}"
                 )
-        for member in found.anything:
+        for member in accepted.anything:
             if refers(member):
                 cases.append(f"WHEN true THEN {self._anything(member, value, path)}")
                 break
@@ -206,15 +207,15 @@ def reference_condition(validator: Validator, value: str, *, bound: bool) -> str
     Where other texts may stand there too, a literal is itself, and a reference begins with the
     name of its table; an id of Convex can't be told from a text.
     """
-    found = alternatives(validator)
+    accepted = alternatives(validator)
     text = f"({value} ->> '$')"
     parts = [f"{kind_sql(value)} = 'STRING'"]
-    literals = found.of_kind("STRING")
+    literals = accepted.of_kind("STRING")
     if literals:
         parts.append(f"{text} NOT IN ({', '.join(text_sql(str(x)) for x in literals)})")
-    if "STRING" in found.kinds:
+    if "STRING" in accepted.kinds:
         prefixes = " OR ".join(
-            f"starts_with({text}, {text_sql(m['tableName'] + ':')})" for m in found.ids
+            f"starts_with({text}, {text_sql(m['tableName'] + ':')})" for m in accepted.ids
         )
         parts.append("false" if bound else f"({prefixes})")
     return " AND ".join(parts)
@@ -227,10 +228,10 @@ def with_reference(validator: Validator, path: str, table: str) -> Validator | N
     """A field's validator with a reference at `path` (what follows the field's name, such as
     `.ownerId` or `[].imageId`); None where the validator has no such place."""
     if validator["type"] == "union":
-        found = [with_reference(member, path, table) for member in validator["value"]]
-        if all(member is None for member in found):
+        rewritten = [with_reference(member, path, table) for member in validator["value"]]
+        if all(member is None for member in rewritten):
             return None
-        pairs = zip(found, validator["value"], strict=True)
+        pairs = zip(rewritten, validator["value"], strict=True)
         return {"type": "union", "value": [new or old for new, old in pairs]}
     kind = validator["type"]
     if not path:

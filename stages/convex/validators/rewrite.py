@@ -37,7 +37,9 @@ class Rewriter:
 
     # What differs:
 
-    def leaf(self, validator: Validator, found: Alternatives, value: str, path: str) -> list[str]:
+    def leaf(
+        self, validator: Validator, accepted: Alternatives, value: str, path: str
+    ) -> list[str]:
         """`WHEN … THEN text` for values that are neither array nor object."""
         raise NotImplementedError
 
@@ -55,14 +57,15 @@ class Rewriter:
 
     def wants(self, validator: Validator, path: str) -> bool:
         """Whether anything of a validator may change."""
-        found = alternatives(validator)
+        accepted = alternatives(validator)
         return (
-            bool(self.leaf(validator, found, "v", path))
+            bool(self.leaf(validator, accepted, "v", path))
             or any(
-                self.wants(item, f"{path}[]") or self.drops(item, "v", path) for item in found.items
+                self.wants(item, f"{path}[]") or self.drops(item, "v", path)
+                for item in accepted.items
             )
-            or any(self._wants_object(member, path) for member in found.objects)
-            or any(self._wants_any(member, path) for member in found.anything)
+            or any(self._wants_object(member, path) for member in accepted.objects)
+            or any(self._wants_any(member, path) for member in accepted.anything)
         )
 
     def _wants_object(self, member: Validator, path: str) -> bool:
@@ -90,27 +93,27 @@ class Rewriter:
     # The walk:
 
     def value(self, validator: Validator, value: str, path: str) -> str:
-        found = alternatives(validator)
-        cases = self.leaf(validator, found, value, path)
-        of_items = [self._array(item, value, path) for item in found.items]
-        cases += self._containers("ARRAY", found.items, of_items, value)
-        of_objects = [self._object(member, value, path) for member in found.objects]
-        cases += self._containers("OBJECT", found.objects, of_objects, value)
-        for member in found.anything[:1]:
+        accepted = alternatives(validator)
+        cases = self.leaf(validator, accepted, value, path)
+        of_items = [self._array(item, value, path) for item in accepted.items]
+        cases += self._containers("ARRAY", accepted.items, of_items, value)
+        of_objects = [self._object(member, value, path) for member in accepted.objects]
+        cases += self._containers("OBJECT", accepted.objects, of_objects, value)
+        for member in accepted.anything[:1]:
             if self._wants_any(member, path):
                 cases.append(self._anything(member, value, path))
         same = f"{value}::VARCHAR"
         return f"CASE {' '.join(cases)} ELSE {same} END" if cases else same
 
     def _containers(
-        self, kind: str, members: Sequence[Validator], made: Sequence[str | None], value: str
+        self, kind: str, members: Sequence[Validator], texts: Sequence[str | None], value: str
     ) -> list[str]:
-        if not any(made):
+        if not any(texts):
             return []
         chosen = conditions(members, value, items=kind == "ARRAY")
         return [
             f"WHEN json_type({value}) = '{kind}' AND {condition} THEN {text or f'{value}::VARCHAR'}"
-            for condition, text in zip(chosen, made, strict=True)
+            for condition, text in zip(chosen, texts, strict=True)
         ]
 
     def _array(self, item: Validator, value: str, path: str) -> str | None:
@@ -182,17 +185,19 @@ class Normalise(Rewriter):
     """Plain whole numbers become int64s, nulls of optional fields that take none are taken out,
     and bare keys get the name of the table that the plan gives."""
 
-    def leaf(self, validator: Validator, found: Alternatives, value: str, path: str) -> list[str]:
+    def leaf(
+        self, validator: Validator, accepted: Alternatives, value: str, path: str
+    ) -> list[str]:
         cases = []
-        numbers = "NUMBER" in found.kinds or found.of_kind("NUMBER") or found.anything
-        if ("INTEGER" in found.kinds or found.of_kind("INTEGER")) and not numbers:
+        numbers = "NUMBER" in accepted.kinds or accepted.of_kind("NUMBER") or accepted.anything
+        if ("INTEGER" in accepted.kinds or accepted.of_kind("INTEGER")) and not numbers:
             int64 = f"encode_int64(({value} ->> '$')::DOUBLE::BIGINT)"
             marked = f"'\"{MARK}i' || substr({int64}, 14, 12) || '\"'"
             cases.append(f"WHEN {kind_sql(value)} = 'NUMBER' THEN {marked}")
-        for member in found.ids:
+        for member in accepted.ids:
             if member.get("bare"):
                 prefix = text_sql(member["tableName"] + ":")
-                literals = [text_sql(str(x)) for x in found.of_kind("STRING")]
+                literals = [text_sql(str(x)) for x in accepted.of_kind("STRING")]
                 text = f"({value} ->> '$')"
                 apart = f" AND {text} NOT IN ({', '.join(literals)})" if literals else ""
                 cases.append(
@@ -213,8 +218,10 @@ class Bind(Rewriter):
         super().__init__(name, validator)
         self.ids = ids
 
-    def leaf(self, validator: Validator, found: Alternatives, value: str, path: str) -> list[str]:
-        if not found.ids:
+    def leaf(
+        self, validator: Validator, accepted: Alternatives, value: str, path: str
+    ) -> list[str]:
+        if not accepted.ids:
             return []
         condition = reference_condition(validator, value, bound=False)
         return [f"WHEN {condition} THEN to_json({self.ids}[{value} ->> '$'])::VARCHAR"]
@@ -246,12 +253,14 @@ class Unorphan(Rewriter):
     def _is_orphan(self, number: int, text: str) -> str:
         return f"len(list_filter({self.orphans}, lambda o: o.p = {number} AND o.r = {text})) > 0"
 
-    def leaf(self, validator: Validator, found: Alternatives, value: str, path: str) -> list[str]:
-        if not found.ids or path not in self.nulled:
+    def leaf(
+        self, validator: Validator, accepted: Alternatives, value: str, path: str
+    ) -> list[str]:
+        if not accepted.ids or path not in self.nulled:
             return []
         condition = reference_condition(validator, value, bound=False)
         orphan = self._is_orphan(self.numbers[path], f"({value} ->> '$')")
-        null = "'null'" if found.null else "NULL"
+        null = "'null'" if accepted.null else "NULL"
         return [f"WHEN {condition} AND {orphan} THEN {null}"]
 
     def key(self, key: str, path: str) -> str:
@@ -263,9 +272,10 @@ class Unorphan(Rewriter):
     def drops(self, item: Validator, value: str, path: str) -> str | None:
         """The innermost item of an array that holds the reference goes."""
         here = [
-            n for p, n in self.numbers.items()
+            n
+            for p, n in self.numbers.items()
             if p in self.dropped and p.rpartition("[]")[0] == path
-        ]  # fmt: skip
+        ]
         if not here:
             return None
         numbers = {p: n for p, n in self.numbers.items() if n in here}

@@ -1,4 +1,4 @@
-"""What an import would meet: its ids, or its source keys, are there already."""
+"""What an import would meet: documents that have its ids, or its source keys, already."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from stages.convex.ledger_ops import ledger_sql, read_ledger
+from stages.convex.pages import IDS_AT_ONCE, find_missing
 from stages.convex.snapshots import Mode, Snapshots
 from stages.errors import UserError
 from stages.load.importing.snapshot_file import Snapshot
@@ -13,8 +14,6 @@ from stages.progress import Progress
 
 if TYPE_CHECKING:
     import duckdb
-
-IDS_AT_ONCE = 2000
 
 
 def refuse_present(
@@ -40,7 +39,7 @@ def refuse_present(
                 _refuse(connection, snapshots, module, table.name, sql)
 
 
-def are_there(
+def is_imported(
     snapshots: Snapshots,
     snapshot: Snapshot,
     module: str,
@@ -55,7 +54,7 @@ def are_there(
         return not any(
             missing
             for name in sizes
-            for _, missing in _asked(connection, snapshots, module, name, snapshot.ids_sql(name))
+            for _, missing in _look_up(connection, snapshots, module, name, snapshot.ids_sql(name))
         )
 
 
@@ -66,8 +65,8 @@ def _refuse(
     table: str,
     sql: str,
 ) -> None:
-    for asked, missing in _asked(connection, snapshots, module, table, sql):
-        present = [(key, id_) for key, id_ in asked if id_ not in missing]
+    for rows, missing in _look_up(connection, snapshots, module, table, sql):
+        present = [(key, id_) for key, id_ in rows if id_ not in missing]
         if present:
             raise UserError(
                 f"{snapshots.deployment.target.label} has documents of `{table}` already that "
@@ -76,15 +75,15 @@ def _refuse(
             )
 
 
-def _asked(
+def _look_up(
     connection: duckdb.DuckDBPyConnection,
     snapshots: Snapshots,
     module: str,
     table: str,
     sql: str,
 ) -> Iterator[tuple[list[tuple[str, str]], set[str]]]:
-    """The rows (source_id, id) of a query, some at a time, and those ids that are not there."""
+    """The rows (source_id, id) of a query, some at a time, and their ids without a document."""
     rows = connection.execute(sql)
     while part := rows.fetchmany(IDS_AT_ONCE):
-        args = {"table": table, "documentIds": [id_ for _, id_ in part]}
-        yield part, set(snapshots.deployment.query(f"{module}:findMissing", args)["missing"])
+        ids = [id_ for _, id_ in part]
+        yield part, set(find_missing(snapshots.deployment, module, table, ids))

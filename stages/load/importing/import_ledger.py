@@ -1,7 +1,8 @@
 """After an import: ids, acks and the ledger of its tables, as if they had been sent.
 
 Every table gets its ids.parquet first, since tables may refer to one another in any way; then the
-ordinary load of each table finds its documents not acknowledged yet, and adopts them.
+ordinary load of each table finds its documents not acknowledged yet, and a LedgerSender writes the
+ledger rows of those.
 """
 
 from __future__ import annotations
@@ -13,21 +14,22 @@ from stages.convex.client import Deployment
 from stages.convex.ledger_ops import MOST_RECORDS, change_all, ledger_sql, read_ledger, remove_sql
 from stages.convex.schema import Schema
 from stages.errors import TableFailed
-from stages.load.bound_records import MEMORY
+from stages.load.connection import open_load_connection
+from stages.load.context import LoadContext, TableContext
 from stages.load.importing.ledger_sender import LedgerSender
 from stages.load.importing.snapshot_file import Snapshot
 from stages.load.pace import MOST_IN_FLIGHT, Pace
 from stages.load.prove import Prover
 from stages.load.run import LoadResult
-from stages.load.table import DID, Run, TableLoad
+from stages.load.settle import DID
+from stages.load.table_load import TableLoad
 from stages.progress import Progress
 from stages.project.dependencies import dependency_groups
 from stages.project.plan import Plan
-from stages.sql import text_sql
+from stages.sql import file_sql
 from stages.state.manifests import Manifest, read_manifest, write_manifest
 from stages.state.parts import part_entry
 from stages.state.workspace import Workspace
-from stages.views import connect
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,14 +55,11 @@ def write_import_ledger(
         for name in snapshot.numbers:
             _write_ids(workspace, plan, snapshot, minting, name)
     result = LoadResult()
-    connection = connect(workspace, plan, views=False)
-    connection.execute(f"SET memory_limit = '{MEMORY}'")
-    connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
-    with connection:
+    with open_load_connection(workspace, plan) as connection:
         prover = Prover(connection, deployment, plan.module)
         prover.made_here |= set(snapshot.numbers)
         pace = Pace(most_in_flight=MOST_IN_FLIGHT, most_documents=MOST_RECORDS)
-        run = Run(
+        context = LoadContext(
             workspace=workspace,
             plan=plan,
             schema=schema,
@@ -76,12 +75,12 @@ def write_import_ledger(
         for name in (n for g in dependency_groups(schema, plan.tables) for n in g.tables):
             if name not in snapshot.numbers:
                 continue
-            adopter = LedgerSender(
+            sender = LedgerSender(
                 deployment, f"{plan.module}:adopt", name, snapshot.numbers[name], pace
             )
-            table = TableLoad(run, plan.tables[name], dict(transformed[name]), sender=adopter)
+            table = TableContext.open(context, plan.tables[name], dict(transformed[name]))
             try:
-                manifest, _ = table.bring_up_to_date()
+                manifest, _ = TableLoad(table, sender=sender).bring_up_to_date()
             except TableFailed as error:
                 result.failed[name] = str(error)
                 progress.done("import", name, f"failed: {error}")
@@ -106,12 +105,17 @@ def _write_ids(
     write_manifest(
         folder,
         {
-            "table": name, "source": plan.tables[name].source, "status": "partial",
-            "made_from": "", "channel": "import", "content": "", "documents": ids.rows,
+            "table": name,
+            "source": plan.tables[name].source,
+            "status": "partial",
+            "made_from": "",
+            "channel": "import",
+            "content": "",
+            "documents": ids.rows,
             "counts": dict.fromkeys((*DID, "refused", "held_back", "removed"), 0),
             "ids": part_entry(ids),
         },
-    )  # fmt: skip
+    )
 
 
 def _forget_replaced(
@@ -125,7 +129,7 @@ def _forget_replaced(
     """Ledger rows of source keys that the import does not have: their documents were replaced."""
     read_ledger(connection, deployment, plan.module, progress)
     for name in snapshot.numbers:
-        file = text_sql(str(workspace.transform(name) / "documents.parquet"))
+        file = file_sql(workspace.transform(name) / "documents.parquet")
         gone = (
             f"SELECT source_id FROM ({ledger_sql(name)}) l "
             f"ANTI JOIN (SELECT _source_id FROM read_parquet({file})) d "

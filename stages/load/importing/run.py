@@ -19,7 +19,7 @@ from stages.convex.ledger import require_epoch, require_target
 from stages.convex.schema import Schema
 from stages.convex.snapshots import Mode, Snapshots, assigned_numbers, table_numbers
 from stages.errors import StagesError, Stopped, Transient, UserError
-from stages.load.importing.import_conflicts import are_there, refuse_present
+from stages.load.importing.import_conflicts import is_imported, refuse_present
 from stages.load.importing.import_ledger import write_import_ledger
 from stages.load.importing.import_state import open_import
 from stages.load.importing.snapshot_file import Snapshot
@@ -122,8 +122,8 @@ def _chosen(
     for name, manifest in manifests.items():
         if manifest["status"] == "missing":
             progress.done("load", name, "missing at the source")
-    there = {n: m for n, m in manifests.items() if m["status"] != "missing"}
-    return [plan.tables[name] for name in there], there
+    staged = {n: m for n, m in manifests.items() if m["status"] != "missing"}
+    return [plan.tables[name] for name in staged], staged
 
 
 class _Import:
@@ -169,9 +169,16 @@ class _Import:
         if state["status"] in ("uploaded", "performing"):
             state = self._perform(state)
         result = write_import_ledger(
-            self.workspace, self.plan, self.schema, self.deployment, snapshot, self.transformed,
-            epoch, replaced=state["mode"] == "replace", progress=self.progress,
-        )  # fmt: skip
+            self.workspace,
+            self.plan,
+            self.schema,
+            self.deployment,
+            snapshot,
+            self.transformed,
+            epoch,
+            replaced=state["mode"] == "replace",
+            progress=self.progress,
+        )
         if not result.failed:
             self._write({**state, "status": "adopted"})
             remove(self.file)
@@ -214,7 +221,7 @@ class _Import:
                     "end it without --mode; or begin anew with --restart",
                 )
             return state
-        wanted = mode or "require-empty"
+        new_mode = mode or "require-empty"
         if (
             state
             and state["made_from"] == made_from
@@ -225,17 +232,19 @@ class _Import:
             # Asked for by name, a table that is imported already is replaced once more.
             again = state["status"] == "adopted" and mode == "replace"
             if not again:
-                return {**state, "mode": state["mode"] if mode is None else wanted}
+                return {**state, "mode": state["mode"] if mode is None else new_mode}
         counts = {t.name: int(self.transformed[t.name]["documents"]) for t in snapshot.tables}
         begun = {
-            "made_from": made_from, "mode": wanted, "documents": sum(counts.values()),
+            "made_from": made_from,
+            "mode": new_mode,
+            "documents": sum(counts.values()),
             "tables": {
                 name: {"number": snapshot.numbers[name], "documents": rows}
                 for name, rows in counts.items()
             },
-        }  # fmt: skip
-        if wanted == "require-empty" and (filled := self._filled()):
-            if not are_there(self.snapshots, snapshot, self.plan.module, filled, counts):
+        }
+        if new_mode == "require-empty" and (filled := self._filled()):
+            if not is_imported(self.snapshots, snapshot, self.plan.module, filled, counts):
                 self._refuse_filled(filled)
             self.progress.note("  the documents are there already, under the ids of this import")
             return self._write({"status": "imported", **begun})
@@ -253,11 +262,15 @@ class _Import:
             if name not in snapshot.numbers
         ]
         return fingerprint(
-            [[t.name, t.keep_null, self.transformed[t.name]["parts"][0]["sha256"]]
-             for t in snapshot.tables],
-            snapshot.numbers, [k and k["parts"] for k in keys], parents,
+            [
+                [t.name, t.keep_null, self.transformed[t.name]["parts"][0]["sha256"]]
+                for t in snapshot.tables
+            ],
+            snapshot.numbers,
+            [k and k["parts"] for k in keys],
+            parents,
             [self.schema.tables[t.name]["documentType"] for t in snapshot.tables],
-        )  # fmt: skip
+        )
 
     def _fresh(self, state: Manifest) -> LoadResult:
         result = LoadResult()
@@ -269,21 +282,22 @@ class _Import:
                     "ask the ledger with: stages load",
                 )
             result.tables[table.name] = manifest
-            told = f"fresh, imported before: {state['tables'][table.name]['documents']:,} documents"
-            self.progress.done("import", table.name, told)
+            documents = state["tables"][table.name]["documents"]
+            sentence = f"fresh, imported before: {documents:,} documents"
+            self.progress.done("import", table.name, sentence)
         return result
 
     # ── consent, and what is there ─────────────────────────────────────────────────────────
 
     def _filled(self) -> dict[str, int]:
         """Documents of the tables that have some."""
-        there = {t.name: self.snapshots.table_size(t.name) for t in self.tables}
-        return {name: rows for name, rows in there.items() if rows}
+        sizes = {t.name: self.snapshots.table_size(t.name) for t in self.tables}
+        return {name: rows for name, rows in sizes.items() if rows}
 
     def _refuse_filled(self, filled: dict[str, int]) -> None:
         if filled:
             raise UserError(
-                f"{self.deployment.target.label} has documents already: {_told(filled)}",
+                f"{self.deployment.target.label} has documents already: {_list_counts(filled)}",
                 "send what has changed with: stages load; or say what is to become of them: "
                 "--mode replace deletes them, --mode append adds to them",
             )
@@ -292,13 +306,13 @@ class _Import:
         """Ask, and keep what would be deleted; nothing is sent without both."""
         label = self.deployment.target.label
         filled = self._filled()
-        told = _told(filled)
+        counts = _list_counts(filled)
         if state["mode"] == "require-empty":
             self._refuse_filled(filled)
         if filled and state["mode"] == "replace":
-            if not self.options.consent(f"{label} would lose documents: {told}"):
+            if not self.options.consent(f"{label} would lose documents: {counts}"):
                 raise UserError(
-                    f"{label} would lose documents: {told}",
+                    f"{label} would lose documents: {counts}",
                     f"say so with: --mode replace --yes {self.deployment.target.deployment}",
                 )
             self.progress.note("  taking a full export of what is there")
@@ -343,5 +357,5 @@ class _Import:
         return self._write({**state, "status": "imported"})
 
 
-def _told(filled: dict[str, int]) -> str:
+def _list_counts(filled: dict[str, int]) -> str:
     return ", ".join(f"{rows:,} of {name}" for name, rows in filled.items())

@@ -21,21 +21,23 @@ from stages.convex.schema import Field, Schema
 from stages.convex.values import Shape, shape
 from stages.errors import StagesError
 from stages.load.batches import stream
+from stages.load.connection import open_load_connection
 from stages.prefetch import prefetch
 from stages.progress import Progress
 from stages.project.plan import Plan, TargetTable
 from stages.project.staged_schema import staged_shapes, with_references
-from stages.sql import first_row, text_sql
+from stages.sql import file_sql, first_row, text_sql
 from stages.state.durable import make_folder, publish, remove
 from stages.state.fingerprints import hash_file
 from stages.state.parts import Part, write_parquet
 from stages.state.workspace import Workspace
-from stages.views import bound_sql, connect
+from stages.views import bound_sql
 
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY = "1GiB"
+# Of DuckDB while the file is written, which compresses in the meantime.
+IMPORT_MEMORY = "1GiB"
 LEVEL = 1  # deflate: of the fast ones the one that packs best per second
 CREATION_TIME = "_creation_time"
 
@@ -65,8 +67,8 @@ class Snapshot:
         self.schema = with_references(schema, plan)
         self.tables = sorted(tables, key=lambda table: table.name)
         self.numbers = {table.name: numbers[table.name] for table in self.tables}
-        told = {each.name: getattr(workspace, each.name) for each in fields(Workspace)}
-        self.workspace = _MintedPaths(**told, minted=frozenset(self.numbers))
+        paths = {each.name: getattr(workspace, each.name) for each in fields(Workspace)}
+        self.workspace = _MintedPaths(**paths, minted=frozenset(self.numbers))
 
     def write(self, file: Path, progress: Progress) -> tuple[Part, dict[str, int]]:
         """Write the ZIP durably; the file as it is, and documents by table.
@@ -95,17 +97,14 @@ class Snapshot:
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A connection that can mint and encode, in bounded memory."""
-        connection = connect(self.workspace, self.plan, views=False)
+        connection = open_load_connection(self.workspace, self.plan, IMPORT_MEMORY)
         connection.execute(ids.macros())
         connection.execute(export_json.macros())
-        connection.execute(f"SET memory_limit = '{MEMORY}'")
-        # Lines come in the order of the documents' file: it is never what a join is built of.
-        connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
         return connection
 
     def ids_sql(self, table: str) -> str:
         """SQL of (source_id, convex_id) of a table, in the order of source keys."""
-        file = text_sql(str(self.workspace.transform(table) / "documents.parquet"))
+        file = file_sql(self.workspace.transform(table) / "documents.parquet")
         refs = (
             f"SELECT _source_id AS source_id, {text_sql(table + ':')} || _source_id AS convex_id "
             f"FROM read_parquet({file})"
@@ -126,10 +125,10 @@ class Snapshot:
         table: TargetTable,
         progress: Progress,
     ) -> int:
-        self._refuse_clashes(connection, table)
+        self._refuse_shared_ids(connection, table)
         sql = self._lines(connection, table)
         file = self.workspace.transform(table.name) / "documents.parquet"
-        counted = f"SELECT count(*) FROM read_parquet({text_sql(str(file))})"
+        counted = f"SELECT count(*) FROM read_parquet({file_sql(file)})"
         rows = int(first_row(connection, counted)[0])
         progress.start("import", table.name, rows)
         with archive.open(f"{table.name}/generated_schema.jsonl", "w") as entry:
@@ -151,35 +150,36 @@ class Snapshot:
 
     def _mint_parents(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Ids that are looked up: of tables that are referred to inside of lists and JSON."""
-        wanted = {
+        looked_up = {
             target
             for table in self.tables
             for field in self._shapes(table).values()
             if not self._minted_here(field)
             for target in field.targets
         }
-        for table in sorted(wanted & set(self.numbers)):
+        for table in sorted(looked_up & set(self.numbers)):
             self.write_ids(connection, table, self.workspace.load(table))
 
     def _lines(self, connection: duckdb.DuckDBPyConnection, table: TargetTable) -> str:
         """SQL of the lines of a table. Raises StagesError where a reference has no id."""
-        found = self._shapes(table)
-        minted = {name: here for name, s in found.items() if (here := self._minted_here(s))}
-        passed = {name: _as_text(s) if name in minted else s for name, s in found.items()}
+        shapes = self._shapes(table)
+        minted = {name: here for name, s in shapes.items() if (here := self._minted_here(s))}
+        passed = {name: _as_text(s) if name in minted else s for name, s in shapes.items()}
         timed = self._has_creation_time(connection, table)
         if timed:
             time = Field(name=CREATION_TIME, validator={"type": "number"}, optional=True)
             passed[CREATION_TIME] = shape(table.name, time)
         bound = bound_sql(self.workspace, self.plan, table, passed)
-        if len(minted) < sum(bool(field.targets) for field in found.values()):
+        if len(minted) < sum(bool(field.targets) for field in shapes.values()):
             self._refuse_unbound(connection, table, bound)
         documents = f"SELECT *, {text_sql(table.name + ':')} || _source_id AS _id FROM ({bound})"
         own = {"_id": {table.name: self.numbers[table.name]}}
-        line = export_json.line_sql(found, table.keep_null, "_id", CREATION_TIME if timed else None)
+        time_column = CREATION_TIME if timed else None
+        line = export_json.line_sql(shapes, table.keep_null, "_id", time_column)
         return f"SELECT {line} AS line FROM ({ids.minted_sql(documents, {**own, **minted})})"
 
     def _has_creation_time(self, connection: duckdb.DuckDBPyConnection, table: TargetTable) -> bool:
-        file = text_sql(str(self.workspace.transform(table.name) / "documents.parquet"))
+        file = file_sql(self.workspace.transform(table.name) / "documents.parquet")
         described = connection.execute(f"DESCRIBE FROM read_parquet({file})").fetchall()
         return CREATION_TIME in {row[0] for row in described}
 
@@ -196,10 +196,10 @@ class Snapshot:
                 "import the tables that refer to one another together, or load their parents first",
             )
 
-    def _refuse_clashes(self, connection: duckdb.DuckDBPyConnection, table: TargetTable) -> None:
+    def _refuse_shared_ids(self, connection: duckdb.DuckDBPyConnection, table: TargetTable) -> None:
         """Two source keys are never one id. UUIDs can't be, and hashes can't be; but a UUID may
         have been chosen to be the hash of another key."""
-        file = text_sql(str(self.workspace.transform(table.name) / "documents.parquet"))
+        file = file_sql(self.workspace.transform(table.name) / "documents.parquet")
         keys = (
             "SELECT key, try_cast(key AS UUID) AS uuid FROM "
             f"(SELECT _source_id AS key FROM read_parquet({file}))"

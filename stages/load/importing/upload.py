@@ -44,16 +44,16 @@ def upload(
             if not snapshots.parts_may_be_repeated:
                 state = {**state, "upload": None}
             raise
-        given, state = state["upload"], {**state, "upload": None}
+        session, state = state["upload"], {**state, "upload": None}
         # Where this answer is lost, an import waits that nobody will confirm; the next is another.
-        import_id = snapshots.finish_upload(given["token"], given["parts"], state["mode"])
+        import_id = snapshots.finish_upload(session["token"], session["parts"], state["mode"])
         return {**state, "status": "uploaded", "importId": import_id, "upload": None}
 
-    def told(error: Transient, delay: float) -> None:
+    def note(error: Transient, delay: float) -> None:
         progress.note(f"  {error.message}; again in {delay:.1f} s")
 
     try:
-        done = retrying(attempt, Backoff(attempts=UPLOADS), told)
+        done = retrying(attempt, Backoff(attempts=UPLOADS), note)
     except Transient as error:
         raise Stopped(error.message, "run again: stages load --through import") from None
     write_manifest(workspace.imports, done)
@@ -65,8 +65,8 @@ def _parts(
 ) -> Manifest:
     size = file.stat().st_size
     part_bytes = max(PART_BYTES, -(-size // MOST_PARTS))
-    given = state["upload"]
-    parts = list(given["parts"])
+    session = state["upload"]
+    parts = list(session["parts"])
     total = max(1, -(-size // part_bytes))
     progress.start("upload", file.name, total)
     progress.advance(file.name, len(parts), len(parts) * part_bytes)
@@ -74,8 +74,8 @@ def _parts(
         handle.seek(len(parts) * part_bytes)
         for number in range(len(parts) + 1, total + 1):
             data = handle.read(part_bytes)
-            parts.append(snapshots.upload_part(given["token"], number, data))
-            state = {**state, "upload": {"token": given["token"], "parts": parts}}
+            parts.append(snapshots.upload_part(session["token"], number, data))
+            state = {**state, "upload": {"token": session["token"], "parts": parts}}
             write_manifest(workspace.imports, state)
             progress.advance(file.name, 1, len(data))
     progress.done("upload", file.name, f"{size / 2**20:,.1f} MiB in {total:,} parts")
@@ -88,29 +88,29 @@ def follow(
     confirm: Callable[[str, bool], None],
     progress: Progress,
 ) -> int:
-    """Tell the import's steps until it ends; returns the documents that it wrote.
+    """Report the import's steps until it ends; returns the documents that it wrote.
 
     `confirm` gets the deployment's question, and whether documents would be deleted. Raises
     ImportFailed with the deployment's words.
     """
     steps: tuple[str, ...] = ()
     words = ""
-    for told in snapshots.states(import_id):
-        if told.state == "completed":
-            progress.note(f"  the deployment has written {told.rows:,} documents")
-            return told.rows
-        if told.state == "failed":
+    for report in snapshots.states(import_id):
+        if report.state == "completed":
+            progress.note(f"  the deployment has written {report.rows:,} documents")
+            return report.rows
+        if report.state == "failed":
             raise ImportFailed(
-                f"the import failed: {told.words}",
+                f"the import failed: {report.words}",
                 "nothing was changed, unless the mode was append; mend the cause, then: "
                 "stages load --through import",
             )
-        if told.state == "waiting_for_confirmation":
-            confirm(told.words, told.deletes)
-        elif told.state == "in_progress":
-            for step in told.steps[len(steps) :]:
+        if report.state == "waiting_for_confirmation":
+            confirm(report.words, report.deletes)
+        elif report.state == "in_progress":
+            for step in report.steps[len(steps) :]:
                 progress.note(f"  {step}")
-            if told.words != words:
-                progress.note(f"  {told.words}")
-            steps, words = told.steps, told.words
+            if report.words != words:
+                progress.note(f"  {report.words}")
+            steps, words = report.steps, report.words
     raise AssertionError("an import has an end")

@@ -82,10 +82,17 @@ class Project:
 
     def snapshot(self, *names: str) -> Snapshot:
         plan = Plan(
-            file=self.workspace.plan, name="", module="migrate", sources={},
-            references=self.references, tables=self.tables, targets={}, report_json="",
-            report_summary="", sides={},
-        )  # fmt: skip
+            file=self.workspace.plan,
+            name="",
+            module="migrate",
+            sources={},
+            references=self.references,
+            tables=self.tables,
+            targets={},
+            report_json="",
+            report_summary="",
+            sides={},
+        )
         chosen = [self.tables[name] for name in names or self.tables]
         return Snapshot(self.workspace, plan, Schema(self.exported), chosen, self.numbers)
 
@@ -114,15 +121,22 @@ def test_every_kind_of_value_is_exact(project: Project) -> None:
     project.table(
         "things",
         {
-            "text": of("string"), "large?": of("bigint"), "float?": of("number"),
-            "flag?": of("boolean"), "raw?": of("bytes"), "choice?": literals("a", "b"),
-            "tags?": of("array", value=of("string")), "sizes?": of("array", value=of("number")),
-            "counts?": of("array", value=of("bigint")), "anything?": of("any"),
-            "nullable": union(of("number"), NULL), "kept?": union(of("string"), NULL),
+            "text": of("string"),
+            "large?": of("bigint"),
+            "float?": of("number"),
+            "flag?": of("boolean"),
+            "raw?": of("bytes"),
+            "choice?": literals("a", "b"),
+            "tags?": of("array", value=of("string")),
+            "sizes?": of("array", value=of("number")),
+            "counts?": of("array", value=of("bigint")),
+            "anything?": of("any"),
+            "nullable": union(of("number"), NULL),
+            "kept?": union(of("string"), NULL),
         },
         documents(
             ["1", "2", "3"],
-            text=['"quoted" \\ \n\t\x01 é 😀', "", "{5, [6] \"7\""],
+            text=['"quoted" \\ \n\t\x01 é 😀', "", '{5, [6] "7"'],
             large=pa.array([2**53 + 1, -(2**63), None], pa.int64()),
             float=pa.array([-0.0, math.nan, 1e21], pa.float64()),
             flag=pa.array([True, False, None]),
@@ -142,25 +156,41 @@ def test_every_kind_of_value_is_exact(project: Project) -> None:
             kept=pa.array([None, "x", None], pa.string()),
         ),
         keep_null=("kept",),
-    )  # fmt: skip
+    )
     first, second, third = project.read()["things"]
     assert first.pop("_id") == ids.mint(10001, "things", "1")
     # The order of the fields in the file does not matter; what each is does.
     assert str(first.pop("float")) == "-0.0"
     assert first == {
-        "text": '"quoted" \\ \n\t\x01 é 😀', "large": 2**53 + 1, "flag": True,
-        "raw": b"\x00\x10\x83", "choice": "a", "tags": ["x", ""], "sizes": [1.0, -math.inf],
-        "counts": [2**63 - 1], "anything": {"a": [1.0, 2.5, 1], "b": "5, 6"}, "nullable": 1.0,
+        "text": '"quoted" \\ \n\t\x01 é 😀',
+        "large": 2**53 + 1,
+        "flag": True,
+        "raw": b"\x00\x10\x83",
+        "choice": "a",
+        "tags": ["x", ""],
+        "sizes": [1.0, -math.inf],
+        "counts": [2**63 - 1],
+        "anything": {"a": [1.0, 2.5, 1], "b": "5, 6"},
+        "nullable": 1.0,
         "kept": None,
-    }  # fmt: skip
+    }
     assert type(first["anything"]["a"][0]) is float
     assert type(first["anything"]["a"][2]) is int
     assert math.isnan(second.pop("float"))
     assert second == {
-        "_id": ids.mint(10001, "things", "2"), "text": "", "large": -(2**63), "flag": False,
-        "raw": b"", "choice": "b", "tags": [], "sizes": [5e-324], "counts": [],
-        "anything": math.inf, "nullable": None, "kept": "x",
-    }  # fmt: skip
+        "_id": ids.mint(10001, "things", "2"),
+        "text": "",
+        "large": -(2**63),
+        "flag": False,
+        "raw": b"",
+        "choice": "b",
+        "tags": [],
+        "sizes": [5e-324],
+        "counts": [],
+        "anything": math.inf,
+        "nullable": None,
+        "kept": "x",
+    }
     third.pop("_id")
     assert third == {"text": '{5, [6] "7"', "float": 1e21, "nullable": 2.0, "kept": None}
 
@@ -329,8 +359,13 @@ def test_lines_keep_the_order_of_source_keys_and_bytes_are_the_same(project: Pro
 
 
 def test_an_empty_table_is_there_and_empty(project: Project) -> None:
-    project.table("rows", {"n": of("number")}, documents([], n=pa.array([], pa.float64())).cast(
-        pa.schema([("_source_id", pa.string()), ("n", pa.float64())])))  # fmt: skip
+    project.table(
+        "rows",
+        {"n": of("number")},
+        documents([], n=pa.array([], pa.float64())).cast(
+            pa.schema([("_source_id", pa.string()), ("n", pa.float64())])
+        ),
+    )
     assert project.read() == {"rows": []}
 
 
@@ -340,10 +375,17 @@ def test_an_empty_table_is_there_and_empty(project: Project) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "9223372036854775808", "NaN", '{"$integer":"AQAAAAAAAAA="}', '{"$float":"AAAAAAAA8D8="}',
-        '{"$float":1.0}', '{"a":1,"a":2}', '{"$x":1}', "[1,]", '{"a" 1}',
+        "9223372036854775808",
+        "NaN",
+        '{"$integer":"AQAAAAAAAAA="}',
+        '{"$float":"AAAAAAAA8D8="}',
+        '{"$float":1.0}',
+        '{"a":1,"a":2}',
+        '{"$x":1}',
+        "[1,]",
+        '{"a" 1}',
     ],
-)  # fmt: skip
+)
 def test_the_judge_refuses_wrong_values(text: str) -> None:
     with pytest.raises(Refused):
         parse(text)

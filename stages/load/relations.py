@@ -1,0 +1,85 @@
+"""The temporary tables of DuckDB through which the steps of a load hand rows to each other.
+
+They live as long as the connection, and are made anew for each table of the load.
+"""
+
+from __future__ import annotations
+
+from stages.sql import Relation
+
+# ── what Convex has acknowledged ────────────────────────────────────────────────────────────
+
+ACK_LINES = Relation(
+    name="ack_lines",
+    columns=("sourceId", "documentId", "did", "digest", "n"),
+    meaning="a line of acks.jsonl, numbered",
+)
+REPEATED_KEYS = Relation(
+    name="repeated_keys",
+    columns=("sourceId",),
+    meaning="a source key with more than one line of acks.jsonl",
+)
+ACKED = Relation(
+    name="acked",
+    columns=("source_id", "document_id", "did", "digest"),
+    meaning="the last answer for a source key; keys whose documents were taken back are left out",
+)
+ACKED_DOCUMENTS = Relation(
+    name="acked_documents",
+    columns=("source_id", "convex_id", "did", "staged"),
+    meaning="a document that was acknowledged, and whether its key is staged still",
+)
+
+# ── what is not sent, or not taken ──────────────────────────────────────────────────────────
+
+HELD_BACK = Relation(
+    name="held_back",
+    columns=("_source_id", "unbound"),
+    meaning="a document that waits for an id, and the first reference without one",
+)
+REFUSED_KEYS = Relation(
+    name="refused_keys",
+    columns=("source_id",),
+    meaning="a document that Convex has refused",
+)
+
+# ── proof that ids are of documents that exist ──────────────────────────────────────────────
+
+PROVEN_IDS = Relation(
+    name="proven_ids",
+    columns=("target", "convex_id", "present"),
+    meaning="an id that was asked for in this run, and whether its document exists",
+)
+PENDING_KEYS = Relation(
+    name="pending_keys",
+    columns=("_source_id",),
+    meaning="a document that is to be sent",
+)
+REFERRED_IDS = Relation(
+    name="referred_ids",
+    columns=("target", "source_id", "convex_id"),
+    meaning="an id that pending documents are to be bound with",
+)
+UNPROVEN_IDS = Relation(
+    name="unproven_ids",
+    columns=("convex_id",),
+    meaning="such an id of one table that was not asked for yet",
+)
+ABSENT_IDS = Relation(
+    name="absent_ids",
+    columns=REFERRED_IDS.columns,
+    meaning="such an id whose document does not exist any more",
+)
+
+# ── pruning ─────────────────────────────────────────────────────────────────────────────────
+
+UNSTAGED_KEYS = Relation(
+    name="unstaged_keys",
+    columns=("source_id",),
+    meaning="a source key that the ledger has and that is not staged",
+)
+PRUNABLE_KEYS = Relation(
+    name="prunable {}",
+    columns=("source_id",),
+    meaning="such a key of one table that is not rejected either: its document is to be deleted",
+)

@@ -1,0 +1,167 @@
+"""The pending documents of one table to Convex: in batches, several in flight, and every answer
+recorded as it comes."""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from typing import Protocol
+
+from stages.load.batches import Batch, cut
+from stages.load.bound_records import Binding, read_acks
+from stages.load.context import TableContext
+from stages.load.functions import Sender, Sent
+from stages.load.relations import HELD_BACK
+from stages.prefetch import prefetch
+from stages.progress import Progress
+from stages.sql import file_sql
+from stages.state.durable import remove
+from stages.state.journal import Journal
+
+
+class BatchSender(Protocol):
+    """What a batch goes to; may be called from several threads."""
+
+    def send(self, batch: Batch) -> Sent: ...
+
+
+def send_pending(table: TableContext, binding: Binding, sender: BatchSender | None) -> int:
+    """Send what is not acknowledged; returns how many documents were sent.
+
+    `sender` takes the batches in the place of the table's own function.
+    """
+    load = table.load
+    acked = read_acks(load.connection, table.acks)
+    if not acked:
+        load.prover.made_here.add(table.name)
+    gone = load.prover.prove(binding, acked)
+    if gone:
+        load.progress.note(
+            f"  {table.name}: {gone:,} documents that it refers to are not in Convex any "
+            "more; what refers to them is held back"
+        )
+    total = int(table.transformed["documents"]) - binding.hold_back()
+    load.progress.start("load", table.name, total)
+    load.progress.advance(table.name, min(acked, total))
+    one_by_one = sender is None and binding.ordered()
+    if one_by_one:
+        load.progress.note(f"  {table.name}: in an order of its own, one batch at a time")
+    remove(table.rejects)
+    with Journal(table.acks) as acks, Journal(table.rejects) as rejects:
+        _record_held_back(table, rejects)
+        return _send_batches(
+            table, binding, sender or _function_sender(table, binding), acks, rejects, one_by_one
+        )
+
+
+def _function_sender(table: TableContext, binding: Binding) -> Sender:
+    load = table.load
+    return Sender(
+        load.deployment,
+        table.table.function,
+        load.pace,
+        overwrite=load.overwrite and not binding.leave,
+        only_new=bool(binding.leave),
+    )
+
+
+def _send_batches(
+    table: TableContext,
+    binding: Binding,
+    sender: BatchSender,
+    acks: Journal,
+    rejects: Journal,
+    one_by_one: bool,
+) -> int:
+    pace = table.load.pace
+    with ThreadPoolExecutor(max_workers=2 * pace.most_in_flight) as pool:
+        flight = _Flight(acks, rejects, table.load.progress, table.name)
+        try:
+            pending = binding.stream(overwrite=table.load.overwrite)
+            with closing(prefetch(pending)) as records:
+                for batch in cut(records, pace):
+                    # Some wait for a slot, so that none is free while answers are recorded.
+                    while len(flight.flying) >= (1 if one_by_one else 2 * pace.in_flight):
+                        flight.land()
+                    flight.flying.add(pool.submit(sender.send, batch))
+            while flight.flying:
+                flight.land()
+        finally:
+            flight.close()
+    return flight.sent
+
+
+def _record_held_back(table: TableContext, rejects: Journal) -> None:
+    gone = table.folder / "gone.parquet"
+    absent = (
+        f"SELECT target || ':' || source_id AS reference FROM read_parquet({file_sql(gone)})"
+        if gone.exists()
+        else "SELECT NULL AS reference WHERE false"
+    )
+    rows = table.load.connection.execute(
+        f"SELECT _source_id, unbound, a.reference IS NOT NULL FROM {HELD_BACK} "
+        f"LEFT JOIN ({absent}) a ON a.reference = unbound ORDER BY 1"
+    )
+    while part := rows.fetchmany(10_000):
+        rejects.append(
+            {
+                "sourceId": key,
+                "rule": "held_back",
+                "reason": f"{parent} is not in Convex any more"
+                if deleted
+                else f"{parent} has no id: it was not loaded",
+            }
+            for key, parent, deleted in part
+        )
+
+
+class _Flight:
+    """Batches under way, and the journals that their answers go to.
+
+    One thread writes, so that an fsync holds up neither what sends nor what makes the next batch;
+    it is never more than one group of answers behind.
+    """
+
+    def __init__(self, acks: Journal, rejects: Journal, progress: Progress, table: str) -> None:
+        self.flying: set[Future[Sent]] = set()
+        self.sent = 0
+        self._acks, self._rejects = acks, rejects
+        self._progress, self._table = progress, table
+        self._writer = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+
+    def land(self) -> None:
+        """Wait for some batch, and have all that have come back recorded."""
+        done, _ = wait(self.flying, return_when=FIRST_COMPLETED)
+        self.flying -= done
+        self._record([future.result() for future in done if not future.exception()])
+        for future in done:
+            future.result()
+
+    def close(self) -> None:
+        """Record what is still under way: after a failure, too, it is worth keeping."""
+        for future in self.flying:
+            future.cancel()
+        done = wait(self.flying).done
+        self.flying.clear()
+        self._record([f.result() for f in done if not f.cancelled() and not f.exception()])
+        self._writer.shutdown()
+        if self._writing:
+            self._writing.result()
+
+    def _record(self, landed: list[Sent]) -> None:
+        if self._writing:
+            self._writing.result()
+        self._writing = self._writer.submit(self._write, landed)
+
+    def _write(self, landed: list[Sent]) -> None:
+        """Add the answers to the journals, with one fsync for all of them."""
+        acks = "".join(text for sent in landed for text in sent.acks)
+        if acks:
+            self._acks.write(acks)
+        rejects = [reject for sent in landed for reject in sent.rejects]
+        if rejects:
+            self._rejects.append(rejects)
+        documents = sum(sent.documents for sent in landed)
+        self.sent += documents
+        self._progress.advance(self._table, documents + len(rejects))

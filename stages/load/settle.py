@@ -1,0 +1,135 @@
+"""The end of a table's pass: from its acks come the ids that children are bound with, the files of
+conflicts and of what is gone from the source, the counts, and the manifest."""
+
+from __future__ import annotations
+
+from stages.load.bound_records import Binding, read_acks
+from stages.load.connection import LOAD_MEMORY, SETTLE_MEMORY, limit_memory
+from stages.load.context import TableContext
+from stages.load.relations import ACKED, ACKED_DOCUMENTS, HELD_BACK, REFUSED_KEYS
+from stages.sql import file_sql, first_row
+from stages.state.durable import remove
+from stages.state.manifests import Manifest, write_manifest
+from stages.state.parts import Part, part_entry, write_parquet
+from stages.views import load_rejects_sql
+
+DID = ("inserted", "replaced", "unchanged", "conflict")
+SHOWN = 5
+
+
+def settle(
+    table: TableContext,
+    binding: Binding,
+    deferred: frozenset[str],
+    *,
+    made_from: str,
+    content: str,
+    first_pass: bool = False,
+) -> Manifest:
+    """Write ids.parquet, conflicts.parquet, removed.parquet and the manifest; returns it."""
+    limit_memory(table.load.connection, SETTLE_MEMORY)
+    _read_acked_documents(table)
+    counts = _count(table)
+    _write_keys(table, "conflicts.parquet", "staged AND did = 'conflict'")
+    if deferred and not binding.leave:
+        # What waits for its second pass is in Convex all the same, and has an id.
+        table.binding(deferred).hold_back()
+    ids = _write_ids(table)
+    whole = not (first_pass or counts["refused"] or counts["held_back"])
+    manifest = {
+        "table": table.name,
+        "source": table.table.source,
+        "status": "complete" if whole else "partial",
+        "made_from": made_from,
+        "channel": table.load.deployment.channel,
+        "content": content,
+        "documents": int(table.transformed["documents"]),
+        "counts": counts,
+        "ids": part_entry(ids),
+    }
+    write_manifest(table.folder, manifest)
+    limit_memory(table.load.connection, LOAD_MEMORY)
+    return manifest
+
+
+def recount_removed(table: TableContext, manifest: Manifest) -> Manifest:
+    """The manifest after documents were taken back; nothing else of it changes."""
+    _read_acked_documents(table)
+    counts = {**manifest["counts"], "removed": _report_removed(table)}
+    manifest = {**manifest, "counts": counts}
+    write_manifest(table.folder, manifest)
+    return manifest
+
+
+def _read_acked_documents(table: TableContext) -> None:
+    """Make the temporary table `acked_documents`."""
+    read_acks(table.load.connection, table.acks)
+    table.load.connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {ACKED_DOCUMENTS} AS SELECT source_id, "
+        f"document_id AS convex_id, did, d._source_id IS NOT NULL AS staged FROM {ACKED} "
+        f"LEFT JOIN (SELECT _source_id FROM read_parquet({file_sql(table.staged)})) d "
+        "ON d._source_id = source_id"
+    )
+
+
+def _count(table: TableContext) -> dict[str, int]:
+    """Staged documents by what came of them, and documents that are not staged any more."""
+    connection = table.load.connection
+    _read_refused(table)
+    did = dict(
+        connection.execute(
+            f"SELECT did, count(*) FROM {ACKED_DOCUMENTS} a "
+            f"ANTI JOIN {HELD_BACK} h ON h._source_id = a.source_id "
+            f"ANTI JOIN {REFUSED_KEYS} r USING (source_id) WHERE staged GROUP BY 1"
+        ).fetchall()
+    )
+    counts = {name: did.get(name, 0) for name in DID}
+    held_back = int(first_row(connection, f"SELECT count(*) FROM {HELD_BACK}")[0])
+    counts["refused"] = int(table.transformed["documents"]) - held_back - sum(counts.values())
+    counts["held_back"] = held_back
+    counts["removed"] = _report_removed(table)
+    return counts
+
+
+def _read_refused(table: TableContext) -> None:
+    """Make the temporary table `refused_keys`."""
+    table.load.connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {REFUSED_KEYS} AS SELECT sourceId AS source_id FROM "
+        f"{load_rejects_sql(table.rejects)} WHERE rule = 'refused'"
+    )
+
+
+def _report_removed(table: TableContext) -> int:
+    """Name what was loaded earlier and is not staged any more; nothing is deleted for it."""
+    removed = _write_keys(table, "removed.parquet", "NOT staged")
+    if removed:
+        first = table.load.connection.execute(
+            f"SELECT source_id FROM {ACKED_DOCUMENTS} WHERE NOT staged ORDER BY 1 LIMIT {SHOWN}"
+        ).fetchall()
+        names = ", ".join(row[0] for row in first) + (", …" if removed > SHOWN else "")
+        table.load.progress.note(
+            f"  {table.name}: {removed:,} in Convex are not staged any more: {names} "
+            f"({table.folder / 'removed.parquet'}); delete them with: stages load --prune"
+        )
+    return removed
+
+
+def _write_ids(table: TableContext) -> Part:
+    reader = table.load.connection.sql(
+        f"SELECT source_id, convex_id FROM {ACKED_DOCUMENTS} a "
+        f"ANTI JOIN {HELD_BACK} h ON h._source_id = a.source_id WHERE staged ORDER BY 1"
+    ).to_arrow_reader()
+    return write_parquet(table.folder / "ids.parquet", reader.schema, reader)
+
+
+def _write_keys(table: TableContext, name: str, which: str) -> int:
+    """Write some of `acked_documents`, or no file where there are none; returns how many."""
+    connection, file = table.load.connection, table.folder / name
+    sql = f"SELECT source_id, convex_id FROM {ACKED_DOCUMENTS} WHERE {which} ORDER BY 1"
+    rows = int(first_row(connection, f"SELECT count(*) FROM ({sql})")[0])
+    if rows:
+        reader = connection.sql(sql).to_arrow_reader()
+        write_parquet(file, reader.schema, reader)
+    else:
+        remove(file)
+    return rows

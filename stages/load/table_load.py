@@ -1,0 +1,102 @@
+"""One table's way to Convex: is anything to be done, then bind, send and settle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from stages.load.context import TableContext
+from stages.load.send import BatchSender, send_pending
+from stages.load.settle import recount_removed, settle
+from stages.state.fingerprints import fingerprint
+from stages.state.integrity import find_damage, require_whole
+from stages.state.manifests import Manifest, read_manifest
+
+
+@dataclass(frozen=True)
+class TableLoad:
+    """One table of a load; of a cycle, `deferred` are the fields that its second pass binds.
+
+    `sender` takes the batches in the place of the table's own function.
+    """
+
+    context: TableContext
+    deferred: frozenset[str] = field(default_factory=frozenset)
+    sender: BatchSender | None = None
+
+    @property
+    def name(self) -> str:
+        return self.context.name
+
+    def first_pass(self) -> str:
+        """Send what has no id yet, without the deferred fields; what was done in one sentence."""
+        if self._fresh() is not None:
+            return "first pass: fresh"
+        binding = self.context.binding(self.deferred)
+        sent = send_pending(self.context, binding, self.sender)
+        # Whose content is none: a kill between the passes must not look like the end.
+        settle(self.context, binding, self.deferred, made_from="", content="", first_pass=True)
+        return f"first pass: {sent:,} sent"
+
+    def bring_up_to_date(self) -> tuple[Manifest, str]:
+        """The manifest, and what was done in one sentence."""
+        manifest = self._fresh()
+        if manifest is not None:
+            return manifest, "fresh, nothing to send"
+        made_from = self._made_from()
+        binding = self.context.binding()
+        sent = send_pending(self.context, binding, self.sender)
+        manifest = settle(
+            self.context,
+            binding,
+            self.deferred,
+            made_from=made_from,
+            content=self.context.content,
+        )
+        return manifest, _sentence(sent, manifest["counts"])
+
+    def recount(self, manifest: Manifest) -> Manifest:
+        """The manifest after documents were taken back; what was settled stays as it is."""
+        return recount_removed(self.context, manifest)
+
+    def _made_from(self) -> str:
+        table = self.context.table
+        return fingerprint(
+            self.context.content,
+            self._parents(),
+            table.function,
+            table.keep_null,
+            self.context.load.epoch,
+        )
+
+    def _fresh(self) -> Manifest | None:
+        """The manifest, where everything that it was made from is as it was."""
+        manifest = read_manifest(self.context.folder)
+        if (
+            manifest
+            and manifest["made_from"] == self._made_from()
+            and manifest["status"] == "complete"
+            and self.context.acks.exists()
+            and not find_damage(self.context.folder, manifest["ids"])
+            and not (self.context.load.overwrite and manifest["counts"].get("conflict"))
+        ):
+            return manifest
+        return None
+
+    def _parents(self) -> dict[str, Any]:
+        """Content of the ids that this table's references are bound with."""
+        load = self.context.load
+        ids: dict[str, Any] = {}
+        for target in sorted(load.schema.references().get(self.name, ())):
+            folder = load.workspace.load(target)
+            manifest = read_manifest(folder) if target in load.plan.tables else None
+            # A table's own ids are made again from its acks, when it is settled.
+            if manifest and target != self.name:
+                require_whole(folder, [manifest["ids"]], f"stages load {target}")
+            ids[target] = manifest and manifest["ids"]["sha256"]
+        return ids
+
+
+def _sentence(sent: int, counts: dict[str, int]) -> str:
+    parts = [f"{count:,} {name}" for name, count in counts.items() if count]
+    return f"{sent:,} sent: {', '.join(parts) or 'no documents'}"

@@ -1,0 +1,28 @@
+"""The user's SQL models, as they are read from their files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from stages.errors import UserError
+from stages.state.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Model:
+    """One `.sql` file with one SELECT."""
+
+    name: str
+    text: str
+
+
+def read_model(workspace: Workspace, name: str) -> Model:
+    """Read a model. Raises UserError where the file is missing."""
+    file = workspace.model(name)
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError:
+        raise UserError(f"there is no model {name}", f"write {file}, one SELECT") from None
+    # The end of the line ends a comment too, so that a bracket may follow.
+    return Model(name=name, text=re.sub(r";(\s|--[^\n]*(\n|$))*\Z", "", text).strip() + "\n")

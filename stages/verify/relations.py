@@ -1,0 +1,95 @@
+"""The temporary tables and views of DuckDB through which the steps of a verify hand rows on.
+
+They live as long as the connection; all but `read back {}` are made anew for each table.
+"""
+
+from __future__ import annotations
+
+from stages.sql import Relation
+
+# ── read from Convex ────────────────────────────────────────────────────────────────────────
+
+READ_BACK_TABLE = Relation(
+    name="read back {}",
+    columns=("_id", "…"),
+    meaning="a document of one table, or a row of the ledger",
+)
+REFERRED_DOCUMENTS = Relation(
+    name="referred {}",
+    columns=("_id",),
+    meaning="a document that a sample refers to, numbered by the look-up",
+)
+DECODED = Relation(
+    name="decoded",
+    columns=READ_BACK_TABLE.columns,
+    meaning="a document that has just come, a column a field",
+)
+CANONICAL_JSON = Relation(
+    name="canonical_json",
+    columns=("text", "canonical", "size", "problem"),
+    meaning="a JSON text of any field, and its canonical form",
+)
+
+# ── what is compared ────────────────────────────────────────────────────────────────────────
+
+UNSENT_KEYS = Relation(
+    name="unsent_keys",
+    columns=("source_id",),
+    meaning="a document that load could not send",
+)
+SAMPLED_KEYS = Relation(
+    name="sampled_keys",
+    columns=("source_id",),
+    meaning="a document of the sample",
+)
+STAGED = Relation(
+    name="staged",
+    columns=("_source_id", "…"),
+    meaning="a document as it is staged, its references bound",
+)
+OWNED = Relation(
+    name="owned",
+    columns=("source_id", "document_id"),
+    meaning="a row of the ledger; of a sample, what load has written down of it",
+)
+READ_BACK = Relation(
+    name="read_back",
+    columns=("_id", "…"),
+    meaning="a document as Convex has it, with the same fields",
+)
+
+# ── what is found ───────────────────────────────────────────────────────────────────────────
+
+PAIRED = Relation(
+    name="paired",
+    columns=("source_id", "document_id", "same"),
+    meaning="a staged document with its own in Convex, and whether their hashes are equal",
+)
+DIFFERING_STAGED = Relation(
+    name="differing_staged",
+    columns=("source_id", "document_id", "_source_id", "…"),
+    meaning="a staged document whose hash differs",
+)
+CHANGED_DOCUMENTS = Relation(
+    name="changed_documents",
+    columns=("source_id", "document_id", "fields"),
+    meaning="a document that is not as staged, and which fields differ",
+)
+DIFFERENCES = Relation(
+    name="differences",
+    columns=("kind", "source_id", "document_id", "fields"),
+    meaning="a difference of any kind",
+)
+
+# ── references ──────────────────────────────────────────────────────────────────────────────
+
+SOURCE_REFERENCES = Relation(
+    name="source_references",
+    columns=("source_id", "…"),
+    meaning="a row of the model, and how many references each of its fields holds",
+)
+REJECTED_KEYS = Relation(
+    name="rejected_keys",
+    columns=("source_id",),
+    meaning="a row that is no document in Convex: rejected by transform, or not sent by load",
+)
