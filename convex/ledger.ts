@@ -1,6 +1,6 @@
 /**
- * The table `migrationLedger`: what was loaded from where, written in the transaction that writes
- * the document, so that loading can be repeated.
+ * The table `migrationLedger`: which document was loaded from which source row. Its rows are written
+ * in the transaction that writes the document, so that loading can be repeated.
  *
  * A row has two hashes. `digest` is the loader's, of the record that it sent, and means nothing
  * here; `stored` is of the document as it was written, and tells a later load whether the
@@ -14,7 +14,7 @@ import schema from "./schema";
 export type Loadable = Exclude<TableNames, "migrationLedger">;
 export type LedgerRow = Doc<"migrationLedger">;
 
-export interface Found<T extends Loadable, R> {
+export interface LookedUp<T extends Loadable, R> {
   record: R;
   row: LedgerRow | null;
   present: Doc<T> | null;
@@ -25,10 +25,10 @@ export async function lookUp<T extends Loadable, R extends { sourceId: string }>
   ctx: QueryCtx,
   table: T,
   records: R[],
-): Promise<Found<T, R>[]> {
-  const seen = new Set<string>();
+): Promise<LookedUp<T, R>[]> {
+  const sourceIds = new Set<string>();
   for (const { sourceId } of records) {
-    if (seen.has(sourceId)) {
+    if (sourceIds.has(sourceId)) {
       throw new ConvexError({
         code: "DuplicateSourceId",
         message: `the call names ${sourceId} of ${table} twice`,
@@ -36,7 +36,7 @@ export async function lookUp<T extends Loadable, R extends { sourceId: string }>
         sourceId,
       });
     }
-    seen.add(sourceId);
+    sourceIds.add(sourceId);
   }
   return await Promise.all(
     records.map(async (record) => {
@@ -79,8 +79,8 @@ export async function storedHash(document: Record<string, Value | undefined>): P
   return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Writes or rewrites the row of a document that is now as given. */
-export async function writeDown(
+/** Inserts or replaces the ledger row of a document that was just written, or adopted as it is. */
+export async function recordRow(
   ctx: MutationCtx,
   row: LedgerRow | null,
   entry: { table: string; sourceId: string; documentId: string; digest: string },
@@ -93,7 +93,7 @@ export async function writeDown(
 
 /** Counts results by what was done. */
 export function tally<Did extends string>(results: { did: Did }[]): (did: Did) => number {
-  return (wanted) => results.filter(({ did }) => did === wanted).length;
+  return (kind) => results.filter(({ did }) => did === kind).length;
 }
 
 export function tableNamed(name: string): TableNames {

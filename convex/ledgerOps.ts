@@ -1,7 +1,7 @@
 /**
- * What a loader needs besides loading: to read back, to know which ledger it looks at, to write
- * down documents that are there already, and to take back what was loaded. These are definitions,
- * which migrate.ts registers, so that each function has one address.
+ * What a loader needs besides loading: to read back, to identify the ledger, to adopt existing
+ * documents, and to remove what was loaded. These are definitions, which migrate.ts registers, so
+ * that each function has one address.
  */
 import { v, type Infer } from "convex/values";
 import type { Doc, TableNames } from "./_generated/dataModel";
@@ -11,10 +11,10 @@ import {
   ledgerRow,
   loadableNamed,
   lookUp,
+  recordRow,
   storedHash,
   tableNamed,
   tally,
-  writeDown,
 } from "./ledger";
 
 // One call of readPage reads about this much, of the 16 MiB that a transaction may.
@@ -102,10 +102,10 @@ type AdoptReport = Infer<typeof adoptReport>;
 type Adopted = AdoptReport["results"][number];
 
 /**
- * Writes ledger rows for documents that are there already, as they are now.
+ * Writes ledger rows for existing documents, as they are now.
  *
  * - missing: the table has no such document
- * - taken: the ledger names another document, which is there
+ * - taken: the ledger names another document, which exists
  * - unchanged: the ledger says the same already
  *
  * Errors: ConvexError `UnknownTable`, `DuplicateSourceId`.
@@ -126,14 +126,14 @@ export const adopter = {
     },
   ): Promise<AdoptReport> => {
     const table = loadableNamed(args.table);
-    const found = await lookUp(ctx, table, args.records);
-    const wanted = await Promise.all(
-      found.map(({ record }) => documentOf(ctx, table, record.documentId)),
+    const lookedUp = await lookUp(ctx, table, args.records);
+    const documents = await Promise.all(
+      lookedUp.map(({ record }) => documentOf(ctx, table, record.documentId)),
     );
     const results: Adopted[] = [];
-    for (const [at, { record, row, present }] of found.entries()) {
+    for (const [at, { record, row, present }] of lookedUp.entries()) {
       const { sourceId, digest, documentId } = record;
-      const document = wanted[at];
+      const document = documents[at];
       if (!document) {
         results.push({ sourceId, did: "missing" });
       } else if (row && present && row.documentId !== documentId) {
@@ -141,7 +141,7 @@ export const adopter = {
       } else if (row && row.documentId === documentId && row.digest === digest) {
         results.push({ sourceId, did: "unchanged" });
       } else {
-        await writeDown(ctx, row, { table, sourceId, documentId, digest }, document);
+        await recordRow(ctx, row, { table, sourceId, documentId, digest }, document);
         results.push({ sourceId, did: "adopted" });
       }
     }
@@ -180,7 +180,7 @@ type Removed = RemoveReport["results"][number];
  * Deletes what the ledger says was loaded, and the ledger rows.
  *
  * - changed: the application has changed the document; both are kept unless `force`
- * - gone: the document is not there any more; the ledger row is deleted
+ * - gone: the document no longer exists; the ledger row is deleted
  * - unknown: the ledger has no such row
  *
  * Errors: ConvexError `UnknownTable`, `DuplicateSourceId`.
@@ -196,9 +196,9 @@ export const remover = {
     ctx: MutationCtx,
     args: { table: string; records: { sourceId: string }[]; force?: boolean },
   ): Promise<RemoveReport> => {
-    const found = await lookUp(ctx, loadableNamed(args.table), args.records);
+    const lookedUp = await lookUp(ctx, loadableNamed(args.table), args.records);
     const results: Removed[] = [];
-    for (const { record, row, present } of found) {
+    for (const { record, row, present } of lookedUp) {
       const { sourceId } = record;
       if (row === null) {
         results.push({ sourceId, did: "unknown" });
@@ -226,7 +226,7 @@ export const remover = {
 
 /**
  * Deletes up to `numItems` rows of the ledger, its mark first: a loader that has kept the mark
- * refuses to go on from then. The documents stay, and nobody knows any more where they came from.
+ * refuses to go on from then. The documents stay, and nothing records any more where they came from.
  * Call it until `isDone`.
  */
 export const ledgerClearer = {
@@ -257,12 +257,12 @@ export const missingFinder = {
     args: { table: string; documentIds: string[] },
   ): Promise<{ missing: string[] }> => {
     const table = tableNamed(args.table);
-    const found = await Promise.all(
+    const present = await Promise.all(
       args.documentIds.map(async (documentId) => {
         const id = ctx.db.normalizeId(table, documentId);
         return id !== null && (await ctx.db.get(id)) !== null;
       }),
     );
-    return { missing: args.documentIds.filter((_, at) => !found[at]) };
+    return { missing: args.documentIds.filter((_, at) => !present[at]) };
   },
 };

@@ -10,7 +10,7 @@ import type {
 import { v, type Infer } from "convex/values";
 import type { Doc } from "./_generated/dataModel";
 import { internalMutation, type MutationCtx } from "./_generated/server";
-import { lookUp, storedHash, tally, writeDown, type LedgerRow, type Loadable } from "./ledger";
+import { lookUp, recordRow, storedHash, tally, type LedgerRow, type Loadable } from "./ledger";
 import schema from "./schema";
 
 type Fields<T extends Loadable> = WithoutSystemFields<Doc<T>>;
@@ -21,7 +21,7 @@ interface Incoming<T extends Loadable> {
   document: Fields<T>;
 }
 
-interface How {
+interface LoadOptions {
   overwrite?: boolean;
   onlyNew?: boolean;
 }
@@ -70,13 +70,13 @@ export function bulkInsert<T extends Loadable>(
     args: {
       records: v.array(v.object({ sourceId: v.string(), digest: v.string(), document })),
       overwrite: v.optional(v.boolean()),
-      // For documents that a second call completes: what is there may be complete already.
+      // For documents that a second call completes: an existing document may be complete already.
       onlyNew: v.optional(v.boolean()),
     },
     returns: loadReport,
-    handler: (ctx, { records, ...how }): Promise<LoadReport> =>
+    handler: (ctx, { records, ...options }): Promise<LoadReport> =>
       // The validator is the table's own, which the compiler can't follow for an open T.
-      load(ctx, table, records as unknown as Incoming<T>[], how),
+      load(ctx, table, records as unknown as Incoming<T>[], options),
   });
 }
 
@@ -84,13 +84,13 @@ async function load<T extends Loadable>(
   ctx: MutationCtx,
   table: T,
   records: Incoming<T>[],
-  how: How,
+  options: LoadOptions,
 ): Promise<LoadReport> {
-  const found = await lookUp(ctx, table, records);
+  const lookedUp = await lookUp(ctx, table, records);
   // All reads are done; writes go one after the other, so that creation times keep the order.
   const results: Loaded[] = [];
-  for (const { record, row, present } of found) {
-    results.push(await loadOne(ctx, table, record, row, present, how));
+  for (const { record, row, present } of lookedUp) {
+    results.push(await loadOne(ctx, table, record, row, present, options));
   }
   const count = tally(results);
   return {
@@ -108,7 +108,7 @@ async function loadOne<T extends Loadable>(
   { sourceId, digest, document }: Incoming<T>,
   row: LedgerRow | null,
   present: Doc<T> | null,
-  { overwrite, onlyNew }: How,
+  { overwrite, onlyNew }: LoadOptions,
 ): Promise<Loaded> {
   if (row !== null && present !== null) {
     const loaded = { sourceId, documentId: row.documentId };
@@ -117,10 +117,10 @@ async function loadOne<T extends Loadable>(
       return { ...loaded, did: "conflict" };
     }
     await ctx.db.replace(present._id, document as unknown as WithOptionalSystemFields<Doc<T>>);
-    await writeDown(ctx, row, { table, sourceId, documentId: row.documentId, digest }, document);
+    await recordRow(ctx, row, { table, sourceId, documentId: row.documentId, digest }, document);
     return { ...loaded, did: "replaced" };
   }
   const documentId: string = await ctx.db.insert(table, document);
-  await writeDown(ctx, row, { table, sourceId, documentId, digest }, document);
+  await recordRow(ctx, row, { table, sourceId, documentId, digest }, document);
   return { sourceId, documentId, did: "inserted" };
 }

@@ -33,10 +33,10 @@ if (folder === undefined) {
 }
 try {
   const { exported, inputs } = await exportSchema(join(folder, "schema.ts"));
-  const told = process.argv.includes("--with-inputs")
+  const output = process.argv.includes("--with-inputs")
     ? JSON.stringify({ exported: JSON.parse(exported), inputs })
     : exported;
-  process.stdout.write(`${told}\n`);
+  process.stdout.write(`${output}\n`);
 } catch (error) {
   const words = error instanceof Error ? error.message : String(error);
   const place = placeOf(error) ?? join(folder, "schema.ts");

@@ -67,12 +67,12 @@ export async function loadBundle(
     .map((path) => join(dirname(file), path))
     .filter((path) => !/[\\/]node_modules[\\/]/.test(path))
     .sort();
-  const made = new Module(file) as Module & { _compile(code: string, file: string): void };
-  made.filename = file;
+  const bundle = new Module(file) as Module & { _compile(code: string, file: string): void };
+  bundle.filename = file;
   process.setSourceMapsEnabled(true);
   // A name of its own, so that the source map's paths are not those of the bundle.
-  made._compile(built.outputFiles[0]!.text, join(dirname(file), "schema.bundle.cjs"));
-  return { exports: made.exports as LoadedModule, inputs };
+  bundle._compile(built.outputFiles[0]!.text, join(dirname(file), "schema.bundle.cjs"));
+  return { exports: bundle.exports as LoadedModule, inputs };
 }
 
 interface BuildFailure {

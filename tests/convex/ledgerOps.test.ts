@@ -212,8 +212,8 @@ test("adopt and remove refuse a source key twice in a call", async () => {
 test("readDocuments gives documents by id, in order, and null for what is not there", async () => {
   const { t, workspace, ids } = await loaded(3);
   await t.run((ctx) => ctx.db.delete(ids[1]!));
-  const read = (table: string, wanted: string[]) =>
-    t.query(internal.migrate.readDocuments, { table, ids: wanted });
+  const read = (table: string, ids: string[]) =>
+    t.query(internal.migrate.readDocuments, { table, ids });
 
   const { documents } = await read("articles", [ids[2]!, ids[1]!, ids[0]!, ids[2]!, "no id"]);
   assert.deepEqual(

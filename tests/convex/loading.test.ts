@@ -310,12 +310,12 @@ test("with onlyNew what is there is left alone, whatever its digest", async () =
 });
 
 test("the functions of convex/ are the seventeen of migrate.ts, all internal", () => {
-  const found: string[] = [];
+  const names: string[] = [];
   for (const [module, exported] of Object.entries(MODULES)) {
     for (const [name, value] of Object.entries(exported)) {
       const marks = value as { isQuery?: true; isMutation?: true; isAction?: true };
       if (!marks.isQuery && !marks.isMutation && !marks.isAction) continue;
-      found.push(`${module}:${name}`);
+      names.push(`${module}:${name}`);
       const visible = value as { isPublic?: true; isInternal?: true };
       assert.deepEqual([visible.isPublic, visible.isInternal], [undefined, true], name);
     }
@@ -324,5 +324,5 @@ test("the functions of convex/ are the seventeen of migrate.ts, all internal", (
     "adopt", "clearLedger", "epoch", "findMissing", "readDocuments", "readPage", "remove",
   ];
   const expected = [...Object.keys(LOADERS), ...ledgerOps];
-  assert.deepEqual(found.sort(), expected.map((name) => `migrate:${name}`).sort());
+  assert.deepEqual(names.sort(), expected.map((name) => `migrate:${name}`).sort());
 });
