@@ -9,8 +9,11 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from stages.errors import Transient
 
 LINE_EVERY = 5.0
 
@@ -29,6 +32,15 @@ class Progress(Protocol):
 
     def done(self, stage: str, table: str, result: str, **facts: Any) -> None:
         """A table ended, with one word or sentence, and figures."""
+
+
+def note_retry(progress: Progress) -> Callable[[Transient, float], None]:
+    """What `retrying` is to do before it waits: say why, and for how long."""
+
+    def note(error: Transient, delay: float) -> None:
+        progress.note(f"  {error.message}; again in {delay:.1f} s")
+
+    return note
 
 
 class Silent:

@@ -17,7 +17,7 @@ from stages.convex.ledger_ops import change_all, ledger_sql, read_ledger, remove
 from stages.convex.relations import CHANGE_RESULTS, LEDGER_ROWS
 from stages.convex.schema import Schema
 from stages.errors import Stopped, Transient, UserError
-from stages.progress import Progress
+from stages.progress import Progress, note_retry
 from stages.project.dependencies import dependency_groups
 from stages.project.plan import Plan
 from stages.project.settings import Target
@@ -69,12 +69,9 @@ def rollback(
     chosen = {table.name for table in plan.select_tables(options.tables)}
     require_target(workspace, target)
 
-    def retried(error: Transient, delay: float) -> None:
-        progress.note(f"  {error.message}; again in {delay:.1f} s")
-
     connection = connect(workspace, plan, views=False)
     try:
-        with Deployment(target, on_retry=retried) as deployment:
+        with Deployment(target, on_retry=note_retry(progress)) as deployment:
             require_epoch(workspace, deployment, plan.module, claim=False)
             read_ledger(connection, deployment, plan.module, progress)
             counted = f'SELECT "table", count(*) FROM {LEDGER_ROWS} GROUP BY 1 ORDER BY 1'

@@ -59,7 +59,12 @@ class Context:
     default=None,
     help="Where staged files are kept. Default: data/ in the project.",
 )
-@click.option("--target", default=None, help="Which deployment: [targets.NAME] of the plan.")
+@click.option(
+    "--target",
+    default=None,
+    help="Which deployment: [targets.NAME] of the plan, or a sandbox. Default: STAGES_TARGET, then "
+    "default_target of the plan.",
+)
 @click.version_option(package_name="supabase-to-convex")
 @click.pass_context
 def cli(context: click.Context, project: Path, data: Path | None, target: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from stages.convex.client import FunctionError
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import duckdb
 
 Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 START = 100
 
 
@@ -47,3 +48,20 @@ def in_batches(
         yield min(size, total - first), answer
         first += size
         size = min(most, size * 2)
+
+
+def in_halves(
+    items: Sequence[Item], call: Callable[[Sequence[Item]], list[Answer]]
+) -> list[Answer]:
+    """Call with all items; over a limit of one transaction, with halves. From any thread.
+
+    The answers are in the items' order. Raises what `call` raises for a single item, and every
+    FunctionError that is not about a limit.
+    """
+    try:
+        return call(items)
+    except FunctionError as error:
+        if len(items) < 2 or not error.over_limit:
+            raise
+    middle = len(items) // 2
+    return in_halves(items[:middle], call) + in_halves(items[middle:], call)

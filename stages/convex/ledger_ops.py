@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from stages.convex.batches import in_batches
+from stages.convex.batches import in_batches, in_halves
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.pages import missing_function, read_pages
 from stages.convex.relations import CHANGE_RECORDS, CHANGE_RESULTS, LEDGER_ROWS
@@ -93,17 +93,14 @@ def change(
     deployment: Deployment, function: str, table: str, records: Sequence[dict[str, str]]
 ) -> list[dict[str, str]]:
     """The same for a few records, from any thread; results in order. Over a limit it halves."""
-    args = json.dumps({"table": table, "records": records})
-    try:
+
+    def send(some: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+        args = json.dumps({"table": table, "records": list(some)})
         answer = deployment.call("mutation", function, args)
+        results: list[dict[str, str]] = json.loads(answer)["value"]["results"]
+        return results
+
+    try:
+        return in_halves(records, send)
     except FunctionError as error:
-        if len(records) > 1 and error.over_limit:
-            middle = len(records) // 2
-            return [
-                result
-                for half in (records[:middle], records[middle:])
-                for result in change(deployment, function, table, half)
-            ]
         raise missing_function(error, deployment) from None
-    results: list[dict[str, str]] = json.loads(answer)["value"]["results"]
-    return results

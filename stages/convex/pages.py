@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stages.convex.batches import in_batches
+from stages.convex.batches import in_batches, in_halves
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.relations import ARRIVED, REQUESTED_IDS
 from stages.errors import StagesError, Transient
@@ -155,17 +155,14 @@ def find_missing(deployment: Deployment, module: str, table: str, ids: Sequence[
     From any thread. The function reads every document: over a limit of its transaction it is asked
     for halves. More than IDS_AT_ONCE ids are for the caller to divide.
     """
-    args = json.dumps({"table": table, "documentIds": list(ids)})
-    try:
+
+    def ask(some: Sequence[str]) -> list[str]:
+        args = json.dumps({"table": table, "documentIds": list(some)})
         answer = deployment.call("query", f"{module}:findMissing", args)
+        missing: list[str] = json.loads(answer)["value"]["missing"]
+        return missing
+
+    try:
+        return in_halves(ids, ask)
     except FunctionError as error:
-        if len(ids) > 1 and error.over_limit:
-            middle = len(ids) // 2
-            return [
-                missing
-                for half in (ids[:middle], ids[middle:])
-                for missing in find_missing(deployment, module, table, half)
-            ]
         raise missing_function(error, deployment) from None
-    missing: list[str] = json.loads(answer)["value"]["missing"]
-    return missing

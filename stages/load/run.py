@@ -18,7 +18,7 @@ from stages.load.prove import Prover
 from stages.load.prune import Confirm, prune
 from stages.load.restore_ledger import restore_ledger
 from stages.load.table_load import TableLoad
-from stages.progress import Progress
+from stages.progress import Progress, note_retry
 from stages.project.dependencies import DependencyGroup, dependency_groups, require_order
 from stages.project.freshness import stale
 from stages.project.plan import Plan, TargetTable
@@ -83,9 +83,11 @@ def load(
         rate=_rate(target, options.rate, progress),
     )
 
+    note = note_retry(progress)
+
     def slow_down(error: Transient, delay: float) -> None:
         if pace.refused(error.retry_after):
-            progress.note(f"  {error.message}; again in {delay:.1f} s")
+            note(error, delay)
 
     with (
         open_load_connection(workspace, plan) as connection,

@@ -9,7 +9,6 @@ null nor rejected.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from stages.convex.ledger import require_epoch, require_target
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, null_is_sent
 from stages.errors import StagesError, Stopped, Transient
-from stages.progress import Progress
+from stages.progress import Progress, note_retry
 from stages.project.dependencies import dependency_groups
 from stages.project.freshness import has_other_form, stale
 from stages.project.plan import Plan, TargetTable
@@ -80,7 +79,7 @@ def verify(
     order = [name for group in dependency_groups(schema, plan.tables) for name in group.tables]
     require_target(workspace, target)
     result = VerifyResult()
-    with Deployment(target, on_retry=_note_retry(progress)) as deployment:
+    with Deployment(target, on_retry=note_retry(progress)) as deployment:
         require_epoch(workspace, deployment, plan.module, claim=False)
         connection = connect(workspace, plan)
         try:
@@ -224,10 +223,3 @@ class _Table:
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {DIFFERENCES} AS {sql}")
         counted = f"SELECT kind, count(*) FROM {DIFFERENCES} GROUP BY 1"
         return dict(self.connection.execute(counted).fetchall())
-
-
-def _note_retry(progress: Progress) -> Callable[[Transient, float], None]:
-    def note(error: Transient, delay: float) -> None:
-        progress.note(f"  {error.message}; again in {delay:.1f} s")
-
-    return note

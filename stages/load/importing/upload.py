@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stages.convex.snapshots import MOST_PARTS, PART_BYTES, Snapshots
 from stages.errors import StagesError, Stopped, Transient
-from stages.progress import Progress
+from stages.progress import Progress, note_retry
 from stages.retry import Backoff, retrying
 from stages.state.integrity import require_whole
 from stages.state.manifests import Manifest, write_manifest
@@ -49,11 +49,8 @@ def upload(
         import_id = snapshots.finish_upload(session["token"], session["parts"], state["mode"])
         return {**state, "status": "uploaded", "importId": import_id, "upload": None}
 
-    def note(error: Transient, delay: float) -> None:
-        progress.note(f"  {error.message}; again in {delay:.1f} s")
-
     try:
-        done = retrying(attempt, Backoff(attempts=UPLOADS), note)
+        done = retrying(attempt, Backoff(attempts=UPLOADS), note_retry(progress))
     except Transient as error:
         raise Stopped(error.message, "run again: stages load --through import") from None
     write_manifest(workspace.imports, done)
