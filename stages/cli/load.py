@@ -69,7 +69,8 @@ def load(
     from stages.convex.schema import load_schema
     from stages.convex.snapshots import Mode
     from stages.load.forecast import as_text, forecast
-    from stages.load.importing.run import ImportOptions, import_tables
+    from stages.load.importing.context import ImportOptions
+    from stages.load.importing.run import import_tables
     from stages.load.pace import read_rate
     from stages.load.run import LoadOptions
     from stages.load.run import load as run
