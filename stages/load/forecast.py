@@ -7,7 +7,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from stages.convex.client import Channel, Deployment
-from stages.convex.ledger import require_target, seen_epoch
+from stages.convex.ledger import read_epoch, require_target
 from stages.convex.ledger_ops import LEDGER_ROW_BYTES, ledger_sql, read_ledger
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, document_sql, size_sql
@@ -68,7 +68,7 @@ def forecast(
         Deployment(target, channel) as deployment,
     ):
         known = (read_json(workspace.identity) or {}).get("epoch")
-        epoch = seen_epoch(deployment, plan.module)
+        epoch = read_epoch(deployment, plan.module)
         acks = {name: workspace.load(name) / "acks.jsonl" for name in names}
         believed = {name for name in names if known == epoch and acks[name].exists()}
         if epoch is not None and believed != set(names):
