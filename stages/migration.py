@@ -193,7 +193,8 @@ class Migration(Inspection):
             require_production(consent, target)
             self._refuse_rejects(accept_rejects)
             if through == "import":
-                from stages.load.importing.run import ImportOptions, import_tables
+                from stages.load.importing.context import ImportOptions
+                from stages.load.importing.run import import_tables
 
                 importing = ImportOptions(
                     tables=tuple(tables),

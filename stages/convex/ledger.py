@@ -50,9 +50,9 @@ def require_epoch(
     stored: dict[str, Any] = read_json(workspace.identity) or {}
     local = stored.get("epoch")
     refuse_cleared(workspace, deployment.target)
-    remote = seen_epoch(deployment, module)
+    remote = read_epoch(deployment, module)
     if remote is None and claim and local is None:
-        remote = seen_epoch(deployment, module, claim=secrets.token_hex(16))
+        remote = read_epoch(deployment, module, claim=secrets.token_hex(16))
     if local is not None and remote != local:
         raise UserError(
             f"the ledger of {deployment.target.label} is of epoch {remote or 'none'}, "
@@ -73,7 +73,7 @@ def forget_epoch(workspace: Workspace) -> None:
     write_json(workspace.identity, stored)
 
 
-def seen_epoch(deployment: Deployment, module: str, *, claim: str | None = None) -> str | None:
+def read_epoch(deployment: Deployment, module: str, *, claim: str | None = None) -> str | None:
     """The epoch of the deployment's ledger, None where it has none and none is claimed."""
     args = {} if claim is None else {"claim": claim}
     try:

@@ -1,7 +1,8 @@
 """Documents with ids → the exact JSON records that are sent, as one streaming query a table.
 
 A table of a cycle goes twice. In the first pass, `leave` names the fields that wait: they are left
-out, and the digest says so (`pending:…`), so that the ledger knows the document for unfinished.
+out, and the digest says so (`pending:…`), so that the ledger shows that the document is not
+complete.
 """
 
 from __future__ import annotations

@@ -7,10 +7,11 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from stages.convex.client import Channel, Deployment
-from stages.convex.ledger import require_target, seen_epoch
+from stages.convex.ledger import read_epoch, require_target
 from stages.convex.ledger_ops import LEDGER_ROW_BYTES, ledger_sql, read_ledger
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, document_sql, size_sql
+from stages.limits import EMPTY_DOCUMENT_BYTES
 from stages.load.bound_records import PENDING, Binding, read_acks
 from stages.load.connection import open_load_connection
 from stages.load.pace import MOST_BYTES, MOST_DOCUMENTS
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 # What a deployment writes in a second: of the smallest class, and of the next.
 RATES = (4, 8)
 DID = ("inserted", "replaced", "unchanged")
-# Convex's size of a document without a field of its own: an object, _id and _creationTime.
-EMPTY_DOCUMENT_BYTES = 63
 # A record around its document: {"sourceId":"","digest":"…","document":},
 RECORD_BYTES = 106
 ID_BYTES = 32
@@ -68,7 +67,7 @@ def forecast(
         Deployment(target, channel) as deployment,
     ):
         known = (read_json(workspace.identity) or {}).get("epoch")
-        epoch = seen_epoch(deployment, plan.module)
+        epoch = read_epoch(deployment, plan.module)
         acks = {name: workspace.load(name) / "acks.jsonl" for name in names}
         believed = {name for name in names if known == epoch and acks[name].exists()}
         if epoch is not None and believed != set(names):

@@ -53,7 +53,7 @@ def read_rate(texts: Iterable[str]) -> Rate:
 
 @dataclass
 class Pace:
-    """Grows by small steps, shrinks by halves. Told by the threads that send.
+    """Grows by small steps, shrinks by halves; the threads that send report to it.
 
     `slot` and `wait` make them wait; the clock is in seconds.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stages.convex.client import Deployment
-from stages.convex.ledger import refuse_cleared, seen_epoch
+from stages.convex.ledger import read_epoch, refuse_cleared
 from stages.convex.ledger_ops import change_all
 from stages.convex.relations import CHANGE_RESULTS
 from stages.load.bound_records import read_acks
@@ -36,7 +36,7 @@ def restore_ledger(
     known = (read_json(workspace.identity) or {}).get("epoch")
     files = {name: workspace.load(name) / "acks.jsonl" for name in plan.tables}
     files = {name: file for name, file in files.items() if file.exists()}
-    if known is None or not files or seen_epoch(deployment, plan.module) is not None:
+    if known is None or not files or read_epoch(deployment, plan.module) is not None:
         return
     for name, file in files.items():
         read_acks(connection, file)

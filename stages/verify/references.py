@@ -34,29 +34,11 @@ def count_references(
     Reads `read_back`, `owned` and `unsent_keys`. Raises StagesError where the model can't be run
     any more.
     """
-    import duckdb
-
     references = {n: s for n, s in fields.items() if "id" in (s.kind, s.item)}
     if not references:
         return {}
+    _read_source(connection, workspace, table, references)
     run = connection.execute
-    model = read_model(workspace, table.model).text
-    try:
-        columns = {row[0] for row in run(f"DESCRIBE {model}").fetchall()}
-        counted = ", ".join(
-            f"{_positions(shape, name_sql(name)) if name in columns else '0'} AS {name_sql(name)}"
-            for name, shape in references.items()
-        )
-        run(
-            f"CREATE OR REPLACE TEMP TABLE {SOURCE_REFERENCES} AS "
-            f"SELECT _source_id::VARCHAR AS source_id, {counted} FROM ({model})"
-        )
-    except duckdb.Error as error:
-        words = str(error).splitlines()[0]
-        raise StagesError(
-            f"{table.model} can't be run to count its references: {words}",
-            f"run: stages transform {table.name}",
-        ) from None
     rejects = file_sql(workspace.transform(table.name) / "rejects.parquet")
     changes = file_sql(workspace.transform(table.name) / "changes.parquet")
     run(
@@ -96,6 +78,34 @@ def count_references(
         }
         for at, name in enumerate(references)
     }
+
+
+def _read_source(
+    connection: duckdb.DuckDBPyConnection,
+    workspace: Workspace,
+    table: TargetTable,
+    references: Mapping[str, Shape],
+) -> None:
+    """Make the temporary table `source_references` of the model's own rows."""
+    import duckdb
+
+    model = read_model(workspace, table.model).text
+    try:
+        columns = {row[0] for row in connection.execute(f"DESCRIBE {model}").fetchall()}
+        counted = ", ".join(
+            f"{_positions(shape, name_sql(name)) if name in columns else '0'} AS {name_sql(name)}"
+            for name, shape in references.items()
+        )
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {SOURCE_REFERENCES} AS "
+            f"SELECT _source_id::VARCHAR AS source_id, {counted} FROM ({model})"
+        )
+    except duckdb.Error as error:
+        words = str(error).splitlines()[0]
+        raise StagesError(
+            f"{table.model} can't be run to count its references: {words}",
+            f"run: stages transform {table.name}",
+        ) from None
 
 
 def count_unaccounted(references: Mapping[str, ReferenceCounts]) -> int:

@@ -104,11 +104,11 @@ def test_sql_mints_what_python_mints(
     """Keys of every kind, in one statement; each id is whole, and gives its 16 bytes back."""
     relation = "SELECT key, 'some:' || key AS id FROM unnest(?::VARCHAR[]) t(key)"
     minted = ids.minted_sql(relation, {"id": {"other": 10009, "some": number}})
-    found = connection.execute(
+    rows = connection.execute(
         f"SELECT key, id, source_uuid(id)::VARCHAR FROM ({minted})", [keys]
     ).fetchall()
-    assert [row[0] for row in found] == keys
-    for key, text, internal in found:
+    assert [row[0] for row in rows] == keys
+    for key, text, internal in rows:
         assert text == ids.mint(number, "some", key)
         assert ids.decode(text) == (number, uuid.UUID(internal).bytes)
 
@@ -122,8 +122,8 @@ def test_no_two_spellings_of_a_uuid_are_one_id(connection: duckdb.DuckDBPyConnec
 
 def test_nothing_is_minted_for_null(connection: duckdb.DuckDBPyConnection) -> None:
     sql = ids.minted_sql("SELECT NULL::VARCHAR AS r", {"r": {"t": 10001}})
-    found = connection.execute(sql).fetchall()
-    assert found == [(None,)]
+    rows = connection.execute(sql).fetchall()
+    assert rows == [(None,)]
 
 
 @pytest.mark.parametrize("text", ["", "users", "j571sbvz5zj1ps44j9f433pf1n6s7egl", "x" * 40])

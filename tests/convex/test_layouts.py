@@ -95,15 +95,15 @@ def test_a_layout_takes_all_records_of_an_application(seed: int) -> None:
     chance = random.Random(seed)
 
     def record(depth: int) -> dict[str, Any]:
-        made: dict[str, Any] = {"id": chance.randrange(10**6), "name": "é\n" * chance.randrange(3)}
+        value: dict[str, Any] = {"id": chance.randrange(10**6), "name": "é\n" * chance.randrange(3)}
         if chance.random() < 0.5:
-            made["price"] = chance.choice([1.5, 2.0, None, 1e21, 0.1 + 0.2])
+            value["price"] = chance.choice([1.5, 2.0, None, 1e21, 0.1 + 0.2])
         if depth:
-            made["of"] = chance.choice([record(depth - 1), {}, None])
-            made["items"] = [record(depth - 1) for _ in range(chance.randrange(3))]
-            made["tags"] = chance.choice([["a", "b"], [1, 2.5, None], []])
-            made["grid"] = [[1.0, 2], []]
-        members = list(made.items())
+            value["of"] = chance.choice([record(depth - 1), {}, None])
+            value["items"] = [record(depth - 1) for _ in range(chance.randrange(3))]
+            value["tags"] = chance.choice([["a", "b"], [1, 2.5, None], []])
+            value["grid"] = [[1.0, 2], []]
+        members = list(value.items())
         chance.shuffle(members)
         return dict(members)
 

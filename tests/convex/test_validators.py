@@ -1,6 +1,6 @@
 """The SQL that is compiled from validators, against Convex' own validation and the facts.
 
-Values are made beside their validators, valid ones and bent ones. Three oracles judge them: the
+Values are made beside their validators, valid ones and damaged ones. Three oracles judge them: the
 SQL; a few lines of Python with the rules as Convex' documentation has them; and the real
 `convex` package with the mock's validation, in one Node process for all cases. The mock takes any
 record and no int64 literal, and has no limits: there the rules alone decide.
@@ -52,7 +52,7 @@ def judge(tried: list[tuple[Validator, list[Any]]]) -> list[list[dict[str, Any]]
         shape("t", Field(name=f"f{n}", validator=validator, optional=False))
         for n, (validator, _) in enumerate(tried)
     ]
-    longest = max(len(found) for _, found in tried)
+    longest = max(len(of_validator) for _, of_validator in tried)
     CONNECTION.execute(
         "CREATE OR REPLACE TABLE given ("
         + ", ".join(["n INTEGER", *(f"f{n} VARCHAR" for n in range(len(tried)))]) + ")"
@@ -66,7 +66,7 @@ def judge(tried: list[tuple[Validator, list[Any]]]) -> list[list[dict[str, Any]]
     columns = ", ".join(f"{column_sql(name_sql(s.name))} AS {name_sql(s.name)}" for s in shapes)
     CONNECTION.execute(f"CREATE OR REPLACE TEMP TABLE modelled AS SELECT n, {columns} FROM given")
     make_json_values(CONNECTION, compiled)
-    found = []
+    judged = []
     for s in shapes:
         bind = Bind(s.name, s.validator, "ids")
         marked = f"({marked_sql('j.staged')})::JSON"
@@ -76,14 +76,14 @@ def judge(tried: list[tuple[Validator, list[Any]]]) -> list[list[dict[str, Any]]
             "lambda r: {'k': r, 'v': lpad(split_part(r, ':', 2), 10, '0') || "
             "split_part(r, ':', 1)}))"
         )
-        told = CONNECTION.execute(
+        result = CONNECTION.execute(
             f"SELECT problem, staged, size, refs, {bound} FROM (SELECT m.n, j.*, "
             f"CASE WHEN len(refs) > 0 THEN {ids} END AS ids FROM modelled m "
             f"JOIN {name_sql(f'json of {s.name}')} j ON j.text = m.{s.name}) j ORDER BY n"
         ).fetchall()
         keys = ("problem", "staged", "size", "refs", "bound")
-        found.append([dict(zip(keys, row, strict=True)) for row in told])
-    return found
+        judged.append([dict(zip(keys, row, strict=True)) for row in result])
+    return judged
 
 
 def node(tried: list[dict[str, Any]]) -> list[list[bool]]:
@@ -100,7 +100,7 @@ def node(tried: list[dict[str, Any]]) -> list[list[bool]]:
 
 def test_compiled_checks_agree_with_convex_and_the_rules() -> None:
     """Thousands of cases; Node judges all of them at once at the end."""
-    asked: list[dict[str, Any]] = []
+    questions: list[dict[str, Any]] = []
     expected: list[list[tuple[Any, bool]]] = []
 
     @settings(
@@ -109,32 +109,32 @@ def test_compiled_checks_agree_with_convex_and_the_rules() -> None:
     )  # fmt: skip
     @given(cases())
     def compare(tried: list[tuple[Validator, list[Any]]]) -> None:
-        for (validator, made), told in zip(tried, judge(tried), strict=True):
-            wanted: list[tuple[Any, bool]] = []
+        for (validator, generated), rows in zip(tried, judge(tried), strict=True):
+            verdicts: list[tuple[Any, bool]] = []
             sent = []
-            for value, row in zip(made, told, strict=True):
-                found = read(validator, value, exact=False)
+            for value, row in zip(generated, rows, strict=True):
+                plain = read(validator, value, exact=False)
                 where = (json.dumps(validator), value, row)
-                assert (row["problem"] is None) == (found is not INVALID), where
-                if found is not INVALID:
+                assert (row["problem"] is None) == (plain is not INVALID), where
+                if plain is not INVALID:
                     wrote = canonical(json.loads(row["staged"]))
-                    assert wrote == canonical(encoded(found, ids=False)), where
+                    assert wrote == canonical(encoded(plain, ids=False)), where
                     if "bound" in row and not mock_is_lax(validator):
                         sent.append(json.loads(row["bound"]))
-                        wanted.append((where, True))
+                        verdicts.append((where, True))
                 if not mock_is_lax(validator):
                     sent.append(encoded(value, ids=True))
                     strict = read(validator, value, exact=True) is not INVALID
                     if strict or not has_any(validator):
-                        wanted.append((where, strict))
+                        verdicts.append((where, strict))
                     else:
                         sent.pop()
-            asked.append({"validator": validator, "values": sent})
-            expected.append(wanted)
+            questions.append({"validator": validator, "values": sent})
+            expected.append(verdicts)
 
     compare()
-    for wanted, taken in zip(expected, node(asked), strict=True):
-        for (where, right), took in zip(wanted, taken, strict=True):
+    for verdicts, taken in zip(expected, node(questions), strict=True):
+        for (where, right), took in zip(verdicts, taken, strict=True):
             assert took == right, where
     assert sum(map(len, expected)) > 3000
 
@@ -182,10 +182,10 @@ LIMITS: list[tuple[Validator, Any, str | None]] = [
 
 
 def test_limits_hold_inside_of_values() -> None:
-    told = judge([(validator, [value]) for validator, value, _ in LIMITS])
-    for (validator, value, rule), (row,) in zip(LIMITS, told, strict=True):
-        found = row["problem"].split(":")[0] if row["problem"] else None
-        assert found == rule, (validator, str(value)[:80], row["problem"])
+    judged = judge([(validator, [value]) for validator, value, _ in LIMITS])
+    for (validator, value, rule), (row,) in zip(LIMITS, judged, strict=True):
+        problem = row["problem"].split(":")[0] if row["problem"] else None
+        assert problem == rule, (validator, str(value)[:80], row["problem"])
 
 
 def test_arrays_of_a_union_are_told_apart_by_all_their_items() -> None:
@@ -198,11 +198,11 @@ def test_arrays_of_a_union_are_told_apart_by_all_their_items() -> None:
     ]  # fmt: skip
     good = [{"kind": "b", "of": Ref("files", "1")}]
     mixed = [*good, {"kind": "a", "of": Ref("users", "1")}]
-    (told,) = judge([({"type": "union", "value": kinds}, [good, mixed, []])])
-    assert [row["problem"] and row["problem"].split(":")[0] for row in told] == [
+    (judged,) = judge([({"type": "union", "value": kinds}, [good, mixed, []])])
+    assert [row["problem"] and row["problem"].split(":")[0] for row in judged] == [
         None, "not_in_union", None
     ]  # fmt: skip
-    assert json.loads(told[0]["bound"]) == [{"kind": "b", "of": Ref("files", "1").id}]
+    assert json.loads(judged[0]["bound"]) == [{"kind": "b", "of": Ref("files", "1").id}]
 
 
 def test_texts_that_are_no_json_are_rejects() -> None:
@@ -214,10 +214,10 @@ def test_texts_that_are_no_json_are_rejects() -> None:
         f"CREATE OR REPLACE TEMP TABLE modelled AS SELECT {column_sql('text')} AS f FROM odd"
     )
     make_json_values(CONNECTION, compiled)
-    found = CONNECTION.execute(
+    rows = CONNECTION.execute(
         'SELECT j.problem FROM modelled m JOIN "json of f" j ON j.text = m.f ORDER BY ALL'
     ).fetchall()
-    assert [row[0] and row[0].split(":")[0] for row in found] == ["invalid_json"] * 2 + [None]
+    assert [row[0] and row[0].split(":")[0] for row in rows] == ["invalid_json"] * 2 + [None]
 
 
 SIZES = """
@@ -241,7 +241,7 @@ def test_sizes_are_those_of_convex_with_ids_in_the_place_of_references() -> None
         [], [Int64(5), Int64(-1)], [b"", b"1", b"12", b"123"], [math.inf, -0.0, 0.5, None],
         [Ref("users", "1"), Ref("users", "123456789")], {Ref("users", "7"): True}, "é🎉",
     ]  # fmt: skip
-    (told,) = judge([(field, tried)])
+    (judged,) = judge([(field, tried)])
     with_ids = [
         json.loads(json.dumps(encoded(value, ids=False)).replace("users:123456789", "k" * 32)
                    .replace("users:1", "k" * 32).replace("users:7", "k" * 32))
@@ -253,7 +253,7 @@ def test_sizes_are_those_of_convex_with_ids_in_the_place_of_references() -> None
         [program, "--input-type=module", "-e", SIZES], cwd=ROOT, input=json.dumps(with_ids),
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert [row["size"] for row in told] == json.loads(ran.stdout)
+    assert [row["size"] for row in judged] == json.loads(ran.stdout)
 
 
 # ── columns of DuckDB's types ───────────────────────────────────────────────────────────────
@@ -296,10 +296,10 @@ def test_columns_of_any_type_are_staged_as_encoded_json(
         f"{column_sql(str(compiled['f'].column))} AS f FROM (SELECT {value} AS f)"
     )
     make_json_values(CONNECTION, compiled)
-    found = CONNECTION.execute(
+    rows = CONNECTION.execute(
         'SELECT j.problem, j.staged FROM modelled m JOIN "json of f" j ON j.text = m.f'
     ).fetchall()
-    assert found == [(None, expected)]
+    assert rows == [(None, expected)]
 
 
 ARRAY = {"type": "array", "value": STRING}

@@ -168,8 +168,8 @@ def test_union_with_null_and_literals() -> None:
             {"type": "union", "value": [{"type": "literal", "value": "b"}, {"type": "null"}]},
         ],
     }
-    found = shape("t", Field(name="f", validator=literals, optional=False))
-    assert (found.kind, found.choices, found.nullable, found.required) == (
+    union = shape("t", Field(name="f", validator=literals, optional=False))
+    assert (union.kind, union.choices, union.nullable, union.required) == (
         "string", ("a", "b"), True, False,
     )  # fmt: skip
 
@@ -204,9 +204,9 @@ def test_column_sizes_are_those_of_convex() -> None:
 
 def test_json_sizes_are_those_of_convex() -> None:
     texts = [json.dumps(value, ensure_ascii=False) for value in JSON_VALUES]
-    found = canonical(texts)
+    forms = canonical(texts)
     for text, (size, _) in zip(texts, node_sizes(JSON_VALUES), strict=True):
-        assert found[text][1] == size, text
+        assert forms[text][1] == size, text
 
 
 def test_a_reference_has_the_size_of_an_id_however_long_its_key() -> None:
@@ -315,12 +315,12 @@ trees = st.recursive(
 @settings(max_examples=25, deadline=None)
 @given(st.lists(trees, min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_canonical_form_is_one_for_all_texts_of_a_value(
-    found: list[Any], chance: random.Random
+    trees_drawn: list[Any], chance: random.Random
 ) -> None:
-    first = [rendered(value, chance) for value in found]
-    second = [rendered(value, chance) for value in found]
+    first = [rendered(value, chance) for value in trees_drawn]
+    second = [rendered(value, chance) for value in trees_drawn]
     forms = canonical(first + second)
-    for value, a, b in zip(found, first, second, strict=True):
+    for value, a, b in zip(trees_drawn, first, second, strict=True):
         assert forms[a][0] == forms[b][0] == python_canonical(value)
         assert forms[a][2] is None
         assert json.loads(forms[a][0]) == value
@@ -432,10 +432,10 @@ def test_floats_that_come_from_a_file(tmp_path: Path) -> None:
     write_parquet(tmp_path / "x.parquet", rows.schema, rows.to_batches())
     connection = duckdb.connect()
     connection.execute(values())
-    found = connection.execute(
+    rows = connection.execute(
         "SELECT encode_float(x) FROM read_parquet(?)", [str(tmp_path / "x.parquet")]
     ).fetchall()
-    assert [row[0] for row in found] == [
+    assert [row[0] for row in rows] == [
         "1", '{"$float":"AAAAAAAA+H8="}', '{"$float":"AAAAAAAA8H8="}',
         '{"$float":"AAAAAAAA8P8="}', '{"$float":"AAAAAAAAAIA="}',
     ]  # fmt: skip
@@ -465,7 +465,7 @@ def test_null_is_absent_unless_the_validator_or_the_plan_says_else(
     sql = document_sql({"note": note}, ("note",) if kept else ())
     with duckdb.connect() as connection:
         connection.execute(values())
-        found = connection.execute(
+        rows = connection.execute(
             f"SELECT {sql} FROM (VALUES (NULL::VARCHAR), ('x')) t(note)"
         ).fetchall()
-    assert [row[0] for row in found] == [expected, '{"note":"x"}']
+    assert [row[0] for row in rows] == [expected, '{"note":"x"}']

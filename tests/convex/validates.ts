@@ -50,7 +50,7 @@ const schema = defineSchema(
 );
 const t = convexTest({ schema, modules: { "./convex/_generated/api.js": async () => ({}) } });
 const taken = await t.run(async (ctx) => {
-  const found: boolean[][] = [];
+  const verdicts: boolean[][] = [];
   for (const [n, { values }] of cases.entries()) {
     const row: boolean[] = [];
     for (const value of values) {
@@ -61,8 +61,8 @@ const taken = await t.run(async (ctx) => {
         row.push(false);
       }
     }
-    found.push(row);
+    verdicts.push(row);
   }
-  return found;
+  return verdicts;
 });
 console.log(JSON.stringify(taken));

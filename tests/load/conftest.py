@@ -26,8 +26,8 @@ def exported(convex: Path) -> dict[str, object]:
 
 @pytest.fixture
 def deployment(convex: Path, tmp_path: Path) -> Iterator[Host]:
-    with host(tmp_path / "host", None, convex) as found:
-        yield found
+    with host(tmp_path / "host", None, convex) as running:
+        yield running
 
 
 @pytest.fixture
@@ -44,12 +44,12 @@ def make(
     monkeypatch.setattr(Backoff, "delay", _soon)
     (tmp_path / "convex").symlink_to(convex)
 
-    def made(data: str) -> Project:
+    def make_project(data: str) -> Project:
         project = Project(tmp_path, deployment, data)
         assert project.plan
         return project
 
-    return made
+    return make_project
 
 
 def _soon(self: Backoff, attempt: int, error: Transient) -> float:

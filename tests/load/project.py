@@ -34,16 +34,16 @@ Row = Mapping[str, Any]
 
 
 class Notes(Silent):
-    """Keeps what people are told."""
+    """Keeps the messages of a run."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.messages: list[str] = []
 
     def note(self, text: str) -> None:
-        self.told.append(text)
+        self.messages.append(text)
 
     def done(self, stage: str, table: str, result: str, **facts: Any) -> None:
-        self.told.append(f"{table}: {result}")
+        self.messages.append(f"{table}: {result}")
 
 
 def make_convex(folder: Path) -> Path:
@@ -102,9 +102,11 @@ class Project:
             if name in REFERENCES:
                 values = [v if v is None else f"{REFERENCES[name]}:{v}" for v in values]
             columns[name] = values
-        found = pa.table({n: pa.array(v, pa.string()) for n, v in columns.items()})
+        table_rows = pa.table({n: pa.array(v, pa.string()) for n, v in columns.items()})
         folder = self.workspace.transform(table)
-        part = write_parquet(folder / "documents.parquet", found.schema, found.to_batches())
+        part = write_parquet(
+            folder / "documents.parquet", table_rows.schema, table_rows.to_batches()
+        )
         refused = pa.table(
             {"source_id": pa.array(list(rejects), pa.string())}
             | {n: pa.array(["x"] * len(rejects), pa.string()) for n in ("field", "rule", "reason")}
@@ -124,7 +126,7 @@ class Project:
 
     def load(self, *tables: str, **options: Any) -> LoadResult:
         """A load in this process, of all tables that are staged."""
-        self.notes.told.clear()
+        self.notes.messages.clear()
         staged = tables or tuple(t for t in TABLES if self.workspace.transform(t).exists())
         with data_lock(self.workspace):
             return run.load(
@@ -136,8 +138,8 @@ class Project:
                 self.notes,
             )
 
-    def told(self) -> str:
-        return "\n".join(self.notes.told)
+    def messages(self) -> str:
+        return "\n".join(self.notes.messages)
 
     def keys(self, table: str, name: str) -> list[str]:
         """Source keys of a file such as conflicts.parquet; none where there is none."""
@@ -148,9 +150,9 @@ class Project:
 
     def ledger(self, table: str) -> dict[str, dict[str, Any]]:
         rows = [row for row in self.host.pages("migrationLedger") if row["table"] == table]
-        found = {row["sourceId"]: row for row in rows}
-        assert len(found) == len(rows), "a source key has two rows"
-        return found
+        by_key = {row["sourceId"]: row for row in rows}
+        assert len(by_key) == len(rows), "a source key has two rows"
+        return by_key
 
     def documents(self, table: str) -> dict[str, dict[str, Any]]:
         """Source key → document, with source keys for ids; every document has its one owner."""

@@ -41,16 +41,16 @@ def test_a_circle_is_loaded_in_two_passes(staged: Project) -> None:
     result = staged.load()
     require_loaded(staged)
     for name, rows in (("teams", TEAMS), ("people", PEOPLE)):
-        told = result.tables[name]
+        manifest = result.tables[name]
         # Completed in the second pass, and counted once.
-        assert told["counts"]["inserted"] == told["documents"] == len(rows)
-        assert told["counts"]["replaced"] == 0
-        assert told["status"] == "complete"
+        assert manifest["counts"]["inserted"] == manifest["documents"] == len(rows)
+        assert manifest["counts"]["replaced"] == 0
+        assert manifest["status"] == "complete"
     # Nothing was left out of it, so that it was not sent twice.
     first = staged.ledger("people")
     assert [key for key, row in first.items() if row["digest"].startswith("pending:")] == ["p99"]
     staged.load()
-    assert "fresh, nothing to send" in staged.told()
+    assert "fresh, nothing to send" in staged.messages()
     assert staged.ledger("people") == first
 
 
@@ -60,13 +60,13 @@ class Killed(BaseException):
 
 def kill_at_answer(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """The answer of this number, counted from here, comes to nobody."""
-    call_once, seen = Deployment.call_once, [0]
+    call_once, calls = Deployment.call_once, [0]
 
     def answered(self: Deployment, kind: Kind, function: str, args: str | bytes) -> bytes:
         answer = call_once(self, kind, function, args)
         if "bulkInsert" in function:
-            seen[0] += 1
-            if seen[0] == number:
+            calls[0] += 1
+            if calls[0] == number:
                 raise Killed
         return answer
 
@@ -86,7 +86,7 @@ def test_it_is_killed_at_every_second_answer(staged: Project) -> None:
                 kills += 1
     assert kills >= 5
     require_loaded(staged)
-    assert all(told["status"] == "complete" for told in result.tables.values())
+    assert all(manifest["status"] == "complete" for manifest in result.tables.values())
 
 
 def test_what_the_app_changes_between_the_passes_is_a_conflict(
@@ -135,9 +135,9 @@ def test_what_refers_to_one_that_is_not_loaded_waits(staged: Project) -> None:
     rows = {**PEOPLE, "p24": {**PEOPLE["p24"], "team": "nowhere"}}
     staged.stage("people", rows)
     result = staged.load()
-    told = result.tables["people"]
-    assert told["status"] == "partial"
-    assert told["counts"]["held_back"] == 2
+    manifest = result.tables["people"]
+    assert manifest["status"] == "partial"
+    assert manifest["counts"]["held_back"] == 2
     rejects = (staged.workspace.load("people") / "rejects.jsonl").read_text()
     assert '"sourceId": "p23"' in rejects and "people:p24 has no id" in rejects
     assert '"sourceId": "p24"' in rejects and "teams:nowhere has no id" in rejects

@@ -12,7 +12,7 @@ from tests.load.project import Project
 from tests.load.test_once import PEOPLE, PETS, TEAMS, stage_all
 
 
-def told(project: Project) -> dict[str, Any]:
+def forecast_all(project: Project) -> dict[str, Any]:
     return forecast(
         project.workspace,
         project.plan,
@@ -24,27 +24,27 @@ def told(project: Project) -> dict[str, Any]:
     )
 
 
-def did(found: dict[str, Any]) -> dict[str, tuple[int, int, int]]:
+def did(result: dict[str, Any]) -> dict[str, tuple[int, int, int]]:
     return {
         name: (each["inserted"], each["replaced"], each["unchanged"])
-        for name, each in found["tables"].items()
+        for name, each in result["tables"].items()
     }
 
 
 def test_before_the_first_load_all_is_inserted_and_nothing_written(project: Project) -> None:
     stage_all(project)
-    found = told(project)
-    assert did(found) == {"teams": (3, 0, 0), "people": (12, 0, 0), "pets": (60, 0, 0)}
+    result = forecast_all(project)
+    assert did(result) == {"teams": (3, 0, 0), "people": (12, 0, 0), "pets": (60, 0, 0)}
     assert project.host.pages("migrationLedger") == []
     assert not (project.workspace.target_folder / "load").exists()
-    assert found["total"]["batches"] == 3
-    assert "pets" in as_text(found) and "min at 4 MiB/s" in as_text(found)
+    assert result["total"]["batches"] == 3
+    assert "pets" in as_text(result) and "min at 4 MiB/s" in as_text(result)
 
 
 def test_sizes_are_those_of_what_is_sent_and_stored(project: Project) -> None:
     """Against the documents themselves, by Convex' size rule; people have an index."""
     stage_all(project)
-    found = told(project)["tables"]
+    result = forecast_all(project)["tables"]
     project.load()
 
     def size(document: dict[str, Any]) -> int:
@@ -56,22 +56,22 @@ def test_sizes_are_those_of_what_is_sent_and_stored(project: Project) -> None:
     }
     rows = [r for r in project.host.pages("migrationLedger") if r["table"]]
     ledger = {table: sum(size(row) for row in rows if row["table"] == table) for table in stored}
-    assert found["pets"]["stored"] == stored["pets"] + 2 * ledger["pets"]
+    assert result["pets"]["stored"] == stored["pets"] + 2 * ledger["pets"]
     # The digests of a cycle have a mark, until they are completed.
-    wanted = 2 * stored["people"] + 2 * ledger["people"]
-    assert abs(found["people"]["stored"] - wanted) < 0.1 * wanted
-    assert found["pets"]["written"] == stored["pets"] + ledger["pets"]
+    expected_bytes = 2 * stored["people"] + 2 * ledger["people"]
+    assert abs(result["people"]["stored"] - expected_bytes) < 0.1 * expected_bytes
+    assert result["pets"]["written"] == stored["pets"] + ledger["pets"]
 
 
 def test_afterwards_only_what_has_changed(project: Project) -> None:
     stage_all(project).load()
-    assert told(project)["total"]["unchanged"] == len(TEAMS) + len(PEOPLE) + len(PETS)
+    assert forecast_all(project)["total"]["unchanged"] == len(TEAMS) + len(PEOPLE) + len(PETS)
     project.stage("teams", {**TEAMS, "t1": {"name": "Renamed"}, "t9": {"name": "New"}})
     before = project.host.pages("migrationLedger")
     expected = {"teams": (1, 1, 2), "people": (0, 0, 12), "pets": (0, 0, 60)}
-    assert did(told(project)) == expected
+    assert did(forecast_all(project)) == expected
     # Without acks the ledger is asked.
     for table in ("teams", "people"):
         remove(project.workspace.load(table) / "acks.jsonl")
-    assert did(told(project)) == expected
+    assert did(forecast_all(project)) == expected
     assert project.host.pages("migrationLedger") == before

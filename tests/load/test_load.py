@@ -35,15 +35,15 @@ class Convex:
     def __init__(self, name: str) -> None:
         state = sandbox.status(ROOT)
         assert state
-        found = state.deployments[name]
+        deployment = state.deployments[name]
         self.deployment = Deployment(
             Target(
                 name=name,
-                deployment=found.name,
-                url=found.url,
-                site_url=found.site_url,
-                admin_key=Secret(found.admin_key),
-                secret=Secret(found.migration_secret),
+                deployment=deployment.name,
+                url=deployment.url,
+                site_url=deployment.site_url,
+                admin_key=Secret(deployment.admin_key),
+                secret=Secret(deployment.migration_secret),
             )
         )
 
@@ -74,11 +74,11 @@ class Convex:
             # Twins and one made in Convex have no key; no loaded document refers to them.
             keys |= {d["_id"]: str(d.get(name)) for d in self.documents(kind)}
         keys |= {d["_id"]: d["supabaseId"] for d in self.documents("ariConversations")}
-        told = {}
+        documents = {}
         for source_id, document in self.by_source(table).items():
             plain = {k: v for k, v in document.items() if not k.startswith("_")}
-            told[source_id] = {k: keys[v] if k in REFERENCES else v for k, v in plain.items()}
-        return told
+            documents[source_id] = {k: keys[v] if k in REFERENCES else v for k, v in plain.items()}
+        return documents
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +111,8 @@ def fresh(extracted: Path, tmp_path: Path) -> Stages:
 
 
 def counts(stages: Stages, table: str) -> dict[str, int]:
-    found: dict[str, int] = stages.manifest("load", table)["counts"]
-    return {name: rows for name, rows in found.items() if rows}
+    rows_by_outcome: dict[str, int] = stages.manifest("load", table)["counts"]
+    return {name: rows for name, rows in rows_by_outcome.items() if rows}
 
 
 def documents(stages: Stages, table: str) -> int:
@@ -122,8 +122,8 @@ def documents(stages: Stages, table: str) -> int:
 def verified(stages: Stages, *tables: str, code: int = 0) -> dict[str, dict[str, int]]:
     """What verify tells, by table; only what is not 0."""
     stages.run("verify", *tables, code=code)
-    told = json.loads((stages.target_folder / "verify" / "manifest.json").read_text())
-    return {t: {kind: n for kind, n in kinds.items() if n} for t, kinds in told.items()}
+    manifest = json.loads((stages.target_folder / "verify" / "manifest.json").read_text())
+    return {t: {kind: n for kind, n in kinds.items() if n} for t, kinds in manifest.items()}
 
 
 # ── two deployments, two channels ──────────────────────────────────────────────────────────────
@@ -131,11 +131,11 @@ def verified(stages: Stages, *tables: str, code: int = 0) -> dict[str, dict[str,
 
 def test_two_deployments_of_one_extract_verify(first: Stages, second: Stages) -> None:
     for stages in (first, second):
-        told = verified(stages)
-        assert set(told) == set(LOADED)
+        proofs = verified(stages)
+        assert set(proofs) == set(LOADED)
         for table in LOADED:
-            wanted = {"verified": documents(stages, table)} if documents(stages, table) else {}
-            assert told[table] == wanted
+            expected = {"verified": documents(stages, table)} if documents(stages, table) else {}
+            assert proofs[table] == expected
     assert {p.name for p in (second.data / "targets").iterdir()} == {"sandbox", "sandbox-load"}
 
 
@@ -157,10 +157,10 @@ def test_what_is_in_convex_is_what_was_staged(first: Stages) -> None:
         "SELECT _source_id, title, slug, excerpt, published_at, created_at, supabaseId "
         "FROM transform.articles"
     )
-    found = convex.by_source("articles")
-    assert set(found) == {row["_source_id"] for row in rows}
+    loaded = convex.by_source("articles")
+    assert set(loaded) == {row["_source_id"] for row in rows}
     for row in rows:
-        document = found[row["_source_id"]]
+        document = loaded[row["_source_id"]]
         for name, value in row.items():
             if name != "_source_id":
                 assert document.get(name) == value, name
@@ -211,8 +211,8 @@ def test_a_second_load_sends_nothing_and_touches_nothing(second: Stages) -> None
         for f in second.target_folder.rglob("*")
         if f.is_file()
     }
-    told = second.run("load").stderr
-    assert told.count("fresh, nothing to send") == len(LOADED)
+    messages = second.run("load").stderr
+    assert messages.count("fresh, nothing to send") == len(LOADED)
     assert state_of(convex) == before
     assert files == {
         f: (f.stat().st_mtime_ns, hash_file(f))
@@ -278,8 +278,8 @@ def test_what_the_application_changed_is_a_conflict_and_left_alone(second: Stage
     source_id = sorted(convex.by_source("ariFlowStages"))[0]
     before = convex.by_source("ariFlowStages")[source_id]
     change_in_convex(convex, "ariFlowStages", source_id, "goal", "changed by the app")
-    told = verified(second, "ariFlowStages", code=1)["ariFlowStages"]
-    assert told["changed"] == 1 and told["verified"] == documents(second, "ariFlowStages") - 1
+    proof = verified(second, "ariFlowStages", code=1)["ariFlowStages"]
+    assert proof["changed"] == 1 and proof["verified"] == documents(second, "ariFlowStages") - 1
     # As long as the staged row stays as it is, nobody has to decide.
     second.run("load", "--restart", "ariFlowStages")
     assert counts(second, "ariFlowStages") == {"unchanged": documents(second, "ariFlowStages")}
@@ -320,9 +320,9 @@ def test_what_is_gone_from_convex_is_missed_and_can_be_loaded_again(second: Stag
         {"table": "ariKnowledgeCategories", "records": [{"sourceId": source_id}]},
     )
     assert removed["removed"] == 1
-    told = verified(second, "ariKnowledgeCategories", "ariKnowledgeEntries", code=1)
-    assert told["ariKnowledgeCategories"]["missing"] == 1
-    assert told["ariKnowledgeEntries"]["dangling"] == len(children)
+    proofs = verified(second, "ariKnowledgeCategories", "ariKnowledgeEntries", code=1)
+    assert proofs["ariKnowledgeCategories"]["missing"] == 1
+    assert proofs["ariKnowledgeEntries"]["dangling"] == len(children)
     second.run("load", "--restart", "ari_knowledge_*")
     assert counts(second, "ariKnowledgeCategories")["inserted"] == 1
     assert counts(second, "ariKnowledgeEntries")["replaced"] == len(children)
@@ -346,12 +346,12 @@ def test_what_a_load_is_told_is_checked_before_anything(second: Stages) -> None:
 
 def test_a_dry_run_tells_that_nothing_would_be_sent(second: Stages) -> None:
     second.run("load")
-    told = second.json("load", "--dry-run")
-    assert set(told["tables"]) == set(LOADED)
-    assert told["total"]["unchanged"] == sum(documents(second, table) for table in LOADED)
-    assert (told["total"]["inserted"], told["total"]["replaced"]) == (0, 0)
-    assert told["total"]["stored"] > told["total"]["bytes"] == 0
-    assert told["rejects"]
+    forecast = second.json("load", "--dry-run")
+    assert set(forecast["tables"]) == set(LOADED)
+    assert forecast["total"]["unchanged"] == sum(documents(second, table) for table in LOADED)
+    assert (forecast["total"]["inserted"], forecast["total"]["replaced"]) == (0, 0)
+    assert forecast["total"]["stored"] > forecast["total"]["bytes"] == 0
+    assert forecast["rejects"]
 
 
 # ── which deployment this is ────────────────────────────────────────────────────────────────
@@ -379,8 +379,8 @@ def test_another_epoch_is_refused(
     before = convex.documents("migrationLedger")
     identity(epoch="0" * 32)
     done = second.run(*command.split(), code=2)
-    seen = convex.ledger()[("", "epoch")]["digest"]
-    assert seen in done.stderr and "0" * 32 in done.stderr
+    epoch = convex.ledger()[("", "epoch")]["digest"]
+    assert epoch in done.stderr and "0" * 32 in done.stderr
     assert "stages load --restart" in done.stderr and "--target" in done.stderr
     assert convex.documents("migrationLedger") == before
 
@@ -435,9 +435,9 @@ def test_what_is_stale_is_not_loaded(fresh: Stages, what: str) -> None:
         edit_model(fresh.project, "webinars", "    title,", "    title || '!' AS title,")
     else:
         manifest = fresh.data / "extract" / "webinars" / "manifest.json"
-        told = json.loads(manifest.read_text())
-        told["parts"][0]["sha256"] = "0" * 64
-        manifest.write_text(json.dumps(told))
+        content = json.loads(manifest.read_text())
+        content["parts"][0]["sha256"] = "0" * 64
+        manifest.write_text(json.dumps(content))
     done = fresh.run("load", code=1)
     assert "has changed since `webinars` was transformed" in done.stderr
     assert "run: stages transform webinars" in done.stderr

@@ -39,8 +39,8 @@ def loaded(project: Project) -> Project:
 def test_a_document_deleted_in_convex_is_inserted_again(loaded: Project) -> None:
     loaded.delete("pets", "c007")
     assert len(loaded.documents("pets")) == 59
-    told = loaded.load(restart=True).tables["pets"]
-    assert (told["counts"]["inserted"], told["counts"]["unchanged"]) == (1, 59)
+    manifest = loaded.load(restart=True).tables["pets"]
+    assert (manifest["counts"]["inserted"], manifest["counts"]["unchanged"]) == (1, 59)
     assert loaded.documents("pets") == PETS
 
 
@@ -53,9 +53,11 @@ def test_a_lost_ledger_is_written_again_from_the_acks(loaded: Project) -> None:
         loaded.load()
     assert "stages load --restart" in (refused.value.hint or "")
     result = loaded.load(restart=True)
-    assert "pets: the ledger is lost, and written again from the acks: 60 adopted" in loaded.told()
+    assert (
+        "pets: the ledger is lost, and written again from the acks: 60 adopted" in loaded.messages()
+    )
     assert loaded.host.pages("pets") == before
-    assert all(told["counts"]["inserted"] == 0 for told in result.tables.values())
+    assert all(manifest["counts"]["inserted"] == 0 for manifest in result.tables.values())
     assert result.tables["pets"]["counts"]["unchanged"] == 60
     assert loaded.documents("pets") == PETS
 
@@ -65,8 +67,8 @@ def test_a_parent_that_the_app_deleted_is_not_bound_to(loaded: Project) -> None:
     loaded.delete("people", "p03")
     new = {"c900": {"owner": "p03", "kind": "dog"}, "c901": {"owner": "p04", "kind": "dog"}}
     loaded.stage("pets", PETS | new)
-    told = loaded.load("pets").tables["pets"]
-    assert told["status"] == "partial"
+    manifest = loaded.load("pets").tables["pets"]
+    assert manifest["status"] == "partial"
     rejects = (loaded.workspace.load("pets") / "rejects.jsonl").read_text()
     assert '"sourceId": "c900"' in rejects
     assert "people:p03 is not in Convex any more" in rejects
@@ -81,30 +83,30 @@ def test_what_is_not_staged_any_more_is_named_and_pruned_if_asked(loaded: Projec
     left = {key: row for key, row in PETS.items() if key not in ("c001", "c002", "c003", "c004")}
     loaded.stage("pets", left, rejects=["c004"])
     loaded.change("pets", "c002", kind="dog")
-    told = loaded.load().tables["pets"]
-    assert told["counts"]["removed"] == 4
-    assert "c001, c002, c003, c004" in loaded.told() and "--prune" in loaded.told()
+    manifest = loaded.load().tables["pets"]
+    assert manifest["counts"]["removed"] == 4
+    assert "c001, c002, c003, c004" in loaded.messages() and "--prune" in loaded.messages()
     assert loaded.keys("pets", "removed") == ["c001", "c002", "c003", "c004"]
     assert len(loaded.documents("pets")) == 60
-    asked: list[dict[str, int]] = []
+    questions: list[dict[str, int]] = []
 
     def refuse(counts: Any) -> bool:
-        asked.append(dict(counts))
+        questions.append(dict(counts))
         return False
 
     loaded.load(prune=refuse)
     # c004 is still at the source, where it is rejected now.
-    assert asked == [{"pets": 3}]
+    assert questions == [{"pets": 3}]
     assert len(loaded.documents("pets")) == 60
-    told = loaded.load(prune=lambda counts: True).tables["pets"]
-    assert "2 deleted" in loaded.told()
-    assert "1 were changed by the app, and are kept: c002" in loaded.told()
-    assert told["counts"]["removed"] == 2
+    manifest = loaded.load(prune=lambda counts: True).tables["pets"]
+    assert "2 deleted" in loaded.messages()
+    assert "1 were changed by the app, and are kept: c002" in loaded.messages()
+    assert manifest["counts"]["removed"] == 2
     assert set(loaded.documents("pets")) == set(left) | {"c002", "c004"}
     # It comes back at the source, and is loaded like any other.
     loaded.stage("pets", PETS)
-    told = loaded.load().tables["pets"]
-    assert told["counts"]["removed"] == 0
+    manifest = loaded.load().tables["pets"]
+    assert manifest["counts"]["removed"] == 0
     assert set(loaded.documents("pets")) == set(PETS)
 
 
@@ -162,16 +164,16 @@ def test_an_order_of_its_own_goes_one_batch_at_a_time(
     manifest = read_manifest(folder) or {}
     write_manifest(folder, {**manifest, "parts": [part_entry(part)]})
     project.load()
-    assert "pets: in an order of its own, one batch at a time" in project.told()
+    assert "pets: in an order of its own, one batch at a time" in project.messages()
     keys = {row["documentId"]: key for key, row in project.ledger("pets").items()}
-    wanted = rows.sort_by("_order")["_source_id"].to_pylist()
-    assert [keys[d["_id"]] for d in project.host.pages("pets")] == wanted
+    expected = rows.sort_by("_order")["_source_id"].to_pylist()
+    assert [keys[d["_id"]] for d in project.host.pages("pets")] == expected
 
 
 def test_acks_of_a_load_that_was_emptied_are_not_believed(loaded: Project) -> None:
     """Without its journal a table asks again, and keeps its ids."""
     before = (loaded.workspace.load("pets") / "ids.parquet").read_bytes()
     remove(loaded.workspace.load("pets") / "acks.jsonl")
-    told = loaded.load().tables["pets"]
-    assert told["counts"]["unchanged"] == 60
+    manifest = loaded.load().tables["pets"]
+    assert manifest["counts"]["unchanged"] == 60
     assert (loaded.workspace.load("pets") / "ids.parquet").read_bytes() == before

@@ -138,14 +138,14 @@ def test_a_broken_network_costs_less_than_twice_the_requests(
     monkeypatch.setattr(run, "MOST_DOCUMENTS", 2)
     stage_all(project)
     quiet, broken = Faults(), Faults(share=0.3, seed=11)
-    seen: dict[str, Any] = {}
+    documents: dict[str, Any] = {}
     for name, faults in (("broken", broken), ("quiet", quiet)):
         with proxied(project.host.url, faults) as address:
             project.address = address
             project.load(restart=True)
-        seen[name] = project.documents("pets")
+        documents[name] = project.documents("pets")
     project.address = ""
-    assert seen["broken"] == seen["quiet"] == PETS
+    assert documents["broken"] == documents["quiet"] == PETS
     assert sum(broken.done.values()) - broken.done["none"] >= 10
     assert len(quiet.calls) > 40
     assert len(broken.calls) <= 2 * len(quiet.calls)

@@ -147,10 +147,10 @@ def integer(validator: Validator, value: Any, *, exact: bool) -> Any:
     """A whole number where an int64 is due."""
     if exact or not isinstance(value, float) or not math.isfinite(value):
         return INVALID
-    if value != int(value) or str(value) == "-0.0":
+    if value != int(value) or str(value) == "-0.0" or not -(2**63) <= value < 2**63:
         return INVALID
-    made = Int64(int(value))
-    return made if is_scalar(validator, made) or validator["type"] == "bigint" else INVALID
+    whole = Int64(int(value))
+    return whole if is_scalar(validator, whole) or validator["type"] == "bigint" else INVALID
 
 
 def leaves_to_stages(value: Any, found: Any) -> bool:

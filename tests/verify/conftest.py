@@ -44,8 +44,8 @@ class Moved:
 
     def insert(self, table: str, document: dict[str, Any]) -> str:
         fields = {k: v for k, v in document.items() if not k.startswith("_")}
-        made: str = self.call("app:insert", table=table, document=fields)
-        return made
+        document_id: str = self.call("app:insert", table=table, document=fields)
+        return document_id
 
     def edit(self, document: dict[str, Any], **fields: Any) -> None:
         self.call("app:edit", id=document["_id"], fields=fields)
@@ -55,11 +55,11 @@ class Moved:
 
     def documents(self, table: str) -> dict[str, dict[str, Any]]:
         """Source key → document, by the ledger."""
-        found = {d["_id"]: d for d in self.host.pages(table)}
+        documents = {d["_id"]: d for d in self.host.pages(table)}
         return {
-            row["sourceId"]: found[row["documentId"]]
+            row["sourceId"]: documents[row["documentId"]]
             for row in self.host.pages("migrationLedger")
-            if row["table"] == table and row["documentId"] in found
+            if row["table"] == table and row["documentId"] in documents
         }
 
     def ledger(self) -> dict[str, int]:
@@ -70,7 +70,7 @@ class Moved:
                 counted[row["table"]] = counted.get(row["table"], 0) + 1
         return counted
 
-    def told(self, table: str) -> dict[str, int]:
+    def counts(self, table: str) -> dict[str, int]:
         """What the last verify counted, but for what is 0."""
         return {kind: n for kind, n in self.stages.manifest("verify")[table].items() if n}
 
@@ -80,8 +80,8 @@ class Moved:
 
     def references(self, table: str) -> dict[str, dict[str, int]]:
         text = (self.stages.target_folder / "verify" / f"{table}.json").read_text("utf-8")
-        found: dict[str, dict[str, int]] = json.loads(text)["references"]
-        return found
+        references: dict[str, dict[str, int]] = json.loads(text)["references"]
+        return references
 
     def next(self) -> str:
         return str(self.stages.json("status")["next"])
@@ -101,13 +101,13 @@ def own_functions(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def deployed(supabase: sandbox.State, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
     folder = tmp_path_factory.mktemp("proof")
-    with host(folder / "host", supabase, own_functions(folder / "host")) as found:
+    with host(folder / "host", supabase, own_functions(folder / "host")) as running:
         stages = Stages(
-            folder / "data", "default", copy_project(folder / "project"), found.settings()
+            folder / "data", "default", copy_project(folder / "project"), running.settings()
         )
         stages.run("extract")
         stages.run("transform")
-        yield Moved(stages, found)
+        yield Moved(stages, running)
 
 
 @pytest.fixture

@@ -22,14 +22,14 @@ def emptied(deployed: Moved, supabase: sandbox.State, tmp_path: Path) -> Iterato
     shutil.copytree(deployed.stages.data, tmp_path / "data")
     shutil.rmtree(tmp_path / "data" / "targets" / "default" / "load", ignore_errors=True)
     shutil.copytree(deployed.stages.project, tmp_path / "project", symlinks=True)
-    with host(tmp_path / "host", supabase) as found:
-        stages = Stages(tmp_path / "data", "default", tmp_path / "project", found.settings())
+    with host(tmp_path / "host", supabase) as running:
+        stages = Stages(tmp_path / "data", "default", tmp_path / "project", running.settings())
         identity = stages.target_folder / "target.json"
-        told = json.loads(identity.read_text("utf-8"))
-        told.pop("epoch", None)
-        identity.write_text(json.dumps(told), "utf-8")
+        stored = json.loads(identity.read_text("utf-8"))
+        stored.pop("epoch", None)
+        identity.write_text(json.dumps(stored), "utf-8")
         stages.run("load", "articles", "webinars")
-        yield Moved(stages, found)
+        yield Moved(stages, running)
 
 
 def test_the_ledger_goes_and_the_documents_stay(emptied: Moved) -> None:
@@ -51,8 +51,8 @@ def test_the_ledger_goes_and_the_documents_stay(emptied: Moved) -> None:
     assert (stages.target_folder / "load" / "articles").exists()
     # A load would insert everything a second time, with or without acks.
     for command in (["load"], ["load", "--restart"], ["verify"], ["rollback", "--yes"]):
-        told = stages.run(*command, code=2)
-        assert "was emptied by stages clean --ledger" in told.stderr
+        refused = stages.run(*command, code=2)
+        assert "was emptied by stages clean --ledger" in refused.stderr
     assert emptied.host.pages("articles") == documents
     assert emptied.next().startswith("stages verify --final")
     assert "0 rows deleted" in stages.run("clean", "--ledger", "--yes").stderr
@@ -71,8 +71,8 @@ def test_all_of_it(emptied: Moved) -> None:
 def test_another_ledger_is_not_emptied(emptied: Moved) -> None:
     """The deployment was reset or restored: these rows are not of this migration."""
     identity = emptied.stages.target_folder / "target.json"
-    told = json.loads(identity.read_text("utf-8"))
-    identity.write_text(json.dumps({**told, "epoch": "0" * 32}), "utf-8")
+    stored = json.loads(identity.read_text("utf-8"))
+    identity.write_text(json.dumps({**stored, "epoch": "0" * 32}), "utf-8")
     before = emptied.host.pages("migrationLedger")
     done = emptied.stages.run("clean", "--ledger", "--yes", code=2)
     assert "0" * 32 in done.stderr

@@ -16,13 +16,13 @@ from tests.support.project_copies import copy_project
 def findings(
     folder: Path, state: sandbox.State, convex: Path, secret: str | None, code: int
 ) -> dict[str, tuple[bool, str]]:
-    with host(folder / "host", state, convex, secret) as found:
+    with host(folder / "host", state, convex, secret) as running:
         stages = Stages(
-            folder / "data", "default", copy_project(folder / "project"), found.settings()
+            folder / "data", "default", copy_project(folder / "project"), running.settings()
         )
         done = stages.run("verify", "--final", code=code)
-        told = stages.run("verify", "--final", "--json", code=code)
-        assert len(done.stdout.splitlines()) >= 4 and "visitors" in told.stdout
+        as_json = stages.run("verify", "--final", "--json", code=code)
+        assert len(done.stdout.splitlines()) >= 4 and "visitors" in as_json.stdout
         assert not (folder / "data").exists(), "it needs no staged files, and makes none"
     return {
         line[6:].split(":")[0]: (line.startswith("ok"), line[6:].partition(": ")[2])
@@ -35,18 +35,18 @@ def findings(
 def test_a_secret_that_is_left_is_wrong(
     supabase: sandbox.State, tmp_path: Path, secret: str | None
 ) -> None:
-    found = findings(tmp_path, supabase, ROOT / "convex", secret, 1 if secret else 0)
-    assert found["visitors"] == (True, "can call none of the functions")
-    assert found["functions"] == (
+    results = findings(tmp_path, supabase, ROOT / "convex", secret, 1 if secret else 0)
+    assert results["visitors"] == (True, "can call none of the functions")
+    assert results["functions"] == (
         True,
         "19 of migrate.ts are still there, for the deploy key only",
     )
     if secret:
-        assert found["secret"] == (False, "MIGRATION_SECRET is still set")
-        assert found["HTTP action"][0] is False
+        assert results["secret"] == (False, "MIGRATION_SECRET is still set")
+        assert results["HTTP action"][0] is False
     else:
-        assert found["secret"] == (True, "not set")
-        assert found["HTTP action"] == (True, "there, and closed")
+        assert results["secret"] == (True, "not set")
+        assert results["HTTP action"] == (True, "there, and closed")
 
 
 def own_copy(folder: Path) -> Path:
@@ -60,18 +60,18 @@ def test_a_public_function_is_wrong(supabase: sandbox.State, tmp_path: Path) -> 
     migrate = convex / "migrate.ts"
     text = migrate.read_text("utf-8").replace("internalQuery(pageReader)", "query(pageReader)")
     migrate.write_text(text.replace("internalQuery }", "internalQuery, query }"), "utf-8")
-    found = findings(tmp_path, supabase, convex, None, 1)
-    assert found["visitors"] == (False, "migrate:readPage answer without a key")
-    assert found["functions"] == (False, "anybody may call migrate:readPage")
-    assert found["secret"][0] and found["HTTP action"][0]
+    results = findings(tmp_path, supabase, convex, None, 1)
+    assert results["visitors"] == (False, "migrate:readPage answer without a key")
+    assert results["functions"] == (False, "anybody may call migrate:readPage")
+    assert results["secret"][0] and results["HTTP action"][0]
 
 
 def test_nothing_is_left(supabase: sandbox.State, tmp_path: Path) -> None:
     convex = own_copy(tmp_path)
     for name in ("http", "migrate", "ledgerOps", "loading", "ledger"):
         (convex / f"{name}.ts").unlink()
-    found = findings(tmp_path, supabase, convex, None, 0)
-    assert found == {
+    results = findings(tmp_path, supabase, convex, None, 0)
+    assert results == {
         "visitors": (True, "can call none of the functions"),
         "HTTP action": (True, "not there"),
         "functions": (True, "none is left"),

@@ -40,7 +40,7 @@ def test_a_family_goes_and_comes_back(moved: Moved) -> None:
     assert moved.next() == "stages verify"
     moved.stages.run("verify")
     for name in FAMILY:
-        assert moved.told(name) == {"verified": staged[name]}
+        assert moved.counts(name) == {"verified": staged[name]}
 
 
 def test_a_parent_does_not_go_without_its_children(moved: Moved) -> None:
@@ -76,7 +76,7 @@ def test_what_the_app_has_changed_is_kept_and_named(moved: Moved) -> None:
     assert "articles" not in moved.ledger()
 
 
-def asked(moved: Moved, answer: str, *args: str) -> subprocess.CompletedProcess[str]:
+def answered(moved: Moved, answer: str, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         moved.stages.command(*args),
         cwd=ROOT,
@@ -91,7 +91,7 @@ def asked(moved: Moved, answer: str, *args: str) -> subprocess.CompletedProcess[
 
 def test_it_asks_and_names_what_would_go(moved: Moved) -> None:
     before = moved.ledger()
-    done = asked(moved, "n\n", "rollback", *FAMILY)
+    done = answered(moved, "n\n", "rollback", *FAMILY)
     assert done.returncode == 3
     assert "delete from Convex faults: 259 of webinarRegistrations, 21 of webinars?" in done.stderr
     assert moved.ledger() == before
@@ -100,7 +100,7 @@ def test_it_asks_and_names_what_would_go(moved: Moved) -> None:
     done = moved.stages.run("rollback", "--yes", "articles", code=2)
     assert "its deployment is `faults`, not `articles`" in done.stderr
     assert moved.ledger() == before
-    assert asked(moved, "y\n", "rollback", *FAMILY).returncode == 0
+    assert answered(moved, "y\n", "rollback", *FAMILY).returncode == 0
     assert "webinars" not in moved.ledger()
 
 
@@ -124,19 +124,19 @@ def test_production_wants_its_name(moved: Moved, command: str) -> None:
 
 def test_large_documents_go_in_smaller_batches(supabase: sandbox.State, tmp_path: Path) -> None:
     """A transaction reads 16 MiB at most: no batch of 100 articles of 900 kB can go at once."""
-    with host(tmp_path / "host", supabase) as found:
+    with host(tmp_path / "host", supabase) as running:
         stages = Stages(
-            tmp_path / "data", "default", copy_project(tmp_path / "project"), found.settings()
+            tmp_path / "data", "default", copy_project(tmp_path / "project"), running.settings()
         )
         target = Target(
             name="default",
             deployment="faults",
-            url=found.url,
+            url=running.url,
             site_url=None,
             admin_key=Secret(KEY),
             secret=None,
         )
-        workspace = found.pages("workspaces")[0]["_id"]
+        workspace = running.pages("workspaces")[0]["_id"]
         article: dict[str, Any] = {
             "workspace_id": workspace,
             "title": "t",
@@ -155,4 +155,4 @@ def test_large_documents_go_in_smaller_batches(supabase: sandbox.State, tmp_path
                 deployment.mutation("migrate:bulkInsertArticles", {"records": [record]})
         done = stages.run("rollback", "--yes")
         assert "rollback  articles                 40 removed" in done.stderr
-        assert found.pages("articles") == [] == found.pages("migrationLedger")
+        assert running.pages("articles") == [] == running.pages("migrationLedger")

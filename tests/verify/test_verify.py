@@ -47,7 +47,7 @@ def test_a_changed_document_is_named_with_its_fields(edited: tuple[Moved, str]) 
     moved, key = edited
     done = moved.stages.run("verify", "articles", code=1)
     assert "articles: 1 changed" in done.stderr and "<table>.parquet" in done.stderr
-    assert moved.told("articles") == {"verified": 33, "changed": 1}
+    assert moved.counts("articles") == {"verified": 33, "changed": 1}
     assert moved.differences("articles") == [("changed", key, "title, excerpt")]
     assert "articles: 1 changed" in moved.next()
     report = moved.stages.json("report")["tables"]["articles"]
@@ -56,18 +56,18 @@ def test_a_changed_document_is_named_with_its_fields(edited: tuple[Moved, str]) 
 
 def test_a_copy_is_a_duplicate_and_another_document_only_unowned(whole: Moved) -> None:
     document = next(iter(whole.documents("articles").values()))
-    made = [
+    inserted = [
         whole.insert("articles", document),
         whole.insert("articles", {**document, "slug": "another"}),
     ]
     whole.stages.run("verify", "articles", code=1)
-    assert whole.told("articles") == {"verified": 34, "unowned": 2, "duplicate": 1}
-    whole.drop(made[0])
+    assert whole.counts("articles") == {"verified": 34, "unowned": 2, "duplicate": 1}
+    whole.drop(inserted[0])
     whole.stages.run("verify", "articles")
-    assert whole.told("articles") == {"verified": 34, "unowned": 1}
-    whole.drop(made[1])
+    assert whole.counts("articles") == {"verified": 34, "unowned": 1}
+    whole.drop(inserted[1])
     whole.stages.run("verify", "articles")
-    assert whole.told("articles") == {"verified": 34}
+    assert whole.counts("articles") == {"verified": 34}
 
 
 def test_what_is_gone_is_missing_and_what_refers_to_it_dangles(whole: Moved) -> None:
@@ -79,9 +79,9 @@ def test_what_is_gone_is_missing_and_what_refers_to_it_dangles(whole: Moved) -> 
     )
     whole.drop(payments[key]["_id"])
     whole.stages.run("verify", "ariPayments", "ariAppointments", code=1)
-    assert whole.told("ariPayments")["missing"] == 1
+    assert whole.counts("ariPayments")["missing"] == 1
     assert ("missing", key, "") in whole.differences("ariPayments")
-    assert whole.told("ariAppointments")["dangling"] == len(children)
+    assert whole.counts("ariAppointments")["dangling"] == len(children)
     assert whole.differences("ariAppointments") == [
         ("dangling", child, "payment_id") for child in children
     ]
@@ -101,11 +101,11 @@ def test_every_reference_of_the_source_is_accounted_for(whole: Moved) -> None:
     ):
         accounts = whole.references(table)
         for name in columns:
-            told = accounts[name]
+            counts = accounts[name]
             (row,) = whole.stages.sql(f"SELECT count({name}) AS n FROM extract.{source}")
-            found = [d for d in whole.host.pages(table) if name in d]
-            assert (told["source"], told["bound"]) == (row["n"], len(found))
-            assert told["source"] == told["bound"] + told["nulled"] + told["rejected"]
+            documents = [d for d in whole.host.pages(table) if name in d]
+            assert (counts["source"], counts["bound"]) == (row["n"], len(documents))
+            assert counts["source"] == counts["bound"] + counts["nulled"] + counts["rejected"]
     assert whole.references("ariAppointments")["payment_id"]["nulled"] == 5
     assert all(whole.references("ariAppointments")["payment_id"].values())
     report = whole.stages.json("report")["tables"]["ari_appointments"]
@@ -119,11 +119,13 @@ def test_a_reference_that_is_lost_is_unaccounted(whole: Moved) -> None:
     key, document = next((k, d) for k, d in sorted(appointments.items()) if "payment_id" in d)
     with_payment = {k: v for k, v in document.items() if not k.startswith("_")}
     # A patch can't take a field away over HTTP: the document is written anew, without it.
-    made = whole.insert("ariAppointments", {**with_payment, "payment_id": document["payment_id"]})
-    whole.drop(made)
+    inserted = whole.insert(
+        "ariAppointments", {**with_payment, "payment_id": document["payment_id"]}
+    )
+    whole.drop(inserted)
     whole.drop(document["_id"])
     whole.stages.run("verify", "ariAppointments", code=1)
-    assert whole.told("ariAppointments") == {
+    assert whole.counts("ariAppointments") == {
         "verified": len(appointments) - 1,
         "missing": 1,
         "unaccounted": sum(name in document for name in whole.references("ariAppointments")),
@@ -151,20 +153,20 @@ def in_sample_order(moved: Moved, table: str) -> list[str]:
     return sorted(moved.documents(table), key=lambda k: (hashlib.md5(k.encode()).hexdigest(), k))
 
 
-@pytest.mark.parametrize(("place", "seen"), [(0, True), (7, True), (8, False), (-1, False)])
-def test_a_sample_is_always_the_same_documents(whole: Moved, place: int, seen: bool) -> None:
+@pytest.mark.parametrize(("place", "in_sample"), [(0, True), (7, True), (8, False), (-1, False)])
+def test_a_sample_is_always_the_same_documents(whole: Moved, place: int, in_sample: bool) -> None:
     key = in_sample_order(whole, "webinars")[place]
     document = whole.documents("webinars")[key]
     whole.edit(document, title="by the app")
-    done = whole.stages.run("verify", "--sample", "8", "webinars", code=1 if seen else 0)
+    done = whole.stages.run("verify", "--sample", "8", "webinars", code=1 if in_sample else 0)
     whole.edit(document, title=document["title"])
-    if seen:
+    if in_sample:
         assert "7 verified of a sample of 8, 1 changed" in done.stderr
         assert whole.differences("webinars") == [("changed", key, "title")]
-        assert whole.told("webinars") == {"verified": 7, "changed": 1}
+        assert whole.counts("webinars") == {"verified": 7, "changed": 1}
     else:
         assert "8 verified of a sample of 8" in done.stderr
-        assert whole.told("webinars") == {"verified": 21}, "the proof of the whole is kept"
+        assert whole.counts("webinars") == {"verified": 21}, "the proof of the whole is kept"
     whole.stages.run("verify", "webinars")
 
 
@@ -174,9 +176,9 @@ def test_a_sample_finds_what_is_missing_and_what_dangles(whole: Moved) -> None:
     first = registrations[in_sample_order(whole, "webinarRegistrations")[0]]
     whole.drop(first["webinar_id"])
     whole.stages.run("verify", "--sample", "300", "webinars", "webinarRegistrations", code=1)
-    assert whole.told("webinars") == {"verified": len(webinars) - 1, "missing": 1}
+    assert whole.counts("webinars") == {"verified": len(webinars) - 1, "missing": 1}
     dangling = [d for d in registrations.values() if d["webinar_id"] == first["webinar_id"]]
-    assert whole.told("webinarRegistrations")["dangling"] == len(dangling)
+    assert whole.counts("webinarRegistrations")["dangling"] == len(dangling)
     whole.stages.run("load", "--restart", "webinars", "webinarRegistrations")
     whole.stages.run("verify")
 
@@ -209,7 +211,7 @@ def test_a_source_that_has_moved_ends_with_1(
     done = whole.stages.run("verify", "--source", "articles", code=1)
     file.write_text(before, "utf-8")
     assert words in done.stderr and "stages extract --restart" in done.stderr
-    assert whole.told("articles") == {"verified": 34}
+    assert whole.counts("articles") == {"verified": 34}
 
 
 # ── age ─────────────────────────────────────────────────────────────────────────────────────

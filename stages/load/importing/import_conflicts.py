@@ -1,4 +1,4 @@
-"""What an import would meet: documents that have its ids, or its source keys, already."""
+"""Existing documents that an import would meet: in its tables, or of its ids or source keys."""
 
 from __future__ import annotations
 
@@ -7,18 +7,55 @@ from typing import TYPE_CHECKING
 
 from stages.convex.ledger_ops import ledger_sql, read_ledger
 from stages.convex.pages import IDS_AT_ONCE, find_missing
-from stages.convex.snapshots import Mode, Snapshots
 from stages.errors import UserError
+from stages.load.importing.context import ImportContext
 from stages.load.importing.snapshot_file import Snapshot
-from stages.progress import Progress
+from stages.state.manifests import Manifest
 
 if TYPE_CHECKING:
     import duckdb
 
 
-def refuse_present(
-    snapshots: Snapshots, snapshot: Snapshot, module: str, mode: Mode, progress: Progress
-) -> None:
+def existing_documents(context: ImportContext) -> dict[str, int]:
+    """Table → documents, of the tables that have some."""
+    sizes = {t.name: context.snapshots.table_size(t.name) for t in context.tables}
+    return {name: rows for name, rows in sizes.items() if rows}
+
+
+def refuse_existing(context: ImportContext, existing: Mapping[str, int]) -> None:
+    """Raise UserError if there are any."""
+    if existing:
+        raise UserError(
+            f"{context.deployment.target.label} has documents already: {_list_counts(existing)}",
+            "send what has changed with: stages load; or say what is to become of them: "
+            "--mode replace deletes them, --mode append adds to them",
+        )
+
+
+def accept_existing(context: ImportContext, state: Manifest) -> Manifest:
+    """Ask about documents that would be deleted, and export them; nothing is sent without both.
+
+    Returns the state `uploading`. Raises UserError where the mode or the answer forbids to go on.
+    """
+    label = context.deployment.target.label
+    existing = existing_documents(context)
+    if state["mode"] == "require-empty":
+        refuse_existing(context, existing)
+    if existing and state["mode"] == "replace":
+        sentence = f"{label} would lose documents: {_list_counts(existing)}"
+        if not context.options.consent(sentence):
+            raise UserError(
+                sentence,
+                f"say so with: --mode replace --yes {context.deployment.target.deployment}",
+            )
+        context.progress.note("  taking a full export of what is there")
+        export = context.snapshots.export(context.workspace.exports)
+        context.progress.note(f"  before the import: {export}")
+        state = {**state, "export": str(export)}
+    return context.record({**state, "status": "uploading", "replaces": existing})
+
+
+def refuse_present(context: ImportContext, snapshot: Snapshot, mode: str) -> None:
     """Raise UserError where --mode append would load a document a second time.
 
     The other modes leave nothing of what was there before.
@@ -26,9 +63,9 @@ def refuse_present(
     if mode != "append":
         return
     with snapshot.connect() as connection:
-        read_ledger(connection, snapshots.deployment, module, progress)
+        read_ledger(connection, context.deployment, context.plan.module, context.progress)
         for table in snapshot.tables:
-            if not snapshots.table_size(table.name):
+            if not context.snapshots.table_size(table.name):
                 continue
             minted = snapshot.ids_sql(table.name)
             loaded = (
@@ -36,54 +73,49 @@ def refuse_present(
                 f"JOIN ({minted}) m USING (source_id)"
             )
             for sql in (minted, loaded):
-                _refuse(connection, snapshots, module, table.name, sql)
+                _refuse(context, connection, table.name, sql)
 
 
 def is_imported(
-    snapshots: Snapshots,
+    context: ImportContext,
     snapshot: Snapshot,
-    module: str,
-    sizes: Mapping[str, int],
+    existing: Mapping[str, int],
     documents: Mapping[str, int],
 ) -> bool:
     """Whether the tables hold exactly the documents of the import, by their ids: somebody has
     imported the file already, with `npx convex import`."""
-    if {name: rows for name, rows in documents.items() if rows} != dict(sizes):
+    if {name: rows for name, rows in documents.items() if rows} != dict(existing):
         return False
     with snapshot.connect() as connection:
         return not any(
             missing
-            for name in sizes
-            for _, missing in _look_up(connection, snapshots, module, name, snapshot.ids_sql(name))
+            for name in existing
+            for _, missing in _look_up(context, connection, name, snapshot.ids_sql(name))
         )
 
 
 def _refuse(
-    connection: duckdb.DuckDBPyConnection,
-    snapshots: Snapshots,
-    module: str,
-    table: str,
-    sql: str,
+    context: ImportContext, connection: duckdb.DuckDBPyConnection, table: str, sql: str
 ) -> None:
-    for rows, missing in _look_up(connection, snapshots, module, table, sql):
+    for rows, missing in _look_up(context, connection, table, sql):
         present = [(key, id_) for key, id_ in rows if id_ not in missing]
         if present:
             raise UserError(
-                f"{snapshots.deployment.target.label} has documents of `{table}` already that "
+                f"{context.deployment.target.label} has documents of `{table}` already that "
                 f"would be appended, such as {present[0][0]} ({present[0][1]})",
                 "send what has changed with: stages load; or use --mode replace",
             )
 
 
 def _look_up(
-    connection: duckdb.DuckDBPyConnection,
-    snapshots: Snapshots,
-    module: str,
-    table: str,
-    sql: str,
+    context: ImportContext, connection: duckdb.DuckDBPyConnection, table: str, sql: str
 ) -> Iterator[tuple[list[tuple[str, str]], set[str]]]:
     """The rows (source_id, id) of a query, some at a time, and their ids without a document."""
     rows = connection.execute(sql)
     while part := rows.fetchmany(IDS_AT_ONCE):
         ids = [id_ for _, id_ in part]
-        yield part, set(find_missing(snapshots.deployment, module, table, ids))
+        yield part, set(find_missing(context.deployment, context.plan.module, table, ids))
+
+
+def _list_counts(documents: Mapping[str, int]) -> str:
+    return ", ".join(f"{rows:,} of {name}" for name, rows in documents.items())

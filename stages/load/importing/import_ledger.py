@@ -1,21 +1,19 @@
 """After an import: ids, acks and the ledger of its tables, as if they had been sent.
 
 Every table gets its ids.parquet first, since tables may refer to one another in any way; then the
-ordinary load of each table finds its documents not acknowledged yet, and a LedgerSender writes the
-ledger rows of those.
+ordinary load of each table finds its documents not acknowledged yet, and a LedgerSender writes
+their ledger rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from stages.convex.client import Deployment
 from stages.convex.ledger_ops import MOST_RECORDS, change_all, ledger_sql, read_ledger, remove_sql
-from stages.convex.schema import Schema
 from stages.errors import TableFailed
 from stages.load.connection import open_load_connection
 from stages.load.context import LoadContext, TableContext
+from stages.load.importing.context import ImportContext
 from stages.load.importing.ledger_sender import LedgerSender
 from stages.load.importing.snapshot_file import Snapshot
 from stages.load.pace import MOST_IN_FLIGHT, Pace
@@ -23,29 +21,17 @@ from stages.load.prove import Prover
 from stages.load.run import LoadResult
 from stages.load.settle import DID
 from stages.load.table_load import TableLoad
-from stages.progress import Progress
 from stages.project.dependencies import dependency_groups
-from stages.project.plan import Plan
 from stages.sql import file_sql
-from stages.state.manifests import Manifest, read_manifest, write_manifest
+from stages.state.manifests import read_manifest, write_manifest
 from stages.state.parts import part_entry
-from stages.state.workspace import Workspace
 
 if TYPE_CHECKING:
     import duckdb
 
 
 def write_import_ledger(
-    workspace: Workspace,
-    plan: Plan,
-    schema: Schema,
-    deployment: Deployment,
-    snapshot: Snapshot,
-    transformed: Mapping[str, Manifest],
-    epoch: str | None,
-    *,
-    replaced: bool,
-    progress: Progress,
+    context: ImportContext, snapshot: Snapshot, epoch: str | None, *, replaced: bool
 ) -> LoadResult:
     """Write the ledger; what was written already is not asked for again.
 
@@ -53,52 +39,62 @@ def write_import_ledger(
     """
     with snapshot.connect() as minting:
         for name in snapshot.numbers:
-            _write_ids(workspace, plan, snapshot, minting, name)
+            _write_ids(context, snapshot, minting, name)
     result = LoadResult()
-    with open_load_connection(workspace, plan) as connection:
-        prover = Prover(connection, deployment, plan.module)
-        prover.made_here |= set(snapshot.numbers)
-        pace = Pace(most_in_flight=MOST_IN_FLIGHT, most_documents=MOST_RECORDS)
-        context = LoadContext(
-            workspace=workspace,
-            plan=plan,
-            schema=schema,
-            deployment=deployment,
-            connection=connection,
-            pace=pace,
-            prover=prover,
-            progress=progress,
-            epoch=epoch,
-        )
+    with open_load_connection(context.workspace, context.plan) as connection:
+        load = _load_context(context, snapshot, connection, epoch)
         if replaced:
-            _forget_replaced(workspace, plan, deployment, connection, snapshot, progress)
-        for name in (n for g in dependency_groups(schema, plan.tables) for n in g.tables):
-            if name not in snapshot.numbers:
-                continue
-            sender = LedgerSender(
-                deployment, f"{plan.module}:adopt", name, snapshot.numbers[name], pace
-            )
-            table = TableContext.open(context, plan.tables[name], dict(transformed[name]))
-            try:
-                manifest, _ = TableLoad(table, sender=sender).bring_up_to_date()
-            except TableFailed as error:
-                result.failed[name] = str(error)
-                progress.done("import", name, f"failed: {error}")
-                continue
-            result.tables[name] = manifest
-            progress.done("import", name, f"{manifest['counts']['inserted']:,} imported")
+            _forget_replaced(context, connection, snapshot)
+        groups = dependency_groups(context.schema, context.plan.tables)
+        for name in (name for group in groups for name in group.tables):
+            if name in snapshot.numbers:
+                _load_table(context, load, snapshot, name, result)
     return result
 
 
-def _write_ids(
-    workspace: Workspace,
-    plan: Plan,
+def _load_context(
+    context: ImportContext,
     snapshot: Snapshot,
     connection: duckdb.DuckDBPyConnection,
-    name: str,
+    epoch: str | None,
+) -> LoadContext:
+    prover = Prover(connection, context.deployment, context.plan.module)
+    prover.made_here |= set(snapshot.numbers)
+    return LoadContext(
+        workspace=context.workspace,
+        plan=context.plan,
+        schema=context.schema,
+        deployment=context.deployment,
+        connection=connection,
+        pace=Pace(most_in_flight=MOST_IN_FLIGHT, most_documents=MOST_RECORDS),
+        prover=prover,
+        progress=context.progress,
+        epoch=epoch,
+    )
+
+
+def _load_table(
+    context: ImportContext, load: LoadContext, snapshot: Snapshot, name: str, result: LoadResult
+) -> None:
+    adopt = f"{context.plan.module}:adopt"
+    sender = LedgerSender(context.deployment, adopt, name, snapshot.numbers[name], load.pace)
+    transformed = dict(context.transformed[name])
+    table = TableContext.open(load, context.plan.tables[name], transformed)
+    try:
+        manifest, _ = TableLoad(table, sender=sender).bring_up_to_date()
+    except TableFailed as error:
+        result.failed[name] = str(error)
+        context.progress.done("import", name, f"failed: {error}")
+        return
+    result.tables[name] = manifest
+    context.progress.done("import", name, f"{manifest['counts']['inserted']:,} imported")
+
+
+def _write_ids(
+    context: ImportContext, snapshot: Snapshot, connection: duckdb.DuckDBPyConnection, name: str
 ) -> None:
     """ids.parquet, and a manifest that names it and nothing more."""
-    folder = workspace.load(name)
+    folder = context.workspace.load(name)
     if read_manifest(folder):
         return
     ids = snapshot.write_ids(connection, name, folder)
@@ -106,7 +102,7 @@ def _write_ids(
         folder,
         {
             "table": name,
-            "source": plan.tables[name].source,
+            "source": context.plan.tables[name].source,
             "status": "partial",
             "made_from": "",
             "channel": "import",
@@ -119,24 +115,20 @@ def _write_ids(
 
 
 def _forget_replaced(
-    workspace: Workspace,
-    plan: Plan,
-    deployment: Deployment,
-    connection: duckdb.DuckDBPyConnection,
-    snapshot: Snapshot,
-    progress: Progress,
+    context: ImportContext, connection: duckdb.DuckDBPyConnection, snapshot: Snapshot
 ) -> None:
     """Ledger rows of source keys that the import does not have: their documents were replaced."""
-    read_ledger(connection, deployment, plan.module, progress)
+    deployment, module = context.deployment, context.plan.module
+    read_ledger(connection, deployment, module, context.progress)
     for name in snapshot.numbers:
-        file = file_sql(workspace.transform(name) / "documents.parquet")
+        file = file_sql(context.workspace.transform(name) / "documents.parquet")
         gone = (
             f"SELECT source_id FROM ({ledger_sql(name)}) l "
             f"ANTI JOIN (SELECT _source_id FROM read_parquet({file})) d "
             "ON d._source_id = l.source_id"
         )
-        rows = sum(
-            change_all(connection, deployment, f"{plan.module}:remove", name, remove_sql(gone))
-        )
+        rows = sum(change_all(connection, deployment, f"{module}:remove", name, remove_sql(gone)))
         if rows:
-            progress.note(f"  {name}: {rows:,} rows of the ledger went with their documents")
+            context.progress.note(
+                f"  {name}: {rows:,} rows of the ledger went with their documents"
+            )

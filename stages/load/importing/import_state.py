@@ -1,4 +1,4 @@
-"""An import that is under way: its tables are nobody else's until their ledger is written."""
+"""An import that is under way: no load touches its tables until their ledger is written."""
 
 from __future__ import annotations
 

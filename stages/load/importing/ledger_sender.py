@@ -1,4 +1,4 @@
-"""After an import: the ledger learns of its documents, in batches, as if they were sent."""
+"""After an import: ledger rows for its documents, in batches, as if these had been sent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LedgerSender:
     pace: Pace
 
     def send(self, batch: Batch) -> Sent:
-        """Write ledger rows for documents that are there, under the ids that were minted.
+        """Write ledger rows for existing documents, under the ids that were minted.
 
         Raises TableFailed for one that is not there, or that is another one by the ledger.
         """
@@ -42,8 +42,8 @@ class LedgerSender:
             for key, digest in zip(batch.source_ids, batch.digests, strict=True)
         ]
         results = change(self.deployment, self.function, self.table, records)
-        wrong = Counter(r["did"] for r in results if r["did"] in ("missing", "taken"))
-        for did, rows in wrong.items():
+        failures = Counter(r["did"] for r in results if r["did"] in ("missing", "taken"))
+        for did, rows in failures.items():
             first = next(r["sourceId"] for r in results if r["did"] == did)
             raise TableFailed(
                 f"{rows:,} documents of `{self.table}`, such as {first}, "

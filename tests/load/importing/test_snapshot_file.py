@@ -59,11 +59,11 @@ class Project:
         self, name: str, fields: Mapping[str, Validator], rows: pa.Table | None, **plan: Any
     ) -> None:
         """Fields whose name ends with ? are optional."""
-        told = {
+        described = {
             field.rstrip("?"): {"fieldType": validator, "optional": field.endswith("?")}
             for field, validator in fields.items()
         }
-        document = of("object", value=told)
+        document = of("object", value=described)
         self.exported["tables"].append({"tableName": name, "documentType": document})
         if rows is not None:
             self.tables[name] = TargetTable(name=name, source=name, model="", function="", **plan)
@@ -267,11 +267,11 @@ def test_references_are_bound_without_asking(project: Project) -> None:
     )
     project.table("workspaces", {"slug": of("string")}, None)
     project.known("workspaces", {"17": workspaces})
-    found = project.read()
-    assert found["posts"][0]["author"] == found["authors"][1]["_id"]
-    assert found["posts"][0]["workspace"] == workspaces
-    assert "author" not in found["posts"][1]
-    internal = ids.decode(found["authors"][1]["_id"])[1]
+    imported = project.read()
+    assert imported["posts"][0]["author"] == imported["authors"][1]["_id"]
+    assert imported["posts"][0]["workspace"] == workspaces
+    assert "author" not in imported["posts"][1]
+    internal = ids.decode(imported["authors"][1]["_id"])[1]
     assert internal.hex() == UUIDS[1].replace("-", "")
 
 
@@ -306,9 +306,9 @@ def test_a_circle_of_required_references(project: Project) -> None:
         "eggs", {"hen": of("id", tableName="hens")}, documents(["1", "2"], hen=["hens:1"] * 2)
     )
     project.table("hens", {"egg": of("id", tableName="eggs")}, documents(["1"], egg=["eggs:2"]))
-    found = project.read()
-    assert {egg["hen"] for egg in found["eggs"]} == {found["hens"][0]["_id"]}
-    assert found["hens"][0]["egg"] == found["eggs"][1]["_id"]
+    imported = project.read()
+    assert {egg["hen"] for egg in imported["eggs"]} == {imported["hens"][0]["_id"]}
+    assert imported["hens"][0]["egg"] == imported["eggs"][1]["_id"]
 
 
 def test_creation_times_are_kept_and_never_invented(project: Project) -> None:
@@ -322,9 +322,9 @@ def test_creation_times_are_kept_and_never_invented(project: Project) -> None:
             _order=[2, 1, 3],
         ),
     )
-    found = project.read()["events"]
-    assert [d.get("_creationTime") for d in found] == [1700000000000.0, 1699999999999.5, None]
-    assert all(set(d) <= {"_id", "_creationTime", "name"} for d in found)
+    imported = project.read()["events"]
+    assert [d.get("_creationTime") for d in imported] == [1700000000000.0, 1699999999999.5, None]
+    assert all(set(d) <= {"_id", "_creationTime", "name"} for d in imported)
 
 
 def test_two_keys_that_would_be_one_id_are_refused(project: Project) -> None:
@@ -351,9 +351,9 @@ def test_lines_keep_the_order_of_source_keys_and_bytes_are_the_same(project: Pro
     )
     project.table("workspaces", {"slug": of("string")}, None)
     project.known("workspaces", {"17": ids.mint(10002, "workspaces", "17")})
-    found = project.read()
-    assert [d["n"] for d in found["rows"]] == list(map(float, range(len(keys))))
-    assert sum("workspace" in d for d in found["rows"]) == 100_000
+    imported = project.read()
+    assert [d["n"] for d in imported["rows"]] == list(map(float, range(len(keys))))
+    assert sum("workspace" in d for d in imported["rows"]) == 100_000
     before = hash_file(project.workspace.imports / "snapshot.zip")
     assert hash_file(project.write()) == before
 
@@ -432,9 +432,9 @@ def test_references_wherever_they_are(project: Project) -> None:
             box=['{"n":{"$integer":"AQAAAAAAAAA="},"who":"authors:1"}'] * 2,
         ),
     )
-    found = project.read()
-    one, two = (d["_id"] for d in found["authors"])
-    first, second = found["posts"]
+    imported = project.read()
+    one, two = (d["_id"] for d in imported["authors"])
+    first, second = imported["posts"]
     assert (first["by"], second["by"]) == ([two, one], [])
     assert (first["of"], second["of"]) == (there, one)
     assert first["box"] == {"n": 1, "who": one}

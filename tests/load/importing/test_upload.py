@@ -60,10 +60,10 @@ class Stub:
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     monkeypatch.setattr(upload, "PART_BYTES", 1000)
     monkeypatch.setattr(Backoff, "delay", lambda *_: 0.0)
-    found = Workspace(project=tmp_path, data=tmp_path / "data", target="here")
-    found.imports.mkdir(parents=True)
-    (found.imports / "snapshot.zip").write_bytes(CONTENT)
-    return found
+    workspace_here = Workspace(project=tmp_path, data=tmp_path / "data", target="here")
+    workspace_here.imports.mkdir(parents=True)
+    (workspace_here.imports / "snapshot.zip").write_bytes(CONTENT)
+    return workspace_here
 
 
 def begun(workspace: Workspace) -> Manifest:

@@ -1,0 +1,54 @@
+"""What the steps of an import share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from stages.convex.client import Deployment
+from stages.convex.schema import Schema
+from stages.convex.snapshots import Mode, Snapshots
+from stages.progress import Progress
+from stages.project.plan import Plan, TargetTable
+from stages.state.manifests import Manifest, write_manifest
+from stages.state.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """What may be asked of an import. `mode` None is require-empty, or that of the import that is
+    under way. `consent` is asked with a sentence that names what would be deleted."""
+
+    tables: tuple[str, ...] = ()
+    mode: Mode | None = None
+    restart: bool = False
+    consent: Callable[[str], bool] = lambda _: False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportContext:
+    """The tables of one import, their manifests, and where they go."""
+
+    workspace: Workspace
+    plan: Plan
+    schema: Schema
+    tables: Sequence[TargetTable]
+    transformed: dict[str, Manifest]
+    deployment: Deployment
+    options: ImportOptions
+    progress: Progress
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        return Snapshots(self.deployment)
+
+    @property
+    def file(self) -> Path:
+        return self.workspace.imports / "snapshot.zip"
+
+    def record(self, state: Manifest) -> Manifest:
+        """Write down where the import stands; returns it."""
+        write_manifest(self.workspace.imports, state)
+        return state
