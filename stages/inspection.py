@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 Tables = Sequence[str]
 
 
+def table_names(tables: Tables) -> tuple[str, ...]:
+    """The names that a call was given; a text is one name, not its letters."""
+    return (tables,) if isinstance(tables, str) else tuple(tables)
+
+
 class Inspection(OpenProject):
     """What can be looked at."""
 
@@ -45,7 +50,7 @@ class Inspection(OpenProject):
         from stages.rejects import list_rejects
 
         with self._errors():
-            chosen = self.plan.select_tables(tables)
+            chosen = self.plan.select_tables(table_names(tables))
             return list_rejects(self.workspace, self.plan, chosen, rule)
 
     def report(self) -> Report:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pytest
 
 from stages import (
+    CheckResult,
     Consent,
     Declined,
     Event,
@@ -170,6 +171,11 @@ def in_hint_without_data(migration: Migration, command: str) -> str:
     return f"stages --project {migration.project} --target {migration.target} {command}"
 
 
+def test_a_text_is_one_name(transformed: Migration) -> None:
+    assert set(transformed.transform("articles").tables) == {"articles"}
+    assert {group.table for group in transformed.rejects("articles")} == {"articles"}
+
+
 # ── the lock ────────────────────────────────────────────────────────────────────────────────
 
 WRITERS: list[Callable[[Migration], Any]] = [
@@ -297,19 +303,30 @@ def test_what_a_retry_continues_is_stopped(transformed: Migration, cause: Except
     assert "stages load" not in (stopped.value.hint or "")  # whole: with its options
 
 
-def test_a_check_gives_what_to_run_as_a_whole(project: Path) -> None:
-    """Here of a deployment that nobody can reach."""
-    settings = SETTINGS | {"CONVEX_URL": "http://127.0.0.1:9", "CONVEX_DEPLOY_KEY": "key|x"}
-    del settings["SUPABASE_URL"], settings["SUPABASE_SERVICE_ROLE_KEY"]
-    settings["SUPABASE_DB_URL"] = "postgresql://postgres:x@127.0.0.1:9/postgres"
+def test_a_check_gives_what_to_run_as_a_whole(
+    production: Migration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its results, in its events, and in the error."""
+    looked = [
+        CheckResult("plan", True, "12 tables"),
+        CheckResult("Convex", False, "no", "stages load"),
+    ]
+    monkeypatch.setattr("stages.check.check", lambda *_: looked)
     events: list[Event] = []
-    migration = Migration(project, environment=settings, on_event=events.append)
+    migration = Migration(
+        production.project,
+        data=production.workspace.data,
+        target="default",
+        environment=SETTINGS,
+        on_event=events.append,
+    )
     checked = migration.check()
-    assert {"Postgres", "Convex"} <= set(checked.wrong)
-    assert [event.table for event in events] == [result.name for result in checked.results]
+    assert checked.wrong == ["Convex"]
+    assert checked.results[1].hint == events[1].facts["hint"] == in_hint(production, "load")
+    assert [event.table for event in events] == ["plan", "Convex"]
     with pytest.raises(Shortfall) as error:
         checked.raise_if_wrong()
-    assert f"stages --project {project} check" in (error.value.hint or "")
+    assert in_hint(production, "check") in (error.value.hint or "")
 
 
 # ── looking ─────────────────────────────────────────────────────────────────────────────────
@@ -328,6 +345,14 @@ def test_sql_joins_what_is_handed_in_and_nothing_else(transformed: Migration) ->
     assert in_hint(transformed, 'sql "show all tables"') in (error.value.hint or "")
     with pytest.raises(UserError):
         transformed.sql("SELECT 1", tables={"wanted": object()})
+
+
+def test_sql_joins_a_pandas_frame(transformed: Migration) -> None:
+    pandas = pytest.importorskip("pandas")
+    prices = pandas.DataFrame({"currency": ["USD"], "rate": [1.5]})
+    assert transformed.sql("SELECT rate FROM prices", tables={"prices": prices}).fetchall() == [
+        (1.5,)
+    ]
 
 
 def test_a_query_that_is_none(transformed: Migration) -> None:
