@@ -67,9 +67,10 @@ bench: $(READY) .venv-bench/.ready ## measure extract and transform beside what 
 	@.venv-bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-docs: $(READY) ## what is made by running stages in docs/init.md and docs/another-project.md anew
+docs: $(READY) ## what is made by running stages in docs/init.md, another-project.md and python.md anew
 	@.venv/bin/python -m tests.init.finished
 	@.venv/bin/python -m tests.migrations.page
+	@.venv/bin/python -m tests.docs.python_reference
 
 lint: $(READY)
 	@.venv/bin/ruff check .

@@ -1,6 +1,6 @@
 """The error family: what went wrong, what was seen, and the command to run next.
 
-Only `Transient` may be retried; every other error is final for the call that raised it.
+Inside of a call only `Transient` is retried. A caller retries on `Stopped`, and on nothing else.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import UserError
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from stages.status import Status
 
 Tables = Sequence[str]
+
+
+def table_names(tables: Tables) -> tuple[str, ...]:
+    """The names that a call was given; a text is one name, not its letters."""
+    return (tables,) if isinstance(tables, str) else tuple(tables)
 
 
 class Inspection(OpenProject):
@@ -44,7 +50,7 @@ class Inspection(OpenProject):
         from stages.rejects import list_rejects
 
         with self._errors():
-            chosen = self.plan.select_tables(tables)
+            chosen = self.plan.select_tables(table_names(tables))
             return list_rejects(self.workspace, self.plan, chosen, rule)
 
     def report(self) -> Report:
@@ -65,12 +71,13 @@ class Inspection(OpenProject):
 
     def sql(
         self, query: str, *, tables: Mapping[str, Any] | None = None
-    ) -> duckdb.DuckDBPyRelation | None:
-        """Run SQL over the staged files; None for a statement without a result.
+    ) -> duckdb.DuckDBPyRelation:
+        """Run SQL over the staged files.
 
         The schemas are extract, reference, side, keys, transform, bound and load; the views rejects
-        and changes hold all tables. `tables`: name → pandas or Arrow table to join with. The
-        relation is lazy: take it with `to_arrow_table()`, `df()`, `fetchall()`.
+        and changes hold all tables. `tables`: name → pandas or Arrow table to join with; SQL sees
+        no other variable. The relation is lazy: take it with `to_arrow_table()`, `df()`,
+        `fetchall()`. Raises UserError for what DuckDB does not take.
         """
         import duckdb
 
@@ -78,14 +85,17 @@ class Inspection(OpenProject):
 
         with self._errors():
             connection = connect(self.workspace, self.plan, temporary=False)
-            for name, table in (tables or {}).items():
-                connection.register(name, table)
             try:
-                return connection.sql(query)
+                for name, table in (tables or {}).items():
+                    connection.register(name, table)
+                relation = connection.sql(query)
             except duckdb.Error as error:
                 raise UserError(
                     str(error).strip(), 'see the tables with: stages sql "show all tables"'
                 ) from None
+            if relation is None:
+                raise UserError("the query holds no statement", 'such as: stages sql "show tables"')
+            return relation
 
     def verify_final(self) -> Checked:
         """Look whether functions or secrets of the migration are left that others may use."""
@@ -97,8 +107,9 @@ class Inspection(OpenProject):
     def _checked(self, look: Callable[[], Iterable[CheckResult]]) -> Checked:
         """Each result as an event when it is there, and all of them."""
         results = []
-        for result in look():
-            facts = {"ok": result.ok, "hint": result.hint and self.hint(result.hint)}
+        for each in look():
+            result = replace(each, hint=each.hint and self.hint(each.hint))
+            facts = {"ok": result.ok, "hint": result.hint}
             results.append(result)
             self._on_event(
                 Event(

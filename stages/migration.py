@@ -24,7 +24,7 @@ from stages.consent import (
     require_production,
 )
 from stages.errors import Shortfall, UserError
-from stages.inspection import Inspection, Tables
+from stages.inspection import Inspection, Tables, table_names
 from stages.project.plan import load_plan
 from stages.project.settings import load_source
 from stages.results import (
@@ -59,7 +59,9 @@ class Migration(Inspection):
     `environment` takes the place of the process's environment and `.env.local`. `on_event` gets
     every Event of a call, from the thread that it happens in.
 
-    Names of tables are a source's or a target's, or a glob such as `ari_*`; none means all.
+    Names of tables are a source's or a target's, or a glob such as `ari_*`: one, or several; none
+    means all.
+
     Every call can be repeated. Errors are StagesError: UserError (something must be changed first),
     Stopped (what is done is kept, a retry continues), Shortfall (by `raise_if_wrong` only).
     """
@@ -88,8 +90,8 @@ class Migration(Inspection):
         from stages.views import refresh
 
         options = ExtractOptions(
-            tables=tuple(tables),
-            exclude=tuple(exclude),
+            tables=table_names(tables),
+            exclude=table_names(exclude),
             via=via,
             jobs=jobs,
             restart=restart,
@@ -129,7 +131,9 @@ class Migration(Inspection):
         from stages.extract.run import ExtractOptions
 
         with self._errors():
-            options = ExtractOptions(tables=tuple(tables), exclude=tuple(exclude), via=via)
+            options = ExtractOptions(
+                tables=table_names(tables), exclude=table_names(exclude), via=via
+            )
             source = self.settings().source
             return forecast(self.plan, source, self.workspace, options, self.progress)
 
@@ -137,7 +141,7 @@ class Migration(Inspection):
         """Turn the extract into documents, rejects and changes, by the models and checks."""
         from stages.transform.run import TransformOptions, transform
 
-        options = TransformOptions(tables=tuple(tables), restart=restart)
+        options = TransformOptions(tables=table_names(tables), restart=restart)
         with self._writing():
             self._announce_staged()
             result = transform(self.workspace, self.plan, self._schema(), options, self.progress)
@@ -197,7 +201,7 @@ class Migration(Inspection):
                 from stages.load.importing.run import import_tables
 
                 importing = ImportOptions(
-                    tables=tuple(tables),
+                    tables=table_names(tables),
                     mode=mode,
                     restart=restart,
                     consent=confirm_loss(consent, target),
@@ -209,7 +213,7 @@ class Migration(Inspection):
                 from stages.load.run import LoadOptions, load
 
                 options = LoadOptions(
-                    tables=tuple(tables),
+                    tables=table_names(tables),
                     through=through,
                     restart=restart,
                     overwrite=overwrite,
@@ -243,7 +247,7 @@ class Migration(Inspection):
                 self.plan,
                 self._schema(),
                 target,
-                tuple(tables),
+                table_names(tables),
                 through,
                 self.progress,
             )
@@ -263,7 +267,7 @@ class Migration(Inspection):
             except UserError as error:
                 self.progress.note(f"  {error.message}")
                 target = None
-            schema, names = self._schema(), tuple(tables)
+            schema, names = self._schema(), table_names(tables)
             write_file(self.workspace, self.plan, schema, target, names, path, self.progress)
         return path
 
@@ -278,7 +282,7 @@ class Migration(Inspection):
 
         began = time.monotonic()
         moved: dict[str, tuple[str, ...]] = {}
-        names = tuple(tables)
+        names = table_names(tables)
         with self._writing():
             settings = self._announced_settings()
             if source:
@@ -330,7 +334,7 @@ class Migration(Inspection):
                 action = f"delete from {settings.target.label}: {listed}"
                 require_consent(consent, deletion(settings.target, action, "rollback"))
 
-            options = RollbackOptions(tables=tuple(tables), force=force)
+            options = RollbackOptions(tables=table_names(tables), force=force)
             removals = rollback(
                 self.workspace,
                 self.plan,
@@ -422,7 +426,7 @@ class Migration(Inspection):
     def _shown(self, tables: Tables, *, explain: bool, limit: int | None) -> dict[str, Any]:
         from stages.transform.run import TransformOptions, transform
 
-        options = TransformOptions(tables=tuple(tables), explain=explain, limit=limit)
+        options = TransformOptions(tables=table_names(tables), explain=explain, limit=limit)
         with self._writing():
             self._announce_staged()
             result = transform(self.workspace, self.plan, self._schema(), options, self.progress)

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.errors import StagesError, Stopped
+from stages.errors import StagesError, Stopped, Transient
 from stages.events import Emitter, OnEvent
 from stages.hints import Invocation
 from stages.project.plan import Plan, load_plan
@@ -80,9 +80,11 @@ class OpenProject:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Errors leave with whole commands in their hints; those of a disk are Stopped."""
+        """Errors leave with whole commands in their hints; where a retry continues, as Stopped."""
         try:
             yield
+        except Transient as error:
+            raise Stopped(error.message, error.hint and self.hint(error.hint)) from error
         except StagesError as error:
             error.hint = error.hint and self.hint(error.hint)
             raise

@@ -135,6 +135,7 @@ def refresh(workspace: Workspace, plan: Plan) -> None:
         whole = make(connection, sql)
         connection.execute("USE memory")
         connection.execute("DETACH staged")
+    aside.chmod(0o600)  # DuckDB made it by the umask, inside a private folder
     publish(aside, workspace.database)
     write_text(source, text if whole else "")
 

@@ -20,8 +20,6 @@ def sql(context: Context, query: str | None, as_json: bool) -> None:
     and changes hold all tables.
     """
     relation = context.migration().sql(query if query is not None else sys.stdin.read())
-    if relation is None:
-        return
     if as_json:
         print_json(relation.to_arrow_table().to_pylist())
     else:

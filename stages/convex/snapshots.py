@@ -21,7 +21,7 @@ from stages.convex.client import Deployment, FunctionError
 from stages.convex.schema import Schema
 from stages.errors import StagesError, UserError
 from stages.retry import retrying
-from stages.state.durable import make_folder, publish
+from stages.state.durable import make_folder, open_private, publish
 
 Mode = Literal["append", "replace", "require-empty"]
 WIRE_MODES: dict[Mode, str] = {
@@ -201,7 +201,7 @@ class Snapshots:
         temporary = file.with_name(f".{file.name}.tmp")
         with (
             self.deployment.request("GET", path) as answer,
-            temporary.open("wb") as handle,
+            open_private(temporary, "wb") as handle,
         ):
             for chunk in answer.iter_bytes(1 << 20):
                 handle.write(chunk)

@@ -103,9 +103,10 @@ def distinct(name: str, taken: Iterable[str]) -> str:
 def _keywords() -> frozenset[str]:
     import duckdb
 
-    rows = duckdb.execute(
-        "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
-    ).fetchall()
+    with duckdb.connect() as connection:  # never the process's default one
+        rows = connection.execute(
+            "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
+        ).fetchall()
     return frozenset(row[0] for row in rows)
 
 

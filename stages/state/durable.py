@@ -1,7 +1,7 @@
 """Durable writes: temporary name → fsync → rename → fsync of the folder.
 
 So a reader sees a whole file or none, and a writer that was killed can do its last step again from
-any point.
+any point. Files and folders are private from the moment they exist, whatever the umask is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, Literal
 
 from stages.errors import StagesError
 
@@ -41,15 +41,28 @@ def write_text(path: Path, text: str) -> None:
         return
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as handle:
-        handle.write(text)
+    with open_private(temporary, "wb") as handle:
+        handle.write(text.encode())
         sync_file(handle)
     publish(temporary, path)
 
 
 def make_folder(folder: Path) -> None:
-    """Make a private folder, and its parents."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Make a private folder, and the parents that it lacks, just as private."""
+    try:
+        folder.mkdir(exist_ok=True, mode=0o700)
+    except FileNotFoundError:
+        make_folder(folder.parent)  # `mkdir(parents=True)` would leave their mode to the umask
+        folder.mkdir(exist_ok=True, mode=0o700)
+
+
+def open_private(path: Path, mode: Literal["wb", "a+b"]) -> BinaryIO:
+    """Open a file for writing; a new one is readable by its owner only."""
+    return open(path, mode, opener=_open_private)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def publish(temporary: Path, final: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.state.durable import make_folder, sync_file
+from stages.state.durable import make_folder, open_private, sync_file
 
 
 class Journal:
@@ -19,7 +19,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         make_folder(path.parent)
-        self._handle = path.open("a+b")
+        self._handle = open_private(path, "a+b")
         size = self._handle.seek(0, os.SEEK_END)
         if size:
             self._handle.truncate(self._end_of_last_line(size))

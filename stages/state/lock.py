@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from filelock import FileLock, Timeout
+
 from stages.errors import Stopped, UserError
+from stages.state.durable import make_folder
 from stages.state.workspace import Workspace
 
 
@@ -16,24 +17,24 @@ from stages.state.workspace import Workspace
 def data_lock(workspace: Workspace) -> Iterator[None]:
     """Hold the data folder: one writer at a time. The lock dies with its process.
 
-    Raises Stopped where another command holds it; UserError where the folder can't be written.
+    Raises Stopped where another command or call holds it; UserError where the folder can't be
+    written.
     """
-    os.umask(0o077)
+    # The system's lock only: the library's substitute, a marker file, would outlive a kill.
+    lock = FileLock(workspace.lock, mode=0o600, fallback_to_soft=False)
     try:
-        workspace.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = workspace.lock.open("a")
+        make_folder(workspace.scratch)
+        held = lock.acquire(blocking=False)
+    except Timeout:
+        raise Stopped(
+            f"another stages command is writing to {workspace.data}",
+            "wait for it to end, then run this again; look on with: stages status",
+        ) from None
     except OSError as error:
         raise UserError(
             f"{workspace.data} can't be written: {error.strerror}", "choose another with --data DIR"
         ) from None
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Stopped(
-                f"another stages command is writing to {workspace.data}",
-                "wait for it to end, then run this again; look on with: stages status",
-            ) from None
+    with held:
         for leftover in workspace.scratch.iterdir():
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         yield

@@ -13,7 +13,7 @@ from stages.prefetch import prefetch
 
 if TYPE_CHECKING:
     import pyarrow as pa
-from stages.state.durable import make_folder, publish, sync_file
+from stages.state.durable import make_folder, open_private, publish, sync_file
 from stages.state.fingerprints import hash_file
 from stages.state.row_sizes import running_sizes
 
@@ -50,7 +50,7 @@ class PartWriter:
         self.schema = schema
         self.rows = 0
         self._temporary = path.with_name(f".{path.name}.tmp")
-        self._handle = self._temporary.open("wb")
+        self._handle = open_private(self._temporary, "wb")
         self._writer = pq.ParquetWriter(
             self._handle,
             schema,

@@ -27,7 +27,7 @@ from stages.progress import Progress
 from stages.project.plan import Plan, TargetTable
 from stages.project.staged_schema import staged_shapes, with_references
 from stages.sql import file_sql, first_row, text_sql
-from stages.state.durable import make_folder, publish, remove
+from stages.state.durable import make_folder, open_private, publish, remove
 from stages.state.fingerprints import hash_file
 from stages.state.parts import Part, write_parquet
 from stages.state.workspace import Workspace
@@ -79,7 +79,7 @@ class Snapshot:
         temporary = file.with_name(f".{file.name}.tmp")
         counts = {}
         try:
-            with self.connect() as connection, temporary.open("wb") as handle:
+            with self.connect() as connection, open_private(temporary, "wb") as handle:
                 self._mint_parents(connection)
                 with ZipFile(handle, "w", ZIP_DEFLATED, compresslevel=LEVEL) as archive:
                     for table in self.tables:

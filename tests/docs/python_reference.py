@@ -1,0 +1,132 @@
+"""The list of everything public in docs/python.md, made from signatures and docstrings.
+
+`make docs` writes it anew; a test compares.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import stages
+from stages.convex.client import Channel
+from stages.convex.snapshots import Mode
+from stages.extract.transport import Via
+from stages.inspection import Tables
+from stages.migration import What
+from tests.support.command_line import ROOT
+
+PAGE = ROOT / "docs" / "python.md"
+BEGIN, END = "<!-- reference: made by `make docs` -->\n", "<!-- end of the reference -->\n"
+WIDTH = 118
+# How a result makes the commands in its hints whole.
+HIDDEN = {"complete"}
+# Names for what a person would rather read as it is.
+ALIASES = {"Channel": Channel, "Mode": Mode, "Tables": Tables, "Via": Via, "What": What}
+
+
+class Bare:
+    """An annotation that shows without quotes and aliases."""
+
+    def __init__(self, annotation: str) -> None:
+        names = re.compile(rf"\b({'|'.join(ALIASES)})\b")
+        self.text = names.sub(lambda found: plain(ALIASES[found[0]]), annotation)
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def reference() -> str:
+    """The whole list: Migration, then all else by name."""
+    names = sorted(stages.__all__, key=lambda name: (name != "Migration", name.lower()))
+    return "\n".join(line for name in names for line in entry(name, getattr(stages, name)))
+
+
+def entry(name: str, value: Any) -> Iterator[str]:
+    """One public name."""
+    yield f"### {name}\n"
+    if not isinstance(value, type):
+        if inspect.isfunction(value):
+            yield f"`{name}{signature(value)}`\n\n{paragraphs(value)}\n"
+        else:
+            yield f"`{plain(value)}`\n"
+        return
+    if dataclasses.is_dataclass(value):
+        fields = [f"{f.name}: {f.type}" for f in dataclasses.fields(value) if f.name not in HIDDEN]
+        yield f"{wrap('`' + '`, `'.join(fields) + '`')}\n"
+    elif not issubclass(value, Exception):
+        yield f"`{name}{signature(value)}`\n"
+    yield f"{paragraphs(value)}\n"
+    members = list(members_of(value))
+    yield from (wrap(f"- {text}", "  ") for text in members)
+    if members:
+        yield ""
+
+
+def members_of(value: type) -> Iterator[str]:
+    """Methods and properties, those of the class itself before those that it inherits."""
+    seen: set[str] = set()
+    for base in value.__mro__:
+        if not base.__module__.startswith("stages"):
+            continue
+        for name, member in vars(base).items():
+            if name.startswith("_") or name in {*seen, *HIDDEN}:
+                continue
+            seen.add(name)
+            if inspect.isfunction(member):
+                yield f"`{name}{signature(member)}` {sentence(member)}"
+            elif isinstance(member, property | cached_property):
+                getter: Any = member.fget if isinstance(member, property) else member.func
+                yield f"`{name}: {inspect.signature(getter).return_annotation}` {sentence(member)}"
+
+
+def signature(value: Any) -> str:
+    """Without `self` and without quotes."""
+    called = inspect.signature(value)
+    parameters = [
+        p if p.annotation is p.empty else p.replace(annotation=Bare(p.annotation))
+        for p in called.parameters.values()
+        if p.name != "self"
+    ]
+    returns = called.return_annotation
+    hidden = returns in (called.empty, "None", None)
+    return str(
+        called.replace(
+            parameters=parameters, return_annotation=called.empty if hidden else Bare(returns)
+        )
+    )
+
+
+def plain(alias: Any) -> str:
+    """A type's text without the modules."""
+    return re.sub(r"[a-z_]+[.]", "", str(alias))
+
+
+def sentence(value: Any) -> str:
+    return " ".join((inspect.getdoc(value) or "").split())
+
+
+def paragraphs(value: Any) -> str:
+    parts = (inspect.getdoc(value) or "").split("\n\n")
+    return "\n\n".join(wrap(" ".join(part.split())) for part in parts)
+
+
+def wrap(text: str, indent: str = "") -> str:
+    return textwrap.fill(
+        text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def filled(page: str) -> str:
+    """The page with the list as it is now."""
+    start, end = page.index(BEGIN) + len(BEGIN), page.index(END)
+    return f"{page[:start]}\n{reference()}\n{page[end:]}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(filled(PAGE.read_text("utf-8")), "utf-8")
