@@ -205,4 +205,5 @@ def drive(stages: Stages, fatal: int | str, *command: str) -> Drive:
         cwd=ROOT, env={**stages.env(), "STAGES_WATCHED": watched},
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
-    return Drive(ran.returncode, log.read_text("utf-8").splitlines(), ran.stderr)
+    messages = stages.plain(ran.stderr)
+    return Drive(ran.returncode, log.read_text("utf-8").splitlines(), messages)
