@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any
 
 import duckdb
+import pandas
 import pyarrow as pa
 import pytest
 
@@ -348,7 +349,6 @@ def test_sql_joins_what_is_handed_in_and_nothing_else(transformed: Migration) ->
 
 
 def test_sql_joins_a_pandas_frame(transformed: Migration) -> None:
-    pandas = pytest.importorskip("pandas")
     prices = pandas.DataFrame({"currency": ["USD"], "rate": [1.5]})
     assert transformed.sql("SELECT rate FROM prices", tables={"prices": prices}).fetchall() == [
         (1.5,)
