@@ -141,7 +141,7 @@ def _schema(
     if has_schema:
         return Schema(export_schema(workspace.convex)), renames, files
     if options.write_schema:
-        return _export_text(written.text), written.renames, files
+        return _export_text(written.text, workspace.project), written.renames, files
     raise UserError(
         f"{workspace.convex / 'schema.ts'} is missing",
         "stages init --write-schema makes one of the source's catalog",
@@ -178,13 +178,13 @@ def _read_catalog(source: Source, options: InitOptions, progress: Progress) -> C
         return read_rest(reader, options.schemas)
 
 
-def _export_text(text: str) -> Schema:
-    """A schema.ts that is not written yet, as Convex exports it."""
+def _export_text(text: str, project: Path) -> Schema:
+    """A schema.ts that is not written yet, as the project's own Convex exports it."""
     folder = Path(tempfile.mkdtemp(prefix="stages-init-"))
     try:
         (folder / "schema.ts").write_text(text, "utf-8")
         (folder / "stagesTables.ts").write_text(ledger_tables(), "utf-8")
-        return Schema(export_schema(folder))
+        return Schema(export_schema(folder, packages=project))
     finally:
         shutil.rmtree(folder)
 

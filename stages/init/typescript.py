@@ -10,9 +10,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from stages.convex.schema import ROOT
-
-CONVEX = ROOT / "convex"
+CONVEX = Path(__file__).resolve().parents[2] / "convex"
 REGISTERED = "migrate.ts"
 # What every project has, or gets, by itself.
 KEPT = ("./schema", "./_generated/")
