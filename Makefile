@@ -7,7 +7,7 @@ PYTHON ?= python3
 STAGES := .venv/bin/stages
 READY := .venv/.ready node_modules/.ready
 
-.PHONY: help setup extract transform load verify demo test bench docs lock lint types clean
+.PHONY: help setup extract transform load verify demo test bench docs functions lock lint types clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -70,6 +70,9 @@ bench: $(READY) .venv-bench/.ready ## measure extract and transform beside what 
 docs: $(READY) ## what is made by running stages in docs/init.md and docs/another-project.md anew
 	@.venv/bin/python -m tests.init.finished
 	@.venv/bin/python -m tests.migrations.page
+
+functions: $(READY) ## what convex/ has of stages/convex/functions anew
+	@.venv/bin/python -m tests.convex.functions
 
 lint: $(READY)
 	@.venv/bin/ruff check .

@@ -1,8 +1,9 @@
 /**
  * `POST /migrate {"function": "bulkInsertArticles", "args": {…}}`: the second channel to the loading
- * functions, for whoever has no admin key; http.ts routes to it. It wants `Authorization: Bearer <MIGRATION_SECRET>`, and is closed
- * while that variable of the deployment is unset or too short. Arguments and results are in
- * Convex's lossless JSON encoding; answers have the form of the Functions API:
+ * functions, for whoever has no admin key; http.ts routes to it. It wants `Authorization: Bearer
+ * <MIGRATION_SECRET>`, and is closed while that variable of the deployment is unset or too short.
+ * Arguments and results are in Convex's lossless JSON encoding; answers have the form of the
+ * Functions API:
  *
  *     200 {"status": "success", "value": …}
  *     200 {"status": "error", "errorMessage": …, "errorData": …}   the function failed

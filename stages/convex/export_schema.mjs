@@ -43,7 +43,8 @@ class Problem extends Error {
 function findConvex(folder) {
   const places = createRequire(join(folder, "here.js")).resolve.paths("convex") ?? [];
   for (const place of places) {
-    if (existsSync(join(place, "convex", "package.json"))) return realpathSync(join(place, "convex"));
+    if (existsSync(join(place, "convex", "package.json")))
+      return realpathSync(join(place, "convex"));
   }
   throw new Problem("no-convex", null, "the package convex is not installed");
 }
@@ -100,7 +101,9 @@ async function exportSchema(file, packages) {
  */
 function bundleProblem(error, folder) {
   const first = error?.errors?.[0];
-  const place = first?.location ? `${join(folder, first.location.file)}, line ${first.location.line}` : null;
+  const place = first?.location
+    ? `${join(folder, first.location.file)}, line ${first.location.line}`
+    : null;
   return new Problem("schema", place, first?.text ?? String(error));
 }
 
