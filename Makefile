@@ -82,8 +82,11 @@ types: $(READY)
 	@.venv/bin/mypy
 	@npm run --silent typecheck
 
-lock: ## resolve requirements.lock again (needs pip-tools)
+lock: ## resolve requirements.lock (needs pip-tools) and the sandbox host's package-lock.json again
 	pip-compile --quiet --all-extras --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+	@cp package-lock.json .npmrc stages/sandbox/host/
+	@cd stages/sandbox/host && npm install --silent --package-lock-only --ignore-scripts
+	@rm stages/sandbox/host/.npmrc
 
 clean: ## remove staged files; nothing in Supabase or Convex
 	@$(STAGES) clean $(ARGS)
