@@ -7,7 +7,7 @@ PYTHON ?= python3
 STAGES := .venv/bin/stages
 READY := .venv/.ready node_modules/.ready
 
-.PHONY: help setup extract transform load verify demo test bench docs lock lint types clean
+.PHONY: help setup extract transform load verify demo test bench docs functions lock lint types clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -72,6 +72,9 @@ docs: $(READY) ## what is made by running stages in docs/init.md, another-projec
 	@.venv/bin/python -m tests.migrations.page
 	@.venv/bin/python -m tests.docs.python_reference
 
+functions: $(READY) ## what convex/ has of stages/convex/functions anew
+	@.venv/bin/python -m tests.convex.functions
+
 lint: $(READY)
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -80,8 +83,11 @@ types: $(READY)
 	@.venv/bin/mypy
 	@npm run --silent typecheck
 
-lock: ## resolve requirements.lock again (needs pip-tools)
+lock: ## resolve requirements.lock (needs pip-tools) and the sandbox host's package-lock.json again
 	pip-compile --quiet --all-extras --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+	@cp package-lock.json .npmrc stages/sandbox/host/
+	@cd stages/sandbox/host && npm install --silent --package-lock-only --ignore-scripts
+	@rm stages/sandbox/host/.npmrc
 
 clean: ## remove staged files; nothing in Supabase or Convex
 	@$(STAGES) clean $(ARGS)

@@ -1,4 +1,4 @@
-/** The table that `stages` needs, to be spread into schema.ts; see ledger.ts. */
+/** The table that `stages` needs, to be spread into schema.ts. */
 import { defineTable } from "convex/server";
 import { v } from "convex/values";
 

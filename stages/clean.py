@@ -89,9 +89,8 @@ def hand_steps(plan: Plan) -> list[str]:
     """What only a person can remove from the deployment, in order."""
     return [
         "npx convex env remove MIGRATION_SECRET",
-        f"remove convex/{plan.module}.ts and the files that only it uses (ledger.ts, loading.ts, "
-        "ledgerOps.ts), the route /migrate in convex/http.ts, and the table migrationLedger in "
-        "convex/schema.ts",
+        f"remove convex/{plan.module}.ts, the route /migrate in convex/http.ts with the file that "
+        "it leads to, and the table migrationLedger in convex/schema.ts with stagesTables.ts",
         "npx convex deploy",
         "stages verify --final",
         "delete the deploy key that was made for this, and reset the database password and "

@@ -70,7 +70,9 @@ class OpenProject:
     def settings(self) -> Settings:
         """Source and target as the environment has them; starts the sandbox where it is used."""
         with self._errors():
-            return load_settings(self.project, self.plan, self.target, self.environment)
+            return load_settings(
+                self.project, self.plan, self.target, self.environment, self.progress
+            )
 
     def hint(self, text: str) -> str:
         """The text, with this run's --project, --data and --target in each `stages` command."""

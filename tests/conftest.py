@@ -15,6 +15,12 @@ from tests.support.command_line import ROOT, Stages
 from tests.support.tiny_project import Small
 
 
+@pytest.fixture(scope="session", autouse=True)
+def node_packages(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Projects in temporary folders find `convex` as Node does: in a folder above them."""
+    (tmp_path_factory.getbasetemp() / "node_modules").symlink_to(ROOT / "node_modules")
+
+
 @pytest.fixture(scope="session")
 def sandbox_root() -> Iterator[Path]:
     """A sandbox folder that Postgres' own user may enter; gone, with its processes, at the end."""

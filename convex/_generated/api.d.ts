@@ -15,11 +15,8 @@ import type {
 } from "convex/server";
 import type * as channel from "../channel.js";
 import type * as http from "../http.js";
-import type * as ledger from "../ledger.js";
-import type * as loading from "../loading.js";
 import type * as migrate from "../migrate.js";
 import type * as stagesTables from "../stagesTables.js";
-import type * as ledgerOps from "../ledgerOps.js";
 
 /**
  * A utility for referencing Convex functions in your app's API.
@@ -32,11 +29,8 @@ import type * as ledgerOps from "../ledgerOps.js";
 declare const fullApi: ApiFromModules<{
   channel: typeof channel;
   http: typeof http;
-  ledger: typeof ledger;
-  loading: typeof loading;
   migrate: typeof migrate;
   stagesTables: typeof stagesTables;
-  ledgerOps: typeof ledgerOps;
 }>;
 export declare const api: FilterApi<
   typeof fullApi,

@@ -9,6 +9,7 @@ from stages.cli.context import (
     pass_context,
     print_check,
     print_checked,
+    print_note,
 )
 
 
@@ -17,7 +18,7 @@ from stages.cli.context import (
 @pass_context
 def check(context: Context, as_json: bool) -> None:
     """Look at settings, connections, rights, and the deployment's functions and schema."""
-    checked = context.migration(None if as_json else print_check).check()
+    checked = context.migration(print_note if as_json else print_check).check()
     if as_json:
         print_checked(checked)
     checked.raise_if_wrong()

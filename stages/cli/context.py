@@ -107,8 +107,15 @@ def progress_of(as_json: bool) -> Iterator[Progress]:
         yield Lines()
 
 
+def print_note(event: Event) -> None:
+    """Print what a person should read on stderr, and nothing else."""
+    if event.kind == "note":
+        click.echo(event.text, err=True)
+
+
 def print_check(event: Event) -> None:
     """Print one result of a check as it comes."""
+    print_note(event)
     if event.kind != "done":
         return
     click.echo(f"{'ok   ' if event.facts['ok'] else 'WRONG'} {event.table}: {event.text}")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from stages.cli.context import Context, cli, json_option, pass_context, print_json
+from stages.progress import Lines
 
 
 @cli.group()
@@ -25,7 +26,7 @@ def up(context: Context, renew: bool, as_json: bool) -> None:
     from stages.state.lock import data_lock
 
     migration = context.migration()
-    state = machine.up(migration.project, [migration.named_target or "sandbox"])
+    state = machine.up(migration.project, [migration.named_target or "sandbox"], Lines())
     if renew:
         with data_lock(migration.workspace):
             renew_sandbox_files(migration.workspace, state)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,9 +23,7 @@ from stages.state.durable import read_json, write_json
 from stages.state.fingerprints import fingerprint, hash_file
 from stages.state.workspace import Workspace
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-EXPORTER = Path(__file__).with_name("export_schema.ts")
-LOADER = Path(__file__).with_name("load_module.ts")
+EXPORTER = Path(__file__).with_name("export_schema.mjs")
 Validator = Mapping[str, Any]
 
 
@@ -110,16 +110,16 @@ def members(validator: Validator) -> list[Validator]:
 
 def _merged(name: str, objects: list[Validator]) -> Field:
     """A field of a union of objects: what any of them takes."""
-    fields = [member["value"][name] for member in objects if name in member["value"]]
+    given = [member["value"][name] for member in objects if name in member["value"]]
     validators: list[Validator] = []
-    for value in fields:
+    for value in given:
         if value["fieldType"] not in validators:
             validators.append(value["fieldType"])
     return Field(
         name=name,
         validator=validators[0] if len(validators) == 1 else {"type": "union", "value": validators},
-        optional=len(fields) < len(objects) or any(value["optional"] for value in fields),
-        demanded=len(objects) > 1 and any(_demanded(value) for value in fields),
+        optional=len(given) < len(objects) or any(value["optional"] for value in given),
+        demanded=len(objects) > 1 and any(_demanded(value) for value in given),
     )
 
 
@@ -159,7 +159,7 @@ def load_schema(workspace: Workspace) -> Schema:
     """
     stored = read_json(workspace.schema)
     if not stored or stored["made_from"] != _made_from(workspace.convex, stored.get("inputs", [])):
-        exported, inputs = _export(workspace.convex)
+        exported, inputs = _export(workspace.convex, workspace.convex)
         stored = {
             "made_from": _made_from(workspace.convex, inputs),
             "inputs": inputs,
@@ -169,48 +169,82 @@ def load_schema(workspace: Workspace) -> Schema:
     return Schema(stored["exported"])
 
 
-def export_schema(convex: Path) -> dict[str, Any]:
+def export_schema(convex: Path, packages: Path | None = None) -> dict[str, Any]:
     """Execute convex/schema.ts in Node and return what `schema.export()` says.
 
-    Raises UserError with file and line where that fails.
+    `packages` is the folder whose `convex` is used, where it is not that of the schema. Raises
+    UserError with file and line where that fails.
     """
-    return _export(convex)[0]
+    return _export(convex, packages or convex)[0]
 
 
-def _export(convex: Path) -> tuple[dict[str, Any], list[str]]:
+def schema_file(convex: Path) -> Path:
+    """The schema's file: schema.ts, or schema.js where only that exists."""
+    typescript, javascript = convex / "schema.ts", convex / "schema.js"
+    return javascript if javascript.exists() and not typescript.exists() else typescript
+
+
+def _export(convex: Path, packages: Path) -> tuple[dict[str, Any], list[str]]:
     """The exported schema, and the files that it was made of, relative to convex/."""
-    if not (convex / "schema.ts").exists():
+    file = schema_file(convex)
+    if not file.exists():
         raise UserError(
-            f"{convex / 'schema.ts'} is missing",
+            f"{file} is missing",
             "stages loads into tables that it declares; stages init --write-schema makes one of "
             "the source's catalog",
         )
     node = shutil.which("node")
     if not node:
         raise UserError("node is not on the PATH", "install Node.js 20 or newer")
+    folder = convex.resolve()
     ran = subprocess.run(
-        [node, "--import", "tsx", str(EXPORTER), str(convex.resolve()), "--with-inputs"],
-        cwd=ROOT,
+        [node, str(EXPORTER), str(folder / file.name), str(packages.resolve())],
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
-    if ran.returncode != 0:
-        words = ran.stderr.strip().splitlines()
-        raise UserError(
-            f"{convex / 'schema.ts'} can't be executed: {words[-1] if words else 'no reason'}",
-            "run `npm ci` if node_modules is missing; try: npx tsc --noEmit -p convex",
+    try:
+        result = json.loads(ran.stdout)
+    except json.JSONDecodeError:
+        result = {"problem": "schema", "place": None, "message": _error_line(ran.stderr)}
+    if "problem" in result:
+        raise _problem(file, packages, result)
+    return result["exported"], [os.path.relpath(path, folder) for path in result["inputs"]]
+
+
+def _problem(file: Path, packages: Path, problem: Mapping[str, Any]) -> UserError:
+    """The exporter's failure in the user's words."""
+    message = " ".join(str(problem["message"]).split())
+    if problem["problem"] == "no-convex":
+        return UserError(
+            f"{file} can't be executed: the package `convex` is not installed in {packages}",
+            "run `npm install` there, or `npm install convex` where package.json does not name it",
         )
-    output = json.loads(ran.stdout)
-    inputs = [os.path.relpath(file, convex.resolve()) for file in output["inputs"]]
-    return output["exported"], inputs
+    if problem["problem"] == "no-esbuild":
+        return UserError(
+            f"{file} can't be executed: {message}, and `convex` bundles with it",
+            "run `npm install` in the project, with optional dependencies",
+        )
+    place = f"{problem['place']}: " if problem["place"] else ""
+    return UserError(
+        f"{file} can't be executed: {place}{message}",
+        f"edit that file; try: npx tsc --noEmit -p {shlex.quote(str(file.parent))}",
+    )
+
+
+def _error_line(stderr: str) -> str:
+    """The line of Node's output that names the error; its last one is Node's version."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    errors = (line for line in lines if re.match(r"(\w*Error\b|node: )", line))
+    return next(errors, lines[0] if lines else "it ended without a result")
 
 
 def _made_from(convex: Path, inputs: list[str]) -> str:
-    """What the export hangs on: its files, how they are resolved, and the exporter."""
+    """What the export depends on: its files, how they are resolved, and the exporter."""
     files = [convex / name for name in (*inputs, "tsconfig.json", "../tsconfig.json")]
     return fingerprint(
         inputs,
         [hash_file(file) if file.exists() else None for file in files],
-        [hash_file(file) for file in (EXPORTER, LOADER)],
+        hash_file(EXPORTER),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,7 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.convex.schema import Schema, export_schema
+from stages.convex.schema import Schema, export_schema, schema_file
 from stages.errors import UserError
 from stages.init.catalog import Catalog, read_postgres, read_rest
 from stages.init.model import Todo, key_model_text, model_text, todos
@@ -19,7 +20,13 @@ from stages.init.not_carried import not_carried_text
 from stages.init.pairing import LEDGER, Pairing, Renames, pair_tables, read_renames
 from stages.init.plan_text import in_reference_order, plan_text
 from stages.init.schema_text import schema_text
-from stages.init.typescript import generated, http_action, http_route, ledger_tables, stages_module
+from stages.init.typescript import (
+    generated,
+    http_action,
+    http_route,
+    ledger_tables,
+    loading_functions,
+)
 from stages.project.plan import Plan, ReferenceTable, TargetTable, load_plan
 from stages.state.workspace import Workspace
 
@@ -114,7 +121,7 @@ def init(project: Path, source: Source, options: InitOptions, progress: Progress
     return InitResult(
         written=written_files,
         kept=kept,
-        add=tuple(_additions(project, schema, options)),
+        add=tuple(_additions(workspace, schema, options)),
         todos=decisions,
         without_source=tuple(n for n in pairing.without_source if n not in reference_tables),
         without_target=tuple(".".join(place) for place in pairing.without_target),
@@ -130,20 +137,19 @@ def _schema(
 ) -> tuple[Schema, Renames, dict[str, str]]:
     """The Convex schema, the renames that lead to it, and the file to write it to."""
     files: dict[str, str] = {}
-    has_schema = (workspace.convex / "schema.ts").exists()
+    existing = schema_file(workspace.convex)
+    has_schema = existing.exists()
     if options.write_schema:
         if has_schema and not options.update:
-            raise UserError(
-                f"{workspace.convex / 'schema.ts'} is there already", "leave out --write-schema"
-            )
+            raise UserError(f"{existing} is there already", "leave out --write-schema")
         written = schema_text(catalog, schemas, options.case, renames)
-        files["convex/schema.ts"] = written.text
+        files[_place(workspace, "schema.ts")] = written.text
     if has_schema:
         return Schema(export_schema(workspace.convex)), renames, files
     if options.write_schema:
-        return _export_text(written.text), written.renames, files
+        return _export_text(written.text, workspace.project), written.renames, files
     raise UserError(
-        f"{workspace.convex / 'schema.ts'} is missing",
+        f"{existing} is missing",
         "stages init --write-schema makes one of the source's catalog",
     )
 
@@ -178,13 +184,13 @@ def _read_catalog(source: Source, options: InitOptions, progress: Progress) -> C
         return read_rest(reader, options.schemas)
 
 
-def _export_text(text: str) -> Schema:
-    """A schema.ts that is not written yet, as Convex exports it."""
+def _export_text(text: str, project: Path) -> Schema:
+    """A schema.ts that is not written yet, as the project's own Convex exports it."""
     folder = Path(tempfile.mkdtemp(prefix="stages-init-"))
     try:
         (folder / "schema.ts").write_text(text, "utf-8")
         (folder / "stagesTables.ts").write_text(ledger_tables(), "utf-8")
-        return Schema(export_schema(folder))
+        return Schema(export_schema(folder, packages=project))
     finally:
         shutil.rmtree(folder)
 
@@ -233,15 +239,20 @@ def _migration(
 
 def _functions(schema: Schema, options: InitOptions, workspace: Workspace) -> dict[str, str]:
     tables = [name for name in schema.tables if name != LEDGER]
-    files = {"convex/stagesTables.ts": ledger_tables(), "convex/stages.ts": stages_module(tables)}
+    files = {"stagesTables.ts": ledger_tables(), "stages.ts": loading_functions(tables)}
     if options.http_action:
-        files["convex/stagesHttp.ts"] = http_action()
+        files["stagesHttp.ts"] = http_action()
         if not (workspace.convex / "http.ts").exists():
-            files["convex/http.ts"] = http_route()
+            files["http.ts"] = http_route()
     if not (workspace.convex / "_generated").exists():
         # So that the functions run before the first push, which makes these anew.
-        files |= {f"convex/_generated/{name}": text for name, text in generated().items()}
-    return files
+        files |= {f"_generated/{name}": text for name, text in generated().items()}
+    return {_place(workspace, name): text for name, text in files.items()}
+
+
+def _place(workspace: Workspace, name: str) -> str:
+    """A file of the functions' folder, as seen from the project: `convex/schema.ts`."""
+    return Path(os.path.relpath(workspace.convex / name, workspace.project)).as_posix()
 
 
 def _write(
@@ -278,11 +289,11 @@ def _diff(name: str, old: str, new: str) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 
-def _additions(project: Path, schema: Schema, options: InitOptions) -> Iterable[Addition]:
+def _additions(workspace: Workspace, schema: Schema, options: InitOptions) -> Iterable[Addition]:
     """What is still missing in files that init does not touch."""
     if LEDGER not in schema.tables:
         yield Addition(
-            file="convex/schema.ts",
+            file=_place(workspace, schema_file(workspace.convex).name),
             lines=(
                 'import { stagesTables } from "./stagesTables";',
                 "…",
@@ -292,10 +303,10 @@ def _additions(project: Path, schema: Schema, options: InitOptions) -> Iterable[
                 "});",
             ),
         )
-    route = _text_of(project / "convex" / "http.ts") or ""
+    route = _text_of(workspace.convex / "http.ts") or ""
     if options.http_action and "stagesHttp" not in route:
         yield Addition(
-            file="convex/http.ts",
+            file=_place(workspace, "http.ts"),
             lines=(
                 'import * as stages from "./stages";',
                 'import { httpChannel } from "./stagesHttp";',
@@ -304,7 +315,7 @@ def _additions(project: Path, schema: Schema, options: InitOptions) -> Iterable[
                 'handler: httpChannel("stages", stages) });',
             ),
         )
-    ignored = (_text_of(project / ".gitignore") or "").splitlines()
+    ignored = (_text_of(workspace.project / ".gitignore") or "").splitlines()
     missing = [line for line, same in IGNORED.items() if not same & set(ignored)]
     if missing:
         yield Addition(file=".gitignore", lines=tuple(missing))

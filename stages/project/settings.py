@@ -8,6 +8,7 @@ import json
 import os
 import re
 import time
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,11 @@ from stages.errors import UserError
 from stages.project.plan import SETTING_NAMES, Plan
 
 if TYPE_CHECKING:
+    from stages.progress import Progress
     from stages.sandbox import State
 
-ROOT = Path(__file__).resolve().parents[2]
+# What pyproject.toml of this repository says, and no other project does.
+DISTRIBUTION = "supabase-to-convex"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 MINIMUM_SECRET = 32
 ENCRYPTED = {"require", "verify-ca", "verify-full"}
@@ -117,13 +120,19 @@ def read_environment(project: Path) -> dict[str, str]:
     return {**file, **os.environ}
 
 
-def load_settings(project: Path, plan: Plan, target: str, environ: Mapping[str, str]) -> Settings:
+def load_settings(
+    project: Path,
+    plan: Plan,
+    target: str,
+    environ: Mapping[str, str],
+    progress: Progress | None = None,
+) -> Settings:
     """Settings for one target; starts the sandbox where it is the one to use.
 
     Raises UserError where a setting is missing, wrong, or names two projects at once.
     """
     if _uses_sandbox(project, plan, target, environ):
-        return _sandbox(project, target)
+        return _sandbox(project, target, progress)
     names = _names(plan, target)
     source = _source(environ, names)
     return Settings(source=source, target=_target(environ, names, target))
@@ -160,13 +169,23 @@ def _uses_sandbox(
         return True
     if target is not None and plan is not None and target in plan.targets:
         return False
-    return project.resolve() == ROOT and not any(environ.get(name) for name in SETTING_NAMES)
+    return not any(environ.get(name) for name in SETTING_NAMES) and _is_this_repository(project)
 
 
-def _sandbox(project: Path, target: str) -> Settings:
+def _is_this_repository(project: Path) -> bool:
+    """Whether the project is the one that stages ships: a checkout, wherever stages runs from."""
+    try:
+        settings = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    described = settings.get("project")
+    return isinstance(described, dict) and described.get("name") == DISTRIBUTION
+
+
+def _sandbox(project: Path, target: str, progress: Progress | None) -> Settings:
     from stages import sandbox
 
-    state = sandbox.up(project, [target])
+    state = sandbox.up(project, [target], progress)
     deployment = state.deployments[target]
     return Settings(
         source=_sandbox_source(state),

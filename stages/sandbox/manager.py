@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import UserError
+from stages.progress import Progress, Silent
+from stages.sandbox.host_program import host_program
 from stages.sandbox.postgres import PLATFORM_SQL, Postgres
 from stages.sandbox.service import Service
 from stages.sandbox.state import (
@@ -27,17 +29,19 @@ from stages.sandbox.state import (
     root_of,
     write_private,
 )
+from stages.state.workspace import functions_folder
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-HOST = Path(__file__).parent / "host" / "main.ts"
 KEY_SECONDS = 10 * 365 * 24 * 60 * 60  # as long as Supabase's legacy keys are good
 MAX_ROWS = 1000  # of one answer of the REST side, as a new Supabase project has it
 
 
-def up(project: Path, targets: Iterable[str] = ("sandbox",)) -> State:
+def up(
+    project: Path, targets: Iterable[str] = ("sandbox",), progress: Progress | None = None
+) -> State:
     """Start what does not run: Postgres, the REST gateway, and a Convex host for each target.
 
     What runs already stays as it is, hosts of other targets too. Returns once all of it serves.
+    `progress` hears when packages are installed first.
     Raises UserError for a missing program or SQL that fails, StagesError for a service that does
     not start.
     """
@@ -45,7 +49,9 @@ def up(project: Path, targets: Iterable[str] = ("sandbox",)) -> State:
     with locked(root):
         source, database = _start_database(project, root)
         gateway = _start_gateway(root, source, database)
-        hosts = [_start_host(project, root, database, target) for target in targets]
+        hosts = [
+            _start_host(project, root, database, target, progress or Silent()) for target in targets
+        ]
         for service in (gateway, *hosts):
             service.wait_for_addresses()
         state = _read_state(root)
@@ -187,9 +193,7 @@ def _start_gateway(root: Path, source: dict[str, Any], database: Postgres) -> Se
             return service
         service.stop()  # the database is at another port now
     write_private(service.config, json.dumps(config))
-    service.start(
-        [sys.executable, "-m", "stages.sandbox.gateway", str(service.config)], cwd=REPOSITORY
-    )
+    service.start([sys.executable, "-m", "stages.sandbox.gateway", str(service.config)], cwd=root)
     return service
 
 
@@ -200,7 +204,9 @@ def _gateway(root: Path) -> Service:
 # ── Convex ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _start_host(project: Path, root: Path, database: Postgres, target: str) -> Service:
+def _start_host(
+    project: Path, root: Path, database: Postgres, target: str, progress: Progress
+) -> Service:
     """A Convex host for one target: the one that runs, or a new deployment."""
     service = _host(root, target)
     if service.is_alive():
@@ -211,11 +217,10 @@ def _start_host(project: Path, root: Path, database: Postgres, target: str) -> S
             "there is no node on the PATH, and the sandbox's Convex runs in it",
             "install Node.js 20 or newer",
         )
-    if not (REPOSITORY / "node_modules" / "tsx").exists():
-        raise UserError("the packages of package.json are not installed", "npm ci")
-    folder = (project / "convex").resolve()
+    folder = functions_folder(project).resolve()
     if not folder.is_dir():
         raise UserError(f"the project has no folder {folder}", "run from the project's folder")
+    program = host_program(progress)
     name = f"{target}-{secrets.token_hex(3)}"
     config = {
         "name": name,
@@ -229,8 +234,8 @@ def _start_host(project: Path, root: Path, database: Postgres, target: str) -> S
     # Whose path aliases hold in the project's own modules.
     aliases = folder / "tsconfig.json"
     service.start(
-        [node, "--import", "tsx", str(HOST), str(service.config)],
-        cwd=REPOSITORY,
+        [node, "--import", "tsx", str(program.main), str(service.config)],
+        cwd=program.folder,
         variables={"TSX_TSCONFIG_PATH": str(aliases)} if aliases.exists() else None,
     )
     return service

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+
+from stages.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +29,10 @@ class Workspace:
         """`.planning/migrations/plan.toml`"""
         return self.migrations / "plan.toml"
 
-    @property
+    @cached_property
     def convex(self) -> Path:
-        """`convex/`, with schema.ts"""
-        return self.project / "convex"
+        """`convex/`, or what convex.json calls `functions`: the folder of schema.ts"""
+        return functions_folder(self.project)
 
     @property
     def not_carried(self) -> Path:
@@ -155,6 +159,22 @@ class Preview(Workspace):
     def transforms(self) -> Path:
         """`data/tmp/preview/`"""
         return self.scratch / "preview"
+
+
+def functions_folder(project: Path) -> Path:
+    """The folder of a project's functions and schema: `convex/`, unless convex.json names another.
+
+    Raises UserError where convex.json can't be read.
+    """
+    file = project / "convex.json"
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError:
+        return project / "convex"
+    try:
+        return project / str(json.loads(text).get("functions", "convex"))
+    except (ValueError, AttributeError) as error:
+        raise UserError(f"{file} is not as Convex writes it: {error}", f"edit {file}") from None
 
 
 def manifest_file(folder: Path) -> Path:

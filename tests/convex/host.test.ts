@@ -3,12 +3,12 @@
  * Functions API (POST /api/query, /api/mutation, /api/function, /api/run) and of its site.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import schema from "../../convex/schema";
-import { Host, article } from "./support";
+import { Host, ROOT, article } from "./support";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
 const PUBLIC_FUNCTION =
@@ -306,11 +306,12 @@ test("calls at the same time all arrive", async () => {
   for (const { json } of await Promise.all(batches)) assert.equal(json.value.inserted, 5);
 });
 
-/** A project elsewhere, with no packages of its own. */
+/** A project elsewhere, whose packages are those of this repository. */
 function project(files: Record<string, string>): { folder: string; convex: string } {
   const folder = mkdtempSync(join(tmpdir(), "convex-project-"));
   const convex = join(folder, "convex");
   mkdirSync(convex);
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(convex, name), text);
   return { folder, convex };
 }

@@ -12,17 +12,14 @@ import { ConvexError } from "convex/values";
 import type { Doc, Id, TableNames } from "../../convex/_generated/dataModel";
 import * as channel from "../../convex/channel";
 import * as http from "../../convex/http";
-import * as ledger from "../../convex/ledger";
-import * as loading from "../../convex/loading";
 import * as migrate from "../../convex/migrate";
 import schema from "../../convex/schema";
 import * as stagesTables from "../../convex/stagesTables";
-import * as ledgerOps from "../../convex/ledgerOps";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Every module of convex/ but the schema. */
-export const MODULES = { channel, http, ledger, loading, migrate, stagesTables, ledgerOps };
+export const MODULES = { channel, http, migrate, stagesTables };
 
 /** The twelve functions of the migration and the table of each. */
 export const LOADERS = {

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from stages.convex.client import Deployment
 from stages.convex.schema import load_schema
 from stages.convex.values import shapes
+from stages.init.typescript import loading_functions
 from stages.load import run
 from stages.load.run import LoadOptions, LoadResult
 from stages.progress import Silent
@@ -51,8 +52,9 @@ def make_convex(folder: Path) -> Path:
     convex = folder / "convex"
     shutil.copytree(ROOT / "convex", convex)
     (convex / "http.ts").unlink()
-    for name in ("schema.ts", "migrate.ts", "app.ts"):
+    for name in ("schema.ts", "app.ts"):
         shutil.copy(HERE / name, convex / name)
+    (convex / "migrate.ts").write_text(loading_functions(("teams", "people", "pets")), "utf-8")
     (folder / "node_modules").symlink_to(ROOT / "node_modules")
     return convex
 

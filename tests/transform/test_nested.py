@@ -18,6 +18,7 @@ from stages import sandbox
 from stages.convex.client import Deployment
 from stages.convex.schema import load_schema
 from stages.convex.values import document_sql
+from stages.init.typescript import loading_functions
 from stages.project.settings import Secret, Target
 from stages.project.staged_schema import staged_shapes
 from stages.views import bound_sql, connect
@@ -35,8 +36,8 @@ def make_project(folder: Path) -> Path:
     shutil.copytree(HERE / "models", migrations / "models")
     shutil.copy(HERE / "plan.toml", migrations)
     shutil.copytree(ROOT / "convex", folder / "convex", ignore=shutil.ignore_patterns("http.ts"))
-    for name in ("schema.ts", "migrate.ts"):
-        shutil.copy(HERE / name, folder / "convex")
+    shutil.copy(HERE / "schema.ts", folder / "convex")
+    (folder / "convex" / "migrate.ts").write_text(loading_functions(LOADED), "utf-8")
     (folder / "data" / "sandbox").mkdir(parents=True)
     shutil.copy(HERE / "source.sql", folder / "data" / "sandbox" / "10_source.sql")
     (folder / "node_modules").symlink_to(ROOT / "node_modules")

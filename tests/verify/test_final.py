@@ -16,13 +16,13 @@ from tests.support.project_copies import copy_project
 def findings(
     folder: Path, state: sandbox.State, convex: Path, secret: str | None, code: int
 ) -> dict[str, tuple[bool, str]]:
-    with host(folder / "host", state, convex, secret) as running:
+    with host(folder / "host", state, convex, secret) as deployment:
         stages = Stages(
-            folder / "data", "default", copy_project(folder / "project"), running.settings()
+            folder / "data", "default", copy_project(folder / "project"), deployment.settings()
         )
         done = stages.run("verify", "--final", code=code)
-        as_json = stages.run("verify", "--final", "--json", code=code)
-        assert len(done.stdout.splitlines()) >= 4 and "visitors" in as_json.stdout
+        told = stages.run("verify", "--final", "--json", code=code)
+        assert len(done.stdout.splitlines()) >= 4 and "visitors" in told.stdout
         assert not (folder / "data").exists(), "it needs no staged files, and makes none"
     return {
         line[6:].split(":")[0]: (line.startswith("ok"), line[6:].partition(": ")[2])
@@ -38,9 +38,8 @@ def test_a_secret_that_is_left_is_wrong(
     results = findings(tmp_path, supabase, ROOT / "convex", secret, 1 if secret else 0)
     assert results["visitors"] == (True, "can call none of the functions")
     assert results["functions"] == (
-        True,
-        "19 of migrate.ts are still there, for the deploy key only",
-    )
+        True, "19 of migrate.ts are still there, for the deploy key only",
+    )  # fmt: skip
     if secret:
         assert results["secret"] == (False, "MIGRATION_SECRET is still set")
         assert results["HTTP action"][0] is False
@@ -59,7 +58,7 @@ def test_a_public_function_is_wrong(supabase: sandbox.State, tmp_path: Path) -> 
     convex = own_copy(tmp_path)
     migrate = convex / "migrate.ts"
     text = migrate.read_text("utf-8").replace("internalQuery(pageReader)", "query(pageReader)")
-    migrate.write_text(text.replace("internalQuery }", "internalQuery, query }"), "utf-8")
+    migrate.write_text(text.replace("  internalQuery,\n", "  internalQuery,\n  query,\n"), "utf-8")
     results = findings(tmp_path, supabase, convex, None, 1)
     assert results["visitors"] == (False, "migrate:readPage answer without a key")
     assert results["functions"] == (False, "anybody may call migrate:readPage")
@@ -68,7 +67,7 @@ def test_a_public_function_is_wrong(supabase: sandbox.State, tmp_path: Path) -> 
 
 def test_nothing_is_left(supabase: sandbox.State, tmp_path: Path) -> None:
     convex = own_copy(tmp_path)
-    for name in ("http", "migrate", "ledgerOps", "loading", "ledger"):
+    for name in ("http", "migrate"):
         (convex / f"{name}.ts").unlink()
     results = findings(tmp_path, supabase, convex, None, 0)
     assert results == {

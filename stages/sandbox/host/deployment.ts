@@ -11,7 +11,7 @@ import {
   type SchemaDefinition,
 } from "convex/server";
 import { jsonToConvex, type JSONValue, type Value } from "convex/values";
-import { loadModule, type LoadedModule } from "../../convex/load_module.ts";
+import { loadModule, type LoadedModule } from "./load_module.ts";
 import { ImportedIds } from "./ids.ts";
 import { Imports } from "./imports.ts";
 import { checkArguments, guardWrites } from "./limits.ts";

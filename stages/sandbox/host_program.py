@@ -1,0 +1,129 @@
+"""The Convex host as a program: its TypeScript, and a folder with the npm packages that it imports.
+
+In a checkout these are the checkout's own node_modules. Elsewhere they are installed once, from the
+lock beside the TypeScript, into the user's cache, and the TypeScript is copied there, since Node
+looks for packages in the folders above a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.errors import UserError
+from stages.progress import Progress
+
+HOST = Path(__file__).with_name("host")
+PACKAGE, LOCK = HOST / "package.json", HOST / "package-lock.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostProgram:
+    """`main` is what Node runs, in `folder`, whose node_modules it uses."""
+
+    folder: Path
+    main: Path
+
+
+def host_program(progress: Progress) -> HostProgram:
+    """The program, its packages installed if need be; `progress` is told before that.
+
+    Raises UserError where npm is missing or fails.
+    """
+    checkout = _checkout()
+    if checkout is not None:
+        return HostProgram(folder=checkout, main=HOST / "main.ts")
+    folder = cache_folder() / f"sandbox-{_digest([PACKAGE, LOCK])}"
+    _make(folder, lambda new: _install(new, folder, progress))
+    sources = sorted(HOST.glob("*.ts"))
+    host = folder / f"host-{_digest(sources)}"
+    _make(host, lambda new: [shutil.copy(file, new) for file in sources])
+    return HostProgram(folder=folder, main=host / "main.ts")
+
+
+def cache_folder() -> Path:
+    """`$XDG_CACHE_HOME/stages`, else `~/.cache/stages`."""
+    configured = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG specification has relative paths ignored.
+    base = Path(configured) if configured.startswith("/") else Path.home() / ".cache"
+    return base / "stages"
+
+
+def _checkout() -> Path | None:
+    """The nearest folder above whose node_modules have every package in the version of the lock."""
+    pins: dict[str, str] = json.loads(PACKAGE.read_text("utf-8"))["dependencies"]
+    for folder in HOST.parents:
+        modules = folder / "node_modules"
+        if all(_version(modules / name) == version for name, version in pins.items()):
+            return folder
+    return None
+
+
+def _version(package: Path) -> str | None:
+    try:
+        version = json.loads((package / "package.json").read_text("utf-8"))["version"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(version)
+
+
+def _digest(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        content = file.read_bytes()
+        digest.update(f"{file.name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:12]
+
+
+def _make(folder: Path, fill: Callable[[Path], object]) -> None:
+    """A complete folder or none: it is filled under another name, and then renamed."""
+    if folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+    try:
+        fill(new)
+        try:
+            new.rename(folder)
+        except OSError:
+            if not folder.exists():  # else another process was first, with the same content
+                raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _install(new: Path, folder: Path, progress: Progress) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise UserError(
+            "npm is not on the PATH, and the sandbox's Convex needs packages of it",
+            "install Node.js 20 or newer, with npm",
+        )
+    progress.note(f"installing the sandbox's npm packages into {folder}, once")
+    for file in (PACKAGE, LOCK):
+        shutil.copy(file, new)
+    options = (
+        "--prefer-offline",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    )
+    ran = subprocess.run(
+        [npm, "ci", *options], cwd=new, capture_output=True, text=True, check=False
+    )
+    if ran.returncode != 0:
+        lines = [line.removeprefix("npm error ").strip() for line in ran.stderr.splitlines()]
+        reasons = (line for line in lines if line and not line.startswith(("code ", "errno ")))
+        reason = next(reasons, "no reason given")
+        raise UserError(
+            f"the sandbox's npm packages can't be installed: {reason}",
+            "see that npm reaches its registry (npm ping), and run the same command again",
+        )
