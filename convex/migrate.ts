@@ -25,7 +25,7 @@ import schema from "./schema";
 type Loadable = Exclude<TableNames, "migrationLedger">;
 type LedgerRow = Doc<"migrationLedger">;
 
-interface Found<T extends Loadable, R> {
+interface LookedUp<T extends Loadable, R> {
   record: R;
   row: LedgerRow | null;
   present: Doc<T> | null;
@@ -36,10 +36,10 @@ async function lookUp<T extends Loadable, R extends { sourceId: string }>(
   ctx: QueryCtx,
   table: T,
   records: R[],
-): Promise<Found<T, R>[]> {
-  const seen = new Set<string>();
+): Promise<LookedUp<T, R>[]> {
+  const sourceIds = new Set<string>();
   for (const { sourceId } of records) {
-    if (seen.has(sourceId)) {
+    if (sourceIds.has(sourceId)) {
       throw new ConvexError({
         code: "DuplicateSourceId",
         message: `the call names ${sourceId} of ${table} twice`,
@@ -47,7 +47,7 @@ async function lookUp<T extends Loadable, R extends { sourceId: string }>(
         sourceId,
       });
     }
-    seen.add(sourceId);
+    sourceIds.add(sourceId);
   }
   return await Promise.all(
     records.map(async (record) => {
@@ -86,8 +86,8 @@ async function storedHash(document: Record<string, Value | undefined>): Promise<
   return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Writes or rewrites the row of a document that is now as given. */
-async function writeDown(
+/** Inserts or replaces the ledger row of a document that was just written, or adopted as it is. */
+async function recordRow(
   ctx: MutationCtx,
   row: LedgerRow | null,
   entry: { table: string; sourceId: string; documentId: string; digest: string },
@@ -100,7 +100,7 @@ async function writeDown(
 
 /** Counts results by what was done. */
 function tally<Did extends string>(results: { did: Did }[]): (did: Did) => number {
-  return (wanted) => results.filter(({ did }) => did === wanted).length;
+  return (kind) => results.filter(({ did }) => did === kind).length;
 }
 
 function tableNamed(name: string): TableNames {
@@ -134,7 +134,7 @@ interface Incoming<T extends Loadable> {
   document: Fields<T>;
 }
 
-interface How {
+interface LoadOptions {
   overwrite?: boolean;
   onlyNew?: boolean;
 }
@@ -183,13 +183,13 @@ function bulkInsert<T extends Loadable>(
     args: {
       records: v.array(v.object({ sourceId: v.string(), digest: v.string(), document })),
       overwrite: v.optional(v.boolean()),
-      // For documents that a second call completes: what is there may be complete already.
+      // For documents that a second call completes: an existing document may be complete already.
       onlyNew: v.optional(v.boolean()),
     },
     returns: loadReport,
-    handler: (ctx, { records, ...how }): Promise<LoadReport> =>
+    handler: (ctx, { records, ...options }): Promise<LoadReport> =>
       // The validator is the table's own, which the compiler can't follow for an open T.
-      load(ctx, table, records as unknown as Incoming<T>[], how),
+      load(ctx, table, records as unknown as Incoming<T>[], options),
   });
 }
 
@@ -197,13 +197,13 @@ async function load<T extends Loadable>(
   ctx: MutationCtx,
   table: T,
   records: Incoming<T>[],
-  how: How,
+  options: LoadOptions,
 ): Promise<LoadReport> {
-  const found = await lookUp(ctx, table, records);
+  const lookedUp = await lookUp(ctx, table, records);
   // All reads are done; writes go one after the other, so that creation times keep the order.
   const results: Loaded[] = [];
-  for (const { record, row, present } of found) {
-    results.push(await loadOne(ctx, table, record, row, present, how));
+  for (const { record, row, present } of lookedUp) {
+    results.push(await loadOne(ctx, table, record, row, present, options));
   }
   const count = tally(results);
   return {
@@ -221,7 +221,7 @@ async function loadOne<T extends Loadable>(
   { sourceId, digest, document }: Incoming<T>,
   row: LedgerRow | null,
   present: Doc<T> | null,
-  { overwrite, onlyNew }: How,
+  { overwrite, onlyNew }: LoadOptions,
 ): Promise<Loaded> {
   if (row !== null && present !== null) {
     const loaded = { sourceId, documentId: row.documentId };
@@ -230,11 +230,11 @@ async function loadOne<T extends Loadable>(
       return { ...loaded, did: "conflict" };
     }
     await ctx.db.replace(present._id, document as unknown as WithOptionalSystemFields<Doc<T>>);
-    await writeDown(ctx, row, { table, sourceId, documentId: row.documentId, digest }, document);
+    await recordRow(ctx, row, { table, sourceId, documentId: row.documentId, digest }, document);
     return { ...loaded, did: "replaced" };
   }
   const documentId: string = await ctx.db.insert(table, document);
-  await writeDown(ctx, row, { table, sourceId, documentId, digest }, document);
+  await recordRow(ctx, row, { table, sourceId, documentId, digest }, document);
   return { sourceId, documentId, did: "inserted" };
 }
 
@@ -323,10 +323,10 @@ type AdoptReport = Infer<typeof adoptReport>;
 type Adopted = AdoptReport["results"][number];
 
 /**
- * Writes ledger rows for documents that are there already, as they are now.
+ * Writes ledger rows for existing documents, as they are now.
  *
  * - missing: the table has no such document
- * - taken: the ledger names another document, which is there
+ * - taken: the ledger names another document, which exists
  * - unchanged: the ledger says the same already
  *
  * Errors: ConvexError `UnknownTable`, `DuplicateSourceId`.
@@ -347,14 +347,14 @@ const adopter = {
     },
   ): Promise<AdoptReport> => {
     const table = loadableNamed(args.table);
-    const found = await lookUp(ctx, table, args.records);
-    const wanted = await Promise.all(
-      found.map(({ record }) => documentOf(ctx, table, record.documentId)),
+    const lookedUp = await lookUp(ctx, table, args.records);
+    const documents = await Promise.all(
+      lookedUp.map(({ record }) => documentOf(ctx, table, record.documentId)),
     );
     const results: Adopted[] = [];
-    for (const [at, { record, row, present }] of found.entries()) {
+    for (const [at, { record, row, present }] of lookedUp.entries()) {
       const { sourceId, digest, documentId } = record;
-      const document = wanted[at];
+      const document = documents[at];
       if (!document) {
         results.push({ sourceId, did: "missing" });
       } else if (row && present && row.documentId !== documentId) {
@@ -362,7 +362,7 @@ const adopter = {
       } else if (row && row.documentId === documentId && row.digest === digest) {
         results.push({ sourceId, did: "unchanged" });
       } else {
-        await writeDown(ctx, row, { table, sourceId, documentId, digest }, document);
+        await recordRow(ctx, row, { table, sourceId, documentId, digest }, document);
         results.push({ sourceId, did: "adopted" });
       }
     }
@@ -401,7 +401,7 @@ type Removed = RemoveReport["results"][number];
  * Deletes what the ledger says was loaded, and the ledger rows.
  *
  * - changed: the application has changed the document; both are kept unless `force`
- * - gone: the document is not there any more; the ledger row is deleted
+ * - gone: the document no longer exists; the ledger row is deleted
  * - unknown: the ledger has no such row
  *
  * Errors: ConvexError `UnknownTable`, `DuplicateSourceId`.
@@ -417,9 +417,9 @@ const remover = {
     ctx: MutationCtx,
     args: { table: string; records: { sourceId: string }[]; force?: boolean },
   ): Promise<RemoveReport> => {
-    const found = await lookUp(ctx, loadableNamed(args.table), args.records);
+    const lookedUp = await lookUp(ctx, loadableNamed(args.table), args.records);
     const results: Removed[] = [];
-    for (const { record, row, present } of found) {
+    for (const { record, row, present } of lookedUp) {
       const { sourceId } = record;
       if (row === null) {
         results.push({ sourceId, did: "unknown" });
@@ -447,7 +447,7 @@ const remover = {
 
 /**
  * Deletes up to `numItems` rows of the ledger, its mark first: a loader that has kept the mark
- * refuses to go on from then. The documents stay, and nobody knows any more where they came from.
+ * refuses to go on from then. The documents stay, and nothing records any more where they came from.
  * Call it until `isDone`.
  */
 const ledgerClearer = {
@@ -478,13 +478,13 @@ const missingFinder = {
     args: { table: string; documentIds: string[] },
   ): Promise<{ missing: string[] }> => {
     const table = tableNamed(args.table);
-    const found = await Promise.all(
+    const present = await Promise.all(
       args.documentIds.map(async (documentId) => {
         const id = ctx.db.normalizeId(table, documentId);
         return id !== null && (await ctx.db.get(id)) !== null;
       }),
     );
-    return { missing: args.documentIds.filter((_, at) => !found[at]) };
+    return { missing: args.documentIds.filter((_, at) => !present[at]) };
   },
 };
 

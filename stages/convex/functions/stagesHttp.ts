@@ -1,9 +1,9 @@
 /**
  * `POST /migrate {"function": "bulkInsertArticles", "args": {…}}`: the second channel to the loading
- * functions, for whoever has no admin key; http.ts routes to it. It wants `Authorization: Bearer
- * <MIGRATION_SECRET>`, and is closed while that variable of the deployment is unset or too short.
- * Arguments and results are in Convex's lossless JSON encoding; answers have the form of the
- * Functions API:
+ * functions, for callers without an admin key; http.ts routes to it. It requires
+ * `Authorization: Bearer <MIGRATION_SECRET>`, and is closed while that variable of the deployment is
+ * unset or too short. Arguments and results are in Convex's lossless JSON encoding; responses have
+ * the form of the Functions API:
  *
  *     200 {"status": "success", "value": …}
  *     200 {"status": "error", "errorMessage": …, "errorData": …}   the function failed
@@ -21,10 +21,10 @@ import { env, httpAction, type ActionCtx } from "./_generated/server";
 
 const SECRET_LENGTH = 32;
 
-/** Name → kind, of every function that can be called. */
+/** The name of every function that can be called → its kind. */
 type Functions = ReadonlyMap<string, "query" | "mutation">;
 
-/** An answer that is not 200, thrown on the way to it. */
+/** A response that is not 200, thrown where its reason is known. */
 class Refusal extends Error {
   constructor(
     readonly status: 400 | 401,
@@ -41,9 +41,9 @@ class Refusal extends Error {
  */
 export function httpChannel(module: string, registered: Record<string, object>): PublicHttpAction {
   const functions: Functions = new Map(
-    Object.entries(registered).map(([name, made]) => [
+    Object.entries(registered).map(([name, registeredFunction]) => [
       name,
-      "isQuery" in made ? "query" : "mutation",
+      "isQuery" in registeredFunction ? "query" : "mutation",
     ]),
   );
   return httpAction(async (ctx, request): Promise<Response> => {
@@ -149,13 +149,13 @@ async function call(
         : await ctx.runMutation(internalReference<"mutation">(path), args);
     return { status: "success", value: convexToJson(value) };
   } catch (error) {
-    // Whatever the function threw is its result here, as it is in the Functions API.
-    const answer = {
+    // As in the Functions API, an error of the function is a result.
+    const failure = {
       status: "error",
       errorMessage: error instanceof Error ? error.message : String(error),
     };
-    if (!(error instanceof ConvexError)) return answer;
-    return { ...answer, errorData: convexToJson(error.data as Value) };
+    if (!(error instanceof ConvexError)) return failure;
+    return { ...failure, errorData: convexToJson(error.data as Value) };
   }
 }
 
