@@ -67,8 +67,9 @@ def init(context: Context, folder: Path, as_json: bool, **chosen: Any) -> None:
     """Write a migration for the project DIR: plan, models and loading functions.
 
     They come from a Supabase catalog and the project's convex/schema.ts, paired by name across
-    cases and plural forms. Nothing that is there is changed: lines for your own files are printed,
-    and so is every TODO that is left to you.
+    cases and plural forms. schema.ts is executed in Node, with the project's own convex package.
+    Nothing that is there is changed: lines for your own files are printed, and so is every TODO
+    that is left to you.
     """
     sink = to_progress(Lines())  # on stderr: stdout has the result, as text or as JSON
     result = context.migration(sink, project=folder).init(**chosen)

@@ -106,3 +106,17 @@ def test_without_the_option_there_is_no_route(torture: sandbox.State, project: P
     assert (project / "convex" / "http.ts").read_text() == "// mine\n"
     (route,) = [each for each in result.add if each.file == "convex/http.ts"]
     assert any('httpChannel("stages", stages)' in line for line in route.lines)
+
+
+def test_the_folder_that_convex_json_names(torture: sandbox.State, project: Path) -> None:
+    (project / "src").mkdir()
+    shutil.move(project / "convex", project / "src" / "functions")
+    (project / "convex.json").write_text('{"functions": "src/functions/"}')
+    schema = project / "src" / "functions" / "schema.ts"
+    schema.write_text(schema.read_text().replace("../shared", "../../shared"))
+    tsconfig = schema.with_name("tsconfig.json")
+    tsconfig.write_text(tsconfig.read_text().replace("../shared", "../../shared"))
+    result = run_init(project, source_of(torture), http_action=True)
+    assert {"src/functions/stages.ts", "src/functions/stagesTables.ts"} <= set(result.written)
+    assert "src/functions/schema.ts" in [each.file for each in result.add]
+    assert not (project / "convex").exists()

@@ -336,3 +336,25 @@ def test_secrets_do_not_show(plan: Plan) -> None:
     assert ":pw@" not in shown
     assert f"{Secret('x')!r} {Secret('x')} {[Secret('x')]}" == "*** *** [***]"
     assert Secret("x").reveal() == "x"
+
+
+# ── this repository ─────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "target"),
+    [
+        ('[project]\nname = "supabase-to-convex"\n', "sandbox"),
+        ('[project]\nname = "shop"\n', "default"),
+        ('project = "supabase-to-convex"\n', "default"),
+        ("[project\n", "default"),
+        (None, "default"),
+    ],
+)
+def test_this_repository_is_known_by_its_name(
+    plan: Plan, tmp_path: Path, pyproject: str | None, target: str
+) -> None:
+    if pyproject is not None:
+        (tmp_path / "pyproject.toml").write_text(pyproject)
+    assert resolve_target(tmp_path, plan, None, {}) == target
+    assert resolve_target(tmp_path, plan, None, GOOD) == "default"
