@@ -36,6 +36,7 @@ def extracted_files(workspace: Workspace) -> list[Path]:
         workspace.source,
         workspace.database,
         workspace.database.with_suffix(".sql"),
+        *workspace.query_spills(),
     )
 
 

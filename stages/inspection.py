@@ -84,7 +84,7 @@ class Inspection(OpenProject):
         from stages.views import connect
 
         with self._errors():
-            connection = connect(self.workspace, self.plan, temporary=False)
+            connection = connect(self.workspace, self.plan, locked=False)
             try:
                 for name, table in (tables or {}).items():
                     connection.register(name, table)

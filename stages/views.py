@@ -7,6 +7,7 @@ thrown away at any time.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from importlib import resources
@@ -52,14 +53,17 @@ def macros() -> str:
 
 
 def connect(
-    workspace: Workspace, plan: Plan, *, temporary: bool = True, views: bool = True
+    workspace: Workspace, plan: Plan, *, locked: bool = True, views: bool = True
 ) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with all macros and, if wanted, views; it spills to data/tmp."""
+    """An in-memory DuckDB with all macros and, if wanted, views.
 
+    It spills to data/tmp, which belongs to the holder of the lock; without the lock (`locked` is
+    False) to a folder of this process.
+    """
     connection = (
         open_duckdb(spill=workspace.scratch / "spill", memory=MEMORY)
-        if temporary
-        else open_duckdb()
+        if locked
+        else open_duckdb(spill=workspace.query_spill(os.getpid()))
     )
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(values())

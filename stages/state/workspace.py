@@ -54,6 +54,15 @@ class Workspace:
         """`data/tmp/`: spill and unfinished files; emptied when a writer starts"""
         return self.data / "tmp"
 
+    def query_spill(self, process: int) -> Path:
+        """`data/query-4711.tmp`: what a query of the user's does not fit into memory; without the
+        lock, so each process has its own"""
+        return self.data / f"query-{process}.tmp"
+
+    def query_spills(self) -> list[Path]:
+        """Those that were left behind by a kill, and those in use."""
+        return list(self.data.glob("query-*.tmp"))
+
     @property
     def database(self) -> Path:
         """`data/stages.duckdb`: views only"""

@@ -33,6 +33,7 @@ from stages import (
 from stages.errors import Transient
 from stages.state.durable import read_json
 from stages.state.lock import data_lock
+from stages.views import connect
 from tests.support.project_copies import copy_data, copy_project, edit_plan
 
 PRODUCTION = "happy-otter-123"
@@ -353,6 +354,21 @@ def test_sql_joins_a_pandas_frame(transformed: Migration) -> None:
     assert transformed.sql("SELECT rate FROM prices", tables={"prices": prices}).fetchall() == [
         (1.5,)
     ]
+
+
+def test_a_large_query_spills_into_the_data_folder(transformed: Migration) -> None:
+    """Which is private, unlike the current folder; and it leaves nothing."""
+    workspace, plan = transformed.workspace, transformed.plan
+    here = set(Path.cwd().iterdir())
+    with connect(workspace, plan, locked=False) as connection:
+        connection.execute("SET memory_limit = '100MB'")
+        connection.execute(
+            "CREATE TEMP TABLE large AS SELECT md5(i::VARCHAR) AS text FROM range(4_000_000) t(i) "
+            "ORDER BY text"
+        )
+        assert workspace.query_spills() == [workspace.query_spill(os.getpid())]
+    assert workspace.query_spills() == []
+    assert set(Path.cwd().iterdir()) == here
 
 
 def test_a_query_that_is_none(transformed: Migration) -> None:

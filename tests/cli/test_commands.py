@@ -372,3 +372,20 @@ def test_clean_asks_first(transformed: Stages) -> None:
     transformed.run("clean", "--yes")
     left = {f.name for f in transformed.data.rglob("*") if f.is_file()}
     assert left <= {".lock"}
+
+
+# ── where the data is ───────────────────────────────────────────────────────────────────────
+
+
+def test_a_data_folder_that_looks_like_a_pattern(extracted: Path, tmp_path: Path) -> None:
+    """Beside the folder that it would match: no command reads a row of that one."""
+    copy_data(extracted, tmp_path / "g1")
+    stages = Stages(tmp_path / "g[1]", "sandbox-brackets")
+    count = "SELECT count(*) AS n FROM extract.articles"
+    stages.run("extract", "articles", "--sample", "3")
+    assert stages.sql(count)[0]["n"] == 3
+    stages.run("extract", "--restart")
+    for command in ("transform", "load", "verify"):
+        stages.run(command)
+    assert stages.sql(count)[0]["n"] == 40
+    assert stages.json("status")["next"].startswith("nothing")

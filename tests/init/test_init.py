@@ -71,7 +71,7 @@ def test_every_model_runs_over_the_extract(torture: sandbox.State, project: Path
     plan = load_plan(workspace.plan)
     result = extract(workspace, plan, source, ExtractOptions(), Silent())
     assert not result.failed
-    with connect(workspace, plan, temporary=False) as connection:
+    with connect(workspace, plan, locked=False) as connection:
         rows = {
             name: connection.sql((workspace.migrations / table.model).read_text("utf-8"))
             .to_arrow_table()
