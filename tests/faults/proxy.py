@@ -146,8 +146,9 @@ class Handler(BaseHTTPRequestHandler):
     def _truncated(
         self, status: int, headers: list[tuple[str, str]], answer: bytes, *, with_length: bool
     ) -> None:
-        """Half an answer: with the length of the whole (`with_length`), or, without a length, ended
-        by the end of the connection, and behind a `}` where there is one, so that it looks whole."""
+        """Half an answer: with the length of the whole (`with_length`), or, without a length,
+        ended by the end of the connection, and behind a `}` where there is one, so that it looks
+        whole."""
         half = answer[: len(answer) // 2]
         if not with_length and b"}" in half:
             half = half[: half.rindex(b"}") + 1]
