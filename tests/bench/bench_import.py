@@ -52,8 +52,8 @@ def bench(rows: int, repeat: int) -> None:
     """Some rows with keys of both kinds, several times; then more of them, for the memory."""
     peaks = []
     for keys in KEYS:
-        found = _run(rows, keys, repeat)
-        seconds, peak, line, packed = found
+        figures = _run(rows, keys, repeat)
+        seconds, peak, line, packed = figures
         click.echo(
             f"\n--to FILE, {rows:,} documents, {keys}: median {seconds:.2f} s, {peak:.0f} MiB, "
             f"{line:.0f} bytes a line, {packed:.0f} packed"
@@ -74,18 +74,18 @@ def _run(rows: int, keys: str, repeat: int) -> tuple[float, float, float, float]
         with duckdb.connect() as connection:
             connection.execute("SET memory_limit = '4GiB'")
             connection.execute(f"SET temp_directory = '{folder / 'spill'}'")
-            made = connection.sql(DOCUMENTS.format(rows=rows, key=KEYS[keys]))
-            reader = made.to_arrow_reader(100_000)
+            relation = connection.sql(DOCUMENTS.format(rows=rows, key=KEYS[keys]))
+            reader = relation.to_arrow_reader(100_000)
             make_folder(file.parent)
             write_parquet(file, reader.schema, reader)
-        told = [_child(folder) for _ in range(repeat)]
+        runs = [_child(folder) for _ in range(repeat)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return (
-        median(each["seconds"] for each in told),
-        max(each["peak"] for each in told) / 1024,
-        told[0]["text"] / rows,
-        told[0]["packed"] / rows,
+        median(each["seconds"] for each in runs),
+        max(each["peak"] for each in runs) / 1024,
+        runs[0]["text"] / rows,
+        runs[0]["packed"] / rows,
     )
 
 
@@ -98,8 +98,8 @@ def _child(folder: Path) -> dict[str, float]:
     spawned = json.loads(ran.stdout)
     if spawned["code"]:
         raise click.ClickException("the snapshot could not be written")
-    told: dict[str, float] = json.loads((folder / "told.json").read_text())
-    return {**told, "peak": spawned["peak"]}
+    figures: dict[str, float] = json.loads((folder / "told.json").read_text())
+    return {**figures, "peak": spawned["peak"]}
 
 
 # ── the child ───────────────────────────────────────────────────────────────────────────────
@@ -145,8 +145,8 @@ def _write(folder: Path) -> None:
     seconds = time.monotonic() - began
     with ZipFile(file) as archive:
         text = archive.getinfo("documents/documents.jsonl").file_size
-    told = {"seconds": seconds, "text": text, "packed": part.bytes}
-    (folder / "told.json").write_text(json.dumps(told))
+    figures = {"seconds": seconds, "text": text, "packed": part.bytes}
+    (folder / "told.json").write_text(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -95,13 +95,13 @@ def bench(rows: int, repeat: int) -> None:
 
 def bench_larger(rows: int) -> None:
     """Whether memory depends on the number of documents."""
-    found = {}
+    runs = {}
     for each in (rows, 10 * rows):
         with _staged(each) as folder:
-            found[each] = _run(folder)
-            _show(f"load, {each:,} documents", each, [found[each]])
+            runs[each] = _run(folder)
+            _show(f"load, {each:,} documents", each, [runs[each]])
     judge("memory of ten times as many documents, as a ratio",
-          found[10 * rows].peak / found[rows].peak, most=1.25)  # fmt: skip
+          runs[10 * rows].peak / runs[rows].peak, most=1.25)  # fmt: skip
 
 
 @contextmanager
@@ -174,9 +174,9 @@ def _run(
             ],
             cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ,
         )  # fmt: skip
-        told = json.loads(child.stdout)
+        report = json.loads(child.stdout)
         ended = time.time()
-        if told["code"]:
+        if report["code"]:
             raise click.ClickException(child.stderr[-2000:])
         with urlopen(f"{url}/seen") as answer:
             seen = json.loads(answer.read())
@@ -185,8 +185,8 @@ def _run(
         seconds=ended - began,
         first=seen["first"] / 1000 - began,
         sending=(seen["last"] - seen["first"]) / 1000,
-        cpu=told["cpu"],
-        peak=told["peak"] / 1024,
+        cpu=report["cpu"],
+        peak=report["peak"] / 1024,
         requests=seen["requests"],
         most=seen["most"],
     )

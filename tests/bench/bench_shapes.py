@@ -24,5 +24,5 @@ def bench(setting: Setting, rows: int, repeat: int) -> None:
     ]
     runs = race(contestants, repeat)
     show(f"other shapes, direct, medians of {repeat}", runs)
-    for name, found in runs.items():
-        judge(f"{name}: peak, MiB", peak(found), most=300)
+    for name, repeats in runs.items():
+        judge(f"{name}: peak, MiB", peak(repeats), most=300)

@@ -44,20 +44,20 @@ def bench_larger(rows: int) -> None:
         if free < ROOM * more / 1_000_000:
             click.echo(f"\n{more:,} rows: left out, with {free / 1e9:.0f} GB free on the disk")
             return
-        found = {}
+        runs = {}
         for name, count in (("small", rows), ("large", more)):
             workspace = staged.events(folder / name, count)
             full = _contestants(folder, count, name)[1]
             race([full], 1)
-            found[name] = race([full], 1)[full.name]
+            runs[name] = race([full], 1)[full.name]
             if name == "large":
                 staged.disorder(workspace)
-                found["large, in another order"] = race([full], 1)[full.name]
+                runs["large, in another order"] = race([full], 1)[full.name]
             shutil.rmtree(folder / name)
-        show("transform by size of the table, one run each", found)
+        show("transform by size of the table, one run each", runs)
         for name in ("large", "large, in another order"):
-            judge(f"peak of {name}, MiB", peak(found[name]), most=1024)
-        growth = seconds(found["large"]) / seconds(found["small"])
+            judge(f"peak of {name}, MiB", peak(runs[name]), most=1024)
+        growth = seconds(runs["large"]) / seconds(runs["small"])
         judge(f"times as long for {LARGER} times the rows", growth, most=LARGER * 1.2)
 
 

@@ -82,9 +82,9 @@ def _race(folder: Path, port: int, rows: int, repeat: int) -> None:
     )  # fmt: skip
     runs = race([each], repeat)
     show(f"verify against a sink that has its pages ready, medians of {repeat}", runs)
-    found = json.loads((folder / "data/targets/default/verify/manifest.json").read_text())["items"]
-    if found["verified"] != rows or sum(found.values()) != rows:
-        raise click.ClickException(f"verify has found {found}")
+    counts = json.loads((folder / "data/targets/default/verify/manifest.json").read_text())["items"]
+    if counts["verified"] != rows or sum(counts.values()) != rows:
+        raise click.ClickException(f"verify has found {counts}")
     (took,) = runs.values()
     judge("documents a second", rows / seconds(took), least=20_000)
     judge("peak, MiB", peak(took), most=2048)
@@ -114,8 +114,10 @@ def _stage(connection: Any, workspace: Workspace, rows: int) -> None:
     def part(file: Path, sql: str) -> dict[str, Any]:
         file.parent.mkdir(parents=True, exist_ok=True)
         connection.execute(f"COPY ({sql}) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
-        made = Part(file=file.name, rows=rows, bytes=file.stat().st_size, sha256=hash_file(file))
-        return part_entry(made)
+        staged_part = Part(
+            file=file.name, rows=rows, bytes=file.stat().st_size, sha256=hash_file(file)
+        )
+        return part_entry(staged_part)
 
     plan = load_plan(workspace.plan)
     load_schema(workspace)

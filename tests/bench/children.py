@@ -102,8 +102,8 @@ def json_agg(config: Config) -> None:
 
     began(config)
     with psycopg.connect(config["db_url"]) as connection:
-        found = connection.execute(f"SELECT max(id) FROM bench.{config['table']}").fetchone()
-    starts = range(0, found[0] if found else 0, PAGE)
+        last_row = connection.execute(f"SELECT max(id) FROM bench.{config['table']}").fetchone()
+    starts = range(0, last_row[0] if last_row else 0, PAGE)
 
     def work(worker: int) -> None:
         with psycopg.connect(config["db_url"], autocommit=True) as connection:

@@ -94,8 +94,8 @@ def local_contestant(
     place.mkdir(parents=True, exist_ok=True)
     file, output = place / "config.json", place / "output"
     file.touch(mode=0o600)
-    told = {"output": str(output), "work": str(place / "work"), **config}
-    file.write_text(json.dumps(told), encoding="utf-8")
+    settings = {"output": str(output), "work": str(place / "work"), **config}
+    file.write_text(json.dumps(settings), encoding="utf-8")
     python, module = (
         (str(BENCH_PYTHON), "tests.bench.children_dlt")
         if bench_venv
@@ -141,8 +141,8 @@ def run(each: Contestant) -> Run:
             os.killpg(child.pid, signal.SIGKILL)  # the contestant too, when we are told to end
         child.wait()
         raise
-    told = json.loads(report)
-    if told["code"]:
+    figures = json.loads(report)
+    if figures["code"]:
         raise click.ClickException(f"{each.name} failed:\n{errors[-2000:]}")
     if each.output is not None:
         read = _rows_below(each.output)
@@ -151,10 +151,10 @@ def run(each: Contestant) -> Run:
     began = each.config and float(each.config.with_suffix(".began").read_text())
     _clean(each)
     return Run(
-        seconds=told["seconds"],
-        start_up=began - told["began"] if began else 0.0,
-        cpu=told["cpu"],
-        peak=told["peak"] / 1024,
+        seconds=figures["seconds"],
+        start_up=began - figures["began"] if began else 0.0,
+        cpu=figures["cpu"],
+        peak=figures["peak"] / 1024,
     )
 
 
@@ -185,19 +185,19 @@ def show(title: str, runs: Mapping[str, Sequence[Run]], base: str | None = None)
     wide = max(map(len, runs))
     heads = f"{'median s':>9} {'ratio' if base else '':>6} {'start-up':>9} {'CPU s':>7}"
     click.echo(f"\n{title}\n{'':<{wide}} {heads} {'peak MiB':>9}  all runs")
-    for name, found in runs.items():
-        ratio = f"{seconds(found) / seconds(runs[base]):.2f}" if base else ""
-        start_up = median(each.start_up for each in found)
-        cpu = median(each.cpu for each in found)
-        every = " ".join(f"{each.seconds:.2f}" for each in found)
+    for name, repeats in runs.items():
+        ratio = f"{seconds(repeats) / seconds(runs[base]):.2f}" if base else ""
+        start_up = median(each.start_up for each in repeats)
+        cpu = median(each.cpu for each in repeats)
+        every = " ".join(f"{each.seconds:.2f}" for each in repeats)
         click.echo(
-            f"{name:<{wide}} {seconds(found):>9.2f} {ratio:>6} {start_up:>9.2f} {cpu:>7.2f} "
-            f"{peak(found):>9.0f}  {every}"
+            f"{name:<{wide}} {seconds(repeats):>9.2f} {ratio:>6} {start_up:>9.2f} {cpu:>7.2f} "
+            f"{peak(repeats):>9.0f}  {every}"
         )
 
 
-def judge(what: str, found: float, least: float | None = None, most: float | None = None) -> None:
+def judge(what: str, figure: float, least: float | None = None, most: float | None = None) -> None:
     """Print a figure beside the bound that it is to keep."""
     bound = f"at least {least:g}" if least is not None else f"at most {most:g}"
-    kept = found >= least if least is not None else most is not None and found <= most
-    click.echo(f"  {'kept  ' if kept else 'MISSED'}  {what}: {found:.2f} ({bound})")
+    kept = figure >= least if least is not None else most is not None and figure <= most
+    click.echo(f"  {'kept  ' if kept else 'MISSED'}  {what}: {figure:.2f} ({bound})")

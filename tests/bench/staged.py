@@ -55,11 +55,11 @@ export default defineSchema({
 def folder() -> Iterator[Path]:
     """A folder on a disk; gone at the end."""
     base = "/var/tmp" if Path("/var/tmp").is_dir() else None
-    made = Path(tempfile.mkdtemp(prefix="stages-bench-", dir=base))
+    path = Path(tempfile.mkdtemp(prefix="stages-bench-", dir=base))
     try:
-        yield made
+        yield path
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def events(project: Path, rows: int, *, wide: bool = False) -> Workspace:

@@ -165,9 +165,9 @@ def test_shown_documents_and_sql_are_json_too(loaded: Stages) -> None:
 
 
 def test_status_and_rejects_for_people(loaded: Stages) -> None:
-    told = loaded.run("status").stdout
-    assert "next: nothing: everything is loaded and verified" in told
-    assert "formTemplates" in told and "missing" in told
+    text = loaded.run("status").stdout
+    assert "next: nothing: everything is loaded and verified" in text
+    assert "formTemplates" in text and "missing" in text
     shown = loaded.run("rejects", "webinars", "--rule", "ambiguous").stdout
     assert shown.splitlines()[0] == "webinars.workspace_id: ambiguous: 1 (transform)"
     assert "required_null" not in shown
@@ -273,7 +273,7 @@ HELP = {
 
 def blocks() -> dict[str, str]:
     """Fenced blocks of README that begin with a usage line, by their command."""
-    found: dict[str, str] = {}
+    usages: dict[str, str] = {}
     for block in (ROOT / "README.md").read_text("utf-8").split("```")[1::2]:
         text = block.partition("\n")[2].strip()
         if text.startswith("Usage: "):
@@ -281,9 +281,9 @@ def blocks() -> dict[str, str]:
             name = " ".join(
                 word for word in usage.split() if word[0] not in "[(" and word.islower()
             )
-            assert name not in found, f"README tells {name} twice"
-            found[name] = text
-    return found
+            assert name not in usages, f"README tells {name} twice"
+            usages[name] = text
+    return usages
 
 
 def test_readme_has_every_command_and_no_other() -> None:

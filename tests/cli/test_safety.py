@@ -29,15 +29,15 @@ def loaded(extracted: Path) -> Stages:
 @pytest.fixture
 def state(loaded: Stages) -> State:
     """The sandbox, and its deployment that was loaded."""
-    found = sandbox.status(ROOT)
-    assert found
-    return found
+    current = sandbox.status(ROOT)
+    assert current
+    return current
 
 
 def secrets(state: State) -> dict[str, str]:
     """Everything that opens a channel, and the halves that would do as well."""
     source = state.source
-    found = {
+    by_name = {
         "service role key": source.service_role_key,
         "its signature": source.service_role_key.rpartition(".")[2],
         "secret key": source.secret_key,
@@ -45,10 +45,10 @@ def secrets(state: State) -> dict[str, str]:
         "a wrong secret": WRONG,
     }
     for name, deployment in state.deployments.items():
-        found[f"admin key of {name}"] = deployment.admin_key.partition("|")[2]
-        found[f"migration secret of {name}"] = deployment.migration_secret
-    assert all(len(value) > 15 for value in found.values()), found.keys()
-    return found
+        by_name[f"admin key of {name}"] = deployment.admin_key.partition("|")[2]
+        by_name[f"migration secret of {name}"] = deployment.migration_secret
+    assert all(len(value) > 15 for value in by_name.values()), by_name.keys()
+    return by_name
 
 
 def real(state: State, loaded: Stages, tmp_path: Path) -> Stages:
@@ -184,11 +184,11 @@ def test_no_secret_where_it_fails(
     stages.environment |= filled
     done = stages.run(*command.split(), code=None)
     assert done.returncode in (1, 2, 3)
-    told = done.stdout + done.stderr
-    assert words in told
-    assert "Traceback" not in told
-    assert found_in(told.encode(), state) == []
-    assert "tooshort-91b2" not in told
+    output = done.stdout + done.stderr
+    assert words in output
+    assert "Traceback" not in output
+    assert found_in(output.encode(), state) == []
+    assert "tooshort-91b2" not in output
     for file in files(stages.data):
         assert found_in(file.read_bytes(), state) == [], file
 

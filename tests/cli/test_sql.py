@@ -325,9 +325,9 @@ def test_an_open_shell_does_not_stop_a_stage(extracted: Path, tmp_path: Path) ->
 
 
 def test_sql_command(loaded: Stages) -> None:
-    told = loaded.run("sql", "select _source_id, title from transform.articles limit 3")
-    assert "_source_id" in told.stdout and told.stderr == ""
-    assert len(re.findall(r"│ [0-9a-f]{8}-[0-9a-f-]{27} │", told.stdout)) == 3
+    result = loaded.run("sql", "select _source_id, title from transform.articles limit 3")
+    assert "_source_id" in result.stdout and result.stderr == ""
+    assert len(re.findall(r"│ [0-9a-f]{8}-[0-9a-f-]{27} │", result.stdout)) == 3
     rows = loaded.sql("select count(*) AS n, min(rule) AS rule from rejects where rule = 'orphan'")
     assert rows[0]["rule"] == "orphan" and rows[0]["n"] > 10
     assert loaded.sql("from side.workspace_org_mapping limit 1")[0].keys() == {"key", "value"}

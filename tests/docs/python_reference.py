@@ -35,7 +35,7 @@ class Bare:
 
     def __init__(self, annotation: str) -> None:
         names = re.compile(rf"\b({'|'.join(ALIASES)})\b")
-        self.text = names.sub(lambda found: plain(ALIASES[found[0]]), annotation)
+        self.text = names.sub(lambda match: plain(ALIASES[match[0]]), annotation)
 
     def __repr__(self) -> str:
         return self.text

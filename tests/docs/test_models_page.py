@@ -15,7 +15,7 @@ from tests.support.command_line import ROOT
 
 PAGE = (ROOT / "docs" / "models.md").read_text("utf-8")
 BLOCK = re.compile(r"```sql\n(.*?)```\n\n?((?:\|[^\n]*\n)*)", re.DOTALL)
-BLOCKS = [(found[1], found[2]) for found in BLOCK.finditer(PAGE)]
+BLOCKS = [(match[1], match[2]) for match in BLOCK.finditer(PAGE)]
 EXAMPLES = [block for block in BLOCKS if not block[0].startswith("CREATE")]
 
 

@@ -24,7 +24,7 @@ BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.DOTALL
 def blocks(heading: str) -> list[tuple[str, str]]:
     """Code, and the output that stands below it, of one section."""
     section = TEXT.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    return [(found[1], found[2] or "") for found in BLOCK.finditer(section)]
+    return [(match[1], match[2] or "") for match in BLOCK.finditer(section)]
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,8 @@ def run_cell(code: str, names: dict[str, Any]) -> str:
 
 
 def test_every_block_is_python_and_imports_public_names() -> None:
-    for found in BLOCK.finditer(TEXT):
-        for node in ast.walk(ast.parse(found[1])):
+    for match in BLOCK.finditer(TEXT):
+        for node in ast.walk(ast.parse(match[1])):
             if isinstance(node, ast.ImportFrom) and node.module == "stages":
                 assert {alias.name for alias in node.names} <= set(stages.__all__)
 

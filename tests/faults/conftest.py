@@ -27,8 +27,8 @@ def copy_project(folder: Path) -> Path:
 @pytest.fixture
 def deployment(supabase: sandbox.State, tmp_path: Path) -> Iterator[Host]:
     """An empty Convex deployment."""
-    with host(tmp_path / "host", supabase) as found:
-        yield found
+    with host(tmp_path / "host", supabase) as convex:
+        yield convex
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def runner(deployment: Host, tmp_path: Path) -> Stages:
 def staged(supabase: sandbox.State, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with everything extracted and transformed for any `deployment`."""
     folder = tmp_path_factory.mktemp("staged")
-    with host(folder / "host", supabase) as found:
+    with host(folder / "host", supabase) as convex:
         project = copy_project(folder / "project")
-        stages = Stages(folder / "data", "default", project, found.settings())
+        stages = Stages(folder / "data", "default", project, convex.settings())
         stages.run("extract")
         stages.run("transform")
     return stages.data

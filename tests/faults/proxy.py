@@ -107,7 +107,7 @@ class Handler(BaseHTTPRequestHandler):
             elif kind == "500 after":
                 self._refuse(500)
             elif kind in ("cut", "short") and answer:
-                self._truncated(status, headers, answer, told=kind == "cut")
+                self._truncated(status, headers, answer, with_length=kind == "cut")
             else:
                 self._answer(status, headers, answer)
 
@@ -144,19 +144,20 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(status, headers, b"upstream is not well")
 
     def _truncated(
-        self, status: int, headers: list[tuple[str, str]], answer: bytes, *, told: bool
+        self, status: int, headers: list[tuple[str, str]], answer: bytes, *, with_length: bool
     ) -> None:
-        """Half an answer: with the length of the whole (`told`), or, without a length, ended by
-        the end of the connection, and behind a `}` where there is one, so that it looks whole."""
+        """Half an answer: with the length of the whole (`with_length`), or, without a length,
+        ended by the end of the connection, and behind a `}` where there is one, so that it looks
+        whole."""
         half = answer[: len(answer) // 2]
-        if not told and b"}" in half:
+        if not with_length and b"}" in half:
             half = half[: half.rindex(b"}") + 1]
         self.close_connection = True
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
         self.send_header("connection", "close")
-        if told:
+        if with_length:
             self.send_header("content-length", str(len(answer)))
         self.end_headers()
         self.wfile.write(half)

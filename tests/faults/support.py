@@ -116,11 +116,11 @@ class Host:
             cursor: str | None = None
             while True:
                 args = {"table": table, "cursor": cursor, "numItems": 500}
-                told = deployment.query("migrate:readPage", args)
-                documents += told["page"]
-                if told["isDone"]:
+                page = deployment.query("migrate:readPage", args)
+                documents += page["page"]
+                if page["isDone"]:
                     return documents
-                cursor = told["continueCursor"]
+                cursor = page["continueCursor"]
 
 
 @contextmanager
@@ -129,12 +129,12 @@ def host(
 ) -> Iterator[Host]:
     """A new, empty deployment, gone at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = Host(folder, state, convex, secret)
+    convex_host = Host(folder, state, convex, secret)
     try:
-        found.start()
-        yield found
+        convex_host.start()
+        yield convex_host
     finally:
-        found.stop()
+        convex_host.stop()
 
 
 def ledger(deployment: Host) -> list[dict[str, Any]]:
@@ -155,9 +155,9 @@ def documents(deployment: Host) -> Documents:
     for table in PLAN.references:
         for number, document in enumerate(deployment.pages(table)):
             names[document["_id"]] = f"{table}#{number}"
-    for table, found in pages.items():
+    for table, contents in pages.items():
         owned = Counter(row["documentId"] for row in rows if row["table"] == table)
-        assert owned == Counter(document["_id"] for document in found), table
+        assert owned == Counter(document["_id"] for document in contents), table
     names |= {row["documentId"]: f"{row['table']}:{row['sourceId']}" for row in rows}
     return {
         table: {
@@ -166,18 +166,18 @@ def documents(deployment: Host) -> Documents:
                 for name, value in document.items()
                 if name not in ("_id", "_creationTime")
             }
-            for document in found
+            for document in contents
         }
-        for table, found in pages.items()
+        for table, contents in pages.items()
     }
 
 
 def require_green(stages: Stages) -> None:
     """Verify finds nothing at all to say, in any table."""
     stages.run("verify")
-    told = stages.manifest("verify")
-    assert set(told) == set(TABLES)
-    for table, counts in told.items():
+    manifest = stages.manifest("verify")
+    assert set(manifest) == set(TABLES)
+    for table, counts in manifest.items():
         wrong = {kind: n for kind, n in counts.items() if kind != "verified" and n}
         assert not wrong, f"{table}: {wrong}"
         assert counts["verified"] == stages.manifest("transform", table)["documents"]
@@ -189,7 +189,7 @@ class Drive:
 
     code: int
     steps: list[str]
-    told: str
+    messages: str
 
 
 def drive(stages: Stages, fatal: int | str, *command: str) -> Drive:

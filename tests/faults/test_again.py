@@ -150,25 +150,25 @@ def test_rows_that_were_edited_and_deleted(own_source: sandbox.State, tmp_path: 
         }
         assert not any(n["unchanged"] or n["conflict"] for n in counts.values())
         stages.run("verify")
-        told = stages.manifest("verify")
-        assert told["ariAiComparison"].pop("removed") == 1
-        for table, kinds in told.items():
+        manifest = stages.manifest("verify")
+        assert manifest["ariAiComparison"].pop("removed") == 1
+        for table, kinds in manifest.items():
             assert not any(n for kind, n in kinds.items() if kind != "verified"), table
-        expected = {table: dict(found) for table, found in before.items()}
+        expected = {table: dict(by_key) for table, by_key in before.items()}
         changed = dict(expected["articles"][f"articles:{edited}"])
         changed["title"] += " – edited"
         expected["articles"][f"articles:{edited}"] = changed
         assert documents(deployment) == expected
 
 
-def first_key(found: Documents, table: str) -> str:
+def first_key(by_table: Documents, table: str) -> str:
     """The source key of some document."""
-    return min(found[table]).removeprefix(f"{table}:")
+    return min(by_table[table]).removeprefix(f"{table}:")
 
 
 def extracts(stages: Stages) -> dict[str, Any]:
     folder = str(stages.data / "extract")
-    return {name: told for name, told in touched(stages).items() if name.startswith(folder)}
+    return {name: stamp for name, stamp in touched(stages).items() if name.startswith(folder)}
 
 
 # ── damage ──────────────────────────────────────────────────────────────────────────────────

@@ -43,8 +43,8 @@ CONVEX = ROOT / "node_modules" / ".bin" / "convex"
 
 def exported(stages: Stages) -> dict[str, Any]:
     text = (stages.target_folder / "schema.json").read_text("utf-8")
-    found: dict[str, Any] = json.loads(text)["exported"]
-    return found
+    schema: dict[str, Any] = json.loads(text)["exported"]
+    return schema
 
 
 def numbers(stages: Stages) -> dict[str, int]:
@@ -92,13 +92,13 @@ def test_an_import_is_what_the_functions_load(
     require_green(ready)
     assert not (ready.target_folder / "import" / "snapshot.zip").exists()
     for again in (("load",), IMPORT):
-        told = ready.run(*again).stderr
-        assert told.count("fresh") == len(TABLES), told
+        messages = ready.run(*again).stderr
+        assert messages.count("fresh") == len(TABLES), messages
     # A UUID can be read out of the id.
-    found = ready.sql(
+    rows = ready.sql(
         "SELECT count(*) AS n FROM load.webinars WHERE source_uuid(documentId) = sourceId::UUID"
     )
-    assert found[0]["n"] == len(sent["webinars"]) > 0
+    assert rows[0]["n"] == len(sent["webinars"]) > 0
     # A row that has changed goes the other road, to the same document.
     acks = ready.target_folder / "load" / "webinars" / "acks.jsonl"
     first, *rest = acks.read_text("utf-8").splitlines(keepends=True)
@@ -129,7 +129,7 @@ def test_an_import_that_is_killed_again_and_again(
     """Nothing is sent again that the deployment has, and nobody else comes in between."""
     for fatal, status in KILLS:
         killed = drive(ready, fatal.format(data=ready.data), *IMPORT)
-        assert killed.code == KILLED, f"{fatal}: {killed.told}"
+        assert killed.code == KILLED, f"{fatal}: {killed.messages}"
         state = read_json(ready.target_folder / "import" / "manifest.json")
         assert (state and state["status"]) == status, fatal
         uploads = any(step.startswith("answered upload_part") for step in killed.steps)
@@ -181,19 +181,19 @@ def test_what_is_there_is_neither_doubled_nor_lost(ready: Stages, deployment: Ho
     ready.run("load", *tables)
     before = deployment.pages("webinars")
     rows = len(before)
-    told = ready.run(*IMPORT, *tables, code=2).stderr
-    assert f"has documents already: {rows:,} of webinars, " in told
-    told = ready.run(*IMPORT, *tables, "--mode", "append", code=2).stderr
-    assert "has documents of `webinar" in told and "would be appended" in told
-    told = ready.run(*IMPORT, *tables, "--mode", "replace", code=2).stderr
-    assert f"would lose documents: {rows:,} of webinars, " in told
-    assert "--yes faults" in told
+    messages = ready.run(*IMPORT, *tables, code=2).stderr
+    assert f"has documents already: {rows:,} of webinars, " in messages
+    messages = ready.run(*IMPORT, *tables, "--mode", "append", code=2).stderr
+    assert "has documents of `webinar" in messages and "would be appended" in messages
+    messages = ready.run(*IMPORT, *tables, "--mode", "replace", code=2).stderr
+    assert f"would lose documents: {rows:,} of webinars, " in messages
+    assert "--yes faults" in messages
     ready.run(*IMPORT, *tables, "--mode", "replace", "--yes", "someone", code=2)
     assert deployment.pages("webinars") == before
 
-    told = ready.run(*IMPORT, *tables, "--mode", "replace", "--yes", "faults").stderr
+    messages = ready.run(*IMPORT, *tables, "--mode", "replace", "--yes", "faults").stderr
     (export,) = (ready.target_folder / "exports").iterdir()
-    assert str(export) in told
+    assert str(export) in messages
     with ZipFile(export) as archive:
         kept = archive.read("webinars/documents.jsonl").decode().splitlines()
     assert [json.loads(line)["_id"] for line in kept] == [d["_id"] for d in before]
@@ -221,8 +221,8 @@ def test_the_cli_of_convex_imports_the_file(
     """It follows the import over a websocket; after it, our own import only writes the ledger."""
     file = tmp_path / "snapshot.zip"
     ready.run(*IMPORT, "--to", str(file))
-    found = judged(file, ready)
-    assert {name: len(rows) for name, rows in found.items()} == {
+    tables = judged(file, ready)
+    assert {name: len(rows) for name, rows in tables.items()} == {
         name: len(rows) for name, rows in sent.items()
     }
     place = tmp_path / "place"
@@ -233,18 +233,18 @@ def test_the_cli_of_convex_imports_the_file(
         "PATH": os.environ["PATH"], "HOME": str(place),
         "CONVEX_SELF_HOSTED_URL": deployment.url, "CONVEX_SELF_HOSTED_ADMIN_KEY": KEY,
     }  # fmt: skip
-    told = subprocess.run(
+    result = subprocess.run(
         [str(CONVEX), "import", "--yes", str(file)],
         cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
-    rows = sum(len(documents) for documents in found.values())
-    assert told.returncode == 0, told.stderr
-    assert f"Added {rows} documents" in told.stderr
+    rows = sum(len(documents) for documents in tables.values())
+    assert result.returncode == 0, result.stderr
+    assert f"Added {rows} documents" in result.stderr
     assert ledger(deployment) == []
 
     again = drive(ready, 0, *IMPORT)
-    assert again.code == 0, again.told
-    assert "under the ids of this import" in again.told
+    assert again.code == 0, again.messages
+    assert "under the ids of this import" in again.messages
     assert not any(step.startswith("answered upload_part") for step in again.steps)
     assert documents(deployment) == sent
     require_green(ready)
@@ -255,8 +255,8 @@ def test_a_file_can_be_written_without_a_deployment(ready: Stages, tmp_path: Pat
         name: value for name, value in ready.environment.items() if "CONVEX" not in name
     }
     file = tmp_path / "snapshot.zip"
-    told = ready.run(*IMPORT, "--to", str(file)).stderr
-    assert "numbered as a new one does, from 10001" in told
+    messages = ready.run(*IMPORT, "--to", str(file)).stderr
+    assert "numbered as a new one does, from 10001" in messages
     assert set(judged(file, ready)) == set(TABLES)
 
 
@@ -278,6 +278,6 @@ def test_a_deployment_that_is_another_one_now(
     drive(ready, "answered state completed", *IMPORT)
     with host(tmp_path / "other", supabase) as other:
         ready.environment = other.settings()
-        told = ready.run(*IMPORT, code=2).stderr
-        assert "reset or restored" in told
+        messages = ready.run(*IMPORT, code=2).stderr
+        assert "reset or restored" in messages
         assert other.pages("webinars") == []

@@ -79,13 +79,13 @@ class Quiet:
 
 def files(stages: Stages) -> dict[str, Any]:
     """Every staged file, and the reports, in what must not depend on how a run went."""
-    found: dict[str, Any] = {}
+    essences: dict[str, Any] = {}
     for top in (stages.data, stages.project / ".planning"):
         for file in top.rglob("*"):
             name = str(file.relative_to(top))
             if file.is_file() and name != ".lock":
-                found[name] = _essence(file, stages)
-    return found
+                essences[name] = _essence(file, stages)
+    return essences
 
 
 def _essence(file: Path, stages: Stages) -> Any:
@@ -101,9 +101,9 @@ def _essence(file: Path, stages: Stages) -> Any:
         return {json.loads(line)["sourceId"] for line in file.read_text("utf-8").splitlines()}
     if file.name == "data-migration-report.json":
         report = json.loads(file.read_bytes())
-        for told in report["tables"].values():
+        for entry in report["tables"].values():
             # An answer that was lost says `unchanged` when it is asked for again.
-            told["loaded"] = sum(told.get("loaded", {}).values())
+            entry["loaded"] = sum(entry.get("loaded", {}).values())
         return {k: v for k, v in report.items() if k not in ("timestamp", "duration_seconds")}
     if file.parent.parent.name == "reference" and file.suffix == ".parquet":
         return pq.read_table(file).drop_columns("_creationTime").to_pylist()
@@ -151,7 +151,7 @@ def quiet(supabase: sandbox.State, tmp_path_factory: pytest.TempPathFactory) -> 
         seen: dict[str, dict[str, Any]] = {}
         for stage in STAGES:
             runs[stage] = drive(stages, 0, stage)
-            assert runs[stage].code == 0, runs[stage].told
+            assert runs[stage].code == 0, runs[stage].messages
             seen[stage] = files(stages)
         require_green(stages)
         lines = sum(journal.count(b"\n") for journal in acks(stages).values())
@@ -194,13 +194,13 @@ def test_every_stage_killed_and_done_again(
             else:
                 fatal = number_of(steps, *kill)
             killed = drive(runner, fatal, stage)
-            assert killed.code == KILLED, f"{stage} at {fatal} of {len(steps)}: {killed.told}"
+            assert killed.code == KILLED, f"{stage} at {fatal} of {len(steps)}: {killed.messages}"
             kills += stage == "load"
             # A resumed run has fewer steps: its share is of about what is left.
             steps = steps[len(killed.steps) :]
         before, journals = closed_parts(runner), acks(runner)
         resumed = drive(runner, 0, stage)
-        assert resumed.code == 0, f"{stage} again: {resumed.told}"
+        assert resumed.code == 0, f"{stage} again: {resumed.messages}"
         assert before.items() <= closed_parts(runner).items(), "a closed part was read again"
         assert files(runner) == quiet.files[stage]
         for table, journal in journals.items():
@@ -250,20 +250,20 @@ def test_a_restarted_extract_is_killed(quiet: Quiet, ready: Stages, tmp_path: Pa
     """It reads aside and swaps at the end; a plain extract goes on with it after a kill."""
     shutil.copytree(ready.data, tmp_path / "before")
     counted = drive(ready, 0, "extract", "--restart")
-    assert counted.code == 0, counted.told
+    assert counted.code == 0, counted.messages
     # As it reads, and as it swaps.
     for kill in (("os.rename", 0.4), ("os.remove", 0.6)):
         shutil.rmtree(ready.data)
         shutil.copytree(tmp_path / "before", ready.data)
         killed = drive(ready, number_of(counted.steps, *kill), "extract", "--restart")
-        assert killed.code == KILLED, killed.told
+        assert killed.code == KILLED, killed.messages
         resumed = drive(ready, 0, "extract")
-        assert resumed.code == 0, resumed.told
+        assert resumed.code == 0, resumed.messages
         assert not (ready.data / "extract.next").exists()
-        told = files(ready)
+        contents = files(ready)
         for name, before in quiet.files["extract"].items():
-            assert name.startswith("stages.") or told[name] == before, name
-        read = {name for name in told if name.startswith("extract/")}
+            assert name.startswith("stages.") or contents[name] == before, name
+        read = {name for name in contents if name.startswith("extract/")}
         assert read == {name for name in quiet.files["extract"] if name.startswith("extract/")}
 
 
@@ -277,11 +277,11 @@ def test_a_load_that_forgets_is_killed(quiet: Quiet, ready: Stages, deployment: 
     for fatal in (9, f"os.rename {ready.target_folder}/.target.json"):
         assert drive(ready, fatal, "load", "--restart").code == KILLED
         refused = drive(ready, 0, "load")
-        assert refused.code == 2, refused.told
-        assert "stages load --restart" in refused.told
+        assert refused.code == 2, refused.messages
+        assert "stages load --restart" in refused.messages
     assert drive(ready, "answered migrate:epoch", "load", "--restart").code == KILLED
     plain = drive(ready, 0, "load")
-    assert plain.code == 0, plain.told
+    assert plain.code == 0, plain.messages
     require_green(ready)
     assert documents(deployment) == quiet.documents
 
@@ -296,7 +296,7 @@ def test_rows_go_between_a_kill_and_the_resumption(
         project = copy_project(tmp_path / "project")
         quiet = Stages(tmp_path / "quiet", "default", project, deployment.settings())
         counted = drive(quiet, 0, *command)
-        assert counted.code == 0, counted.told
+        assert counted.code == 0, counted.messages
         name = f"os.rename {quiet.data}/extract/ari_payments/.part-"
         closed = [n for n, step in enumerate(counted.steps, 1) if step.startswith(name)]
         assert len(closed) > 3
@@ -312,5 +312,5 @@ def test_rows_go_between_a_kill_and_the_resumption(
             left = connection.execute("SELECT count(*) FROM ari_payments").fetchone()
         assert left
         resumed = drive(stages, 0, *command)
-        assert resumed.code == 0, resumed.told
+        assert resumed.code == 0, resumed.messages
         assert stages.sql("SELECT count(*) AS n FROM extract.ari_payments") == [{"n": left[0]}]

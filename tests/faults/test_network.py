@@ -25,8 +25,8 @@ def require_same_documents(stages: Stages, deployment: Host) -> None:
     """Everything that is staged is in Convex once, and nothing else is."""
     require_green(stages)
     staged = {table: stages.manifest("transform", table)["documents"] for table in TABLES}
-    found = {table: len(loaded) for table, loaded in documents(deployment).items()}
-    assert found == staged
+    counts = {table: len(loaded) for table, loaded in documents(deployment).items()}
+    assert counts == staged
 
 
 @pytest.mark.parametrize("channel", ["functions", "http-action"])
@@ -38,7 +38,7 @@ def test_a_load_through_a_broken_network(channel: str, ready: Stages, deployment
         ready.environment = deployment.settings(**behind)
         # In small batches, for more to go wrong.
         ran = drive(ready, 0, "load", "--through", channel)
-        assert ran.code == 0, ran.told
+        assert ran.code == 0, ran.messages
     assert sum(faults.done[kind] for kind in BEFORE) >= 3, faults.done
     assert sum(faults.done[kind] for kind in AFTER) >= 3, faults.done
     ready.environment = deployment.settings()
@@ -56,7 +56,7 @@ def test_no_answer_comes_back_at_first(kind: str, ready: Stages, deployment: Hos
     with proxied(deployment.url, faults) as address:
         ready.environment = deployment.settings(convex=address)
         ran = drive(ready, 0, "load", "consultantSlots")
-        assert ran.code == 0, ran.told
+        assert ran.code == 0, ran.messages
     assert faults.done[kind] == 3 * faults.done["none"] > 0
     counts = ready.manifest("load", "consultantSlots")["counts"]
     assert counts["unchanged"] == len(ledger(deployment)) == 44
@@ -100,8 +100,8 @@ def test_convex_is_lost_on_the_way(ready: Stages, deployment: Host) -> None:
     with proxied(deployment.url, Faults(down_after=9)) as address:
         ready.environment = deployment.settings(convex=address)
         stopped = drive(ready, 0, "load")
-        assert stopped.code == 3, stopped.told
-        assert "run again: stages load" in stopped.told
+        assert stopped.code == 3, stopped.messages
+        assert "run again: stages load" in stopped.messages
     some = len(ledger(deployment))
     assert 0 < some < 700
     kept = acknowledged(ready)
@@ -119,7 +119,7 @@ def test_a_deployment_that_restarts(ready: Stages, deployment: Host) -> None:
     with proxied(deployment.url, faults) as address:
         ready.environment = deployment.settings(convex=address)
         ran = drive(ready, 0, "load")
-        assert ran.code == 0, ran.told
+        assert ran.code == 0, ran.messages
     assert faults.done["lost"] == 3 and faults.done["reset"] == 9
     counts = [ready.manifest("load", table)["counts"] for table in TABLES]
     assert sum(each["unchanged"] for each in counts) > 0
@@ -139,14 +139,14 @@ def test_supabase_is_lost_on_the_way(runner: Stages, deployment: Host, staged: P
     with proxied(deployment.source.url, Faults(down_after=60)) as address:
         runner.environment = deployment.settings(supabase=address)
         stopped = drive(runner, 0, "extract", "--via", "rest")
-        assert stopped.code == 3, stopped.told
-        assert "run again" in stopped.told
+        assert stopped.code == 3, stopped.messages
+        assert "run again" in stopped.messages
     parts = runner.data.glob("extract/*/part-*.parquet")
     kept = {file: (file.stat().st_ino, file.stat().st_mtime_ns) for file in parts}
     assert kept
     runner.environment = deployment.settings()
     resumed = drive(runner, 0, "extract", "--via", "rest")
-    assert resumed.code == 0, resumed.told
+    assert resumed.code == 0, resumed.messages
     assert {file: (file.stat().st_ino, file.stat().st_mtime_ns) for file in kept} == kept
     assert len(list(runner.data.glob("extract/*/part-*.parquet"))) > len(kept)
     for table in PLAN.sources:

@@ -34,7 +34,7 @@ def test_a_rollback_is_taken_to_its_end(full: Stages, deployment: Host) -> None:
         f"os.remove {target}/rollback.json",
     ):
         killed = drive(full, fatal, "rollback", "--yes")
-        assert killed.code == KILLED, f"{fatal}: {killed.told}"
+        assert killed.code == KILLED, f"{fatal}: {killed.messages}"
         seen.append(left(deployment))
         # What is not loaded any more is not believed to be.
         begun = "stages rollback" in full.json("status")["next"]

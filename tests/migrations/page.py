@@ -50,16 +50,16 @@ def _run(command: str, project: Path) -> str:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
         env={k: v for k, v in os.environ.items() if k not in SETTING_NAMES},
     )  # fmt: skip
-    told = ran.stdout.replace(str(project), "/home/you/shop")
+    text = ran.stdout.replace(str(project), "/home/you/shop")
     for pattern, stands in CHANCE:
-        told = re.sub(pattern, stands, told)
+        text = re.sub(pattern, stands, text)
     # Where ages are, the column ends where it did.
-    told = AGE.sub(lambda age: f"{age[1]} (1 s)".rjust(len(age[0])), told)
+    text = AGE.sub(lambda age: f"{age[1]} (1 s)".rjust(len(age[0])), text)
     # Tables are read side by side, and told as they are done.
-    told = re.sub(
-        r"(  extract .*\n)+", lambda lines: "".join(sorted(lines[0].splitlines(True))), told
+    text = re.sub(
+        r"(  extract .*\n)+", lambda lines: "".join(sorted(lines[0].splitlines(True))), text
     )
-    return f"$ {command}\n{told}"
+    return f"$ {command}\n{text}"
 
 
 def main() -> None:

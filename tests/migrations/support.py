@@ -78,7 +78,7 @@ class Moved:
             folder = self.stages.target_folder / "transform"
             names = [each.name for each in folder.iterdir() if not each.name.startswith("_")]
             return {name: self.stages.manifest("transform", name)[what] for name in names}
-        return {name: told[what] for name, told in self.stages.manifest("verify").items()}
+        return {name: counts[what] for name, counts in self.stages.manifest("verify").items()}
 
     def rejects(self) -> dict[str, tuple[str, str]]:
         """`table:key` → (field, rule)."""
@@ -96,7 +96,7 @@ class Moved:
         for file in sorted((self.stages.target_folder / "load").glob("*/ids.parquet")):
             for row in pq.read_table(file).to_pylist():
                 ids[row["convex_id"]] = f"{file.parent.name}:{row['source_id']}"
-        found = {}
+        documents = {}
         with deployment(self) as convex:
             for table in self.counts("documents"):
                 page = convex.query(
@@ -106,9 +106,9 @@ class Moved:
                     text = json.dumps(document)
                     for convex_id, name in ids.items():
                         text = text.replace(json.dumps(convex_id), json.dumps(name))
-                    told = json.loads(text)
-                    found[told.pop("_id")] = told
-        return found
+                    content = json.loads(text)
+                    documents[content.pop("_id")] = content
+        return documents
 
 
 @contextmanager
@@ -117,10 +117,10 @@ def deployment(moved: Moved) -> Iterator[Deployment]:
     with sandbox_at(moved.sandbox):
         state = sandbox.status(moved.stages.project)
     assert state
-    found = state.deployments[moved.stages.target]
+    local = state.deployments[moved.stages.target]
     target = Target(
-        name=moved.stages.target, deployment=found.name, url=found.url, site_url=found.site_url,
-        admin_key=Secret(found.admin_key), secret=None,
+        name=moved.stages.target, deployment=local.name, url=local.url, site_url=local.site_url,
+        admin_key=Secret(local.admin_key), secret=None,
     )  # fmt: skip
     with Deployment(target) as convex:
         yield convex

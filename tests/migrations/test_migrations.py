@@ -44,20 +44,22 @@ def project_in_a_sandbox(name: str, root: Path) -> Iterator[Moved]:
 def go(name: str, moved: Moved) -> dict[str, Any]:
     """Everything from init to verify; what init told, and the diff of the edits."""
     stages, project = moved.stages, moved.stages.project
-    told: dict[str, Any] = stages.json("init", str(project), *OPTIONS[name])
+    report: dict[str, Any] = stages.json("init", str(project), *OPTIONS[name])
     spread_ledger(project)
     convex = {f: f.read_bytes() for f in (project / "convex").rglob("*") if f.is_file()}
-    told["plan"] = (project / MIGRATIONS / "plan.toml").read_text("utf-8")
-    told["diff"] = finish(name, project)
+    report["plan"] = (project / MIGRATIONS / "plan.toml").read_text("utf-8")
+    report["diff"] = finish(name, project)
     for stage in ("extract", "transform", "load", "verify"):
         stages.run(stage)
     assert {f: f.read_bytes() for f in (project / "convex").rglob("*") if f.is_file()} == convex
-    return told
+    return report
 
 
-def undecided(told: dict[str, Any]) -> set[tuple[str, str]]:
+def undecided(report: dict[str, Any]) -> set[tuple[str, str]]:
     """(file, first words) of the TODOs of init."""
-    return {(t["file"].rpartition("/")[2], " ".join(t["what"].split()[:3])) for t in told["todos"]}
+    return {
+        (t["file"].rpartition("/")[2], " ".join(t["what"].split()[:3])) for t in report["todos"]
+    }
 
 
 def added(diff: str) -> int:
@@ -67,8 +69,8 @@ def added(diff: str) -> int:
 
 def sends_nothing(moved: Moved) -> bool:
     acks = {f: f.read_bytes() for f in moved.stages.target_folder.glob("load/*/acks.jsonl")}
-    told = moved.stages.run("load").stderr
-    loads = [line for line in told.splitlines() if line.startswith("  load ")]
+    messages = moved.stages.run("load").stderr
+    loads = [line for line in messages.splitlines() if line.startswith("  load ")]
     again = {f: f.read_bytes() for f in moved.stages.target_folder.glob("load/*/acks.jsonl")}
     return bool(acks) and acks == again and all("fresh" in line for line in loads)
 
@@ -189,8 +191,8 @@ def test_what_was_staged_for_another_schema_is_neither_loaded_nor_compared(
     _, stages = copy_of(shop[0], tmp_path)
     edit(stages.project / SCHEMA, "billingAddress", "payer")
     for stage in ("load", "verify"):
-        told = stages.run(stage, code=1).stderr
-        assert "`orders`" in told and "  → run: stages transform orders\n" in told
+        messages = stages.run(stage, code=1).stderr
+        assert "`orders`" in messages and "  → run: stages transform orders\n" in messages
     stages.run("status")
 
 
@@ -213,15 +215,15 @@ def site(sandbox_root: Path) -> Iterator[tuple[Moved, dict[str, Any]]]:
 
 
 def test_a_site_is_moved_by_its_plan_alone(site: tuple[Moved, dict[str, Any]]) -> None:
-    moved, told = site
-    assert undecided(told) == {
+    moved, report = site
+    assert undecided(report) == {
         ("categories.sql", "title may be"),
         ("articles.sql", "blocks: an id"),
         ("articles.sql", "seo: an id"),
     }
-    assert "models/" not in told["diff"] and added(told["diff"]) <= 5
-    (references,) = [line for line in told["diff"].splitlines() if "references" in line]
-    assert f"# {references[1:]}" in told["plan"], "init has proposed them"
+    assert "models/" not in report["diff"] and added(report["diff"]) <= 5
+    (references,) = [line for line in report["diff"].splitlines() if "references" in line]
+    assert f"# {references[1:]}" in report["plan"], "init has proposed them"
     assert moved.counts("verified") == moved.counts("documents") == {
         "images": 2, "tags": 3, "categories": 4, "articles": 3, "relatedArticles": 2,
     }  # fmt: skip
@@ -283,14 +285,14 @@ def app(sandbox_root: Path) -> Iterator[tuple[Moved, dict[str, Any]]]:
 
 
 def test_an_app_is_moved(app: tuple[Moved, dict[str, Any]]) -> None:
-    moved, told = app
-    assert undecided(told) == {
+    moved, report = app
+    assert undecided(report) == {
         ("users.sql", "clerkId (required) has"), ("users.sql", "no field takes"),
         ("files.sql", "bucket_id may be"), ("files.sql", "name may be"),
         ("files.sql", "created_at may be"), ("files.sql", "sizeBytes (required) has"),
         ("files.sql", "no field takes"), ("documents.sql", "embedding: vector as"),
     }  # fmt: skip
-    assert added(told["diff"]) <= 30, "a side file of four lines among them"
+    assert added(report["diff"]) <= 30, "a side file of four lines among them"
     assert moved.counts("verified") == moved.counts("documents") == {
         "users": 2, "profiles": 2, "files": 2, "documents": 2,
     }  # fmt: skip
@@ -335,11 +337,11 @@ def test_the_report_of_an_app_names_urls_that_end_and_keys_of_nobody(
     app: tuple[Moved, dict[str, Any]],
 ) -> None:
     moved, _ = app
-    told = moved.stages.run("report").stdout
-    assert "- documents.fileUrl: signed: 1" in told and "2033-05-18" in told
-    assert "- profiles.avatarUrl: public: 1" in told
-    assert "- clerk: 3 keys, 1 of them not in the source" in told
-    assert "user_2" not in told and "token=" not in told
+    summary = moved.stages.run("report").stdout
+    assert "- documents.fileUrl: signed: 1" in summary and "2033-05-18" in summary
+    assert "- profiles.avatarUrl: public: 1" in summary
+    assert "- clerk: 3 keys, 1 of them not in the source" in summary
+    assert "user_2" not in summary and "token=" not in summary
     report = json.loads(
         (moved.stages.project / ".planning/migrations/data-migration-report.json").read_text()
     )

@@ -99,11 +99,11 @@ def test_a_tail_does_not_belong_to_its_cycle() -> None:
     schema = a_schema(
         a={"b": optional(an_id("b"))}, b={"a": "a"}, child={"a": "a"}, parent={}, z={"p": "parent"}
     )
-    found = [
+    groups = [
         group.tables for group in dependency_groups(schema, ["child", "a", "b", "z", "parent"])
     ]
-    assert sorted(map(len, found)) == [1, 1, 1, 2]
-    assert found.index(("a", "b")) < found.index(("child",))
+    assert sorted(map(len, groups)) == [1, 1, 1, 2]
+    assert groups.index(("a", "b")) < groups.index(("child",))
 
 
 def test_what_a_member_of_a_union_demands_does_not_wait() -> None:

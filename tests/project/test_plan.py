@@ -106,8 +106,8 @@ LINES = [
 def test_refusal_names_the_line(tmp_path: Path, text: str, line: int) -> None:
     with pytest.raises(UserError) as error:
         plan_of(tmp_path, text)
-    found = re.match(r"plan\.toml(?:, line (\d+))?: ", error.value.message)
-    assert found and found[1] == str(line)
+    match = re.match(r"plan\.toml(?:, line (\d+))?: ", error.value.message)
+    assert match and match[1] == str(line)
 
 
 def test_missing_and_unreadable_plans(tmp_path: Path) -> None:

@@ -139,12 +139,12 @@ def test_refusal(plan: Plan, changes: dict[str, str | None], words: str) -> None
         load(plan, changes)
     assert error.value.exit_code == 2
     assert words in error.value.message
-    told = str(error.value)
+    message = str(error.value)
     for name, value in {**GOOD, **changes}.items():
         if value and ("KEY" in name or "SECRET" in name):
-            assert value not in told, name
-    assert "pw@" not in told
-    assert "ss[w" not in told and "u:pa" not in told
+            assert value not in message, name
+    assert "pw@" not in message
+    assert "ss[w" not in message and "u:pa" not in message
 
 
 def test_unknown_target_and_bad_names(plan: Plan) -> None:
@@ -263,11 +263,11 @@ def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.delenv("MIGRATION_SECRET", raising=False)
     monkeypatch.delenv("SUPABASE_URL", raising=False)
     monkeypatch.setenv("CONVEX_URL", "https://from-environment.convex.cloud")
-    found = read_environment(tmp_path)
-    assert found["CONVEX_URL"] == "https://from-environment.convex.cloud"
+    environment = read_environment(tmp_path)
+    assert environment["CONVEX_URL"] == "https://from-environment.convex.cloud"
     quoted = "quoted # not a comment"
-    assert found["MIGRATION_SECRET"] == quoted
-    assert "SUPABASE_URL" not in found, "an empty entry is no setting"
+    assert environment["MIGRATION_SECRET"] == quoted
+    assert "SUPABASE_URL" not in environment, "an empty entry is no setting"
 
 
 def test_project_without_settings_is_refused(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def shop(small: Small) -> Small:
 
 def unused(shop: Small) -> dict[str, list[str]]:
     report = build_report(shop.workspace, shop.plan)
-    return {name: told["unused_columns"] for name, told in report.items()}
+    return {name: entry["unused_columns"] for name, entry in report.items()}
 
 
 def test_a_column_that_no_model_reads_is_listed_unless_the_plan_means_it(shop: Small) -> None:

@@ -55,16 +55,16 @@ def test_report_accounts_for_every_row_of_every_table(loaded: Stages) -> None:
         )
     )[0]
     for table in PLAN.tables.values():
-        told = report["tables"][table.source]
-        assert {"source", "migrated", "skipped", "errors"} <= set(told)
-        assert told["source"] == told["migrated"] + told["skipped"]
-        assert sum(told["reasons"].values()) == told["skipped"]
+        entry = report["tables"][table.source]
+        assert {"source", "migrated", "skipped", "errors"} <= set(entry)
+        assert entry["source"] == entry["migrated"] + entry["skipped"]
+        assert sum(entry["reasons"].values()) == entry["skipped"]
         if table.name != "formTemplates":
-            assert told["source"] == rows[table.source]
-            assert told["migrated"] == documents(loaded, table.name)
-            assert sum(told["loaded"].values()) == told["migrated"]
-            assert (told["status"], told["errors"]) == ("complete", [])
-            assert told["verified"]["verified"] == told["migrated"]
+            assert entry["source"] == rows[table.source]
+            assert entry["migrated"] == documents(loaded, table.name)
+            assert sum(entry["loaded"].values()) == entry["migrated"]
+            assert (entry["status"], entry["errors"]) == ("complete", [])
+            assert entry["verified"]["verified"] == entry["migrated"]
     missing = report["tables"]["form_templates"]
     assert (missing["status"], missing["source"], missing["migrated"], missing["skipped"]) == (
         "missing", 0, 0, 0,
@@ -94,9 +94,9 @@ def test_a_second_run_reports_the_same(loaded: Stages) -> None:
 
 def test_report_before_the_load_promises_nothing(fresh: Stages) -> None:
     fresh.run("report")
-    for name, told in report_of(fresh)["tables"].items():
-        assert told["migrated"] == 0
-        assert told["source"] == told["skipped"] == sum(told["reasons"].values()), name
+    for name, entry in report_of(fresh)["tables"].items():
+        assert entry["migrated"] == 0
+        assert entry["source"] == entry["skipped"] == sum(entry["reasons"].values()), name
     articles = report_of(fresh)["tables"]["articles"]
     assert articles["reasons"]["not loaded yet"] == 34
     assert articles["status"] == "not loaded"
@@ -105,7 +105,9 @@ def test_report_before_the_load_promises_nothing(fresh: Stages) -> None:
 def test_summary_is_the_report_for_people(loaded: Stages) -> None:
     summary = loaded.run("report").stdout
     report = report_of(loaded)
-    for name, told in report["tables"].items():
-        assert f"| {name} | {told['target']} | {told['status']} | {told['source']:,} |" in summary
+    for name, entry in report["tables"].items():
+        assert (
+            f"| {name} | {entry['target']} | {entry['status']} | {entry['source']:,} |" in summary
+        )
     assert "| **all** | | | 848 | 770 | 78 | |" in summary
     assert "- articles: workspace_id: witnesses_disagree: 1" in summary

@@ -85,23 +85,23 @@ def read(validator: Validator, value: Any, *, exact: bool) -> Any:
         return value if plain(value) else INVALID
     if kind == "union":
         for member in validator["value"]:
-            found = read(member, value, exact=exact)
-            if found is not INVALID and (exact or not leaves_to_stages(value, found)):
-                return found
+            result = read(member, value, exact=exact)
+            if result is not INVALID and (exact or not leaves_to_stages(value, result)):
+                return result
         for member in validator["value"]:
-            found = read(member, value, exact=exact)
-            if found is not INVALID:
-                return found
+            result = read(member, value, exact=exact)
+            if result is not INVALID:
+                return result
         return INVALID
     if kind == "array" and isinstance(value, list):
         items = [read(validator["value"], item, exact=exact) for item in value]
         return INVALID if any(item is INVALID for item in items) else items
     if kind == "record" and isinstance(value, dict):
         keys = [read(validator["keys"], key, exact=True) for key in value]
-        found = [read(validator["values"]["fieldType"], v, exact=exact) for v in value.values()]
-        if any(part is INVALID for part in keys + found):
+        values = [read(validator["values"]["fieldType"], v, exact=exact) for v in value.values()]
+        if any(part is INVALID for part in keys + values):
             return INVALID
-        return dict(zip(value, found, strict=True))
+        return dict(zip(value, values, strict=True))
     if kind == "object" and isinstance(value, dict):
         return read_object(validator["value"], value, exact=exact)
     return value if is_scalar(validator, value) else integer(validator, value, exact=exact)
@@ -110,19 +110,19 @@ def read(validator: Validator, value: Any, *, exact: bool) -> Any:
 def read_object(fields: Mapping[str, Any], value: dict[Any, Any], *, exact: bool) -> Any:
     if set(value) - set(fields):
         return INVALID
-    made = {}
+    members = {}
     for name, field in fields.items():
         if name not in value:
             if not field["optional"]:
                 return INVALID
             continue
-        found = read(field["fieldType"], value[name], exact=exact)
-        if found is INVALID and not exact and value[name] is None and field["optional"]:
+        member = read(field["fieldType"], value[name], exact=exact)
+        if member is INVALID and not exact and value[name] is None and field["optional"]:
             continue
-        if found is INVALID:
+        if member is INVALID:
             return INVALID
-        made[name] = found
-    return {name: made[name] for name in value if name in made}
+        members[name] = member
+    return {name: members[name] for name in value if name in members}
 
 
 def is_scalar(validator: Validator, value: Any) -> bool:
@@ -153,8 +153,8 @@ def integer(validator: Validator, value: Any, *, exact: bool) -> Any:
     return whole if is_scalar(validator, whole) or validator["type"] == "bigint" else INVALID
 
 
-def leaves_to_stages(value: Any, found: Any) -> bool:
-    return bool(encoded(value, ids=True) != encoded(found, ids=True))
+def leaves_to_stages(value: Any, result: Any) -> bool:
+    return bool(encoded(value, ids=True) != encoded(result, ids=True))
 
 
 def plain(value: Any) -> bool:
@@ -281,12 +281,12 @@ def value_for(draw: st.DrawFn, validator: Validator) -> Any:
         good = [k for k in keys if isinstance(k, Ref) or (isinstance(k, str) and is_name(k))]
         return {key: draw(value_for(validator["values"]["fieldType"])) for key in set(good)}
     if kind == "object":
-        made = {
+        fields = {
             name: draw(value_for(field["fieldType"]))
             for name, field in validator["value"].items()
             if not field["optional"] or draw(st.booleans())
         }
-        return made if draw(st.integers(0, 9)) else {**made, draw(names): draw(scalars)}
+        return fields if draw(st.integers(0, 9)) else {**fields, draw(names): draw(scalars)}
     if kind == "literal":
         value = validator["value"]
         if isinstance(value, dict):

@@ -174,22 +174,22 @@ class Work:
         (self.project / ".planning" / "migrations" / "models" / f"{name}.sql").write_text(sql)
 
     def manifest(self, table: str) -> Manifest:
-        found = read_manifest(self.workspace.transform(table))
-        assert found
-        return found
+        manifest = read_manifest(self.workspace.transform(table))
+        assert manifest
+        return manifest
 
     def rows(self, table: str, what: str) -> list[dict[str, Any]]:
         """Rows of documents, rejects or changes; JSON and uuid as plain text."""
-        found = pq.read_table(self.workspace.transform(table) / f"{what}.parquet")
-        rows: list[dict[str, Any]] = plain(found).to_pylist()
+        arrow_table = pq.read_table(self.workspace.transform(table) / f"{what}.parquet")
+        rows: list[dict[str, Any]] = plain(arrow_table).to_pylist()
         return rows
 
     def rejected(self, table: str) -> dict[str, tuple[str, str]]:
         return {r["source_id"]: (r["field"], r["rule"]) for r in self.rows(table, "rejects")}
 
     def document(self, table: str, key: str) -> dict[str, Any]:
-        (found,) = [r for r in self.rows(table, "documents") if r["_source_id"] == key]
-        return found
+        (row,) = [r for r in self.rows(table, "documents") if r["_source_id"] == key]
+        return row
 
 
 def plain(table: pa.Table) -> pa.Table:

@@ -71,13 +71,13 @@ def _lines(name: str, text: bytes) -> list[dict[str, Any]]:
         return []
     if not text.endswith(b"\n") or text.startswith(b"\xef\xbb\xbf"):
         raise Refused(f"{name} begins or ends wrongly")
-    found = []
+    documents = []
     for line in text[:-1].split(b"\n"):
         value = parse(line.decode("utf-8"))
         if not isinstance(value, dict):
             raise Refused(f"{name}: a line is no object: {line[:80]!r}")
-        found.append(value)
-    return found
+        documents.append(value)
+    return documents
 
 
 # ── values ──────────────────────────────────────────────────────────────────────────────────
@@ -96,12 +96,12 @@ def parse(text: str) -> Any:
         raise Refused(f"{word} is not JSON")
 
     def members(pairs: list[tuple[str, Any]]) -> Any:
-        found = dict(pairs)
-        if len(found) != len(pairs):
+        entries = dict(pairs)
+        if len(entries) != len(pairs):
             raise Refused(f"a key is there twice: {[key for key, _ in pairs]}")
-        if len(found) == 1 and next(iter(found)).startswith("$"):
-            return _unwrap(*next(iter(found.items())))
-        return found
+        if len(entries) == 1 and next(iter(entries)).startswith("$"):
+            return _unwrap(*next(iter(entries.items())))
+        return entries
 
     try:
         value = json.loads(
@@ -240,10 +240,10 @@ def _matches(value: Any, validator: Mapping[str, Any], numbers: Mapping[str, int
             isinstance(value, dict)
             and not set(value) - set(fields)
             and all(
-                _matches(value[name], told["fieldType"], numbers)
+                _matches(value[name], field["fieldType"], numbers)
                 if name in value
-                else told["optional"]
-                for name, told in fields.items()
+                else field["optional"]
+                for name, field in fields.items()
             )
         )
     types: dict[str, type] = {

@@ -93,16 +93,16 @@ class Small:
         return error.value
 
     def manifest(self, table: str) -> Manifest:
-        found = read_manifest(self.workspace.transform(table))
-        assert found
-        return found
+        manifest = read_manifest(self.workspace.transform(table))
+        assert manifest
+        return manifest
 
     def rows(self, table: str, what: str = "documents") -> list[dict[str, Any]]:
-        found = pq.read_table(self.workspace.transform(table) / f"{what}.parquet")
-        names = found.column_names
+        arrow_table = pq.read_table(self.workspace.transform(table) / f"{what}.parquet")
+        names = arrow_table.column_names
         columns = [
             c.combine_chunks().storage if isinstance(c.type, pa.BaseExtensionType) else c
-            for c in found.columns
+            for c in arrow_table.columns
         ]
         rows: list[dict[str, Any]] = pa.table(columns, names=names).to_pylist()
         return rows
@@ -115,6 +115,8 @@ class Small:
 
     def accounted(self, table: str) -> bool:
         """Every source row is one document or one reject."""
-        told = self.manifest(table)
+        manifest = self.manifest(table)
         ids = [*self.documents(table), *self.rejected(table)]
-        return bool(told["documents"] + told["rejects"] == told["source_rows"] == len(set(ids)))
+        return bool(
+            manifest["documents"] + manifest["rejects"] == manifest["source_rows"] == len(set(ids))
+        )

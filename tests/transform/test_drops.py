@@ -139,8 +139,8 @@ def test_rejects_names_the_file_to_edit(users: Small) -> None:
     users.model("users", MODEL + " WHERE id <> 6")
     drop(users, "SELECT '6' AS _source_id, 'a test account' AS reason")
     users.transform()
-    told = list_rejects(users.workspace, users.plan, users.plan.tables.values(), None)
-    assert {group.rule: (group.rows, group.edit) for group in told} == {
+    groups = list_rejects(users.workspace, users.plan, users.plan.tables.values(), None)
+    assert {group.rule: (group.rows, group.edit) for group in groups} == {
         "not_unique": (2, "models/users.sql, the source, or unique in [tables.users] of plan.toml"),
         "dropped_on_purpose": (1, "models/users.drop.sql"),
     }

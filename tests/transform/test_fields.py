@@ -60,9 +60,9 @@ def test_an_infinite_time_is_a_reject_in_every_form(small: Small) -> None:
             "2": ("iso", "infinite_time"), "3": ("iso", "infinite_time"),
         }  # fmt: skip
         (one, _) = small.rows("things", "rejects")
-        told = {(f["field"], f["rule"]) for f in json.loads(one["others"])}
+        rules = {(f["field"], f["rule"]) for f in json.loads(one["others"])}
         assert {(n, "infinite_time") for n in
-                ("day", "time", "ms", "big", "unix", "list", "any")} <= told  # fmt: skip
+                ("day", "time", "ms", "big", "unix", "list", "any")} <= rules  # fmt: skip
         document = small.documents("things")["5"]
         assert document["iso"] == "2024-02-29T12:34:56.789Z" and document["day"] == "2024-02-29"
         assert document["ms"] == 1709210096789.0 and document["time"] == "12:34:56.789"

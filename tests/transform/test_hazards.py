@@ -26,7 +26,7 @@ def staged(extracted: Path, tmp_path_factory: pytest.TempPathFactory) -> Work:
 
 @pytest.mark.parametrize("source", HAZARDS)
 def test_each_hazard_is_a_reject_by_its_rule_and_no_other_row_is(staged: Work, source: str) -> None:
-    expected = {row_id(source, n): told for n, told in HAZARDS[source].items()}
+    expected = {row_id(source, n): reject for n, reject in HAZARDS[source].items()}
     assert staged.rejected(TARGETS[source]) == expected
 
 

@@ -200,8 +200,8 @@ def test_named_references_that_are_nowhere(work: Work, path: str, words: str) ->
 
 
 def test_a_table_that_refers_to_itself_is_proven_as_one(staged: Work) -> None:
-    found = {key: (field, rule) for key, (field, rule, _) in rejects(staged, "categories").items()}
-    assert found == {
+    causes = {key: (field, rule) for key, (field, rule, _) in rejects(staged, "categories").items()}
+    assert causes == {
         "2": ("name", "required_null"),
         "3": ("parent", "parent_rejected"),
         "4": ("parent", "parent_rejected"),
@@ -216,9 +216,9 @@ def test_a_table_that_refers_to_itself_is_proven_as_one(staged: Work) -> None:
 
 def test_a_circle_of_tables_is_proven_together(staged: Work) -> None:
     """Team 2 has no name; member 3 is of team 2, team 3 is led by 3, member 4 is of team 3."""
-    teams = {key: told[:2] for key, told in rejects(staged, "teams").items()}
+    teams = {key: reject[:2] for key, reject in rejects(staged, "teams").items()}
     assert teams == {"2": ("name", "required_null"), "3": ("lead", "parent_rejected")}
-    members = {key: told[:2] for key, told in rejects(staged, "members").items()}
+    members = {key: reject[:2] for key, reject in rejects(staged, "members").items()}
     assert members == {"3": ("team", "parent_rejected"), "4": ("team", "parent_rejected")}
     # A reference that is only dropped takes nobody along.
     assert staged.document("members", "5")["friends"] == ["members:1", "members:2"]
@@ -253,8 +253,8 @@ def test_fields_of_a_circle_can_be_left_for_later(staged: Work) -> None:
 
 def test_nested_documents_are_loaded_and_read_back(moved: Stages) -> None:
     moved.run("verify", *LOADED)
-    told = json.loads((moved.target_folder / "verify" / "manifest.json").read_text())
-    assert {name: {k: n for k, n in counts.items() if n} for name, counts in told.items()} == {
+    manifest = json.loads((moved.target_folder / "verify" / "manifest.json").read_text())
+    assert {name: {k: n for k, n in counts.items() if n} for name, counts in manifest.items()} == {
         "users": {"verified": 4}, "files": {"verified": 2}, "pages": {"verified": 3},
         "events": {"verified": 3}, "notes": {"verified": 2},
     }  # fmt: skip
@@ -277,10 +277,10 @@ def test_a_document_that_is_gone_dangles_wherever_it_was_named(
     monkeypatch.setenv("STAGES_SANDBOX", moved.environment["STAGES_SANDBOX"])
     state = sandbox.status(moved.project)
     assert state
-    found = state.deployments["sandbox"]
+    local = state.deployments["sandbox"]
     target = Target(
-        name="sandbox", deployment=found.name, url=found.url, site_url=found.site_url,
-        admin_key=Secret(found.admin_key), secret=Secret(found.migration_secret),
+        name="sandbox", deployment=local.name, url=local.url, site_url=local.site_url,
+        admin_key=Secret(local.admin_key), secret=Secret(local.migration_secret),
     )  # fmt: skip
     with Deployment(target) as deployment:
         records = [{"sourceId": "2"}]

@@ -22,8 +22,8 @@ LOST = "[{'field': 'n', 'rule': 'orphan_nulled', 'old': '7'}]"
 
 @pytest.fixture
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as made:
-        yield made
+    with duckdb.connect() as database:
+        yield database
 
 
 def sifted(
@@ -79,19 +79,19 @@ def test_many_rows_stay_in_order_from_batch_to_batch(
 ) -> None:
     rows = f"(SELECT i::VARCHAR AS k, i AS n FROM range(1, {3 * BATCH}) t (i) UNION ALL SELECT "
     rows += f"'{last}', {last}) t"
-    found = sifted(connection, tmp_path, rows, numbers=True)
-    assert found.ascends == (last > 0)
-    assert found.part.rows == 3 * BATCH
-    stored = pq.read_table(found.file)["n"].to_pylist()
+    result = sifted(connection, tmp_path, rows, numbers=True)
+    assert result.ascends == (last > 0)
+    assert result.part.rows == 3 * BATCH
+    stored = pq.read_table(result.file)["n"].to_pylist()
     assert stored == [*range(1, 3 * BATCH), last]
 
 
 def test_what_falls_out_is_filed(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     rows = f"(SELECT i::VARCHAR AS k, i AS n FROM range(2 * {BATCH}) t (i)) t"
-    found = sifted(
+    result = sifted(
         connection, tmp_path, rows, fails="n % 10000 = 1", changes="n % 20000 < 2", numbers=True
     )
-    assert found.ascends
+    assert result.ascends
     assert connection.sql("SELECT * FROM failing ORDER BY _source_id::INT").fetchall() == [
         (str(n), [{"field": "n", "rule": "odd", "reason": "n is odd"}])
         for n in range(1, 2 * BATCH, 10000)
@@ -110,8 +110,8 @@ def test_rows_without_a_key_and_columns_with_nulls_are_counted(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     rows = "(VALUES ('a', 1), (NULL, 2), (NULL, NULL), ('b', 3)) t (k, n)"
-    found = sifted(connection, tmp_path, rows)
-    assert (found.unkeyed, found.part.rows, found.nulls) == (2, 2, frozenset())
+    result = sifted(connection, tmp_path, rows)
+    assert (result.unkeyed, result.part.rows, result.nulls) == (2, 2, frozenset())
     rows = "(VALUES ('a', 1), ('b', NULL)) t (k, n)"
     assert sifted(connection, tmp_path, rows).nulls == {"n"}
 

@@ -60,10 +60,10 @@ def test_dropped_rows_are_rejects(work: Work) -> None:
     work.append("articles", "WHERE slug NOT LIKE '%1'")
     work.transform("articles")
     dropped = {row["id"] for row in extract_rows(work, "articles") if row["slug"].endswith("1")}
-    found = {
-        key for key, told in work.rejected("articles").items() if told[1] == "dropped_by_model"
+    keys = {
+        key for key, reject in work.rejected("articles").items() if reject[1] == "dropped_by_model"
     }
-    assert found == dropped and len(dropped) > 2
+    assert keys == dropped and len(dropped) > 2
     manifest = work.manifest("articles")
     assert manifest["documents"] + manifest["rejects"] == manifest["source_rows"] == 40
 
@@ -155,7 +155,7 @@ def test_a_number_that_no_float_holds_is_a_reject(work: Work) -> None:
         f"WHEN '{row_id('articles', 5)}' THEN NULL ELSE 1 END END AS published_at",
     )  # fmt: skip
     work.transform("articles")
-    rejected = {key: told[1] for key, told in work.rejected("articles").items()}
+    rejected = {key: reject[1] for key, reject in work.rejected("articles").items()}
     assert rejected[row_id("articles", 1)] == "inexact_number"
     assert rejected[row_id("articles", 2)] == rejected[row_id("articles", 3)] == "infinite_time"
     assert work.document("articles", row_id("articles", 4))["published_at"] == 2.0**53
@@ -172,7 +172,9 @@ def test_decimals_are_kept_or_rejected(work: Work) -> None:
         f"(CASE id::VARCHAR {cases} END)::DECIMAL(38, 20) AS published_at",
     )  # fmt: skip
     work.transform("articles")
-    inexact = {k for k, told in work.rejected("articles").items() if told[1] == "inexact_number"}
+    inexact = {
+        k for k, reject in work.rejected("articles").items() if reject[1] == "inexact_number"
+    }
     assert inexact == {row_id("articles", n) for n in (2, 3)}
     assert work.document("articles", row_id("articles", 1))["published_at"] == 0.1
     assert work.document("articles", row_id("articles", 4))["published_at"] == -1234567.125
@@ -226,13 +228,13 @@ PAYMENTS = {row_id("ari_appointments", n) for n in (12, 13, 69, 70, 71)}
 def test_orphans_are_rejects_where_the_plan_says_nothing(work: Work) -> None:
     edit_plan(work.project, 'orphans = { payment_id = "null" }\n', "")
     work.transform("ariAppointments")
-    found = {
+    rules = {
         key: rule for key, (field, rule) in work.rejected("ariAppointments").items()
         if field == "payment_id"
     }  # fmt: skip
-    assert set(found) == PAYMENTS
-    assert found[row_id("ari_appointments", 69)] == "orphan"
-    assert found[row_id("ari_appointments", 70)] == "parent_rejected"
+    assert set(rules) == PAYMENTS
+    assert rules[row_id("ari_appointments", 69)] == "orphan"
+    assert rules[row_id("ari_appointments", 70)] == "parent_rejected"
 
 
 def test_orphans_can_be_fatal(work: Work) -> None:
@@ -322,7 +324,7 @@ def test_a_key_of_a_document_that_is_not_there_is_a_reject(work: Work) -> None:
         "FROM extract.workspaces"
     )
     work.transform("articles")
-    rules = {told[1] for told in work.rejected("articles").values()}
+    rules = {reject[1] for reject in work.rejected("articles").values()}
     assert rules == {"no_document", "orphan"}, "of each reject, the first failure"
     assert work.manifest("articles")["documents"] == 0
 
