@@ -43,14 +43,14 @@ def require_consent(consent: Consent, question: Question) -> None:
     if isinstance(consent, str) and consent != question.deployment:
         raise UserError(
             f"{question.action}: its deployment is `{question.deployment}`, not `{consent}`",
-            question.hint,
+            f"{question.hint} (tables come before --yes)",
         )
     if consent is None or consent is False or (consent is True and question.by_name):
         raise UserError(question.action, question.hint)
 
 
-def require_production(consent: Consent, target: Target) -> None:
-    """Ask before a load to a production deployment; nothing is asked for any other."""
+def require_production(consent: Consent, target: Target, command: str) -> None:
+    """Ask before `stages <command>` writes to a production deployment; no other is asked for."""
     name = target.deployment
     if target.production:
         require_consent(
@@ -59,7 +59,7 @@ def require_production(consent: Consent, target: Target) -> None:
                 action=f"`{name}` is a production deployment",
                 deployment=name,
                 by_name=True,
-                hint=f"say so with: stages load --yes {name}",
+                hint=f"say so with: stages {command} --yes {name}",
             ),
         )
 
@@ -95,13 +95,15 @@ def confirm_loss(consent: Consent, target: Target) -> Callable[[str], bool]:
     return agrees
 
 
-def confirm_prune(consent: Consent, target: Target) -> Callable[[Mapping[str, int]], bool]:
+def confirm_prune(
+    consent: Consent, target: Target, command: str
+) -> Callable[[Mapping[str, int]], bool]:
     """How a prune asks, with the documents by table: by the deployment's name, whatever it is.
 
     Raises UserError where nobody can be asked, before anything is done.
     """
     name = target.deployment
-    hint = f"say so with: stages load --prune --yes {name}"
+    hint = f"say so with: stages {command} --yes {name}"
 
     def question(action: str) -> Question:
         return Question(action=action, deployment=name, by_name=True, hint=hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,9 @@ COMMANDS = (
     "check", "clean", "extract", "init", "load", "rejects", "report", "rollback", "sandbox", "sql",
     "status", "transform", "verify",
 )  # fmt: skip
-# `stages load`, but not the name alone, nor a command that has its options already.
-COMMAND = re.compile(rf"\bstages (?=(?:{'|'.join(COMMANDS)})\b)")
+# `stages load`, but not the name alone, nor a command that has its options already. A target that
+# the hint itself names stays.
+COMMAND = re.compile(rf"\bstages (--target \S+ )?(?=(?:{'|'.join(COMMANDS)})\b)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +27,10 @@ class Invocation:
 
     def complete(self, text: str) -> str:
         """The text with this run's global options in each `stages COMMAND`."""
-        given = {"--project": self.project, "--data": self.data, "--target": self.target}
-        options = "".join(
-            f"{name} {shlex.quote(str(value))} " for name, value in given.items() if value
-        )
-        return COMMAND.sub(lambda match: match[0] + options, text) if options else text
+        places = _options({"--project": self.project, "--data": self.data})
+        target = _options({"--target": self.target})
+        return COMMAND.sub(lambda match: f"stages {places}{match[1] or target}", text)
+
+
+def _options(values: Mapping[str, object]) -> str:
+    return "".join(f"{name} {shlex.quote(str(value))} " for name, value in values.items() if value)

@@ -10,6 +10,7 @@ from stages.errors import UserError
 from stages.events import Event
 from stages.opened import OpenProject
 from stages.results import Checked, CheckResult, Report
+from stages.sql import query_errors
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,7 +37,11 @@ class Inspection(OpenProject):
         with self._errors():
             settings = self.settings()
             schema = Schema(export_schema(self.workspace.convex))
-            return self._checked(lambda: check(self.workspace, self.plan, schema, settings))
+            return self._checked(
+                lambda: check(self.workspace, self.plan, schema, settings),
+                "not everything is ready",
+                "fix what is WRONG, then: stages check",
+            )
 
     def status(self) -> Status:
         """Where each table stands, from the files alone, and what to run next."""
@@ -79,20 +84,14 @@ class Inspection(OpenProject):
         no other variable. The relation is lazy: take it with `to_arrow_table()`, `df()`,
         `fetchall()`. Raises UserError for what DuckDB does not take.
         """
-        import duckdb
-
         from stages.views import connect
 
         with self._errors():
             connection = connect(self.workspace, self.plan, locked=False)
-            try:
+            with query_errors('see the tables with: stages sql "show all tables"'):
                 for name, table in (tables or {}).items():
                     connection.register(name, table)
                 relation = connection.sql(query)
-            except duckdb.Error as error:
-                raise UserError(
-                    str(error).strip(), 'see the tables with: stages sql "show all tables"'
-                ) from None
             if relation is None:
                 raise UserError("the query holds no statement", 'such as: stages sql "show tables"')
             return relation
@@ -102,9 +101,15 @@ class Inspection(OpenProject):
         from stages.verify.final import check_final
 
         with self._errors():
-            return self._checked(lambda: check_final(self.plan, self.settings().target))
+            return self._checked(
+                lambda: check_final(self.plan, self.settings().target),
+                "something of the migration is left that others may use",
+                "fix what is WRONG, then: stages verify --final",
+            )
 
-    def _checked(self, look: Callable[[], Iterable[CheckResult]]) -> Checked:
+    def _checked(
+        self, look: Callable[[], Iterable[CheckResult]], shortfall: str, hint: str
+    ) -> Checked:
         """Each result as an event when it is there, and all of them."""
         results = []
         for each in look():
@@ -116,4 +121,4 @@ class Inspection(OpenProject):
                     kind="done", stage="check", table=result.name, text=result.detail, facts=facts
                 )
             )
-        return Checked(complete=self.hint, results=tuple(results))
+        return Checked(complete=self.hint, results=tuple(results), shortfall=shortfall, hint=hint)

@@ -9,6 +9,7 @@ Nothing here prompts or prints, and nothing is left behind in the process.
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,14 +27,13 @@ from stages.consent import (
 from stages.errors import Shortfall, UserError
 from stages.inspection import Inspection, Tables, table_names
 from stages.project.plan import load_plan
-from stages.project.settings import load_source
+from stages.project.settings import load_source, resolve_target
 from stages.results import (
     Extracted,
     Loaded,
     RolledBack,
     TableExtracted,
     TableLoaded,
-    TableRolledBack,
     TableTransformed,
     TableVerified,
     Transformed,
@@ -89,6 +89,8 @@ class Migration(Inspection):
         from stages.extract.run import ExtractOptions, extract
         from stages.views import refresh
 
+        with self._errors():
+            _require_choice("via", via, ("auto", "postgres", "rest"))
         options = ExtractOptions(
             tables=table_names(tables),
             exclude=table_names(exclude),
@@ -117,7 +119,7 @@ class Migration(Inspection):
                 status=table["status"],
                 rows=table["rows"],
                 note=table.get("note", ""),
-                error=table.get("error"),
+                error=self.hint(table["error"]) if "error" in table else None,
             )
             for name, table in result.tables.items()
         }
@@ -187,14 +189,20 @@ class Migration(Inspection):
 
         began = time.monotonic()
         with self._errors():
+            _require_choice("through", through, ("functions", "http-action", "import"))
+            _require_choice("mode", mode, ("require-empty", "append", "replace"))
             refuse_mixed(
                 through, mode=mode, overwrite=overwrite, prune=prune, max_rate=tuple(max_rate)
             )
             rate = read_rate(max_rate)
+        command = _command(
+            "load", tables, through=through, mode=mode, restart=restart, overwrite=overwrite,
+            prune=prune,
+        )  # fmt: skip
         with self._writing():
             settings = self._announced_settings()
             target = settings.target
-            require_production(consent, target)
+            require_production(consent, target, command)
             self._refuse_rejects(accept_rejects)
             if through == "import":
                 from stages.load.importing.context import ImportOptions
@@ -218,7 +226,7 @@ class Migration(Inspection):
                     restart=restart,
                     overwrite=overwrite,
                     rate=rate,
-                    prune=confirm_prune(consent, target) if prune else None,
+                    prune=confirm_prune(consent, target, command) if prune else None,
                 )
                 result = load(
                     self.workspace, self.plan, self._schema(), target, options, self.progress
@@ -231,7 +239,7 @@ class Migration(Inspection):
                 table: TableLoaded(status=manifest["status"], **manifest["counts"])
                 for table, manifest in result.tables.items()
             },
-            failed=result.failed,
+            failed={table: self.hint(reason) for table, reason in result.failed.items()},
         )
 
     def forecast_load(
@@ -326,13 +334,14 @@ class Migration(Inspection):
         from stages.rollback import RollbackOptions, rollback
 
         began = time.monotonic()
+        command = _command("rollback", tables, force=force)
         with self._writing():
             settings = self._announced_settings()
 
             def confirm(documents: Mapping[str, int]) -> None:
                 listed = ", ".join(f"{rows:,} of {name}" for name, rows in documents.items())
                 action = f"delete from {settings.target.label}: {listed}"
-                require_consent(consent, deletion(settings.target, action, "rollback"))
+                require_consent(consent, deletion(settings.target, action, command))
 
             options = RollbackOptions(tables=table_names(tables), force=force)
             removals = rollback(
@@ -350,7 +359,7 @@ class Migration(Inspection):
             write_report(self.workspace, self.plan, settings.target, seconds)
         return RolledBack(
             complete=self.hint,
-            tables={name: TableRolledBack(**vars(each)) for name, each in removals.items()},
+            tables=removals,
         )
 
     def clean(self, what: What = "staged", *, consent: Consent = None) -> list[str]:
@@ -362,6 +371,8 @@ class Migration(Inspection):
         """
         from stages.clean import clear_ledger, hand_steps, remove_all, staged_files, target_files
 
+        with self._errors():
+            _require_choice("what", what, ("staged", "target", "ledger", "all"))
         with self._writing():
             if what in ("ledger", "all"):
                 settings = self.settings()
@@ -384,7 +395,9 @@ class Migration(Inspection):
                     )
                     require_consent(consent, question)
                 remove_all(files)
-        return hand_steps(self.plan) if what in ("ledger", "all") else []
+        return (
+            [self.hint(step) for step in hand_steps(self.plan)] if what in ("ledger", "all") else []
+        )
 
     # ── the beginning ───────────────────────────────────────────────────────────────────────
 
@@ -417,7 +430,10 @@ class Migration(Inspection):
         with self._errors():
             file = self.project / ".planning" / "migrations" / "plan.toml"
             plan = load_plan(file) if update and file.exists() else None
-            source = load_source(self.project, plan, self.named_target, self.environment)
+            target = self.named_target or (plan.default_target if plan else None)
+            if target is not None:
+                target = resolve_target(self.project, plan, target, self.environment)
+            source = load_source(self.project, plan, target, self.environment)
             self.progress.note(f"{source.label} → {self.project}")
             return init(self.project, source, options, self.progress)
 
@@ -448,6 +464,21 @@ class Migration(Inspection):
                 "more rejects than the plan allows: " + "; ".join(sentences),
                 "see why with: stages rejects; or load all the same with --accept-rejects",
             )
+
+
+def _command(command: str, tables: Tables, **options: str | bool | None) -> str:
+    """A command as it was asked for, so that a hint never reaches further."""
+    words = [command, *table_names(tables)]
+    for name, value in options.items():
+        if value:
+            words += [f"--{name}"] if value is True else [f"--{name}", value]
+    return shlex.join(words)
+
+
+def _require_choice(name: str, value: str | None, choices: Sequence[str]) -> None:
+    """Types are not checked while a script runs, and an unknown word must not mean a known one."""
+    if value is not None and value not in choices:
+        raise UserError(f"{name} can't be {value!r}", f"one of: {', '.join(choices)}")
 
 
 def refuse_mixed(through: str | None, **options: Any) -> None:

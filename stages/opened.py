@@ -90,6 +90,8 @@ class OpenProject:
         except StagesError as error:
             error.hint = error.hint and self.hint(error.hint)
             raise
+        except BrokenPipeError:
+            raise  # of whoever reads the events, not of the disk
         except OSError as error:
             reason = f"{error.strerror or error}: {error.filename or 'the disk'}"
             raise Stopped(

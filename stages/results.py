@@ -215,9 +215,11 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Checked(_Result):
-    """What a check looked at, in order."""
+    """What a check looked at, in order; `shortfall` and `hint` are for what is not ok."""
 
     results: tuple[CheckResult, ...]
+    shortfall: str
+    hint: str
 
     @property
     def wrong(self) -> list[str]:
@@ -227,9 +229,7 @@ class Checked(_Result):
     def raise_if_wrong(self) -> None:
         """Raise Shortfall where something is not ready."""
         if self.wrong:
-            raise self._fall_short(
-                "not everything is ready", "mend what is WRONG, then: stages check"
-            )
+            raise self._fall_short(self.shortfall, self.hint)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from stages.progress import Progress, note_retry
 from stages.project.dependencies import dependency_groups
 from stages.project.plan import Plan
 from stages.project.settings import Target
+from stages.results import TableRolledBack
 from stages.sql import first_row
 from stages.state.durable import read_json, remove, write_json
 from stages.state.workspace import Workspace
@@ -41,16 +42,6 @@ class RollbackOptions:
     force: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class RolledBack:
-    """What came of one table: documents deleted, kept since the app has changed them, and those
-    that were gone already."""
-
-    removed: int
-    kept: int
-    gone: int
-
-
 def rollback(
     workspace: Workspace,
     plan: Plan,
@@ -59,7 +50,7 @@ def rollback(
     options: RollbackOptions,
     confirm: Callable[[Mapping[str, int]], None],
     progress: Progress,
-) -> dict[str, RolledBack]:
+) -> dict[str, TableRolledBack]:
     """Delete the documents of the chosen tables, and what is kept here about their load.
 
     `confirm` is given the tables and their documents before anything is done, and raises where
@@ -138,7 +129,7 @@ def _remove(
     table: str,
     options: RollbackOptions,
     progress: Progress,
-) -> RolledBack:
+) -> TableRolledBack:
     records = remove_sql(ledger_sql(table))
     for count in change_all(
         connection, deployment, f"{module}:remove", table, records, force=options.force
@@ -146,7 +137,7 @@ def _remove(
         progress.advance(table, count)
     counted = f"SELECT did, count(*) FROM {CHANGE_RESULTS} GROUP BY 1"
     did = dict(connection.execute(counted).fetchall())
-    result = RolledBack(
+    result = TableRolledBack(
         removed=did.get("removed", 0),
         kept=did.get("changed", 0),
         gone=did.get("gone", 0) + did.get("unknown", 0),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from stages.errors import UserError
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,6 +32,17 @@ def open_duckdb(
     if threads is not None:
         config["threads"] = threads
     return duckdb.connect(config=config)
+
+
+@contextmanager
+def query_errors(hint: str) -> Iterator[None]:
+    """What DuckDB says against a user's query, as a UserError; some of it comes with the rows."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise UserError(str(error).strip(), hint) from None
 
 
 def first_row(

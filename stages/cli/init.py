@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 @cli.command()
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument(
+    "folder", metavar="[DIR]", required=False, type=click.Path(file_okay=False, path_type=Path)
+)
 @click.option(
     "--write-schema",
     is_flag=True,
@@ -63,7 +65,7 @@ if TYPE_CHECKING:
 )
 @json_option
 @pass_context
-def init(context: Context, folder: Path, as_json: bool, **chosen: Any) -> None:
+def init(context: Context, folder: Path | None, as_json: bool, **chosen: Any) -> None:
     """Write a migration for the project DIR: plan, models and loading functions.
 
     They come from a Supabase catalog and the project's convex/schema.ts, paired by name across
@@ -72,11 +74,12 @@ def init(context: Context, folder: Path, as_json: bool, **chosen: Any) -> None:
     that is left to you.
     """
     sink = to_progress(Lines())  # on stderr: stdout has the result, as text or as JSON
-    result = context.migration(sink, project=folder).init(**chosen)
+    migration = context.migration(sink, project=folder)
+    result = migration.init(**chosen)
     if as_json:
         print_json(_as_json(result))
     else:
-        _print(result, folder)
+        _print(result, migration.hint("stages check"))
 
 
 def _as_json(result: InitResult) -> dict[str, Any]:
@@ -90,7 +93,7 @@ def _as_json(result: InitResult) -> dict[str, Any]:
     }
 
 
-def _print(result: InitResult, folder: Path) -> None:
+def _print(result: InitResult, check: str) -> None:
     for name in result.written:
         click.echo(f"written  {name}")
     for name, diff in result.kept.items():
@@ -109,4 +112,4 @@ def _print(result: InitResult, folder: Path) -> None:
         click.echo(f"{todo.file}:{todo.line}: {todo.what}")
         for choice in todo.choices:
             click.echo(f"    or: {choice}")
-    click.echo(f"\nThen push convex/ (npx convex dev --once), and: stages --project {folder} check")
+    click.echo(f"\nThen push convex/ (npx convex dev --once), and: {check}")

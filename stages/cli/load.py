@@ -83,8 +83,10 @@ def load(
     TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
     """
     from stages.load.forecast import as_text
+    from stages.load.pace import read_rate
     from stages.migration import refuse_mixed
 
+    read_rate(max_rate)
     refuse_mixed(through, mode=mode, to=to, overwrite=overwrite, prune=prune, max_rate=max_rate)
     if dry_run:
         channel = None if through == "import" else cast("Channel | None", through)

@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from stages.cli.context import Context, cli, json_option, pass_context, print_json
+from stages.errors import UserError
 from stages.progress import Lines
+from stages.project.settings import SANDBOX
 
 
 @cli.group()
@@ -26,7 +28,12 @@ def up(context: Context, renew: bool, as_json: bool) -> None:
     from stages.state.lock import data_lock
 
     migration = context.migration()
-    state = machine.up(migration.project, [migration.named_target or "sandbox"], Lines())
+    target = migration.named_target or "sandbox"
+    if not SANDBOX.fullmatch(target):
+        raise UserError(
+            f"`{target}` is not a sandbox", "say --target sandbox, or sandbox-NAME for one more"
+        )
+    state = machine.up(migration.project, [target], Lines())
     if renew:
         with data_lock(migration.workspace):
             renew_sandbox_files(migration.workspace, state)

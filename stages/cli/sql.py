@@ -19,8 +19,13 @@ def sql(context: Context, query: str | None, as_json: bool) -> None:
     The schemas are extract, reference, side, keys, transform, bound and load; the views rejects
     and changes hold all tables.
     """
-    relation = context.migration().sql(query if query is not None else sys.stdin.read())
-    if as_json:
-        print_json(relation.to_arrow_table().to_pylist())
-    else:
-        relation.show(max_width=200)
+    from stages.sql import query_errors
+
+    migration = context.migration()
+    relation = migration.sql(query if query is not None else sys.stdin.read())
+    # The rows are made as they are asked for, and some errors come only then.
+    with query_errors(migration.hint('see the tables with: stages sql "show all tables"')):
+        if as_json:
+            print_json(relation.to_arrow_table().to_pylist())
+        else:
+            relation.show(max_width=200)

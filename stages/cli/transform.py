@@ -36,16 +36,17 @@ def transform(
     """
     with context.reporting(as_json=as_json) as migration:
         if explain:
-            shown = migration.explain_transform(tables)
-            for name, text in shown.items():
-                click.echo(
-                    json.dumps({"table": name, "sql": text}) if as_json else f"-- {name}\n{text};\n"
-                )
-            return
-        if limit is not None:
-            for documents in migration.preview_transform(tables, limit=limit).values():
-                for document in documents:
-                    click.echo(json.dumps(document, ensure_ascii=False, default=str))
-            return
-        result = migration.transform(tables, restart=restart)
-    result.raise_if_wrong()
+            statements = migration.explain_transform(tables)
+        elif limit is not None:
+            previews = migration.preview_transform(tables, limit=limit)
+        else:
+            migration.transform(tables, restart=restart).raise_if_wrong()
+    if explain:
+        for name, text in statements.items():
+            click.echo(
+                json.dumps({"table": name, "sql": text}) if as_json else f"-- {name}\n{text};\n"
+            )
+    elif limit is not None:
+        for documents in previews.values():
+            for document in documents:
+                click.echo(json.dumps(document, ensure_ascii=False, default=str))

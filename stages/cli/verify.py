@@ -46,7 +46,8 @@ def verify(
     """
     if final:
         if tables or source or sample:
-            raise UserError("--final looks at no table", "run it alone: stages verify --final")
+            hint = context.migration().hint("run it alone: stages verify --final")
+            raise UserError("--final looks at no table", hint)
         checked = context.migration(None if as_json else print_check).verify_final()
         if as_json:
             print_checked(checked)

@@ -92,7 +92,7 @@ def ledger_sql(table: str) -> str:
 def change(
     deployment: Deployment, function: str, table: str, records: Sequence[dict[str, str]]
 ) -> list[dict[str, str]]:
-    """The same for a few records, from any thread; results in order. Over a limit it halves."""
+    """`change_all` for a few records, from any thread; results in order. Over a limit it halves."""
 
     def send(some: Sequence[dict[str, str]]) -> list[dict[str, str]]:
         args = json.dumps({"table": table, "records": list(some)})

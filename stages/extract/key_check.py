@@ -18,6 +18,7 @@ from stages.project.settings import Source
 if TYPE_CHECKING:
     from supabase import Client
 
+TABLES = "tables"
 NOT_SERVED = {"404", "no_route"}
 
 
@@ -39,7 +40,7 @@ def prove_key(source: Source, table: SourceTable) -> Iterator[Opened]:
 
     assert source.url and source.key
     client = create_client(source.url, source.key.reveal())
-    yield _ask("tables", lambda: _read_nothing(client, table))
+    yield _ask(TABLES, lambda: _read_nothing(client, table))
     yield _ask("Auth", lambda: _count_users(client))
     yield _ask("Storage", lambda: _count_buckets(client))
 
@@ -74,10 +75,12 @@ def _ask(api: str, ask: Callable[[], str]) -> Opened:
         code = str(status) if status == 404 else code
     except StorageApiError as error:
         code, message = str(error.status), error.message
-    except ValidationError:
+    except (ValidationError, ValueError, TypeError):
         return Opened(api=api, ok=False, detail="answers what its own client can't read")
     except httpx.HTTPError as error:
         return Opened(api=api, ok=False, detail=f"does not answer: {type(error).__name__}")
-    if code in NOT_SERVED:
+    if code in NOT_SERVED and api != TABLES:
         return Opened(api=api, ok=True, detail="is not served here")
+    if code.startswith("5"):
+        return Opened(api=api, ok=False, detail=f"does not work: {message} ({code})")
     return Opened(api=api, ok=False, detail=f"refuses the key: {message} ({code})")

@@ -91,23 +91,24 @@ class Settings:
 
 
 def resolve_target(
-    project: Path, plan: Plan, target: str | None, environ: Mapping[str, str]
+    project: Path, plan: Plan | None, target: str | None, environ: Mapping[str, str]
 ) -> str:
     """The name of the target folder: the one that was named, else the plan's `default_target`, else
     `sandbox` where that is used.
 
     Raises UserError for a name that neither the plan nor the sandbox knows.
     """
-    target = target or plan.default_target
+    target = target or (plan.default_target if plan else None)
     if target is None:
         return "sandbox" if _uses_sandbox(project, plan, None, environ) else "default"
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", target):
         raise UserError(f"`{target}` is not a target's name: letters, digits, - and _ only")
-    if target != "default" and target not in plan.targets and not SANDBOX.fullmatch(target):
+    known = plan.targets if plan else {}
+    if target != "default" and target not in known and not SANDBOX.fullmatch(target):
         raise UserError(
             f"the plan has no [targets.{target}]",
-            f"add it to {plan.file.name} with the environment variables that it is to use, or run "
-            "with --target sandbox",
+            "add it to plan.toml with the environment variables that it is to use, or run with "
+            "--target sandbox",
         )
     return target
 
@@ -165,10 +166,10 @@ def _names(plan: Plan | None, target: str) -> dict[str, str]:
 def _uses_sandbox(
     project: Path, plan: Plan | None, target: str | None, environ: Mapping[str, str]
 ) -> bool:
-    if target is not None and SANDBOX.fullmatch(target):
-        return True
     if target is not None and plan is not None and target in plan.targets:
         return False
+    if target is not None and SANDBOX.fullmatch(target):
+        return True
     return not any(environ.get(name) for name in SETTING_NAMES) and _is_this_repository(project)
 
 
@@ -224,10 +225,9 @@ def _source(environ: Mapping[str, str], names: Mapping[str, str]) -> Source:
             "write them to .env.local, or try the sandbox: stages --target sandbox check",
         )
     refs: dict[str, str | None] = {}
-    address = ""
+    address = _address(url) if url and _split(url) else ""
     if url and key:
         refs["SUPABASE_URL"] = _ref_of_url(url)
-        address = _address(url)
         claim = check_key(key, names["SUPABASE_SERVICE_ROLE_KEY"])
         if claim:
             refs["SUPABASE_SERVICE_ROLE_KEY"] = claim
@@ -306,7 +306,13 @@ def read_db_url(url: str) -> dict[str, str]:
     from psycopg.conninfo import conninfo_to_dict
 
     split = _split(url)
-    if split is None or split.scheme not in ("postgres", "postgresql") or url.count("@") > 1:
+    outside = split is not None and "@" in url and "@" not in split.netloc
+    if (
+        split is None
+        or split.scheme not in ("postgres", "postgresql")
+        or url.count("@") > 1
+        or outside
+    ):
         raise UserError(NO_DB_URL, DB_URL_HINT)
     try:
         parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}

@@ -31,6 +31,7 @@ from stages import (
     sandbox,
 )
 from stages.errors import Transient
+from stages.hints import Invocation
 from stages.state.durable import read_json
 from stages.state.lock import data_lock
 from stages.views import connect
@@ -397,3 +398,58 @@ def test_events_go_to_logging(transformed: Migration, caplog: pytest.LogCaptureF
     assert any(level == "INFO" and text.startswith("transform articles") for level, text in lines)
     assert ("DEBUG", "load articles begins (34 rows)") in lines
     assert ("DEBUG", "articles: 34 rows more") in lines
+
+
+# ── nothing reaches further than it was asked to ────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m: m.clean("Ledger", consent=True),
+        lambda m: m.load(through="imports"),
+        lambda m: m.load(through="import", mode="Replace"),
+        lambda m: m.extract(via="REST"),
+    ],
+)
+def test_a_word_that_nobody_knows_is_refused(
+    transformed: Migration, call: Callable[[Migration], Any]
+) -> None:
+    before = sorted(transformed.workspace.data.rglob("*"))
+    with pytest.raises(UserError, match="can't be"):
+        call(transformed)
+    assert sorted(transformed.workspace.data.rglob("*")) == before
+
+
+def test_a_hint_has_the_tables_and_options_of_the_call(production: Migration) -> None:
+    with pytest.raises(UserError) as error:
+        production.load(["articles", "webinars"], prune=True)
+    assert f"load articles webinars --prune --yes {PRODUCTION}" in (error.value.hint or "")
+
+
+def test_a_broken_pipe_is_not_the_disk(transformed: Migration, project: Path) -> None:
+    def on_event(event: Event) -> None:
+        raise BrokenPipeError
+
+    migration = Migration(
+        project, data=transformed.workspace.data, target="sandbox-api", environment={},
+        on_event=on_event,
+    )  # fmt: skip
+    with pytest.raises(BrokenPipeError):
+        migration.transform()
+
+
+@pytest.mark.parametrize(
+    ("text", "complete"),
+    [
+        ("run: stages load", "run: stages --data /d --target t load"),
+        ("try: stages --target sandbox check", "try: stages --data /d --target sandbox check"),
+        ("stages init --update, then stages sql", "stages --data /d --target t init --update, "
+         "then stages --data /d --target t sql"),
+        ("the stages of a migration", "the stages of a migration"),
+    ],
+)  # fmt: skip
+def test_hints_are_completed_once(text: str, complete: str) -> None:
+    invocation = Invocation(data=Path("/d"), target="t")
+    assert invocation.complete(text) == complete
+    assert invocation.complete(complete) == complete

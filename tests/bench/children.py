@@ -33,7 +33,9 @@ def stages(config: Config) -> None:
     from stages.state.workspace import Workspace
 
     began(config)
-    workspace = Workspace(project=Path(config["work"]), data=Path(config["output"]), target="bench")
+    workspace = Workspace(
+        project=Path(config["work"]), data=Path(config["output"]), target="sandbox-bench"
+    )
     workspace.plan.parent.mkdir(parents=True)
     workspace.plan.write_text(
         "".join(
@@ -127,12 +129,12 @@ def transform(config: Config) -> None:
     from stages.state.workspace import Workspace
 
     project = Path(config["project"])
-    workspace = Workspace(project=project, data=project / "data", target="bench")
+    workspace = Workspace(project=project, data=project / "data", target="sandbox-bench")
     if "remove" in config:
         for folder in workspace.transforms.glob(config["remove"]):
             remove(folder)
     began(config)
-    arguments = ["--project", str(project), "--target", "bench", "transform"]
+    arguments = ["--project", str(project), "--target", "sandbox-bench", "transform"]
     cli.main(arguments, standalone_mode=False)
     if "rows" in config:
         manifest = read_manifest(workspace.transform("events")) or {}
@@ -149,7 +151,7 @@ def copy(config: Config) -> None:
 
     began(config)
     project = Path(config["project"])
-    workspace = Workspace(project=project, data=project / "data", target="bench")
+    workspace = Workspace(project=project, data=project / "data", target="sandbox-bench")
     parts = workspace.extract("events") / "part-*.parquet"
     output = Path(config["output"])
     output.mkdir(parents=True)

@@ -73,6 +73,12 @@ def test_wrong_usage_is_2(stages: Stages) -> None:
         assert done.stdout == "", wrong
         assert "Usage: " in done.stderr, wrong
     assert "see the tables with" in stages.run("sql", "selec 1", code=2).stderr
+    # Some errors come only with the rows.
+    for query in ("SELECT 'a'::INTEGER", "SELECT x::INTEGER FROM (VALUES ('1'), ('b')) t(x)"):
+        assert "see the tables with" in stages.run("sql", query, code=2).stderr
+    done = stages.run("verify", "articles", "--final", code=2)
+    assert "stages verify --final" in done.stderr
+    assert "is not a sandbox" in Stages(stages.data, "default").run("sandbox", "up", code=2).stderr
 
 
 def test_sooner_than_its_turn_is_1_and_says_what_comes_first(stages: Stages) -> None:

@@ -79,6 +79,7 @@ REFUSED = {"statusCode": "403", "error": "Unauthorized", "message": "Invalid Com
         (200, [], True, "lists buckets: 0"),
         (404, NO_SUCH_API, True, "is not served here"),
         (403, REFUSED, False, "refuses the key: Invalid Compact JWS (403)"),
+        (200, None, False, "answers what its own client can't read"),
     ],
 )
 def test_what_storage_says(

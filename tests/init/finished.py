@@ -52,6 +52,7 @@ def section(text: str) -> str:
 def main() -> None:
     state = sandbox.up(ROOT, [])
     folder = Path(tempfile.mkdtemp(prefix="stages-docs-"))
+    (folder / "node_modules").symlink_to(ROOT / "node_modules")
     try:
         PAGE.write_text(section(diff(state, folder / "project")), "utf-8")
     finally:

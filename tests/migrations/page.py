@@ -65,6 +65,7 @@ def _run(command: str, project: Path) -> str:
 def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="stages-docs-", dir="/var/tmp"))
     folder.chmod(0o755)
+    (folder / "node_modules").symlink_to(ROOT / "node_modules")
     project = copy_project("shop", folder / "shop")
     with sandbox_at(folder / "box"):
         try:

@@ -90,6 +90,10 @@ REFUSALS: list[tuple[str, dict[str, str | None], str]] = [
      "SUPABASE_DB_URL is not a postgresql:// address"),
     ("db url without host", {"SUPABASE_DB_URL": "postgresql:///x"},
      "SUPABASE_DB_URL is not a postgresql:// address"),
+    ("password with a bare /", {"SUPABASE_DB_URL": "postgresql://u:12/3secret@db.host.co/x"},
+     "SUPABASE_DB_URL is not a postgresql:// address"),
+    ("password with a bare / and ?", {"SUPABASE_DB_URL": "postgresql://u:12/x?secret=y@host"},
+     "SUPABASE_DB_URL is not a postgresql:// address"),
     ("port of no kind", {"SUPABASE_DB_URL": "postgresql://u:p@127.0.0.1:54x2/x"},
      "SUPABASE_DB_URL is not a postgresql:// address"),
     ("broken Supabase url", {"SUPABASE_URL": "https://[abc"}, "SUPABASE_URL is not an address"),
@@ -225,10 +229,10 @@ def test_production_needs_its_name(plan: Plan) -> None:
     production = load(plan, {"CONVEX_DEPLOY_KEY": "prod:fine-otter-123|s"}).target
     for consent in (None, False, True, "", "yes", "fine-otter-12", "Fine-Otter-123"):
         with pytest.raises(UserError, match="`fine-otter-123` is a production deployment") as error:
-            require_production(consent, production)
-        assert error.value.hint == "say so with: stages load --yes fine-otter-123"
-    require_production("fine-otter-123", production)
-    require_production(None, load(plan, {}).target)
+            require_production(consent, production, "load")
+        assert (error.value.hint or "").startswith("say so with: stages load --yes fine-otter-123")
+    require_production("fine-otter-123", production, "load")
+    require_production(None, load(plan, {}).target, "load")
 
 
 def test_production_is_refused_by_the_command_before_anything_is_sent(

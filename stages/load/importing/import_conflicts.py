@@ -46,7 +46,8 @@ def accept_existing(context: ImportContext, state: Manifest) -> Manifest:
         if not context.options.consent(sentence):
             raise UserError(
                 sentence,
-                f"say so with: --mode replace --yes {context.deployment.target.deployment}",
+                "say so with: stages load --through import --mode replace --yes "
+                f"{context.deployment.target.deployment}",
             )
         context.progress.note("  taking a full export of what is there")
         export = context.snapshots.export(context.workspace.exports)
