@@ -9,7 +9,6 @@ Nothing here prompts or prints, and nothing is left behind in the process.
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from stages.consent import (
 )
 from stages.errors import Shortfall, UserError
 from stages.inspection import Inspection, Tables, table_names
+from stages.options import command_of, refuse_mixed, require_choice
 from stages.project.plan import load_plan
 from stages.project.settings import load_source, resolve_target
 from stages.results import (
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from stages.extract.forecast import Forecast
     from stages.extract.transport import Via
     from stages.init.run import InitResult
+    from stages.sandbox import State
 
 What = Literal["staged", "target", "ledger", "all"]
 
@@ -90,7 +91,7 @@ class Migration(Inspection):
         from stages.views import refresh
 
         with self._errors():
-            _require_choice("via", via, ("auto", "postgres", "rest"))
+            require_choice("via", via, ("auto", "postgres", "rest"))
         options = ExtractOptions(
             tables=table_names(tables),
             exclude=table_names(exclude),
@@ -189,13 +190,13 @@ class Migration(Inspection):
 
         began = time.monotonic()
         with self._errors():
-            _require_choice("through", through, ("functions", "http-action", "import"))
-            _require_choice("mode", mode, ("require-empty", "append", "replace"))
+            require_choice("through", through, ("functions", "http-action", "import"))
+            require_choice("mode", mode, ("require-empty", "append", "replace"))
             refuse_mixed(
                 through, mode=mode, overwrite=overwrite, prune=prune, max_rate=tuple(max_rate)
             )
             rate = read_rate(max_rate)
-        command = _command(
+        command = command_of(
             "load", tables, through=through, mode=mode, restart=restart, overwrite=overwrite,
             prune=prune,
         )  # fmt: skip
@@ -334,7 +335,7 @@ class Migration(Inspection):
         from stages.rollback import RollbackOptions, rollback
 
         began = time.monotonic()
-        command = _command("rollback", tables, force=force)
+        command = command_of("rollback", tables, force=force)
         with self._writing():
             settings = self._announced_settings()
 
@@ -372,7 +373,7 @@ class Migration(Inspection):
         from stages.clean import clear_ledger, hand_steps, remove_all, staged_files, target_files
 
         with self._errors():
-            _require_choice("what", what, ("staged", "target", "ledger", "all"))
+            require_choice("what", what, ("staged", "target", "ledger", "all"))
         with self._writing():
             if what in ("ledger", "all"):
                 settings = self.settings()
@@ -398,6 +399,13 @@ class Migration(Inspection):
         return (
             [self.hint(step) for step in hand_steps(self.plan)] if what in ("ledger", "all") else []
         )
+
+    def renew_sandbox(self, state: State) -> None:
+        """Remove what is staged of a sandbox that is gone, once another one has started."""
+        from stages.clean import renew_sandbox_files
+
+        with self._writing():
+            renew_sandbox_files(self.workspace, state)
 
     # ── the beginning ───────────────────────────────────────────────────────────────────────
 
@@ -463,31 +471,4 @@ class Migration(Inspection):
             raise Shortfall(
                 "more rejects than the plan allows: " + "; ".join(sentences),
                 "see why with: stages rejects; or load all the same with --accept-rejects",
-            )
-
-
-def _command(command: str, tables: Tables, **options: str | bool | None) -> str:
-    """A command as it was asked for, so that a hint never reaches further."""
-    words = [command, *table_names(tables)]
-    for name, value in options.items():
-        if value:
-            words += [f"--{name}"] if value is True else [f"--{name}", value]
-    return shlex.join(words)
-
-
-def _require_choice(name: str, value: str | None, choices: Sequence[str]) -> None:
-    """Types are not checked while a script runs, and an unknown word must not mean a known one."""
-    if value is not None and value not in choices:
-        raise UserError(f"{name} can't be {value!r}", f"one of: {', '.join(choices)}")
-
-
-def refuse_mixed(through: str | None, **options: Any) -> None:
-    """Options of one channel are not silently left out on the other."""
-    of_import = through == "import"
-    for name in ("overwrite", "prune", "max_rate") if of_import else ("mode", "to"):
-        if options.get(name):
-            option = f"--{name.replace('_', '-')}"
-            raise UserError(
-                f"{option} is {'not ' if of_import else ''}for --through import",
-                f"leave {option} out" if of_import else "add: --through import",
             )

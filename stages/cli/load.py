@@ -84,7 +84,7 @@ def load(
     """
     from stages.load.forecast import as_text
     from stages.load.pace import read_rate
-    from stages.migration import refuse_mixed
+    from stages.options import refuse_mixed
 
     read_rate(max_rate)
     refuse_mixed(through, mode=mode, to=to, overwrite=overwrite, prune=prune, max_rate=max_rate)

@@ -24,8 +24,6 @@ def sandbox() -> None:
 def up(context: Context, renew: bool, as_json: bool) -> None:
     """Start what does not run yet."""
     from stages import sandbox as machine
-    from stages.clean import renew_sandbox_files
-    from stages.state.lock import data_lock
 
     migration = context.migration()
     target = migration.named_target or "sandbox"
@@ -35,8 +33,7 @@ def up(context: Context, renew: bool, as_json: bool) -> None:
         )
     state = machine.up(migration.project, [target], Lines())
     if renew:
-        with data_lock(migration.workspace):
-            renew_sandbox_files(migration.workspace, state)
+        migration.renew_sandbox(state)
     _print_sandbox(state, as_json)
 
 

@@ -18,6 +18,7 @@ from stages.extract.decode import DoesNotFit, repair
 from stages.extract.reader import Key, Size, Span, TableState, key_texts
 from stages.extract.types import Column, arrow_schema
 from stages.project.settings import LOOPBACK, Secret, Source, read_db_url
+from stages.sql import name_sql, text_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,16 +41,6 @@ SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off;
 SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'postgres';
 SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL jit = off
 """
-
-
-def quote(name: str) -> str:
-    """An identifier for SQL text."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(value: str) -> str:
-    """A text literal; COPY takes no parameters. Backslashes are plain (standard strings)."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 class PostgresReader:
@@ -180,14 +171,14 @@ class PostgresSession:
         self._connection = _connect(url)
         with _translated(), self._connection.cursor() as cursor:
             cursor.execute(TRANSACTION)
-            cursor.execute(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
+            cursor.execute(f"SET TRANSACTION SNAPSHOT {text_sql(snapshot)}")
             _prepare(cursor)
         self.pid = int(_one(self._connection, "SELECT pg_backend_pid() AS pid")["pid"])
 
     def size(self, reading: Reading) -> Size:
         if reading.virtual or reading.where:
             return Size(rows=self.count(reading), bytes=None, exact=True)
-        relation = literal(_qualified_name(reading))
+        relation = text_sql(_qualified_name(reading))
         with _translated():
             row = _one(self._connection, _sql("size.sql").format(relation=relation))
         if row["unknown"] or row["rows"] < 0:
@@ -207,8 +198,8 @@ class PostgresSession:
             return []
         share = min(100.0, 100.0 * SAMPLED_KEYS / size.rows)
         # The prefix, since a bare name in ORDER BY would mean the text of the output.
-        names = ", ".join(f"t.{quote(name)}" for name in reading.key)
-        texts = ", ".join(f"t.{quote(name)}::text" for name in reading.key)
+        names = ", ".join(f"t.{name_sql(name)}" for name in reading.key)
+        texts = ", ".join(f"t.{name_sql(name)}::text" for name in reading.key)
         # Whole pages by chance, the same ones each time: quick on a table of any size.
         with _translated():
             keys = [
@@ -225,7 +216,7 @@ class PostgresSession:
     def table_state(self, reading: Reading, snapshot: dict[str, Any]) -> TableState:
         xmin = snapshot.get("xmin")
         newer = (
-            f"count(*) FILTER (WHERE age(xmin) <= age({literal(str(int(xmin) % 2**32))}::xid))"
+            f"count(*) FILTER (WHERE age(xmin) <= age({text_sql(str(int(xmin) % 2**32))}::xid))"
             if xmin and not reading.virtual
             else "NULL::int8"
         )
@@ -239,7 +230,7 @@ class PostgresSession:
         if not reading.key:
             return None
         only = replace(reading, columns=reading.key_columns)
-        order = ", ".join(f"t.{quote(name)} DESC" for name in reading.key)
+        order = ", ".join(f"t.{name_sql(name)} DESC" for name in reading.key)
         sql = f"SELECT {_select_list(only)} FROM {_from(reading)} ORDER BY {order} LIMIT 1"
         keys = [key_texts(table, only, 0) for table in self._tables(only, sql) if table.num_rows]
         return keys[0] if keys else None
@@ -274,9 +265,9 @@ class PostgresSession:
 
 def _select_list(reading: Reading) -> str:
     return ", ".join(
-        f"{quote(c.name)}::{c.rule.direct_cast} AS {quote(c.staged)}"
+        f"{name_sql(c.name)}::{c.rule.direct_cast} AS {name_sql(c.staged)}"
         if c.rule.direct_cast
-        else f"{quote(c.name)} AS {quote(c.staged)}"
+        else f"{name_sql(c.name)} AS {name_sql(c.staged)}"
         for c in reading.columns
     )
 
@@ -287,11 +278,11 @@ def _select(reading: Reading, span: Span) -> str:
     conditions = [f"({reading.where})"] if reading.where else []
     if not reading.key:
         return sql + (f" WHERE {conditions[0]}" if conditions else "")
-    names = ", ".join(f"t.{quote(name)}" for name in reading.key)
+    names = ", ".join(f"t.{name_sql(name)}" for name in reading.key)
     for key, sign in ((span.after, ">"), (span.until, "<=")):
         if key is not None:
             # Literals without a type take that of their column.
-            values = ", ".join(literal(text) for text in key)
+            values = ", ".join(text_sql(text) for text in key)
             conditions.append(f"({names}) {sign} ({values})")
     if conditions:
         sql += f" WHERE {' AND '.join(conditions)}"
@@ -308,7 +299,7 @@ def _sql(name: str) -> str:
 
 
 def _qualified_name(reading: Reading) -> str:
-    return f"{quote(reading.schema)}.{quote(reading.name)}"
+    return f"{name_sql(reading.schema)}.{name_sql(reading.name)}"
 
 
 def _from(reading: Reading) -> str:

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from stages.errors import UserError
 from stages.extract.catalog import ForeignKeyEdge, Reading
-from stages.extract.postgres import PostgresReader, quote
+from stages.extract.postgres import PostgresReader
 from stages.extract.reader import Reader
+from stages.sql import name_sql
 
 
 def sample_readings(
@@ -44,8 +45,8 @@ def _condition(
     rows: int,
     visited: frozenset[tuple[str, str]],
 ) -> str:
-    table = f"{quote(reading.schema)}.{quote(reading.name)}"
-    key_columns = ", ".join(quote(name) for name in reading.key) or "ctid"
+    table = f"{name_sql(reading.schema)}.{name_sql(reading.name)}"
+    key_columns = ", ".join(name_sql(name) for name in reading.key) or "ctid"
     filtered = f"WHERE ({reading.where}) " if reading.where else ""
     sampled = f"SELECT {key_columns} FROM {table} {filtered}ORDER BY {key_columns} LIMIT {rows}"
     conditions = [f"({key_columns}) IN ({sampled})"]
@@ -54,9 +55,9 @@ def _condition(
         if key.parent != reading.place or child is None or key.child in visited:
             continue
         condition = _condition(child, readings, keys, rows, visited | {reading.place})
-        parents = ", ".join(quote(name) for name in key.parent_columns)
-        children = ", ".join(quote(name) for name in key.child_columns)
-        source = f"{quote(child.schema)}.{quote(child.name)}"
+        parents = ", ".join(name_sql(name) for name in key.parent_columns)
+        children = ", ".join(name_sql(name) for name in key.child_columns)
+        source = f"{name_sql(child.schema)}.{name_sql(child.name)}"
         conditions.append(f"({parents}) IN (SELECT {children} FROM {source} WHERE {condition})")
     either = f"({' OR '.join(conditions)})"
     return f"({reading.where}) AND {either}" if reading.where else either

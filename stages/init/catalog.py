@@ -17,6 +17,7 @@ from stages.extract import auth_tables
 from stages.extract.catalog import Relation, resolve_reading
 from stages.extract.types import ALIASES
 from stages.project.plan import SourceTable
+from stages.sql import text_sql
 
 if TYPE_CHECKING:
     from stages.extract.postgres import PostgresReader
@@ -344,7 +345,7 @@ def _by_table(rows: Iterable[Mapping[str, Any]]) -> dict[Place, list[Mapping[str
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+    return ", ".join(text_sql(name) for name in names)
 
 
 def _sql(name: str) -> str:
@@ -371,7 +372,7 @@ def _default_text(definition: Mapping[str, Any]) -> str | None:
     value = definition["default"]
     if isinstance(value, str):
         called = re.match(r"[\w.]+\(", value) or value.startswith("CURRENT_") or "::" in value
-        return value if called else "'" + value.replace("'", "''") + "'"
+        return value if called else text_sql(value)
     return json.dumps(value)
 
 

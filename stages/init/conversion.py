@@ -12,7 +12,8 @@ from typing import Any
 
 from stages.convex.schema import Validator, members
 from stages.init.catalog import CatalogColumn, Choice
-from stages.init.names import looks_like_time, sql_name, sql_text, words
+from stages.init.names import looks_like_time, sql_name, words
+from stages.sql import text_sql
 
 Kind = str
 INTEGER_TYPES = {"int2", "int4", "int8", "oid"}
@@ -274,7 +275,7 @@ def _literals(column: CatalogColumn, name: str, values: list[Any]) -> Value:
         return converted.doubt(
             f"{column.declared} may hold anything, the field takes only {_listed(values)}; "
             "other values are rejected",
-            f"CASE {name} WHEN '…' THEN {sql_text(texts[0])} ELSE {name} END",
+            f"CASE {name} WHEN '…' THEN {text_sql(texts[0])} ELSE {name} END",
         )
     by_words = {_plain(text): text for text in texts}
     mapped = {
@@ -319,7 +320,7 @@ def _listed(values: Iterable[Any]) -> str:
 
 
 def _literal(value: Any) -> str:
-    return sql_text(value) if isinstance(value, str) else str(value)
+    return text_sql(value) if isinstance(value, str) else str(value)
 
 
 # ── JSON and lists ──────────────────────────────────────────────────────────────────────────

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from stages.init.catalog import Catalog, CatalogColumn, CatalogTable
 from stages.init.conversion import Doubt, Value, convert, default_sql, family, union_members
-from stages.init.names import looks_like_time, sql_name, sql_text, words
+from stages.init.names import looks_like_time, sql_name, words
 from stages.init.pairing import Pair, Paired, Pairing
 from stages.init.reference import References, is_reference, key_sql
+from stages.sql import text_sql
 
 WIDTH = 96
 TODO = "-- TODO "
@@ -199,7 +200,7 @@ def key_model_text(paired: Paired, pairing: Pairing, references: Sequence[str]) 
         return "\n".join(lines) + "\n"
     for number, (rule, joins, conditions) in enumerate(lookups):
         text = [
-            f"SELECT {key} AS source_id, c._id AS convex_id, {sql_text(rule)} AS rule",
+            f"SELECT {key} AS source_id, c._id AS convex_id, {text_sql(rule)} AS rule",
             f"FROM {source} s",
             *joins,
             f"JOIN reference.{sql_name(paired.target)} c",

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
+from stages.sql import name_sql, open_duckdb
+
 Case = Literal["camel", "snake", "keep"]
 # Singular → plural, where no rule leads from one to the other.
 IRREGULAR = {
@@ -101,9 +103,7 @@ def distinct(name: str, taken: Iterable[str]) -> str:
 
 @functools.cache
 def _keywords() -> frozenset[str]:
-    import duckdb
-
-    with duckdb.connect() as connection:  # never the process's default one
+    with open_duckdb() as connection:  # never the process's default one
         rows = connection.execute(
             "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
         ).fetchall()
@@ -114,9 +114,4 @@ def sql_name(name: str) -> str:
     """A name for SQL text, bare where it can be."""
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.lower() not in _keywords():
         return name
-    return '"' + name.replace('"', '""') + '"'
-
-
-def sql_text(text: str) -> str:
-    """A text literal for SQL text."""
-    return "'" + text.replace("'", "''") + "'"
+    return name_sql(name)

@@ -11,6 +11,7 @@ from stages.convex.validators.positions import positions
 from stages.init.conversion import family
 from stages.init.pairing import Paired, Pairing
 from stages.init.reference import is_reference
+from stages.sql import name_sql
 
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 MODULE = "stages"
@@ -129,8 +130,7 @@ def _place(schema: str, table: str) -> str:
     plain = BARE.fullmatch(table) and BARE.fullmatch(schema)
     if plain:
         return table if schema == "public" else f"{schema}.{table}"
-    quoted = [f'"{part}"' for part in (part.replace('"', '""') for part in (schema, table))]
-    return ".".join(quoted)
+    return f"{name_sql(schema)}.{name_sql(table)}"
 
 
 def _key(name: str) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from stages.extract import auth_tables
 from stages.init.catalog import Catalog, CatalogColumn, CatalogTable, ForeignKey, Place
 from stages.init.conversion import Value, family, json_items, union_members
-from stages.init.names import sql_name, sql_text
+from stages.init.names import sql_name
 from stages.init.pairing import Pair, Paired, Pairing
+from stages.sql import text_sql
 
 
 def key_sql(columns: Sequence[str]) -> str:
@@ -60,7 +61,7 @@ class References:
                     f"stages init --rename <source table>={target}",
                     f"a key model for [reference.{target}]",
                     f'[tables.{target}] with grain = "derived", a model of other rows, and here '
-                    f"ref({sql_text(target)}, key)",
+                    f"ref({text_sql(target)}, key)",
                 ),
             )
         if not parent.table.row_key:
@@ -78,7 +79,7 @@ class References:
             items = {"array": f"pg_array({name})", "json": json_items(name)}.get(family(column))
             if items is None:
                 return Value(None).doubt(f"{column.declared} is no list of keys", f"[{name}]")
-            return Value(f"refs({sql_text(target)}, {items})")
+            return Value(f"refs({text_sql(target)}, {items})")
         keys = [key for key in table.foreign_keys if key.columns == (column.name,)]
         right = [key for key in keys if key.parent == parent.table.place]
         if right:
@@ -160,4 +161,4 @@ def _is_list(pair: Pair) -> bool:
 
 
 def _ref(target: str, key: str) -> str:
-    return f"ref({sql_text(target)}, {key})"
+    return f"ref({text_sql(target)}, {key})"

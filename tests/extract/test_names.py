@@ -15,6 +15,7 @@ from stages.extract.forecast import Forecast, forecast
 from stages.extract.run import ExtractOptions
 from stages.extract.transport import Via
 from stages.progress import Silent
+from stages.sql import name_sql
 from tests.extract.conftest import FEW_ROWS
 from tests.extract.support import TRANSPORTS, Database, Project, with_rest
 
@@ -57,8 +58,8 @@ KEYS = {
 def names(database: Database) -> Iterator[Database]:
     """Tables of every kind in the schemas names, other and public."""
     moods = ", ".join(f"'m,{i}'" for i in range(-100, 201))
-    odd = ", ".join(f"{postgres.quote(name)} text" for name in ODD_COLUMNS)
-    table = f"names.{postgres.quote(ODD_TABLE)}"
+    odd = ", ".join(f"{name_sql(name)} text" for name in ODD_COLUMNS)
+    table = f"names.{name_sql(ODD_TABLE)}"
     database.sql(
         f"""
         CREATE TYPE names."Many.Moods" AS ENUM ({moods});
@@ -230,11 +231,11 @@ def test_partitions_without_a_key(names: Database, narrow: Project) -> None:
 
 @pytest.mark.parametrize("via", TRANSPORTS)
 def test_odd_identifiers(names: Database, narrow: Project, small: None, via: Via) -> None:
-    narrow.plan(odd={"table": f"names.{postgres.quote(ODD_TABLE)}"})
+    narrow.plan(odd={"table": f"names.{name_sql(ODD_TABLE)}"})
     assert narrow.extract(via).failed == [], narrow.heard.text
     table = narrow.table("odd")
     assert table.column_names == ['k.e"y', *ODD_COLUMNS]
-    order = names.rows(f'SELECT "k.e""y" FROM names.{postgres.quote(ODD_TABLE)} ORDER BY 1')
+    order = names.rows(f'SELECT "k.e""y" FROM names.{name_sql(ODD_TABLE)} ORDER BY 1')
     assert table.column('k.e"y').to_pylist() == [key for (key,) in order]
     for number, name in enumerate(ODD_COLUMNS):
         assert table.column(name).to_pylist() == [f"{number}{key}" for (key,) in order], name
