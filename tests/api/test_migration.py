@@ -13,7 +13,6 @@ from threading import Thread
 from typing import Any
 
 import duckdb
-import pandas
 import pyarrow as pa
 import pytest
 
@@ -348,13 +347,6 @@ def test_sql_joins_what_is_handed_in_and_nothing_else(transformed: Migration) ->
     assert in_hint(transformed, 'sql "show all tables"') in (error.value.hint or "")
     with pytest.raises(UserError):
         transformed.sql("SELECT 1", tables={"wanted": object()})
-
-
-def test_sql_joins_a_pandas_frame(transformed: Migration) -> None:
-    prices = pandas.DataFrame({"currency": ["USD"], "rate": [1.5]})
-    assert transformed.sql("SELECT rate FROM prices", tables={"prices": prices}).fetchall() == [
-        (1.5,)
-    ]
 
 
 def test_a_large_query_spills_into_the_data_folder(transformed: Migration) -> None:
