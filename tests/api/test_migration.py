@@ -413,6 +413,15 @@ def test_a_word_that_nobody_knows_is_refused(
     assert sorted(transformed.workspace.data.rglob("*")) == before
 
 
+@pytest.mark.parametrize("update", [False, True])
+def test_init_reads_no_source_for_a_target_that_nobody_knows(project: Path, update: bool) -> None:
+    migration = Migration(
+        project, target="typo", environment={"SUPABASE_DB_URL": "postgresql://u:p@127.0.0.1:9/x"}
+    )
+    with pytest.raises(UserError, match=r"the plan has no \[targets\.typo\]"):
+        migration.init(update=update)
+
+
 def test_a_hint_has_the_tables_and_options_of_the_call(production: Migration) -> None:
     with pytest.raises(UserError) as error:
         production.load(["articles", "webinars"], prune=True)
