@@ -37,7 +37,7 @@ def require_loaded(project: Project) -> None:
     assert project.documents("people") == expected(PEOPLE)
 
 
-def test_a_circle_is_loaded_in_two_passes(staged: Project) -> None:
+def test_a_cycle_is_loaded_in_two_passes(staged: Project) -> None:
     result = staged.load()
     require_loaded(staged)
     for name, rows in (("teams", TEAMS), ("people", PEOPLE)):
@@ -108,7 +108,7 @@ def test_what_the_app_changes_between_the_passes_is_a_conflict(
     assert staged.keys("people", "conflicts") == []
 
 
-def test_lost_acks_do_not_take_a_circle_apart(staged: Project) -> None:
+def test_lost_acks_do_not_take_a_cycle_apart(staged: Project) -> None:
     """A first pass leaves alone what is complete already."""
     staged.load()
     ledger, pages = staged.ledger("people"), staged.host.pages("people")
@@ -121,7 +121,7 @@ def test_lost_acks_do_not_take_a_circle_apart(staged: Project) -> None:
     assert (counts["unchanged"], counts["replaced"]) == (len(PEOPLE) - 1, 1)
 
 
-def test_an_edited_row_of_a_circle_is_replaced(staged: Project) -> None:
+def test_an_edited_row_of_a_cycle_is_replaced(staged: Project) -> None:
     staged.load()
     rows = {**PEOPLE, "p05": {**PEOPLE["p05"], "manager": "p00"}}
     staged.stage("people", rows)

@@ -75,7 +75,7 @@ def test_a_reference_to_itself_waits() -> None:
         required({"type": "array", "value": an_id("orders")}),
     ],
 )
-def test_what_may_be_left_out_of_a_circle_waits(may_be_left_out: dict[str, Any]) -> None:
+def test_what_may_be_left_out_of_a_cycle_waits(may_be_left_out: dict[str, Any]) -> None:
     schema = a_schema(orders={"customer": "customers"}, customers={"last": may_be_left_out})
     assert dependency_groups(schema, ["orders", "customers"]) == [
         DependencyGroup(
@@ -87,7 +87,7 @@ def test_what_may_be_left_out_of_a_circle_waits(may_be_left_out: dict[str, Any])
 
 
 @pytest.mark.parametrize("fields", [{"b": "b"}, {"a": "a"}])
-def test_a_circle_of_required_references_is_named(fields: dict[str, Any]) -> None:
+def test_a_cycle_of_required_references_is_named(fields: dict[str, Any]) -> None:
     schema = a_schema(a=fields, b={"a": "a"}, c={"a": "a"})
     with pytest.raises(UserError, match="every reference is required: a → ") as error:
         order(schema, ["a", "b", "c"])

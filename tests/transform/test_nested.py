@@ -214,7 +214,7 @@ def test_a_table_that_refers_to_itself_is_proven_as_one(staged: Work) -> None:
     assert kept == ["1", "5", "6", "9", "10"]
 
 
-def test_a_circle_of_tables_is_proven_together(staged: Work) -> None:
+def test_a_cycle_of_tables_is_proven_together(staged: Work) -> None:
     """Team 2 has no name; member 3 is of team 2, team 3 is led by 3, member 4 is of team 3."""
     teams = {key: reject[:2] for key, reject in rejects(staged, "teams").items()}
     assert teams == {"2": ("name", "required_null"), "3": ("lead", "parent_rejected")}
@@ -224,14 +224,14 @@ def test_a_circle_of_tables_is_proven_together(staged: Work) -> None:
     assert staged.document("members", "5")["friends"] == ["members:1", "members:2"]
 
 
-def test_a_circle_is_made_anew_as_a_whole(work: Work) -> None:
+def test_a_cycle_is_made_anew_as_a_whole(work: Work) -> None:
     assert set(work.transform("teams").tables) == {"teams", "members"}
     work.model("teams", "name,", "coalesce(name, 'unnamed') AS name,")
     work.transform("members")
     assert rejects(work, "teams") == {} and rejects(work, "members") == {}
 
 
-def test_fields_of_a_circle_can_be_left_for_later(staged: Work) -> None:
+def test_fields_of_a_cycle_can_be_left_for_later(staged: Work) -> None:
     """As the first pass of a load sends them: absent, or an empty array where there must be one."""
     schema = load_schema(staged.workspace)
     fields = staged_shapes(staged.workspace, schema, "members")

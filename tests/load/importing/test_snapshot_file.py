@@ -301,7 +301,7 @@ def test_a_reference_without_an_id_is_refused(project: Project) -> None:
         project.write("posts")
 
 
-def test_a_circle_of_required_references(project: Project) -> None:
+def test_a_cycle_of_required_references(project: Project) -> None:
     project.table(
         "eggs", {"hen": of("id", tableName="hens")}, documents(["1", "2"], hen=["hens:1"] * 2)
     )
