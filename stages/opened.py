@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.errors import StagesError, Stopped, Transient
+from stages.errors import StagesError, Stopped, Transient, stopped_by_disk
 from stages.events import Emitter, OnEvent
 from stages.hints import Invocation
 from stages.project.plan import Plan, load_plan
@@ -93,10 +93,7 @@ class OpenProject:
         except BrokenPipeError:
             raise  # of whoever reads the events, not of the disk
         except OSError as error:
-            reason = f"{error.strerror or error}: {error.filename or 'the disk'}"
-            raise Stopped(
-                reason, "mend that; what is done is kept, run the same command again"
-            ) from error
+            raise stopped_by_disk(error) from error
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 from tests.support.command_line import ROOT
+from tests.support.relations import declared_relations
 
 PACKAGE = ROOT / "stages"
 STAGES = ("extract", "transform", "load", "verify")
@@ -86,3 +88,11 @@ def test_no_module_is_too_long() -> None:
         if (lines := len(file.read_text("utf-8").splitlines())) > MOST_LINES
     }
     assert not long
+
+
+def test_no_name_of_a_relation_means_two_things() -> None:
+    """Not in two packages, either: verify and load run in one process."""
+    packages = ("convex", "transform", "load", "verify")
+    modules = [import_module(f"stages.{package}.relations") for package in packages]
+    names = [relation.name for m in modules for relation in declared_relations(m).values()]
+    assert len(names) == len(set(names)) > 50

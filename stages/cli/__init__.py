@@ -29,7 +29,7 @@ from stages.cli import (
     verify,
 )
 from stages.cli.context import cli
-from stages.errors import StagesError
+from stages.errors import StagesError, stopped_by_disk
 
 __all__ = [
     "check",
@@ -71,8 +71,8 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        failure = f"{error.strerror or error}: {error.filename or 'the disk'}"
-        _end(f"{failure}\n  → mend that; what is done is kept, run the same command again", 3)
+        stopped = stopped_by_disk(error)
+        _end(str(stopped), stopped.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -28,7 +28,7 @@ def undeclared_relations(module: ModuleType) -> list[str]:
     return [
         f"{file.relative_to(package)}: {name}"
         for file in sorted(package.rglob("*.py"))
-        for text in _texts(file)
+        for text in sql_texts(file)
         for name in CREATED.findall(text)
         if not _is_declared(name, declared_relations(module))
     ]
@@ -43,7 +43,7 @@ def _is_declared(name: str, declared: dict[str, Relation]) -> bool:
     return name.startswith("{table}") and EXPRESSION.sub("{}", name) in names
 
 
-def _texts(file: Path) -> Iterator[str]:
+def sql_texts(file: Path) -> Iterator[str]:
     """String literals of a module, with `{expression}` where an f-string has one."""
     nodes = list(ast.walk(ast.parse(file.read_text("utf-8"))))
     inside = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}

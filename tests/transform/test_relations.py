@@ -4,39 +4,22 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from stages.sql import Relation
 from stages.transform import relations
+from tests.support.relations import declared_relations, sql_texts
 
 PACKAGE = Path(relations.__file__).parent
 MODULES = sorted(PACKAGE.glob("*.py"))
-DECLARED = {name: value for name, value in vars(relations).items() if isinstance(value, Relation)}
+DECLARED = declared_relations(relations)
 CREATED = re.compile(r"\bCREATE (?:OR REPLACE )?(?:TEMP )?(?:TABLE|VIEW) (?:main\.)?(\S+)")
-
-
-def texts(module: Path) -> Iterator[str]:
-    """String literals of a module, with `{expression}` where an f-string has one."""
-    nodes = list(ast.walk(ast.parse(module.read_text("utf-8"))))
-    inside = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in nodes:
-        if isinstance(node, ast.JoinedStr):
-            yield "".join(
-                f"{{{ast.unparse(part.value)}}}"
-                if isinstance(part, ast.FormattedValue)
-                else str(ast.literal_eval(part))
-                for part in node.values
-            )
-        elif isinstance(node, ast.Constant) and id(node) not in inside:
-            yield str(node.value)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.stem)
 def test_every_relation_is_declared(module: Path) -> None:
-    created = [name for text in texts(module) for name in CREATED.findall(text)]
+    created = [name for text in sql_texts(module) for name in CREATED.findall(text)]
     named = [re.match(r"\{(\w+)(\.of\(.+\))?\}", name) for name in created]
     # A view over an extract is what a model names, and no relation of the transform.
     undeclared = [
