@@ -132,7 +132,8 @@ class Loaded(_Result):
 class TableVerified:
     """One Convex table: documents by how they compare with what is staged.
 
-    missing: loaded, but no document. changed: differs. removed: in the ledger, but not staged any
+    missing: loaded, but no document. changed: differs. mismatched: load has written down another
+    document than the ledger. removed: in the ledger, but not staged any
     more. unowned: not in the ledger; duplicate: one of these that equals a loaded one. dangling: a
     reference to no document. unaccounted: a reference of the source that is neither bound, nor set
     to null, nor rejected.
@@ -141,6 +142,7 @@ class TableVerified:
     verified: int = 0
     missing: int = 0
     changed: int = 0
+    mismatched: int = 0
     removed: int = 0
     unowned: int = 0
     duplicate: int = 0

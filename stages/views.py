@@ -299,11 +299,14 @@ def bound_sql(
     table: TargetTable,
     fields: Mapping[str, Shape],
     deferred: Container[str] = (),
+    ids: str | None = None,
 ) -> str:
     """SQL of a table's documents with Convex ids for references; NULL where none is known yet.
 
     Columns: _source_id, the fields, and `_unbound`: the references that have no id yet. Fields
     that are `deferred` are left out for now: NULL, or an empty array where there must be one.
+    `ids` is SQL of (target, source_id, convex_id); by default what load has written down, less
+    the documents that it found deleted.
     """
     bound = {s.name for s in fields.values() if s.positions} - {
         s.name for s in fields.values() if s.name in deferred
@@ -338,11 +341,12 @@ def bound_sql(
     documents = file_sql(workspace.transform(table.name) / "documents.parquet")
     targets = {t for s in fields.values() if s.name in bound for t in s.targets}
     heads = [f"documents AS (FROM read_parquet({documents}))"]
-    ids = f"FROM ({ids_sql(workspace, plan, targets)})"
-    gone = workspace.load(table.name) / "gone.parquet"
-    if gone.exists():
-        ids += f" ANTI JOIN read_parquet({file_sql(gone)}) USING (convex_id)"
-    heads.append(f"ids AS (SELECT target || ':' || source_id AS ref, convex_id {ids})")
+    if ids is None:
+        ids = f"FROM ({ids_sql(workspace, plan, targets)})"
+        gone = workspace.load(table.name) / "gone.parquet"
+        if gone.exists():
+            ids += f" ANTI JOIN read_parquet({file_sql(gone)}) USING (convex_id)"
+    heads.append(f"ids AS (SELECT target || ':' || source_id AS ref, convex_id FROM ({ids}))")
     return (
         f"WITH {', '.join([*heads, *withs])} SELECT {', '.join(columns)} "
         f"FROM documents d {' '.join(joins)}"

@@ -72,7 +72,7 @@ def _entry(workspace: Workspace, table: TargetTable) -> dict[str, Any]:
     transformed = read_manifest(workspace.transform(table.name)) or {}
     loaded = read_manifest(workspace.load(table.name)) or {}
     proof = read_proof(workspace, table.name, loaded)
-    rows = int(transformed.get("source_rows") or (extracted or {}).get("rows") or 0)
+    rows = _source_rows(table, extracted, transformed)
     counts: dict[str, int] = loaded.get("counts", {})
     migrated = sum(counts.get(name, 0) for name in MIGRATED)
     reasons = {
@@ -102,6 +102,13 @@ def _entry(workspace: Workspace, table: TargetTable) -> dict[str, Any]:
         "verified": proof and dict(proof.counts),
         "references": proof and dict(proof.references),
     }
+
+
+def _source_rows(table: TargetTable, extracted: Manifest | None, transformed: Manifest) -> int:
+    """Rows to account for: a derived table's are those of its model, known once it has run."""
+    if transformed:
+        return int(transformed["source_rows"])
+    return int((extracted or {}).get("rows", 0)) if table.grain == "row" else 0
 
 
 def _errors(extracted: Manifest | None, loaded: Manifest, proof: Proof | None) -> list[str]:

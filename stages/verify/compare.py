@@ -1,6 +1,6 @@
 """The differences of one table, in SQL.
 
-They are over three relations that the caller makes: `staged`, `read_back` and `owned`.
+They are over relations that the caller makes: `staged`, `read_back`, `owned` and `local_ids`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from stages.verify.reading import canonicalise_columns
 from stages.verify.relations import (
     CHANGED_DOCUMENTS,
     DIFFERING_STAGED,
+    LOCAL_IDS,
     OWNED,
     PAIRED,
     READ_BACK,
@@ -84,6 +85,8 @@ def differences_sql(fields: Mapping[str, Shape], ids: Ids, *, whole: bool) -> st
         f"ANTI JOIN {READ_BACK} r ON r._id = o.document_id",
         "SELECT 'changed', source_id, document_id, array_to_string(fields, ', ') "
         f"FROM {CHANGED_DOCUMENTS}",
+        f"SELECT 'mismatched', o.source_id, o.document_id, '' FROM {OWNED} o "
+        f"JOIN {LOCAL_IDS} l ON l.source_id = o.source_id WHERE l.document_id <> o.document_id",
         *_dangling(fields, ids),
     ]
     if whole:

@@ -10,8 +10,11 @@ from stages.state.fingerprints import fingerprint
 from stages.state.manifests import Manifest
 from stages.state.workspace import Workspace
 
-KINDS = ("missing", "changed", "removed", "unowned", "duplicate", "dangling", "unaccounted")
-WRONG = ("missing", "changed", "duplicate", "dangling", "unaccounted")
+KINDS = (
+    "missing", "changed", "mismatched", "removed", "unowned", "duplicate", "dangling",
+    "unaccounted",
+)  # fmt: skip
+WRONG = tuple(kind for kind in KINDS if kind not in ("removed", "unowned"))
 Counts = Mapping[str, int]
 
 

@@ -1,7 +1,8 @@
 """Where every reference of the source went: bound, made null, or rejected with its row.
 
 The source's side is the model's own output, so that transform is not asked about itself; the other
-end is what was read back from Convex.
+end is what was read back from Convex. Each row is accounted for by itself, so that what one row
+has lost is not made up for by another.
 """
 
 from __future__ import annotations
@@ -13,14 +14,23 @@ from stages.convex.values import Shape
 from stages.errors import StagesError
 from stages.project.models import read_model
 from stages.project.plan import TargetTable
-from stages.sql import file_sql, first_row, name_sql
+from stages.sql import file_sql, first_row, name_sql, text_sql
 from stages.state.workspace import Workspace
-from stages.verify.relations import OWNED, READ_BACK, REJECTED_KEYS, SOURCE_REFERENCES, UNSENT_KEYS
+from stages.verify.relations import (
+    DIFFERENCES,
+    OWNED,
+    READ_BACK,
+    REFERENCE_ACCOUNTS,
+    REJECTED_KEYS,
+    SOURCE_REFERENCES,
+    UNSENT_KEYS,
+)
 
 if TYPE_CHECKING:
     import duckdb
 
 ReferenceCounts = dict[str, int]
+COUNTED = ("source", "bound", "nulled")
 
 
 def count_references(
@@ -31,13 +41,43 @@ def count_references(
 ) -> dict[str, ReferenceCounts]:
     """Field → {source, bound, nulled, rejected}, in references that are not null.
 
-    Reads `read_back`, `owned` and `unsent_keys`. Raises StagesError where the model can't be run
-    any more.
+    References that went nowhere are added to `differences` as `unaccounted`, one row each. Reads
+    `read_back`, `owned` and `unsent_keys`. Raises StagesError where the model can't be run any
+    more.
     """
     references = {n: s for n, s in fields.items() if "id" in (s.kind, s.item)}
     if not references:
         return {}
     _read_source(connection, workspace, table, references)
+    _make_accounts(connection, workspace, table, references)
+    _add_unaccounted(connection, references)
+    sums = ", ".join(
+        f"coalesce(sum({_of(name, counted)}) {which}, 0)"
+        for name in references
+        for counted, which in (
+            ("source", ""),
+            ("bound", ""),
+            ("nulled", ""),
+            ("source", "FILTER (rejected)"),
+        )
+    )
+    totals = [
+        int(total) for total in first_row(connection, f"SELECT {sums} FROM {REFERENCE_ACCOUNTS}")
+    ]
+    return {
+        name: dict(zip((*COUNTED, "rejected"), totals[4 * at : 4 * at + 4], strict=True))
+        for at, name in enumerate(references)
+    }
+
+
+def _make_accounts(
+    connection: duckdb.DuckDBPyConnection,
+    workspace: Workspace,
+    table: TargetTable,
+    references: Mapping[str, Shape],
+) -> None:
+    """Make `reference_accounts`. Of a rejected row nothing counts as bound or made null, though an
+    older form of it may still be in Convex."""
     run = connection.execute
     rejects = file_sql(workspace.transform(table.name) / "rejects.parquet")
     changes = file_sql(workspace.transform(table.name) / "changes.parquet")
@@ -45,39 +85,46 @@ def count_references(
         f"CREATE OR REPLACE TEMP TABLE {REJECTED_KEYS} AS SELECT source_id "
         f"FROM read_parquet({rejects}) UNION SELECT source_id FROM {UNSENT_KEYS}"
     )
-    nulled = dict(
-        run(
-            "SELECT rtrim(field, '[]'), count(*) "
-            f"FROM read_parquet({changes}) c ANTI JOIN {UNSENT_KEYS} u "
-            "ON u.source_id = c.source_id "
-            "WHERE rule IN ('orphan_nulled', 'orphan_dropped') GROUP BY 1"
-        ).fetchall()
-    )
-    sums = ", ".join(f"coalesce(sum({name_sql(name)}), 0)" for name in references)
     bound = ", ".join(
-        f"coalesce(sum({_positions(shape, 'r.' + name_sql(name))}), 0)"
+        f"{_positions(shape, 'r.' + name_sql(name))} AS {name_sql(name)}"
         for name, shape in references.items()
     )
-    at_source = first_row(connection, f"SELECT {sums} FROM {SOURCE_REFERENCES}")
-    rejected = first_row(
-        connection,
-        f"SELECT {sums} FROM {SOURCE_REFERENCES} s "
-        f"SEMI JOIN {REJECTED_KEYS} r ON r.source_id = s.source_id",
+    nulled = ", ".join(
+        f"count(*) FILTER (rtrim(field, '[]') = {text_sql(name)}) AS {name_sql(name)}"
+        for name in references
     )
-    in_convex = first_row(
-        connection,
-        f"SELECT {bound} FROM {READ_BACK} r JOIN {OWNED} o ON o.document_id = r._id "
-        f"SEMI JOIN {SOURCE_REFERENCES} s ON s.source_id = o.source_id",
+    counted = ", ".join(
+        f"s.{name_sql(name)} AS {_of(name, 'source')}, "
+        f"coalesce(b.{name_sql(name)}, 0) AS {_of(name, 'bound')}, "
+        f"coalesce(n.{name_sql(name)}, 0) AS {_of(name, 'nulled')}"
+        for name in references
     )
-    return {
-        name: {
-            "source": int(at_source[at]),
-            "bound": int(in_convex[at]),
-            "nulled": nulled.get(name, 0),
-            "rejected": int(rejected[at]),
-        }
-        for at, name in enumerate(references)
-    }
+    run(
+        f"CREATE OR REPLACE TEMP TABLE {REFERENCE_ACCOUNTS} AS "
+        f"SELECT s.source_id, x.source_id IS NOT NULL AS rejected, {counted} "
+        f"FROM {SOURCE_REFERENCES} s LEFT JOIN {REJECTED_KEYS} x ON x.source_id = s.source_id "
+        f"LEFT JOIN (SELECT o.source_id, {bound} FROM {READ_BACK} r "
+        f"JOIN {OWNED} o ON o.document_id = r._id) b "
+        "ON b.source_id = s.source_id AND x.source_id IS NULL "
+        f"LEFT JOIN (SELECT source_id, {nulled} FROM read_parquet({changes}) "
+        "WHERE rule IN ('orphan_nulled', 'orphan_dropped') GROUP BY 1) n "
+        "ON n.source_id = s.source_id AND x.source_id IS NULL"
+    )
+
+
+def _add_unaccounted(
+    connection: duckdb.DuckDBPyConnection, references: Mapping[str, Shape]
+) -> None:
+    """Add a difference for each reference that is nowhere, or that Convex has too many of."""
+    for name in references:
+        source, bound, nulled = (_of(name, counted) for counted in COUNTED)
+        connection.execute(
+            f"INSERT INTO {DIFFERENCES} SELECT 'unaccounted', a.source_id, o.document_id, "
+            f"{text_sql(name)} FROM (SELECT source_id, "
+            f"unnest(range(abs({source} - {bound} - {nulled}))) FROM {REFERENCE_ACCOUNTS} "
+            f"WHERE NOT rejected AND {source} <> {bound} + {nulled}) a "
+            f"LEFT JOIN {OWNED} o ON o.source_id = a.source_id"
+        )
 
 
 def _read_source(
@@ -108,12 +155,8 @@ def _read_source(
         ) from None
 
 
-def count_unaccounted(references: Mapping[str, ReferenceCounts]) -> int:
-    """References of the source that are neither bound nor nulled nor rejected, or are so twice."""
-    return sum(
-        abs(counts["source"] - counts["bound"] - counts["nulled"] - counts["rejected"])
-        for counts in references.values()
-    )
+def _of(name: str, counted: str) -> str:
+    return name_sql(f"{counted} of {name}")
 
 
 def _positions(shape: Shape, column: str) -> str:

@@ -32,10 +32,20 @@ CANONICAL_JSON = Relation(
 
 # ── what is compared ────────────────────────────────────────────────────────────────────────
 
+LOADED_IDS = Relation(
+    name="loaded_ids",
+    columns=("target", "source_id", "convex_id"),
+    meaning="the document of a source key, by the ledger; of a reference table, by its keys",
+)
+LOCAL_IDS = Relation(
+    name="local_ids",
+    columns=("source_id", "document_id"),
+    meaning="what load has written down of one table, which the ledger is asked about",
+)
 UNSENT_KEYS = Relation(
     name="unsent_keys",
     columns=("source_id",),
-    meaning="a document that load could not send",
+    meaning="a document that load could not send; an older form of it may be in Convex",
 )
 SAMPLED_KEYS = Relation(
     name="sampled_keys",
@@ -45,12 +55,12 @@ SAMPLED_KEYS = Relation(
 STAGED = Relation(
     name="staged",
     columns=("_source_id", "…"),
-    meaning="a document as it is staged, its references bound",
+    meaning="a document as it is staged, its references bound; without those never sent",
 )
 OWNED = Relation(
     name="owned",
     columns=("source_id", "document_id"),
-    meaning="a row of the ledger; of a sample, what load has written down of it",
+    meaning="a row of the ledger",
 )
 READ_BACK = Relation(
     name="read_back",
@@ -91,5 +101,11 @@ SOURCE_REFERENCES = Relation(
 REJECTED_KEYS = Relation(
     name="rejected_keys",
     columns=("source_id",),
-    meaning="a row that is no document in Convex: rejected by transform, or not sent by load",
+    meaning="a row that is not in Convex as it is now: rejected by transform, or not sent by load",
+)
+REFERENCE_ACCOUNTS = Relation(
+    name="reference_accounts",
+    columns=("source_id", "rejected", "…"),
+    meaning="a row of the model, and how many references of each field it has, has in Convex, and "
+    "had made null",
 )

@@ -1,10 +1,14 @@
 """Read Convex back and compare it with what is staged, in DuckDB.
 
+Which document is which source row's, and what a reference should be, is asked of the ledger, never
+of what load has written down.
+
 missing: staged and loaded, or in the ledger, but no document. changed: a document that differs
-from the staged one. removed: in the ledger, but not staged any more. unowned: a document that the
-ledger does not know; duplicate: one of these that equals a loaded one. dangling: a reference to a
-document that is not there. unaccounted: a reference of the source that is neither bound nor made
-null nor rejected.
+from the staged one, also because Convex refused the new one. mismatched: load has written down
+another document than the ledger. removed: in the ledger, but not staged any more. unowned: a
+document that the ledger does not know; duplicate: one of these that equals a loaded one. dangling:
+a reference to a document that is not there. unaccounted: a reference of the source that is neither
+bound nor made null nor rejected.
 """
 
 from __future__ import annotations
@@ -31,8 +35,17 @@ from stages.state.workspace import Workspace
 from stages.verify.compare import differences_sql, pair
 from stages.verify.reading import Convex
 from stages.verify.record import KINDS, Proof, write_proof
-from stages.verify.references import ReferenceCounts, count_references, count_unaccounted
-from stages.verify.relations import DIFFERENCES, OWNED, READ_BACK, SAMPLED_KEYS, STAGED, UNSENT_KEYS
+from stages.verify.references import ReferenceCounts, count_references
+from stages.verify.relations import (
+    DIFFERENCES,
+    LOADED_IDS,
+    LOCAL_IDS,
+    OWNED,
+    READ_BACK,
+    SAMPLED_KEYS,
+    STAGED,
+    UNSENT_KEYS,
+)
 from stages.views import bound_sql, connect, load_rejects_sql
 
 if TYPE_CHECKING:
@@ -86,6 +99,7 @@ def verify(
             connection.execute(f"SET memory_limit = '{VERIFY_MEMORY}'")
             connection.execute("SET preserve_insertion_order = false")
             convex = Convex(connection, deployment, plan.module, progress)
+            _make_loaded_ids(connection, workspace, plan, convex.ledger())
             for name in order:
                 if name not in chosen:
                     continue
@@ -100,6 +114,22 @@ def verify(
         finally:
             connection.close()
     return result
+
+
+def _make_loaded_ids(
+    connection: duckdb.DuckDBPyConnection, workspace: Workspace, plan: Plan, ledger: str
+) -> None:
+    """Make `loaded_ids`: what a staged reference is in Convex."""
+    selects = [
+        f'SELECT "table" AS target, source_id, document_id AS convex_id FROM {ledger} '
+        f'WHERE "table" IN ({", ".join(["NULL", *map(text_sql, plan.tables)])})'
+    ]
+    for name in plan.references:
+        file = workspace.keys / f"{name}.parquet"
+        if file.exists():
+            keys = f"read_parquet({file_sql(file)})"
+            selects.append(f"SELECT {text_sql(name)}, source_id, convex_id FROM {keys}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {LOADED_IDS} AS {' UNION ALL '.join(selects)}")
 
 
 class _Table:
@@ -147,7 +177,7 @@ class _Table:
         self._relate()
         counts = dict.fromkeys(("verified", *KINDS), 0)
         counts["verified"] = pair(self.connection, self.fields)
-        counts |= self._differences()
+        self._find_differences()
         references: dict[str, ReferenceCounts] = {}
         if not self.sample:
             changed = stale(self.workspace, self.plan, self.table, transformed)
@@ -157,8 +187,8 @@ class _Table:
                 references = count_references(
                     self.connection, self.workspace, self.table, self.fields
                 )
-                counts["unaccounted"] = count_unaccounted(references)
             self.convex.forget_fields(name)
+        counts |= self._count_differences()
         proof = Proof(counts=counts, references=references)
         # A sample that finds nothing wrong leaves the proof of the whole as it is.
         if proof.wrong or not self.sample:
@@ -169,12 +199,28 @@ class _Table:
         sample = f" of a sample of {self.sample:,}" if self.sample else ""
         sentence = ", ".join([f"{counts['verified']:,} verified{sample}", *differences])
         progress.done("verify", name, sentence, **counts, references=references)
+        if counts["mismatched"]:
+            progress.note(
+                f"  {name}: load has written down other documents than the ledger; ask the ledger "
+                f"again with: stages load --restart {name}"
+            )
         return proof
 
     def _relate(self) -> None:
-        """Make `unsent_keys`, `staged`, `owned` and `read_back`, which the others work on."""
+        """Make `unsent_keys`, `staged`, `owned`, `local_ids` and `read_back`, which the others work
+        on."""
         run = self.connection.execute
         unsent = self.workspace.load(self.table.name) / "rejects.jsonl"
+        local = file_sql(self.workspace.load(self.table.name) / "ids.parquet")
+        run(
+            f"CREATE OR REPLACE TEMP VIEW {LOCAL_IDS} AS "
+            f"SELECT source_id, convex_id AS document_id FROM read_parquet({local})"
+        )
+        owned = (
+            f"SELECT source_id, document_id FROM {self.convex.ledger()} "
+            f'WHERE "table" = {text_sql(self.table.name)}'
+        )
+        run(f"CREATE OR REPLACE TEMP TABLE {OWNED} AS {owned}")
         run(f"CREATE OR REPLACE TEMP TABLE {UNSENT_KEYS} (source_id VARCHAR)")
         # A load that was killed leaves none, or a line that is cut short.
         if unsent.exists():
@@ -184,10 +230,14 @@ class _Table:
             for shape in self.fields.values()
             if shape.kind == "json" and null_is_sent(shape, self.table.keep_null)
         )
-        bound = bound_sql(self.workspace, self.plan, self.table, self.fields)
+        bound = bound_sql(
+            self.workspace, self.plan, self.table, self.fields, ids=f"FROM {LOADED_IDS}"
+        )
         replaced = f" REPLACE ({sent})" if sent else ""
+        # What could not be sent may have been loaded earlier, in another form.
+        never_sent = f"{UNSENT_KEYS} ANTI JOIN {OWNED} USING (source_id)"
         staged = (
-            f"SELECT *{replaced} FROM ({bound}) s ANTI JOIN {UNSENT_KEYS} u "
+            f"SELECT *{replaced} FROM ({bound}) s ANTI JOIN (FROM {never_sent}) u "
             "ON u.source_id = s._source_id"
         )
         only = None
@@ -197,29 +247,21 @@ class _Table:
                 f"FROM ({staged}) ORDER BY md5(_source_id), _source_id LIMIT {self.sample}"
             )
             staged += f" SEMI JOIN {SAMPLED_KEYS} t ON t.source_id = s._source_id"
-            ids = file_sql(self.workspace.load(self.table.name) / "ids.parquet")
-            owned = (
-                f"SELECT source_id, convex_id AS document_id FROM read_parquet({ids}) "
-                f"SEMI JOIN {SAMPLED_KEYS} USING (source_id)"
-            )
+            run(f"DELETE FROM {OWNED} WHERE source_id NOT IN (FROM {SAMPLED_KEYS})")
             only = f"SELECT document_id FROM {OWNED}"
-        else:
-            owned = (
-                f"SELECT source_id, document_id FROM {self.convex.ledger()} "
-                f'WHERE "table" = {text_sql(self.table.name)}'
-            )
         run(f"CREATE OR REPLACE TEMP VIEW {STAGED} AS {staged}")
-        run(f"CREATE OR REPLACE TEMP TABLE {OWNED} AS {owned}")
         documents = self.convex.documents(self.table.name, self.fields, only)
         run(f"CREATE OR REPLACE TEMP VIEW {READ_BACK} AS FROM {documents}")
 
-    def _differences(self) -> dict[str, int]:
-        """Make `differences`, and count them by kind."""
+    def _find_differences(self) -> None:
+        """Make `differences` between the documents."""
 
         def ids(table: str, referred: str) -> str:
             return self.convex.ids(table, referred if self.sample else None)
 
         sql = differences_sql(self.fields, ids, whole=not self.sample)
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {DIFFERENCES} AS {sql}")
+
+    def _count_differences(self) -> dict[str, int]:
         counted = f"SELECT kind, count(*) FROM {DIFFERENCES} GROUP BY 1"
         return dict(self.connection.execute(counted).fetchall())
