@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { internal } from "../../convex/_generated/api";
-import type { Id } from "../../convex/_generated/dataModel";
+import type { Doc, Id } from "../../convex/_generated/dataModel";
 import { article, convexError, everything, newEngine, newWorkspace, type Engine } from "./support";
 
 /** A deployment with articles `0`, `1`, … loaded with the digest `d`. */
@@ -45,6 +45,20 @@ test("readPage goes through a table, oldest first, and through the ledger", asyn
   );
   assert.equal((await pages(t, "migrationLedger", 7)).flat().length, 25);
   assert.deepEqual(await pages(t, "webinars", 7), [[]]);
+});
+
+test("readPage gives the ledger of one table, page by page", async () => {
+  const { t } = await loaded(5);
+  await t.mutation(internal.migrate.epoch, { claim: "mark" });
+  const read = (ledgerOf: string, cursor: string | null) =>
+    t.query(internal.migrate.readPage, { table: "migrationLedger", cursor, numItems: 3, ledgerOf });
+  const first = await read("articles", null);
+  const second = await read("articles", first.continueCursor);
+  assert.deepEqual(
+    [...first.page, ...second.page].map((row) => (row as Doc<"migrationLedger">).sourceId),
+    ["0", "1", "2", "3", "4"],
+  );
+  assert.deepEqual((await read("webinars", null)).page, []);
 });
 
 test("readPage gives fewer documents where they are large", async () => {

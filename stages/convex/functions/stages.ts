@@ -98,9 +98,15 @@ async function recordRow(
   else await ctx.db.replace(row._id, full);
 }
 
+/** The validator of what was done with a record, in one word. */
+function oneOf<Did extends string>(...words: Did[]) {
+  return v.union(...words.map((word) => v.literal(word)));
+}
+
 /** Counts results by what was done. */
-function tally<Did extends string>(results: { did: Did }[]): (did: Did) => number {
-  return (kind) => results.filter(({ did }) => did === kind).length;
+function tally<Did extends string>(results: { did: Did }[], ...words: Did[]): Record<Did, number> {
+  const counts = words.map((word) => [word, results.filter(({ did }) => did === word).length]);
+  return Object.fromEntries(counts) as Record<Did, number>;
 }
 
 function tableNamed(name: string): TableNames {
@@ -148,12 +154,7 @@ const loadReport = v.object({
     v.object({
       sourceId: v.string(),
       documentId: v.string(),
-      did: v.union(
-        v.literal("inserted"),
-        v.literal("replaced"),
-        v.literal("unchanged"),
-        v.literal("conflict"),
-      ),
+      did: oneOf("inserted", "replaced", "unchanged", "conflict"),
     }),
   ),
 });
@@ -205,14 +206,8 @@ async function load<T extends Loadable>(
   for (const { record, row, present } of lookedUp) {
     results.push(await loadOne(ctx, table, record, row, present, options));
   }
-  const count = tally(results);
-  return {
-    inserted: count("inserted"),
-    replaced: count("replaced"),
-    unchanged: count("unchanged"),
-    conflicts: count("conflict"),
-    results,
-  };
+  const { conflict, ...counts } = tally(results, "inserted", "replaced", "unchanged", "conflict");
+  return { ...counts, conflicts: conflict, results };
 }
 
 async function loadOne<T extends Loadable>(
@@ -244,18 +239,29 @@ const PAGE_DOCUMENTS = 4096;
 
 /**
  * A page of any table of the schema, the ledger too, oldest document first: at most `numItems`,
- * fewer where documents are large. Go on with `continueCursor` until `isDone`.
+ * fewer where documents are large. Go on with `continueCursor` until `isDone`. `ledgerOf`: the rows
+ * of the ledger for one table instead.
  *
  * Errors: ConvexError `UnknownTable`.
  */
 const pageReader = {
-  args: { table: v.string(), cursor: v.union(v.string(), v.null()), numItems: v.number() },
+  args: {
+    table: v.string(),
+    cursor: v.union(v.string(), v.null()),
+    numItems: v.number(),
+    ledgerOf: v.optional(v.string()),
+  },
   returns: v.object({ page: v.array(v.any()), isDone: v.boolean(), continueCursor: v.string() }),
   handler: async (
     ctx: QueryCtx,
-    { table, cursor, numItems }: { table: string; cursor: string | null; numItems: number },
+    args: { table: string; cursor: string | null; numItems: number; ledgerOf?: string },
   ): Promise<{ page: Doc<TableNames>[]; isDone: boolean; continueCursor: string }> => {
-    const { page, isDone, continueCursor } = await ctx.db.query(tableNamed(table)).paginate({
+    const { table, cursor, numItems, ledgerOf } = args;
+    const rows =
+      ledgerOf === undefined
+        ? ctx.db.query(tableNamed(table))
+        : ctx.db.query("migrationLedger").withIndex("by_source", (q) => q.eq("table", ledgerOf));
+    const { page, isDone, continueCursor } = await rows.paginate({
       cursor,
       numItems: Math.min(numItems, PAGE_DOCUMENTS),
       maximumBytesRead: PAGE_BYTES,
@@ -310,12 +316,7 @@ const adoptReport = v.object({
   results: v.array(
     v.object({
       sourceId: v.string(),
-      did: v.union(
-        v.literal("adopted"),
-        v.literal("unchanged"),
-        v.literal("missing"),
-        v.literal("taken"),
-      ),
+      did: oneOf("adopted", "unchanged", "missing", "taken"),
     }),
   ),
 });
@@ -366,14 +367,7 @@ const adopter = {
         results.push({ sourceId, did: "adopted" });
       }
     }
-    const count = tally(results);
-    return {
-      adopted: count("adopted"),
-      unchanged: count("unchanged"),
-      missing: count("missing"),
-      taken: count("taken"),
-      results,
-    };
+    return { ...tally(results, "adopted", "unchanged", "missing", "taken"), results };
   },
 };
 
@@ -385,12 +379,7 @@ const removeReport = v.object({
   results: v.array(
     v.object({
       sourceId: v.string(),
-      did: v.union(
-        v.literal("removed"),
-        v.literal("changed"),
-        v.literal("gone"),
-        v.literal("unknown"),
-      ),
+      did: oneOf("removed", "changed", "gone", "unknown"),
     }),
   ),
 });
@@ -434,14 +423,7 @@ const remover = {
         results.push({ sourceId, did: "removed" });
       }
     }
-    const count = tally(results);
-    return {
-      removed: count("removed"),
-      changed: count("changed"),
-      gone: count("gone"),
-      unknown: count("unknown"),
-      results,
-    };
+    return { ...tally(results, "removed", "changed", "gone", "unknown"), results };
   },
 };
 
