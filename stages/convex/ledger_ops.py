@@ -49,10 +49,12 @@ def change_all(
     records: str,
     *,
     force: bool = False,
+    check: bool = False,
 ) -> Iterator[int]:
     """`adopt` or `remove` the rows of a query whose columns are the members of a record.
 
-    Makes the temporary table `change_results`, and yields how many are done each time.
+    With `check`, `remove` deletes nothing, and answers what it would do. Makes the temporary
+    table `change_results`, and yields how many are done each time.
     """
     run = connection.execute
     run(
@@ -61,7 +63,7 @@ def change_all(
         f"FROM ({records}) r"
     )
     run(f"CREATE OR REPLACE TEMP TABLE {CHANGE_RESULTS} (source_id VARCHAR, did VARCHAR)")
-    more = ', "force": true' if force else ""
+    more = (', "force": true' if force else "") + (', "check": true' if check else "")
 
     def call(elements: str) -> str:
         args = f'{{"table": {json.dumps(table)}, "records": {elements}{more}}}'

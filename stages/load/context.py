@@ -73,6 +73,11 @@ class TableContext:
         return self.load.workspace.transform(self.name) / "documents.parquet"
 
     @property
+    def rejected(self) -> Path:
+        """The rows that transform has rejected."""
+        return self.load.workspace.transform(self.name) / "rejects.parquet"
+
+    @property
     def content(self) -> str:
         """The hash of these documents."""
         sha256: str = self.transformed["parts"][0]["sha256"]

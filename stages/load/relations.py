@@ -26,8 +26,8 @@ ACKED = Relation(
 )
 ACKED_DOCUMENTS = Relation(
     name="acked_documents",
-    columns=("source_id", "convex_id", "did", "staged"),
-    meaning="a document that was acknowledged, and whether its key is staged still",
+    columns=("source_id", "convex_id", "did", "staged", "rejected"),
+    meaning="a document that was acknowledged, and whether its key is staged or rejected now",
 )
 
 # ── what is not sent, or not taken ──────────────────────────────────────────────────────────
@@ -73,13 +73,23 @@ ABSENT_IDS = Relation(
 
 # ── pruning ─────────────────────────────────────────────────────────────────────────────────
 
-UNSTAGED_KEYS = Relation(
-    name="unstaged_keys",
-    columns=("source_id",),
-    meaning="a source key that the ledger has and that is not staged",
+UNSTAGED_ROWS = Relation(
+    name="unstaged_rows",
+    columns=("source_id", "document_id"),
+    meaning="a row of the ledger whose source key is not staged",
 )
-PRUNABLE_KEYS = Relation(
-    name="prunable {}",
-    columns=("source_id",),
-    meaning="such a key of one table that is not rejected either: its document is to be deleted",
+PRUNABLE = Relation(
+    name="prunable",
+    columns=("table", "source_id", "document_id"),
+    meaning="such a row of any table that is not rejected either: its document may be deleted",
+)
+REFERRERS = Relation(
+    name="referrers",
+    columns=("table", "document_id", "parent_id"),
+    meaning="a document in Convex that names a prunable one",
+)
+KEPT_PARENTS = Relation(
+    name="kept_parents",
+    columns=("document_id",),
+    meaning="a prunable document that a document that stays refers to",
 )

@@ -65,10 +65,13 @@ def _read_acked_documents(table: TableContext) -> None:
     """Make the temporary table `acked_documents`."""
     read_acks(table.load.connection, table.acks)
     table.load.connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {ACKED_DOCUMENTS} AS SELECT source_id, "
-        f"document_id AS convex_id, did, d._source_id IS NOT NULL AS staged FROM {ACKED} "
+        f"CREATE OR REPLACE TEMP TABLE {ACKED_DOCUMENTS} AS SELECT a.source_id, "
+        "document_id AS convex_id, did, d._source_id IS NOT NULL AS staged, "
+        f"r.source_id IS NOT NULL AS rejected FROM {ACKED} a "
         f"LEFT JOIN (SELECT _source_id FROM read_parquet({file_sql(table.staged)})) d "
-        "ON d._source_id = source_id"
+        "ON d._source_id = a.source_id "
+        "LEFT JOIN (SELECT DISTINCT source_id FROM "
+        f"read_parquet({file_sql(table.rejected)})) r USING (source_id)"
     )
 
 
@@ -100,11 +103,15 @@ def _read_refused(table: TableContext) -> None:
 
 
 def _report_removed(table: TableContext) -> int:
-    """Name what was loaded earlier and is not staged any more; nothing is deleted for it."""
-    removed = _write_keys(table, "removed.parquet", "NOT staged")
+    """Name what was loaded earlier and is not staged any more; nothing is deleted for it.
+
+    A row that is only rejected now is still at the source: its document is not counted.
+    """
+    gone = "NOT staged AND NOT rejected"
+    removed = _write_keys(table, "removed.parquet", gone)
     if removed:
         first = table.load.connection.execute(
-            f"SELECT source_id FROM {ACKED_DOCUMENTS} WHERE NOT staged ORDER BY 1 LIMIT {SHOWN}"
+            f"SELECT source_id FROM {ACKED_DOCUMENTS} WHERE {gone} ORDER BY 1 LIMIT {SHOWN}"
         ).fetchall()
         names = ", ".join(row[0] for row in first) + (", …" if removed > SHOWN else "")
         table.load.progress.note(

@@ -16,3 +16,8 @@ export const drop = internalMutation({
     await ctx.db.delete(documentId as Id<"pets">);
   },
 });
+
+export const make = internalMutation({
+  args: { table: v.string(), document: v.any() },
+  handler: async (ctx, { table, document }) => await ctx.db.insert(table as "pets", document),
+});

@@ -79,37 +79,6 @@ def test_a_parent_that_the_app_deleted_is_not_bound_to(loaded: Project) -> None:
     assert loaded.documents("pets") == PETS | new
 
 
-def test_what_is_not_staged_any_more_is_named_and_pruned_if_asked(loaded: Project) -> None:
-    left = {key: row for key, row in PETS.items() if key not in ("c001", "c002", "c003", "c004")}
-    loaded.stage("pets", left, rejects=["c004"])
-    loaded.change("pets", "c002", kind="dog")
-    manifest = loaded.load().tables["pets"]
-    assert manifest["counts"]["removed"] == 4
-    assert "c001, c002, c003, c004" in loaded.messages() and "--prune" in loaded.messages()
-    assert loaded.keys("pets", "removed") == ["c001", "c002", "c003", "c004"]
-    assert len(loaded.documents("pets")) == 60
-    questions: list[dict[str, int]] = []
-
-    def refuse(counts: Any) -> bool:
-        questions.append(dict(counts))
-        return False
-
-    loaded.load(prune=refuse)
-    # c004 is still at the source, where it is rejected now.
-    assert questions == [{"pets": 3}]
-    assert len(loaded.documents("pets")) == 60
-    manifest = loaded.load(prune=lambda counts: True).tables["pets"]
-    assert "2 deleted" in loaded.messages()
-    assert "1 were changed by the app, and are kept: c002" in loaded.messages()
-    assert manifest["counts"]["removed"] == 2
-    assert set(loaded.documents("pets")) == set(left) | {"c002", "c004"}
-    # It comes back at the source, and is loaded like any other.
-    loaded.stage("pets", PETS)
-    manifest = loaded.load().tables["pets"]
-    assert manifest["counts"]["removed"] == 0
-    assert set(loaded.documents("pets")) == set(PETS)
-
-
 def test_another_batch_size_on_resume(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     stage_all(project)
     monkeypatch.setattr(run, "MOST_DOCUMENTS", 4)

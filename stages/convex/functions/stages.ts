@@ -393,6 +393,8 @@ type Removed = RemoveReport["results"][number];
  * - gone: the document no longer exists; the ledger row is deleted
  * - unknown: the ledger has no such row
  *
+ * `check` deletes nothing, and answers what would be done.
+ *
  * Errors: ConvexError `UnknownTable`, `DuplicateSourceId`.
  */
 const remover = {
@@ -400,11 +402,12 @@ const remover = {
     table: v.string(),
     records: v.array(v.object({ sourceId: v.string() })),
     force: v.optional(v.boolean()),
+    check: v.optional(v.boolean()),
   },
   returns: removeReport,
   handler: async (
     ctx: MutationCtx,
-    args: { table: string; records: { sourceId: string }[]; force?: boolean },
+    args: { table: string; records: { sourceId: string }[]; force?: boolean; check?: boolean },
   ): Promise<RemoveReport> => {
     const lookedUp = await lookUp(ctx, loadableNamed(args.table), args.records);
     const results: Removed[] = [];
@@ -413,13 +416,15 @@ const remover = {
       if (row === null) {
         results.push({ sourceId, did: "unknown" });
       } else if (present === null) {
-        await ctx.db.delete(row._id);
+        if (!args.check) await ctx.db.delete(row._id);
         results.push({ sourceId, did: "gone" });
       } else if (!args.force && (await storedHash(present)) !== row.stored) {
         results.push({ sourceId, did: "changed" });
       } else {
-        await ctx.db.delete(present._id);
-        await ctx.db.delete(row._id);
+        if (!args.check) {
+          await ctx.db.delete(present._id);
+          await ctx.db.delete(row._id);
+        }
         results.push({ sourceId, did: "removed" });
       }
     }
