@@ -56,12 +56,18 @@ def require_production(consent: Consent, target: Target, command: str) -> None:
         require_consent(
             consent,
             Question(
-                action=f"`{name}` is a production deployment",
+                action=_standing(target),
                 deployment=name,
                 by_name=True,
                 hint=f"say so with: stages {command} --yes {name}",
             ),
         )
+
+
+def _standing(target: Target) -> str:
+    if target.certain:
+        return f"`{target.deployment}` is a production deployment"
+    return f"`{target.deployment}` may be a production deployment, as no deploy key says otherwise"
 
 
 def deletion(target: Target, action: str, command: str) -> Question:
@@ -74,7 +80,7 @@ def deletion(target: Target, action: str, command: str) -> Question:
             hint=f"agree with: stages {command} --yes",
         )
     return Question(
-        action=f"{action}: `{target.deployment}` is a production deployment",
+        action=f"{action}: {_standing(target)}",
         deployment=target.deployment,
         by_name=True,
         hint=f"say so with: stages {command} --yes {target.deployment}",

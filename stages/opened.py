@@ -12,7 +12,13 @@ from stages.errors import StagesError, Stopped, Transient, stopped_by_disk
 from stages.events import Emitter, OnEvent
 from stages.hints import Invocation
 from stages.project.plan import Plan, load_plan
-from stages.project.settings import Settings, load_settings, read_environment, resolve_target
+from stages.project.settings import (
+    Settings,
+    load_settings,
+    note_readable,
+    read_environment,
+    resolve_target,
+)
 from stages.state.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -37,6 +43,7 @@ class OpenProject:
         self.environment = (
             read_environment(self.project) if environment is None else dict(environment)
         )
+        self._reads_file = environment is None
         self._data = Path(data).expanduser().resolve() if data else None
         self.named_target = target or self.environment.get("STAGES_TARGET") or None
         self._invocation = Invocation(
@@ -70,6 +77,9 @@ class OpenProject:
     def settings(self) -> Settings:
         """Source and target as the environment has them; starts the sandbox where it is used."""
         with self._errors():
+            readable = note_readable(self.project) if self._reads_file else None
+            if readable:
+                self.progress.note(readable)
             return load_settings(
                 self.project, self.plan, self.target, self.environment, self.progress
             )

@@ -10,7 +10,7 @@ from stages.convex.pages import missing_function
 from stages.errors import UserError
 from stages.project.settings import Target
 from stages.state.durable import read_json, write_json
-from stages.state.identity import require_identity
+from stages.state.identity import record_identity, refuse_other
 from stages.state.workspace import Workspace
 
 WAYS_OUT = (
@@ -23,9 +23,17 @@ CLEARED = "cleared"
 
 
 def require_target(workspace: Workspace, target: Target) -> None:
-    """The target folder must be this deployment's; the first time, it becomes it."""
-    identity = {"deployment": target.deployment, "sandbox": target.sandbox or None}
-    require_identity(workspace.identity, identity, "the deployment", WAYS_OUT)
+    """Raise UserError where the target folder is another deployment's."""
+    refuse_other(workspace.identity, _identity(target), "the deployment", WAYS_OUT)
+
+
+def record_target(workspace: Workspace, target: Target) -> None:
+    """The deployment has answered: the target folder is its own."""
+    record_identity(workspace.identity, _identity(target))
+
+
+def _identity(target: Target) -> dict[str, Any]:
+    return {"deployment": target.deployment, "sandbox": target.sandbox or None}
 
 
 def refuse_cleared(workspace: Workspace, target: Target) -> None:
@@ -47,10 +55,11 @@ def require_epoch(
     Without `claim` (verify) nothing is written to Convex. Raises UserError where they differ: the
     deployment was reset or restored, and local acks would be wrong.
     """
-    stored: dict[str, Any] = read_json(workspace.identity) or {}
-    local = stored.get("epoch")
     refuse_cleared(workspace, deployment.target)
     remote = read_epoch(deployment, module)
+    record_target(workspace, deployment.target)
+    stored: dict[str, Any] = read_json(workspace.identity) or {}
+    local = stored.get("epoch")
     if remote is None and claim and local is None:
         remote = read_epoch(deployment, module, claim=secrets.token_hex(16))
     if local is not None and remote != local:

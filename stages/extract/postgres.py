@@ -17,7 +17,8 @@ from stages.extract.catalog import ForeignKeyEdge, Reading, Relation, Relations
 from stages.extract.decode import DoesNotFit, repair
 from stages.extract.reader import Key, Size, Span, TableState, key_texts
 from stages.extract.types import Column, arrow_schema
-from stages.project.settings import LOOPBACK, Secret, Source, read_db_url
+from stages.project.connection_string import secure_db_url
+from stages.project.settings import Secret, Source
 from stages.sql import name_sql, text_sql
 
 if TYPE_CHECKING:
@@ -324,16 +325,7 @@ def _prepare(cursor: dbapi.Cursor) -> None:
 def _connect(url: Secret) -> dbapi.Connection:
     from adbc_driver_postgresql import dbapi
 
-    address = url.reveal()
-    given = read_db_url(address)
-    hosts = {given.get("host", ""), given.get("hostaddr", "")} - {""}
-    extra = []
-    if not hosts <= LOOPBACK and "sslmode" not in given:
-        extra.append("sslmode=require")
-    if "connect_timeout" not in given:
-        extra.append("connect_timeout=15")
-    if extra:
-        address += ("&" if "?" in address else "?") + "&".join(extra)
+    address = secure_db_url(url.reveal())
     with _translated(connecting=True):
         return dbapi.connect(address)
 
@@ -380,6 +372,23 @@ def _error_for(error: Exception, connecting: bool) -> StagesError:
             f"Postgres refused the login: {words}",
             "check the user and password in SUPABASE_DB_URL (percent-encode special characters)",
         )
+    if "Tenant or user not found" in words:
+        return StagesError(
+            "the pooler knows no such project or user (Tenant or user not found)",
+            "the user of a pooler is postgres.<ref>, and its host is of the project's region: copy "
+            "SUPABASE_DB_URL again from the project's Connect page",
+        )
+    if "MaxClientsInSessionMode" in words or "max clients reached" in words.lower():
+        return Transient(
+            f"the pooler has no connection left: {words}",
+            "close other clients or raise the pool size in the project's database settings, then "
+            "run the same command again",
+        )
+    if state == "3D000" or re.search(r'database "[^"]*" does not exist', words):
+        return StagesError(
+            f"SUPABASE_DB_URL names a database that is not there: {words}",
+            "Supabase's is called postgres: the address ends with /postgres",
+        )
     if "could not translate host name" in words or "Network is unreachable" in words:
         return StagesError(
             f"Postgres can't be reached: {words}",
@@ -387,7 +396,10 @@ def _error_for(error: Exception, connecting: bool) -> StagesError:
             "pooler's address from the project's Connect page",
         )
     if connecting:
-        return Transient(f"no connection to Postgres: {words}", "is it up? stages check tells more")
+        return Transient(
+            f"no connection to Postgres: {words}",
+            "see if host and port in SUPABASE_DB_URL are right, and the database is up",
+        )
     if "row-level security" in words:
         return TableFailed(
             f"row security would hide rows: {words}",

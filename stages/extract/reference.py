@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from importlib import resources
 
 from stages.convex.client import Deployment
+from stages.convex.ledger import record_target
 from stages.convex.pages import read_pages
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, decode_sql, shape
@@ -44,6 +45,7 @@ def extract_references(
             progress.done("reference", name, f"kept, as read at {manifest['finished']}")
             continue
         rows = _read(workspace, plan, name, shapes, spec, deployment, progress)
+        record_target(workspace, deployment.target)
         progress.done("reference", name, f"{rows:,} documents", rows=rows)
         read += 1
     return read

@@ -18,7 +18,7 @@ from stages.extract.workers import Workers
 from stages.progress import Progress
 from stages.project.plan import Plan, SourceTable
 from stages.project.settings import Source
-from stages.state.identity import require_identity
+from stages.state.identity import record_identity, refuse_other
 from stages.state.manifests import read_manifest, write_manifest
 from stages.state.parts import write_zero_rows
 from stages.state.workspace import Workspace
@@ -48,7 +48,7 @@ def extract(
     the source was lost on the way. Tables that fail are in the result; the others go on.
     """
     entries = plan.select_sources(options.tables, options.exclude)
-    _require_source(workspace, source, {})
+    _refuse_other_source(workspace, source, {})
     restart = Restart(workspace)
     if restart.swapping:
         restart.finish()
@@ -57,8 +57,9 @@ def extract(
     elif restart.tables:
         progress.note(f"going on with the restart of {', '.join(restart.tables)}")
     with open_reader(plan, source, options.via, restart, progress) as reader:
-        _require_source(workspace, source, reader.identity())
+        identity = _refuse_other_source(workspace, source, reader.identity())
         catalog = reader.catalog()
+        record_identity(workspace.source, identity)
         run = _Run(reader, catalog, restart, options, progress)
         run.resolve(entries)
         run.show_schemas()
@@ -80,13 +81,18 @@ def extract(
     return result
 
 
-def _require_source(workspace: Workspace, source: Source, identity: dict[str, Any]) -> None:
-    require_identity(
+def _refuse_other_source(
+    workspace: Workspace, source: Source, identity: dict[str, Any]
+) -> dict[str, Any]:
+    """All that identifies the source. Raises UserError where the data folder is another one's."""
+    seen = {"ref": source.ref, "sandbox": source.sandbox or None, **identity}
+    refuse_other(
         workspace.source,
-        {"ref": source.ref, "sandbox": source.sandbox or None, **identity},
+        seen,
         "the source",
         "use another folder with --data DIR, or remove this one with: stages clean --staged",
     )
+    return seen
 
 
 def _note_new_tables(plan: Plan, catalog: Relations, progress: Progress) -> None:

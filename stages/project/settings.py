@@ -7,15 +7,25 @@ import binascii
 import json
 import os
 import re
+import shlex
+import stat
 import time
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from stages.errors import UserError
+from stages.project.connection_string import check_db_url
+from stages.project.endpoints import (
+    LOOPBACK,
+    convex_addresses,
+    server_name,
+    site_address,
+    supabase_ref,
+)
 from stages.project.plan import SETTING_NAMES, Plan
 
 if TYPE_CHECKING:
@@ -24,11 +34,7 @@ if TYPE_CHECKING:
 
 # What pyproject.toml of this repository says, and no other project does.
 DISTRIBUTION = "supabase-to-convex"
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 MINIMUM_SECRET = 32
-ENCRYPTED = {"require", "verify-ca", "verify-full"}
-NO_DB_URL = "SUPABASE_DB_URL is not a postgresql:// address"
-DB_URL_HINT = "copy it from the project's Connect page; percent-encode the password"
 # Targets that are sandbox deployments, unless the plan has an entry of that name.
 SANDBOX = re.compile(r"sandbox(-.*)?")
 
@@ -66,7 +72,11 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One Convex deployment, and the channels that the settings open."""
+    """One Convex deployment, and the channels that the settings open.
+
+    `production`: whether it is treated as one, which a deployment of unknown kind is, too; then
+    `certain` is False.
+    """
 
     name: str
     deployment: str
@@ -75,6 +85,7 @@ class Target:
     admin_key: Secret | None
     secret: Secret | None
     production: bool = False
+    certain: bool = True
     sandbox: bool = False
 
     @property
@@ -119,6 +130,21 @@ def read_environment(project: Path) -> dict[str, str]:
 
     file = {k: v for k, v in dotenv_values(project / ".env.local").items() if v}
     return {**file, **os.environ}
+
+
+def note_readable(project: Path) -> str | None:
+    """A sentence where .env.local can be read by other users of this machine."""
+    file = project / ".env.local"
+    try:
+        mode = stat.S_IMODE(file.stat().st_mode)
+    except OSError:
+        return None
+    if not mode & (stat.S_IRGRP | stat.S_IROTH):
+        return None
+    return (
+        f"other users of this machine can read {file} (mode {mode:o}), and it may hold keys: "
+        f"chmod 600 {shlex.quote(str(file))}"
+    )
 
 
 def load_settings(
@@ -225,12 +251,15 @@ def _source(environ: Mapping[str, str], names: Mapping[str, str]) -> Source:
             "write them to .env.local, or try the sandbox: stages --target sandbox check",
         )
     refs: dict[str, str | None] = {}
-    address = _address(url) if url and _split(url) else ""
-    if url and key:
-        refs["SUPABASE_URL"] = _ref_of_url(url)
-        claim = check_key(key, names["SUPABASE_SERVICE_ROLE_KEY"])
-        if claim:
-            refs["SUPABASE_SERVICE_ROLE_KEY"] = claim
+    address = ""
+    if url:
+        ref = supabase_ref(url, names["SUPABASE_URL"])
+        address = server_name(url)
+        if key:
+            refs["SUPABASE_URL"] = ref
+            claim = check_key(key, names["SUPABASE_SERVICE_ROLE_KEY"])
+            if claim:
+                refs["SUPABASE_SERVICE_ROLE_KEY"] = claim
     if db_url:
         refs["SUPABASE_DB_URL"], server = check_db_url(db_url)
         address = address or server
@@ -245,93 +274,6 @@ def _source(environ: Mapping[str, str], names: Mapping[str, str]) -> Source:
         key=Secret(key) if url and key else None,
         db_url=Secret(db_url) if db_url else None,
     )
-
-
-def _address(url: str) -> str:
-    """host:port/database: the best name of a server that has no project ref."""
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or ''}{parts.path.rstrip('/')}"
-
-
-def _split(url: str) -> SplitResult | None:
-    """An address taken apart; None for what is none. The reasons would show parts of a password."""
-    try:
-        parts = urlsplit(url)
-        return parts if parts.hostname and parts.port != 0 else None
-    except ValueError:
-        return None
-
-
-def _ref_of_url(url: str) -> str | None:
-    parts = _split(url)
-    if parts is None or parts.scheme not in ("http", "https"):
-        raise UserError("SUPABASE_URL is not an address such as https://<ref>.supabase.co")
-    host = parts.hostname or ""
-    match = re.fullmatch(r"([a-z0-9]{15,})\.supabase\.(co|in|net|red)", host)
-    if parts.scheme == "http" and host not in LOOPBACK:
-        raise UserError(f"SUPABASE_URL is not encrypted (http://{host})", "use https://")
-    return match[1] if match else None
-
-
-def check_db_url(url: str) -> tuple[str | None, str]:
-    """(project ref or None, host:port/database) of a connection string, as libpq reads it.
-
-    Raises UserError for one that libpq does not take, that names no server, or that may send the
-    data to another machine in plain text. No message shows a part of the password.
-    """
-    parts = read_db_url(url)
-    hosts = [name for key in ("host", "hostaddr") for name in parts.get(key, "").split(",") if name]
-    if not hosts or any(name.startswith("/") for name in hosts):
-        raise UserError(NO_DB_URL, DB_URL_HINT)
-    mode = parts.get("sslmode")
-    if not LOOPBACK.issuperset(hosts) and mode and mode not in ENCRYPTED:
-        raise UserError(
-            f"SUPABASE_DB_URL says sslmode={mode}, which may send the data in plain text",
-            "use sslmode=require, or verify-full with the project's certificate",
-        )
-    address = f"{hosts[0]}:{parts.get('port', '')}/{parts.get('dbname', '')}".rstrip("/")
-    direct = re.fullmatch(r"db\.([a-z0-9]+)\.supabase\.(co|in|net|red)", hosts[0])
-    pooled = re.fullmatch(r"[^.]+\.([a-z0-9]+)", parts.get("user", ""))
-    match = direct or pooled
-    return match[1] if match else None, address
-
-
-def read_db_url(url: str) -> dict[str, str]:
-    """The parameters of a connection string, by libpq's own parser.
-
-    Raises UserError where it would read another host than people do, such as for a password that is
-    not percent-encoded: libpq prints what it takes for the host.
-    """
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
-    split = _split(url)
-    outside = split is not None and "@" in url and "@" not in split.netloc
-    if (
-        split is None
-        or split.scheme not in ("postgres", "postgresql")
-        or url.count("@") > 1
-        or outside
-    ):
-        raise UserError(NO_DB_URL, DB_URL_HINT)
-    try:
-        parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
-    except ProgrammingError as error:
-        # Only the name of a parameter is shown: the other reasons quote parts of the address.
-        name = re.search(r'invalid URI query parameter: "(\w+)"', str(error))
-        if name:
-            raise UserError(
-                f"SUPABASE_DB_URL has the parameter `{name[1]}`, which libpq does not know",
-                "leave it out: it is meant for another client",
-            ) from None
-        raise UserError(NO_DB_URL, DB_URL_HINT) from None
-    port = parts.get("port", "").replace(",", "")
-    several = "," in parts.get("host", "")
-    if (port and not (port.isascii() and port.isdecimal())) or not (
-        several or "host" in split.query or split.hostname == parts.get("host", "").lower()
-    ):
-        raise UserError(NO_DB_URL, DB_URL_HINT)
-    return parts
 
 
 def check_key(key: str, name: str) -> str | None:
@@ -402,41 +344,37 @@ def _target(environ: Mapping[str, str], names: Mapping[str, str], target: str) -
             f"{names['MIGRATION_SECRET']} is shorter than {MINIMUM_SECRET} characters",
             "make one with: openssl rand -hex 32",
         )
-    api, site, named = convex_addresses(url)
-    site = environ.get(names["CONVEX_SITE_URL"]) or site
+    url_name, site_name = names["CONVEX_URL"], names["CONVEX_SITE_URL"]
+    if not environ.get(url_name):
+        url_name = names["CONVEX_SELF_HOSTED_URL"]
+    api, site, named = convex_addresses(url, url_name)
     kind, keyed = deployment_of_key(key) if key else ("", None)
     if named and keyed and named != keyed:
         raise UserError(
             f"the deploy key is of `{keyed}`, the address of `{named}`",
-            f"make {names['CONVEX_URL']} and {names['CONVEX_DEPLOY_KEY']} name one deployment",
+            f"make {url_name} and {names['CONVEX_DEPLOY_KEY']} name one deployment",
         )
+    given = environ.get(site_name)
+    if given:
+        site = site_address(given, site_name, api, site, keyed)
+    certain = _is_certain(kind, api, cloud=named is not None)
     return Target(
         name=target,
-        deployment=keyed or named or _address(url),
+        deployment=keyed or named or server_name(url),
         url=api,
-        site_url=site.rstrip("/") if site else None,
+        site_url=site,
         admin_key=Secret(key) if key else None,
         secret=Secret(secret) if secret else None,
-        production=kind == "prod",
+        production=kind == "prod" or not certain,
+        certain=certain,
     )
 
 
-def convex_addresses(url: str) -> tuple[str, str | None, str | None]:
-    """(API address, site address, deployment name) of a .convex.cloud or .convex.site address.
-
-    A self-hosted address has no name in it, and its site address is a setting of its own.
-    """
-    parts = _split(url)
-    if parts is None or parts.scheme not in ("http", "https"):
-        raise UserError("CONVEX_URL is not an address such as https://<name>.convex.cloud")
-    host = parts.hostname or ""
-    if parts.scheme == "http" and host not in LOOPBACK:
-        raise UserError(f"CONVEX_URL is not encrypted (http://{host})", "use https://")
-    match = re.fullmatch(r"([a-z0-9-]+)((?:\.[a-z0-9-]+)*)\.convex\.(cloud|site)", host)
-    if not match:
-        return url.rstrip("/"), None, None
-    stem = f"https://{match[1]}{match[2]}.convex"
-    return f"{stem}.cloud", f"{stem}.site", match[1]
+def _is_certain(kind: str, api: str, *, cloud: bool) -> bool:
+    """Whether the kind of a deployment is known: by its key, or since it is on this machine."""
+    if kind == "self-hosted":
+        return not cloud
+    return kind in ("prod", "dev", "preview") or (urlsplit(api).hostname or "") in LOOPBACK
 
 
 def deployment_of_key(key: str) -> tuple[str, str | None]:

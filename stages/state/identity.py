@@ -8,14 +8,13 @@ from typing import Any
 
 from stages.errors import UserError
 from stages.state.durable import read_json, write_json
-from stages.state.manifests import Manifest
 
 
-def require_identity(path: Path, seen: Mapping[str, Any], what: str, ways: str) -> Manifest:
-    """Compare who is there with who was there; the first time, write it down.
+def refuse_other(path: Path, seen: Mapping[str, Any], what: str, ways: str) -> None:
+    """Compare who is named, or answers, with who was there before. Nothing is written.
 
-    A value that only one side knows is learned, not a difference. Raises UserError with both
-    values and the two ways on.
+    A value that only one side knows is no difference. Raises UserError with both values and the
+    two ways on.
     """
     stored = read_json(path) or {}
     for name, value in seen.items():
@@ -25,6 +24,14 @@ def require_identity(path: Path, seen: Mapping[str, Any], what: str, ways: str) 
                 f"({name})",
                 ways,
             )
-    merged = {**stored, **{name: value for name, value in seen.items() if value is not None}}
-    write_json(path, merged)
-    return merged
+
+
+def record_identity(path: Path, seen: Mapping[str, Any]) -> None:
+    """Write down who has answered: from now on the folder is theirs. A known value stays.
+
+    Only after an answer, so that a typo in an address claims no folder.
+    """
+    stored = read_json(path) or {}
+    known = {**stored, **{name: value for name, value in seen.items() if value is not None}}
+    if known != stored:
+        write_json(path, known)

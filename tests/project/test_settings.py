@@ -11,13 +11,18 @@ from typing import Any
 import jwt
 import pytest
 
-from stages.consent import require_production
+from stages.consent import deletion, require_production
 from stages.errors import UserError
+from stages.load.pace import PRODUCTION_RATE, Rate
+from stages.load.run import _rate
+from stages.progress import Silent
+from stages.project.connection_string import secure_db_url
 from stages.project.plan import Plan, load_plan
 from stages.project.settings import (
     Secret,
     Settings,
     load_settings,
+    note_readable,
     read_environment,
     resolve_target,
 )
@@ -126,6 +131,48 @@ REFUSALS: list[tuple[str, dict[str, str | None], str]] = [
     ("plain http to Convex", {"CONVEX_URL": "http://convex.example.org"},
      "CONVEX_URL is not encrypted (http://convex.example.org)"),
     ("convex url of no kind", {"CONVEX_URL": "fine-otter-123"}, "CONVEX_URL is not an address"),
+    ("user in the Convex url", {"CONVEX_URL": "https://moe:pw@fine-otter-123.convex.cloud"},
+     "CONVEX_URL has a user or a password in it"),
+    ("user in the Supabase url", {"SUPABASE_URL": f"https://moe:pw@{REF}.supabase.co"},
+     "SUPABASE_URL has a user or a password in it"),
+    ("user in the site url", {"CONVEX_SITE_URL": "https://moe:pw@fine-otter-123.convex.site"},
+     "CONVEX_SITE_URL has a user or a password in it"),
+    ("path of the API", {"SUPABASE_URL": f"https://{REF}.supabase.co/rest/v1/"},
+     "SUPABASE_URL has the path /rest/v1 in it"),
+    ("plain http to the site", {"CONVEX_SITE_URL": "http://fine-otter-123.convex.site"},
+     "CONVEX_SITE_URL is not encrypted (http://fine-otter-123.convex.site)"),
+    ("site of no kind", {"CONVEX_SITE_URL": "fine-otter-123.convex.site"},
+     "CONVEX_SITE_URL is not an address"),
+    ("site of another deployment", {"CONVEX_SITE_URL": "https://sad-mole-9.convex.site"},
+     "CONVEX_SITE_URL is at sad-mole-9.convex.site, which is not the deployment at "
+     "fine-otter-123.convex.cloud"),
+    ("site of another region",
+     {"CONVEX_SITE_URL": "https://fine-otter-123.eu-west-1.convex.site"}, "is not the deployment"),
+    ("site of nobody knows whom", {"CONVEX_SITE_URL": "https://attic.example.org"},
+     "is not the deployment at fine-otter-123.convex.cloud"),
+    ("TLS off at an address of its own",
+     {"SUPABASE_DB_URL": "postgresql://u:p@localhost/x?hostaddr=203.0.113.9&sslmode=prefer"},
+     "SUPABASE_DB_URL says sslmode=prefer"),
+    ("TLS off in a service file",
+     {"SUPABASE_DB_URL": "postgresql://u:p@127.0.0.1/x?service=shop&sslmode=disable"},
+     "SUPABASE_DB_URL says sslmode=disable"),
+    ("a mode of another client",
+     {"SUPABASE_DB_URL": f"postgresql://u:p@db.{REF}.supabase.co/x?sslmode=no-verify"},
+     "SUPABASE_DB_URL says sslmode=no-verify, which libpq does not know"),
+    ("a mode of another client, here",
+     {"SUPABASE_DB_URL": "postgresql://u:p@127.0.0.1/x?sslmode=no-verify"},
+     "sslmode=no-verify, which libpq does not know"),
+    ("a # in the password", {"SUPABASE_DB_URL": "postgresql://moe:pw#Secret@db.host.co:5432/x"},
+     "SUPABASE_DB_URL is not a postgresql:// address"),
+    ("a # behind the password", {"SUPABASE_DB_URL": "postgresql://moe:pw@db.host.co/x#y"},
+     "SUPABASE_DB_URL is not a postgresql:// address"),
+]  # fmt: skip
+
+REFUSALS += [
+    (f"a parameter of another client: {name}",
+     {"SUPABASE_DB_URL": f"postgresql://u:p@db.{REF}.supabase.co/x?{name}=1"},
+     f"SUPABASE_DB_URL has the parameter `{name}`, which libpq does not know")
+    for name in ("connection_limit", "schema", "pool-mode")
 ]  # fmt: skip
 
 REFUSALS += [
@@ -147,7 +194,7 @@ def test_refusal(plan: Plan, changes: dict[str, str | None], words: str) -> None
     for name, value in {**GOOD, **changes}.items():
         if value and ("KEY" in name or "SECRET" in name):
             assert value not in message, name
-    assert "pw@" not in message
+    assert "pw" not in message and "Secret" not in message
     assert "ss[w" not in message and "u:pa" not in message
 
 
@@ -222,6 +269,54 @@ def test_target_renames_settings(plan: Plan) -> None:
         load(plan, {"PROD_URL": production["PROD_URL"]}, "production")
 
 
+def test_site_of_a_self_hosted_deployment(plan: Plan) -> None:
+    """Of this machine, of the same host, or another name of its domain; nothing else."""
+
+    def site(api: str, given: str, key: str = "convex-self-hosted|0a") -> str | None:
+        settings = {"CONVEX_URL": api, "CONVEX_SITE_URL": given, "CONVEX_DEPLOY_KEY": key}
+        return load(plan, settings).target.site_url
+
+    api = "https://api.shop.example.com"
+    for given in ("https://api.shop.example.com:3211", "https://site.shop.example.com",
+                  "https://shop.example.com/http"):  # fmt: skip
+        assert site(api, f"{given}/") == given
+    assert site("http://127.0.0.1:3210", "http://localhost:3211") == "http://localhost:3211"
+    # A cloud deployment behind a domain of its own is known by its key.
+    own = "https://calm-fox-7.convex.site"
+    assert site(api, own, "prod:calm-fox-7|s") == own
+    for other in (
+        "https://example.com", "https://api.shop.example.org", "https://1.2.3.5", "http://[::1]:1",
+        "https://sad-mole-9.convex.site",
+    ):  # fmt: skip
+        with pytest.raises(UserError, match="is not the deployment at api"):
+            site(api, other)
+    with pytest.raises(UserError, match=r"is not the deployment at 1\.2\.3\.4"):
+        site("https://1.2.3.4", "https://1.2.3.5")
+
+
+@pytest.mark.parametrize(
+    ("url", "connected"),
+    [
+        ("postgresql://u:p@127.0.0.1/x", "?connect_timeout=15"),
+        ("postgresql://u:p@db.example.org/x", "?sslmode=require&connect_timeout=15"),
+        ("postgresql://u:p@db.example.org/x?sslmode=", "&sslmode=require&connect_timeout=15"),
+        ("postgresql://u:p@127.0.0.1/x?host=db.example.org", "&sslmode=require&connect_timeout=15"),
+        ("postgresql://u:p@127.0.0.1/x?hostaddr=203.0.113.9&connect_timeout=3", "&sslmode=require"),
+        ("postgresql://u:p@127.0.0.1,db.example.org/x", "?sslmode=require&connect_timeout=15"),
+        ("postgresql://u:p@db.example.org/x?ssl%6Dode=verify-full&connect_timeout=3", ""),
+    ],
+)
+def test_a_connection_to_another_machine_keeps_tls(url: str, connected: str) -> None:
+    assert secure_db_url(url) == url + connected
+
+
+def test_an_address_from_the_environment_is_another_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PGHOSTADDR", "203.0.113.9")
+    assert "sslmode=require" in secure_db_url("postgresql://u:p@localhost/x")
+
+
 # ── production ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -256,6 +351,31 @@ def test_production_is_refused_by_the_command_before_anything_is_sent(
     assert "is not transformed yet" in done.stderr
 
 
+def test_a_deployment_of_unknown_kind_is_treated_as_production(plan: Plan, tmp_path: Path) -> None:
+    """MIGRATION_SECRET alone does not say whose documents these are."""
+    unknown = load(plan, {"CONVEX_DEPLOY_KEY": None}).target
+    assert (unknown.production, unknown.certain) == (True, False)
+    with pytest.raises(UserError, match="`fine-otter-123` may be a production deployment") as error:
+        require_production(True, unknown, "load")
+    assert (error.value.hint or "").startswith("say so with: stages load --yes fine-otter-123")
+    asked = deletion(unknown, "delete", "rollback")
+    assert asked.by_name and "may be a production deployment" in asked.action
+    assert _rate(unknown, Rate(), Silent()).bytes == PRODUCTION_RATE
+    # A key of no kind that is known says nothing, either.
+    for key in ("fine-otter-123|0a", "project:team:shop|s"):
+        assert load(plan, {"CONVEX_DEPLOY_KEY": key}).target.production
+    for key in ("dev:fine-otter-123|s", "preview:team:shop|s"):
+        assert not load(plan, {"CONVEX_DEPLOY_KEY": key}).target.production
+    here = {"CONVEX_URL": "http://127.0.0.1:3210", "CONVEX_DEPLOY_KEY": None}
+    assert not load(plan, here).target.production
+    stages = Stages(tmp_path / "data", "default", copy_project(tmp_path / "project"))
+    stages.environment = {k: v for k, v in GOOD.items() if k != "CONVEX_DEPLOY_KEY"}
+    for command in (("load",), ("load", "--prune"), ("clean", "--ledger"), ("clean", "--all")):
+        done = stages.run(*command, "--yes", "other-name", code=2)
+        assert "`fine-otter-123` may be a production deployment" in done.stderr, command
+        assert f"stages {' '.join(command)} --yes fine-otter-123" in done.stderr
+
+
 # ── where settings come from ────────────────────────────────────────────────────────────────
 
 
@@ -274,6 +394,17 @@ def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert "SUPABASE_URL" not in environment, "an empty entry is no setting"
 
 
+def test_a_file_that_others_can_read_is_reported(plan: Plan) -> None:
+    file = plan.file.parent / ".env.local"
+    assert note_readable(file.parent) is None
+    file.write_text("")
+    for mode, shown in ((0o600, False), (0o640, True), (0o604, True), (0o622, False)):
+        file.chmod(mode)
+        note = note_readable(file.parent)
+        assert (note is not None) == shown
+        assert note is None or (f"mode {mode:o}" in note and f"chmod 600 {file}" in note)
+
+
 def test_project_without_settings_is_refused(tmp_path: Path) -> None:
     """The sandbox is used by itself in this repository only."""
     stages = Stages(tmp_path / "data", "default", copy_project(tmp_path / "project"))
@@ -287,8 +418,10 @@ def test_file_of_the_project_is_used(tmp_path: Path) -> None:
     (stages.project / ".env.local").write_text(
         f"SUPABASE_URL=https://{REF}.supabase.co\nSUPABASE_SERVICE_ROLE_KEY=sb_publishable_x\n"
     )
+    (stages.project / ".env.local").chmod(0o644)
     done = stages.run("extract", code=2)
     assert "SUPABASE_SERVICE_ROLE_KEY is a publishable key" in done.stderr
+    assert "other users of this machine can read" in done.stderr
     stages.environment = {"SUPABASE_SERVICE_ROLE_KEY": "sb_secret_x"}
     assert "CONVEX_URL is not set" in stages.run("extract", code=2).stderr
 
@@ -326,6 +459,33 @@ def test_same_name_but_another_database_is_refused(
     done = stages.run("extract", code=2)
     assert "belongs to the source `1`" in done.stderr
     assert "(system_identifier)" in done.stderr
+
+
+def test_a_typo_in_an_address_claims_no_folder(supabase: State, tmp_path: Path) -> None:
+    """The folder becomes a source's, and a target's, with its first answer."""
+    stages = Stages(tmp_path / "data", "default", copy_project(tmp_path / "project"))
+    convex = supabase.deployments["sandbox"]
+    right = {
+        "SUPABASE_URL": supabase.source.url,
+        "SUPABASE_SERVICE_ROLE_KEY": supabase.source.service_role_key,
+        "CONVEX_URL": convex.url,
+        "CONVEX_DEPLOY_KEY": convex.admin_key,
+    }
+    stages.environment = {**right, "SUPABASE_URL": "http://127.0.0.1:9"}
+    stages.run("extract", code=3)
+    stages.environment = {**right, "SUPABASE_DB_URL": "postgresql://u:p@127.0.0.1:9/x"}
+    stages.run("extract", "--via", "postgres", code=3)
+    assert not (stages.data / "source.json").exists()
+    stages.environment = {
+        **right, "CONVEX_URL": "http://127.0.0.1:9", "CONVEX_DEPLOY_KEY": "dev:sad-mole-9|s"
+    }  # fmt: skip
+    stages.run("extract", code=3)
+    assert not (stages.target_folder / "target.json").exists()
+    stages.environment = right
+    stages.run("extract")
+    assert json.loads((stages.data / "source.json").read_text())["ref"]
+    identity = json.loads((stages.target_folder / "target.json").read_text())
+    assert identity["deployment"] == convex.name
 
 
 # ── secrets ─────────────────────────────────────────────────────────────────────────────────

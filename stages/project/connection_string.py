@@ -1,0 +1,107 @@
+"""SUPABASE_DB_URL as libpq reads it: what it says, what is refused, and that TLS is kept."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+from stages.errors import UserError
+from stages.project.endpoints import LOOPBACK, split_address
+
+ENCRYPTED = {"require", "verify-ca", "verify-full"}
+PLAIN = {"disable", "allow", "prefer"}
+# Seconds; a host that drops packets would be waited for without end.
+CONNECT_TIMEOUT = 15
+NO_DB_URL = "SUPABASE_DB_URL is not a postgresql:// address"
+DB_URL_HINT = "copy it from the project's Connect page; percent-encode the password"
+
+
+def check_db_url(url: str) -> tuple[str | None, str]:
+    """(project ref or None, host:port/database) of a connection string, as libpq reads it.
+
+    Raises UserError for one that libpq does not take, that names no server, or that may send the
+    data to another machine in plain text. No message shows a part of the password.
+    """
+    parts = read_db_url(url)
+    hosts = _hosts(parts)
+    if not hosts or any(name.startswith(("/", "@")) for name in hosts):
+        raise UserError(NO_DB_URL, DB_URL_HINT)
+    mode = parts.get("sslmode")
+    if mode and mode not in ENCRYPTED | PLAIN:
+        raise UserError(
+            f"SUPABASE_DB_URL says sslmode={mode}, which libpq does not know",
+            "use sslmode=require, or verify-full with the project's certificate",
+        )
+    if mode and mode not in ENCRYPTED and _is_remote(parts):
+        raise UserError(
+            f"SUPABASE_DB_URL says sslmode={mode}, which may send the data in plain text",
+            "use sslmode=require, or verify-full with the project's certificate",
+        )
+    address = f"{hosts[0]}:{parts.get('port', '')}/{parts.get('dbname', '')}".rstrip("/")
+    direct = re.fullmatch(r"db\.([a-z0-9]+)\.supabase\.(co|in|net|red)", hosts[0])
+    pooled = re.fullmatch(r"[^.]+\.([a-z0-9]+)", parts.get("user", ""))
+    match = direct or pooled
+    return match[1] if match else None, address
+
+
+def secure_db_url(url: str) -> str:
+    """The address to connect to: with TLS unless it stays on this machine, and with a timeout."""
+    parts = read_db_url(url)
+    extra = []
+    if not parts.get("sslmode") and _is_remote(parts):
+        extra.append("sslmode=require")  # of two, libpq takes the last
+    if "connect_timeout" not in parts:
+        extra.append(f"connect_timeout={CONNECT_TIMEOUT}")
+    return url + ("&" if "?" in url else "?") * bool(extra) + "&".join(extra)
+
+
+def read_db_url(url: str) -> dict[str, str]:
+    """The parameters of a connection string, by libpq's own parser.
+
+    Raises UserError where it would read another host than people do, such as for a password that is
+    not percent-encoded: libpq prints what it takes for the host.
+    """
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    split = split_address(url)
+    outside = split is not None and "@" in url and "@" not in split.netloc
+    if (
+        split is None
+        or split.scheme not in ("postgres", "postgresql")
+        or url.count("@") > 1
+        or outside
+        or "#" in url
+    ):
+        raise UserError(NO_DB_URL, DB_URL_HINT)
+    try:
+        parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    except ProgrammingError as error:
+        # Only the name of a parameter is shown: the other reasons quote parts of the address.
+        name = re.search(r'invalid URI query parameter: "([\w.-]+)"', str(error))
+        if name:
+            raise UserError(
+                f"SUPABASE_DB_URL has the parameter `{name[1]}`, which libpq does not know",
+                "leave it out: it is meant for another client",
+            ) from None
+        raise UserError(NO_DB_URL, DB_URL_HINT) from None
+    port = parts.get("port", "").replace(",", "")
+    several = "," in parts.get("host", "")
+    if (port and not (port.isascii() and port.isdecimal())) or not (
+        several or "host" in split.query or split.hostname == parts.get("host", "").lower()
+    ):
+        raise UserError(NO_DB_URL, DB_URL_HINT)
+    return parts
+
+
+def _hosts(parts: Mapping[str, str]) -> list[str]:
+    """Every name and address that may be connected to. libpq adds PGHOSTADDR by itself."""
+    address = parts.get("hostaddr") or os.environ.get("PGHOSTADDR", "")
+    named = f"{parts.get('host', '')},{address}".split(",")
+    return [name for name in named if name]
+
+
+def _is_remote(parts: Mapping[str, str]) -> bool:
+    # A service file may hold any address.
+    return "service" in parts or not LOOPBACK.issuperset(_hosts(parts))
