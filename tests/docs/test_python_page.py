@@ -33,8 +33,19 @@ def project(supabase: sandbox.State, tmp_path_factory: pytest.TempPathFactory) -
     return copy_project(tmp_path_factory.mktemp("python") / "project")
 
 
-def test_the_script(project: Path) -> None:
-    """Without stdin. Its stdout is what it prints itself, its stderr what it logs."""
+@pytest.fixture(scope="module")
+def scripted(project: Path) -> Path:
+    """The same, after the script, whichever test runs first here. Without stdin: the script's
+    stdout is what it prints itself, its stderr what it logs."""
+    run_script(project)
+    return project
+
+
+def test_the_script(scripted: Path) -> None:
+    assert (scripted / "data" / "targets" / "sandbox" / "target.json").exists()
+
+
+def run_script(project: Path) -> None:
     ((code, output),) = blocks("A script")
     ran = subprocess.run(
         [sys.executable, "-c", code],
@@ -50,13 +61,13 @@ def test_the_script(project: Path) -> None:
     assert "transform articles: 34 documents" in ran.stderr
 
 
-def test_the_notebook(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_notebook(scripted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the script, in one session; a cell shows its last expression."""
-    monkeypatch.chdir(project)
+    monkeypatch.chdir(scripted)
     names: dict[str, Any] = {}
     shown = [run_cell(code, names) for code, _ in blocks("A notebook")]
     assert shown == [output for _, output in blocks("A notebook")]
-    assert Path.cwd() == project and "STAGES_SANDBOX" in os.environ
+    assert Path.cwd() == scripted and "STAGES_SANDBOX" in os.environ
 
 
 def run_cell(code: str, names: dict[str, Any]) -> str:
