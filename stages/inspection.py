@@ -77,20 +77,28 @@ class Inspection(OpenProject):
     def sql(
         self, query: str, *, tables: Mapping[str, Any] | None = None
     ) -> duckdb.DuckDBPyRelation:
-        """Run SQL over the staged files.
+        """Run SQL over the staged files; it can only read them.
 
         The schemas are extract, reference, side, keys, transform, bound and load; the views rejects
         and changes hold all tables. `tables`: name → pandas or Arrow table to join with; SQL sees
         no other variable. The relation is lazy: take it with `to_arrow_table()`, `df()`,
-        `fetchall()`. Raises UserError for what DuckDB does not take.
+        `fetchall()`. Raises UserError for what DuckDB does not take, and for what does more than
+        read these files.
         """
-        from stages.views import connect
+        from stages.reading import confine, require_reading
+        from stages.views import connect, side_files
 
         with self._errors():
             connection = connect(self.workspace, self.plan, locked=False)
             with query_errors('see the tables with: stages sql "show all tables"'):
                 for name, table in (tables or {}).items():
                     connection.register(name, table)
+                confine(
+                    connection,
+                    (self.workspace.extracts, self.workspace.target_folder),
+                    [f.resolve() for f in side_files(self.workspace, self.plan).values()],
+                )
+                require_reading(connection, query)
                 relation = connection.sql(query)
             if relation is None:
                 raise UserError("the query holds no statement", 'such as: stages sql "show tables"')
