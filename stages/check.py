@@ -9,6 +9,8 @@ from typing import Any
 
 from stages.convex.admin_api import GENERAL_FUNCTIONS, call_admin
 from stages.convex.client import Deployment
+from stages.convex.ledger import ask_epoch, unknown_tables
+from stages.convex.pages import UPDATE_FUNCTIONS
 from stages.convex.schema import Schema
 from stages.errors import StagesError
 from stages.extract.reader import Reader
@@ -118,6 +120,7 @@ def _deployment(plan: Plan, schema: Schema, settings: Settings) -> list[CheckRes
         deployed = call_admin(
             deployment, "_system/frontend/getSchemas", {"componentId": None}, RIGHTS
         )
+        known = _known_tables(plan, schema, deployment, spec)
     functions = {
         each["identifier"].replace(".js:", ":"): each["visibility"]["kind"]
         for each in spec
@@ -141,6 +144,7 @@ def _deployment(plan: Plan, schema: Schema, settings: Settings) -> list[CheckRes
             f"all {len(needed)} are there" if not lacking else f"missing: {', '.join(lacking)}",
             push,
         ),
+        *known,
         CheckResult(
             "visibility",
             not public,
@@ -158,11 +162,30 @@ def _deployment(plan: Plan, schema: Schema, settings: Settings) -> list[CheckRes
     ]
 
 
+def _known_tables(
+    plan: Plan, schema: Schema, deployment: Deployment, spec: list[dict[str, Any]]
+) -> list[CheckResult]:
+    """Whether the functions, where they are there, were written for the plan's tables."""
+    if not any(each.get("identifier") == f"{plan.module}.js:epoch" for each in spec):
+        return []
+    unknown = unknown_tables(
+        ask_epoch(deployment, plan.module),
+        [name for name in plan.tables if name in schema.tables],
+        [name for name in plan.references if name in schema.tables],
+    )
+    detail = (
+        f"the functions were written for a plan without {', '.join(unknown)}"
+        if unknown
+        else "the functions know the plan's tables, and no others"
+    )
+    return [CheckResult("tables", not unknown, detail, UPDATE_FUNCTIONS)]
+
+
 def _tables_of(exported: dict[str, Any]) -> dict[str, Any]:
     return {table["tableName"]: table["documentType"] for table in exported["tables"]}
 
 
 def _http_action(plan: Plan, settings: Settings) -> list[CheckResult]:
     with Deployment(settings.target, "http-action") as deployment:
-        deployment.mutation(f"{plan.module}:epoch", {})
+        ask_epoch(deployment, plan.module)
     return [CheckResult("HTTP action", True, "POST /migrate is open to MIGRATION_SECRET")]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
 from stages.convex.client import Deployment, FunctionError
-from stages.convex.pages import missing_function
+from stages.convex.pages import missing_function, unknown_table
 from stages.errors import UserError
 from stages.project.settings import Target
 from stages.state.durable import read_json, write_json
@@ -48,18 +49,27 @@ def refuse_cleared(workspace: Workspace, target: Target) -> None:
 
 
 def require_epoch(
-    workspace: Workspace, deployment: Deployment, module: str, *, claim: bool
+    workspace: Workspace,
+    deployment: Deployment,
+    module: str,
+    *,
+    claim: bool,
+    loaded: Iterable[str] = (),
+    referenced: Iterable[str] = (),
 ) -> str | None:
     """Compare the ledger's epoch with the one that is kept locally; claim one if there is none.
 
     Without `claim` (verify) nothing is written to Convex. Raises UserError where they differ: the
-    deployment was reset or restored, and local acks would be wrong.
+    deployment was reset or restored, and local acks would be wrong. StagesError where the functions
+    do not know a table that is to be `loaded` or `referenced`.
     """
     refuse_cleared(workspace, deployment.target)
-    remote = read_epoch(deployment, module)
+    answer = ask_epoch(deployment, module)
     record_target(workspace, deployment.target)
+    require_tables(deployment, answer, loaded, referenced)
     stored: dict[str, Any] = read_json(workspace.identity) or {}
     local = stored.get("epoch")
+    remote: str | None = answer["epoch"]
     if remote is None and claim and local is None:
         remote = read_epoch(deployment, module, claim=secrets.token_hex(16))
     if local is not None and remote != local:
@@ -84,10 +94,41 @@ def forget_epoch(workspace: Workspace) -> None:
 
 def read_epoch(deployment: Deployment, module: str, *, claim: str | None = None) -> str | None:
     """The epoch of the deployment's ledger, None where it has none and none is claimed."""
+    epoch: str | None = ask_epoch(deployment, module, claim=claim)["epoch"]
+    return epoch
+
+
+def ask_epoch(deployment: Deployment, module: str, *, claim: str | None = None) -> dict[str, Any]:
+    """`epoch`, and `tables`: those that the functions know → whether they load them."""
     args = {} if claim is None else {"claim": claim}
     try:
-        answer = deployment.mutation(f"{module}:epoch", args)
+        answer: dict[str, Any] = deployment.mutation(f"{module}:epoch", args)
     except FunctionError as error:
         raise missing_function(error, deployment) from None
-    epoch: str | None = answer["epoch"]
-    return epoch
+    return answer
+
+
+def unknown_tables(
+    answer: dict[str, Any], loaded: Iterable[str], referenced: Iterable[str]
+) -> list[str]:
+    """Tables that the functions can't load, or not read, by the answer of `ask_epoch`.
+
+    Functions of an earlier stages do not say, and know none: they must be pushed again.
+    """
+    known: dict[str, bool] = answer.get("tables", {})
+    return sorted(
+        {name for name in loaded if not known.get(name)}
+        | {name for name in referenced if name not in known}
+    )
+
+
+def require_tables(
+    deployment: Deployment,
+    answer: dict[str, Any],
+    loaded: Iterable[str],
+    referenced: Iterable[str],
+) -> None:
+    """Raise StagesError where the functions do not know a table."""
+    unknown = unknown_tables(answer, loaded, referenced)
+    if unknown:
+        raise unknown_table(deployment, unknown)

@@ -19,6 +19,10 @@ from stages.sql import first_row, open_duckdb
 if TYPE_CHECKING:
     import duckdb
 
+UPDATE_FUNCTIONS = (
+    "see what convex/ lacks with: stages init --update; then push it: npx convex deploy (dev: npx "
+    "convex dev --once)"
+)
 # The most that readPage gives; it stops earlier, at 4 MiB.
 PAGE = 4096
 MOST_IDS = 1000
@@ -140,12 +144,24 @@ def read_documents(
 
 
 def missing_function(error: FunctionError, deployment: Deployment) -> StagesError:
-    """A clear sentence where the deployment does not have our functions, else the error itself."""
+    """A clear sentence where the deployment does not have our functions, or they do not know the
+    table; else the error itself."""
+    if error.code == "UnknownTable" and isinstance(error.data, dict):
+        return unknown_table(deployment, [str(error.data.get("table"))])
     if "Could not find" not in error.words:
         return error
     return StagesError(
         f"{deployment.target.label} does not have the function {error.function}",
         "push convex/ to it: npx convex deploy (dev: npx convex dev --once)",
+    )
+
+
+def unknown_table(deployment: Deployment, tables: Sequence[str]) -> StagesError:
+    """The functions take the plan's tables only, and these are not among them."""
+    return StagesError(
+        f"the functions of {deployment.target.label} were written for a plan without "
+        + ", ".join(f"`{table}`" for table in tables),
+        UPDATE_FUNCTIONS,
     )
 
 

@@ -94,8 +94,8 @@ def init(project: Path, source: Source, options: InitOptions, progress: Progress
     renames = read_renames(options.renames)
     schema, renames, files = _schema(workspace, catalog, schemas, options, renames)
     references = options.references
-    if workspace.plan.exists():
-        plan = load_plan(workspace.plan)
+    plan = load_plan(workspace.plan) if workspace.plan.exists() else None
+    if plan is not None:
         renames = _as_planned(plan, catalog, schema, renames)
         references += tuple(name for name in plan.references if name in schema.tables)
     pairing = pair_tables(catalog, schema, renames, schemas)
@@ -108,7 +108,7 @@ def init(project: Path, source: Source, options: InitOptions, progress: Progress
         )
     reference_tables = _references(schema, pairing, references)
     files |= _migration(workspace, catalog, schema, pairing, reference_tables)
-    files |= _functions(schema, options, workspace)
+    files |= _functions(schema, pairing, reference_tables, plan, options, workspace)
     if not (project / ".gitignore").exists():
         files[".gitignore"] = "".join(f"{line}\n" for line in IGNORED)
     written_files, kept = _write(project, files, options.update)
@@ -237,9 +237,22 @@ def _migration(
     return files
 
 
-def _functions(schema: Schema, options: InitOptions, workspace: Workspace) -> dict[str, str]:
-    tables = [name for name in schema.tables if name != LEDGER]
-    files = {"stagesTables.ts": ledger_tables(), "stages.ts": loading_functions(tables)}
+def _functions(
+    schema: Schema,
+    pairing: Pairing,
+    references: list[str],
+    plan: Plan | None,
+    options: InitOptions,
+    workspace: Workspace,
+) -> dict[str, str]:
+    """The functions for the tables of the plan that init writes, and of the plan of today."""
+    referenced = {*references, *(plan.references if plan else ())}
+    loaded = {*pairing.tables, *(plan.tables if plan else ())} - referenced
+    functions = loading_functions(
+        [name for name in schema.tables if name in loaded],
+        [name for name in schema.tables if name in referenced],
+    )
+    files = {"stagesTables.ts": ledger_tables(), "stages.ts": functions}
     if options.http_action:
         files["stagesHttp.ts"] = http_action()
         if not (workspace.convex / "http.ts").exists():

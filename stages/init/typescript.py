@@ -13,6 +13,7 @@ import stages.convex
 
 FUNCTIONS = Path(stages.convex.__file__).with_name("functions")
 TABLES_HERE = "// bulkInsert: one line for each table\n"
+REFERENCES_HERE = "// referenced: the tables that the plan refers to\n"
 # What `npx convex codegen` makes alike for every project.
 GENERATED = ("server.js", "server.d.ts", "dataModel.d.ts")
 ROUTE = Template("""\
@@ -29,14 +30,20 @@ export default http;
 """)
 
 
-def loading_functions(tables: Iterable[str]) -> str:
-    """convex/stages.ts: one bulkInsert… for each table, and readPage, epoch, adopt, remove."""
+def loading_functions(tables: Iterable[str], references: Iterable[str]) -> str:
+    """convex/stages.ts: one bulkInsert… for each table that the plan loads, and readPage, epoch,
+    adopt, remove and others, which take these tables and the plan's references only."""
     # The names that the plan has where nothing is said.
     lines = (
         f'export const bulkInsert{table[:1].upper()}{table[1:]} = bulkInsert("{table}");\n'
         for table in tables
     )
-    return _text("stages.ts").replace(TABLES_HERE, "".join(lines))
+    listed = "".join(f'  "{table}",\n' for table in references)
+    set_text = f"[\n{listed}]" if listed else "[]"
+    referenced = f"const referencedTables = new Set<Loadable>({set_text});\n"
+    return (
+        _text("stages.ts").replace(TABLES_HERE, "".join(lines)).replace(REFERENCES_HERE, referenced)
+    )
 
 
 def ledger_tables() -> str:

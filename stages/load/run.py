@@ -105,7 +105,14 @@ def load(
                 pace=pace,
                 prover=Prover(connection, deployment, plan.module),
                 progress=progress,
-                epoch=require_epoch(workspace, deployment, plan.module, claim=True),
+                epoch=require_epoch(
+                    workspace,
+                    deployment,
+                    plan.module,
+                    claim=True,
+                    loaded=[n for n, m in transformed.items() if m["status"] != "missing"],
+                    referenced=[name for name in plan.references if name in schema.tables],
+                ),
                 overwrite=options.overwrite,
             )
             loads = _GroupLoads(context, transformed)

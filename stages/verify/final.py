@@ -63,13 +63,18 @@ def _functions(plan: Plan, target: Target) -> CheckResult:
 
 
 def _secret(target: Target) -> CheckResult:
-    variable = _system(target, "_system/cli/queryEnvironmentVariables:get", {"name": VARIABLE})
+    variable = _variable(target)
     return CheckResult(
         "secret",
         variable is None,
         "not set" if variable is None else f"{VARIABLE} is still set",
         f"npx convex env remove {VARIABLE}",
     )
+
+
+def _variable(target: Target) -> Any:
+    """The deployment's MIGRATION_SECRET as its dashboard lists it; None where it is not set."""
+    return _system(target, "_system/cli/queryEnvironmentVariables:get", {"name": VARIABLE})
 
 
 def _system(target: Target, function: str, args: dict[str, str]) -> Any:
@@ -106,21 +111,30 @@ def _visitors(plan: Plan, target: Target) -> CheckResult:
 
 
 def _http_action(target: Target) -> CheckResult:
+    """Whether it opens: to the secret of the settings, and by what the deploy key sees of it.
+
+    A visitor is answered alike whether or not a secret is set.
+    """
     if not target.site_url:
         return CheckResult("HTTP action", True, "not looked at: there is no CONVEX_SITE_URL")
-    with httpx.Client(timeout=TIMEOUT) as http:
-        answer = _post(http, f"{target.site_url}/migrate", {})
-    gone = answer.status_code == 404
-    closed = answer.status_code == 401 and '"MigrationClosed"' in answer.text
-    if gone:
-        sentence = "not there"
-    elif closed:
-        sentence = "there, and closed"
+    headers = {"Authorization": f"Bearer {target.secret.reveal()}"} if target.secret else {}
+    with httpx.Client(timeout=TIMEOUT, headers=headers) as http:
+        status = _post(http, f"{target.site_url}/migrate", {}).status_code
+    if status == 404:
+        ok, sentence = True, "not there"
+    elif status != 401:
+        ok, sentence = False, f"POST /migrate answers {status}: whoever has the secret may use it"
+    elif target.admin_key and _variable(target) is not None:
+        ok, sentence = False, f"there, and {VARIABLE} is set: whoever has the secret may use it"
+    elif target.admin_key:
+        ok, sentence = True, "there, and closed"
+    elif target.secret:
+        ok, sentence = True, f"there, and closed to the {VARIABLE} of these settings"
     else:
-        sentence = f"POST /migrate answers {answer.status_code}: whoever has the secret may use it"
+        ok, sentence = False, f"there; only a deploy key can see whether {VARIABLE} is set"
     return CheckResult(
         "HTTP action",
-        gone or closed,
+        ok,
         sentence,
         f"npx convex env remove {VARIABLE}; remove convex/http.ts, and push: npx convex deploy",
     )

@@ -196,7 +196,7 @@ def _run(
 def _sink(folder: Path, latency: int) -> Iterator[str]:
     ready = folder / "sink.ready"
     ready.unlink(missing_ok=True)
-    config = json.dumps({"ready": str(ready), "latency": latency, "slots": SLOTS})
+    config = json.dumps({"ready": str(ready), "table": TABLE, "latency": latency, "slots": SLOTS})
     node = shutil.which("node")
     assert node, "node is not on the PATH"
     process = subprocess.Popen([node, "--import", "tsx", str(HERE / "sink.ts"), config], cwd=ROOT)

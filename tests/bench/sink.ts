@@ -1,6 +1,7 @@
 /**
  * A stand-in for a deployment that keeps nothing: it speaks the HTTP API, and answers `bulkInsert…`
- * as if every document were new. `node --import tsx sink.ts '{"ready": …, "latency": 0, "slots": 16}'`
+ * as if every document were new. `node --import tsx sink.ts CONFIG`, which is
+ * `{"ready": …, "table": …, "latency": 0, "slots": 16}`.
  *
  * No more than `slots` requests are worked on at once, each for `latency` milliseconds.
  * GET /seen tells what came: requests, documents, the most at once, and when the
@@ -15,8 +16,9 @@ interface Call {
   args: { claim?: string; records?: { sourceId: string }[] };
 }
 
-const { ready, latency, slots } = JSON.parse(process.argv[2] ?? "") as {
+const { ready, table, latency, slots } = JSON.parse(process.argv[2] ?? "") as {
   ready: string;
+  table: string;
   latency: number;
   slots: number;
 };
@@ -43,7 +45,8 @@ async function answer(request: IncomingMessage): Promise<string> {
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   const { path, args } = JSON.parse(Buffer.concat(chunks).toString()) as Call;
   if (args.records === undefined) {
-    return JSON.stringify({ status: "success", value: { epoch: args.claim ?? null }, path });
+    const value = { epoch: args.claim ?? null, tables: { [table]: true } };
+    return JSON.stringify({ status: "success", value, path });
   }
   seen.first ||= Date.now();
   await slot();

@@ -22,9 +22,11 @@ CONVEX = ROOT / "convex"
 def texts() -> dict[str, str]:
     """File of convex/ → what it has to hold."""
     plan = load_plan(ROOT / ".planning" / "migrations" / "plan.toml")
-    tables = [name for name in Schema(export_schema(CONVEX)).tables if name in plan.tables]
+    schema = Schema(export_schema(CONVEX))
+    tables = [name for name in schema.tables if name in plan.tables]
+    references = [name for name in schema.tables if name in plan.references]
     return {
-        "migrate.ts": loading_functions(tables),
+        "migrate.ts": loading_functions(tables, references),
         "channel.ts": http_action(),
         "http.ts": http_route("migrate", "channel"),
         "stagesTables.ts": ledger_tables(),

@@ -32,30 +32,36 @@ test("the channel is closed while the secret is unset or short", async () => {
     if (secret === undefined) delete process.env.MIGRATION_SECRET;
     else process.env.MIGRATION_SECRET = secret;
     const { status, json } = await post(t, EPOCH, `Bearer ${secret ?? ""}`);
-    assert.deepEqual([status, json.code], [401, "MigrationClosed"]);
+    assert.deepEqual([status, json.code], [401, "Unauthorized"]);
     assert.match(json.message, /MIGRATION_SECRET/);
   }
   assert.deepEqual(await everything(t, "migrationLedger"), []);
 });
 
-test("it opens to the secret only", async () => {
+test("it opens to the secret only, and does not show others whether one is set", async () => {
   const t = newEngine();
-  const wrong: [string | null, string][] = [
-    [null, "MissingSecret"],
-    ["", "MissingSecret"],
-    [SECRET, "MissingSecret"],
-    [`Basic ${SECRET}`, "MissingSecret"],
-    ["Bearer", "MissingSecret"],
-    [`Bearer ${SECRET}0`, "WrongSecret"],
-    [`Bearer ${SECRET.slice(1)}`, "WrongSecret"],
-    [`Bearer ${SECRET.toUpperCase()}`, "WrongSecret"],
+  const wrong = [
+    null,
+    "",
+    SECRET,
+    `Basic ${SECRET}`,
+    "Bearer",
+    `Bearer ${SECRET}0`,
+    `Bearer ${SECRET.slice(1)}`,
+    `Bearer ${SECRET.toUpperCase()}`,
   ];
-  for (const [header, code] of wrong) {
-    const { status, json } = await post(t, EPOCH, header);
-    assert.deepEqual([status, json.code], [401, code], String(header));
-    assert.ok(!JSON.stringify(json).includes(SECRET));
+  const answers = new Set<string>();
+  for (const secret of [SECRET, "short", undefined]) {
+    if (secret === undefined) delete process.env.MIGRATION_SECRET;
+    else process.env.MIGRATION_SECRET = secret;
+    for (const header of wrong) answers.add(JSON.stringify(await post(t, EPOCH, header)));
   }
+  assert.equal(answers.size, 1);
+  const [answer] = answers;
+  assert.match(answer!, /"status":401.*"code":"Unauthorized"/);
+  assert.ok(!answer!.includes(SECRET));
   assert.deepEqual(await everything(t, "migrationLedger"), []);
+  process.env.MIGRATION_SECRET = SECRET;
   assert.equal((await post(t, EPOCH, `bearer ${SECRET}`)).status, 200);
 });
 

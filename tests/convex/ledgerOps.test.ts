@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { internal } from "../../convex/_generated/api";
 import type { Doc, Id } from "../../convex/_generated/dataModel";
-import { article, convexError, everything, newEngine, newWorkspace, type Engine } from "./support";
+import {
+  LOADERS,
+  article,
+  convexError,
+  everything,
+  newEngine,
+  newWorkspace,
+  type Engine,
+} from "./support";
 
 /** A deployment with articles `0`, `1`, … loaded with the digest `d`. */
 async function loaded(count: number) {
@@ -73,29 +81,42 @@ test("readPage gives fewer documents where they are large", async () => {
   assert.equal(read[0]!.length, 5);
 });
 
-test("a table that the schema does not have is UnknownTable everywhere", async () => {
+test("a table that the plan does not have is UnknownTable everywhere", async () => {
   const { t } = await loaded(0);
-  const { readPage, adopt, remove } = internal.migrate;
-  for (const table of ["nope", "", "toString", "__proto__"]) {
+  const { readPage, readDocuments, findMissing, adopt, remove } = internal.migrate;
+  for (const table of ["nope", "", "toString", "__proto__", "_storage"]) {
     const calls = [
       t.query(readPage, { table, cursor: null, numItems: 1 }),
+      t.query(readDocuments, { table, ids: [] }),
+      t.query(findMissing, { table, documentIds: [] }),
       t.mutation(adopt, { table, records: [] }),
       t.mutation(remove, { table, records: [] }),
     ];
     for (const call of calls) assert.equal((await convexError(call)).code, "UnknownTable");
   }
-  const ledger = t.mutation(remove, { table: "migrationLedger", records: [] });
-  assert.equal((await convexError(ledger)).code, "UnknownTable");
+  // The ledger is read as a table, and nothing else is done with it; references are only read.
+  for (const table of ["migrationLedger", "workspaces"]) {
+    const calls = [
+      t.mutation(adopt, { table, records: [] }),
+      t.mutation(remove, { table, records: [] }),
+    ];
+    for (const call of calls) assert.equal((await convexError(call)).code, "UnknownTable");
+  }
+  const ledger = [
+    t.query(readDocuments, { table: "migrationLedger", ids: [] }),
+    t.query(findMissing, { table: "migrationLedger", documentIds: [] }),
+  ];
+  for (const call of ledger) assert.equal((await convexError(call)).code, "UnknownTable");
 });
 
 test("the epoch is what was claimed first", async () => {
   const { t } = await loaded(1);
-  const epoch = (claim?: string) =>
-    t.mutation(internal.migrate.epoch, claim === undefined ? {} : { claim });
-  assert.deepEqual(await epoch(), { epoch: null });
-  assert.deepEqual(await epoch("first"), { epoch: "first" });
-  assert.deepEqual(await epoch("second"), { epoch: "first" });
-  assert.deepEqual(await epoch(), { epoch: "first" });
+  const epoch = async (claim?: string) =>
+    (await t.mutation(internal.migrate.epoch, claim === undefined ? {} : { claim })).epoch;
+  assert.equal(await epoch(), null);
+  assert.equal(await epoch("first"), "first");
+  assert.equal(await epoch("second"), "first");
+  assert.equal(await epoch(), "first");
   const rows = await everything(t, "migrationLedger");
   assert.deepEqual(
     rows.map(({ table, sourceId }) => [table, sourceId]),
@@ -103,6 +124,18 @@ test("the epoch is what was claimed first", async () => {
       ["articles", "0"],
       ["", "epoch"],
     ],
+  );
+});
+
+test("the epoch comes with the tables that can be read, and whether they are loaded", async () => {
+  const { tables } = await newEngine().mutation(internal.migrate.epoch, {});
+  const references = ["ariConversations", "contacts", "organizations", "workspaces"];
+  assert.deepEqual(
+    Object.entries(tables).sort(),
+    [
+      ...references.map((table) => [table, false]),
+      ...Object.values(LOADERS).map((table) => [table, true]),
+    ].sort(),
   );
 });
 

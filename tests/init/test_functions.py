@@ -8,13 +8,18 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal
 
-from stages import sandbox
-from stages.convex.client import Deployment
+import pytest
+
+from stages import StagesError, sandbox
+from stages.convex.client import Deployment, FunctionError
+from stages.convex.ledger import ask_epoch, require_tables
 from stages.project.settings import Secret, Target
 from stages.sandbox.service import environment
 from tests.init.support import run_init, source_of, spread_ledger, typecheck
 from tests.support.command_line import ROOT
+from tests.support.project_copies import edit
 
 KEY = "torture|abc"
 
@@ -95,6 +100,55 @@ def test_the_functions_pass_tsc_and_load_documents_of_every_form(
         args = {"table": "events", "records": [{"sourceId": "1"}]}
         assert client.mutation("stages:remove", args)["removed"] == 1
         assert client.mutation("stages:epoch", {})["epoch"] is None
+
+
+def test_only_the_tables_of_the_plan_can_be_reached(
+    torture: sandbox.State, project: Path, tmp_path: Path
+) -> None:
+    """By the admin key and by the HTTP action: what else the app keeps is closed."""
+    schema = project / "convex" / "schema.ts"
+    edit(schema, "  plans: def", "  sessions: defineTable({ token: v.string() }),\n  plans: def")
+    run_init(project, source_of(torture), http_action=True, references=("categories",))
+    spread_ledger(project)
+    assert typecheck(project) == ""
+    with deployment(project, tmp_path) as client:
+        tables = client.mutation("stages:epoch", {})["tables"]
+        assert "sessions" not in tables
+        assert (tables["categories"], tables["events"]) == (False, True)
+        channels: tuple[Literal["functions", "http-action"], ...] = ("functions", "http-action")
+        for channel in channels:
+            with Deployment(client.target, channel) as other:
+                for table, calls in {
+                    "sessions": ("readPage", "readDocuments", "findMissing", "adopt", "remove"),
+                    "categories": ("adopt", "remove"),
+                }.items():
+                    for call in calls:
+                        with pytest.raises(FunctionError) as error:
+                            ask(other, call, table)
+                        assert error.value.code == "UnknownTable"
+                for function in ("bulkInsertSessions", "bulkInsertCategories"):
+                    with pytest.raises(StagesError):
+                        other.mutation(f"stages:{function}", {"records": []})
+                assert ask(other, "findMissing", "categories") == {"missing": []}
+        answer = ask_epoch(client, "stages")
+        require_tables(client, answer, ["events"], ["categories", "events"])
+        with pytest.raises(StagesError, match="plan without `categories`, `sessions`") as unknown:
+            require_tables(client, answer, ["categories", "events"], ["sessions"])
+        assert unknown.value.hint and "stages init --update" in unknown.value.hint
+
+
+ARGS: dict[str, dict[str, Any]] = {
+    "readPage": {"cursor": None, "numItems": 1},
+    "readDocuments": {"ids": []},
+    "findMissing": {"documentIds": []},
+    "adopt": {"records": []},
+    "remove": {"records": []},
+}
+
+
+def ask(client: Deployment, function: str, table: str) -> Any:
+    kind = client.mutation if function in ("adopt", "remove") else client.query
+    return kind(f"stages:{function}", {"table": table, **ARGS[function]})
 
 
 def test_without_the_option_there_is_no_route(torture: sandbox.State, project: Path) -> None:

@@ -54,7 +54,7 @@ def make_convex(folder: Path) -> Path:
     (convex / "http.ts").unlink()
     for name in ("schema.ts", "app.ts"):
         shutil.copy(HERE / name, convex / name)
-    (convex / "migrate.ts").write_text(loading_functions(("teams", "people", "pets")), "utf-8")
+    (convex / "migrate.ts").write_text(loading_functions(("teams", "people", "pets"), ()), "utf-8")
     (folder / "node_modules").symlink_to(ROOT / "node_modules")
     return convex
 

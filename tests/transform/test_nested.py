@@ -37,7 +37,7 @@ def make_project(folder: Path) -> Path:
     shutil.copy(HERE / "plan.toml", migrations)
     shutil.copytree(ROOT / "convex", folder / "convex", ignore=shutil.ignore_patterns("http.ts"))
     shutil.copy(HERE / "schema.ts", folder / "convex")
-    (folder / "convex" / "migrate.ts").write_text(loading_functions(LOADED), "utf-8")
+    (folder / "convex" / "migrate.ts").write_text(loading_functions(LOADED, ()), "utf-8")
     (folder / "data" / "sandbox").mkdir(parents=True)
     shutil.copy(HERE / "source.sql", folder / "data" / "sandbox" / "10_source.sql")
     (folder / "node_modules").symlink_to(ROOT / "node_modules")

@@ -25,6 +25,11 @@ import schema from "./schema";
 type Loadable = Exclude<TableNames, "migrationLedger">;
 type LedgerRow = Doc<"migrationLedger">;
 
+// The tables of the plan: those that it loads, each with a bulkInsert below, and those that it only
+// refers to. No other table of the schema can be read or changed from here.
+const loadedTables = new Set<Loadable>();
+// referenced: the tables that the plan refers to
+
 interface LookedUp<T extends Loadable, R> {
   record: R;
   row: LedgerRow | null;
@@ -109,26 +114,23 @@ function tally<Did extends string>(results: { did: Did }[], ...words: Did[]): Re
   return Object.fromEntries(counts) as Record<Did, number>;
 }
 
-function tableNamed(name: string): TableNames {
-  if (!Object.hasOwn(schema.tables, name)) {
-    throw new ConvexError({
-      code: "UnknownTable",
-      message: `convex/schema.ts has no table ${name}`,
-      table: name,
-    });
-  }
-  return name as TableNames;
+function unknownTable(name: string): ConvexError<Record<"code" | "message" | "table", string>> {
+  return new ConvexError({
+    code: "UnknownTable",
+    message: `these functions were written for a plan without the table ${name}`,
+    table: name,
+  });
+}
+
+function tableNamed(name: string): Loadable {
+  const table = name as Loadable;
+  if (!loadedTables.has(table) && !referencedTables.has(table)) throw unknownTable(name);
+  return table;
 }
 
 function loadableNamed(name: string): Loadable {
-  const table = tableNamed(name);
-  if (table === "migrationLedger") {
-    throw new ConvexError({
-      code: "UnknownTable",
-      message: "the ledger itself can't be loaded",
-      table,
-    });
-  }
+  const table = name as Loadable;
+  if (!loadedTables.has(table)) throw unknownTable(name);
   return table;
 }
 
@@ -179,6 +181,7 @@ function bulkInsert<T extends Loadable>(
   { records: Incoming<T>[]; overwrite?: boolean; onlyNew?: boolean },
   Promise<LoadReport>
 > {
+  loadedTables.add(table);
   const document = schema.tables[table].validator;
   return internalMutation({
     args: {
@@ -238,7 +241,7 @@ const PAGE_BYTES = 4 * 1024 * 1024;
 const PAGE_DOCUMENTS = 4096;
 
 /**
- * A page of any table of the schema, the ledger too, oldest document first: at most `numItems`,
+ * A page of any table of the plan, the ledger too, oldest document first: at most `numItems`,
  * fewer where documents are large. Go on with `continueCursor` until `isDone`. `ledgerOf`: the rows
  * of the ledger for one table instead.
  *
@@ -259,7 +262,7 @@ const pageReader = {
     const { table, cursor, numItems, ledgerOf } = args;
     const rows =
       ledgerOf === undefined
-        ? ctx.db.query(tableNamed(table))
+        ? ctx.db.query(table === "migrationLedger" ? table : tableNamed(table))
         : ctx.db.query("migrationLedger").withIndex("by_source", (q) => q.eq("table", ledgerOf));
     const { page, isDone, continueCursor } = await rows.paginate({
       cursor,
@@ -271,7 +274,7 @@ const pageReader = {
 };
 
 /**
- * Documents of any table of the schema by id, in the order of `ids`; null for an id of no document
+ * Documents of any table of the plan by id, in the order of `ids`; null for an id of no document
  * of this table. All of them must fit what one transaction may read.
  *
  * Errors: ConvexError `UnknownTable`.
@@ -290,21 +293,28 @@ const documentReader = {
 
 /**
  * The random mark that the first load leaves in the ledger; a loader that has kept another one is
- * looking at another ledger. With `claim` and no mark yet, `claim` becomes the mark.
+ * looking at another ledger. With `claim` and no mark yet, `claim` becomes the mark. `tables` are
+ * those that can be read and, where the value is true, loaded.
  */
 const epochKeeper = {
   args: { claim: v.optional(v.string()) },
-  returns: v.object({ epoch: v.union(v.string(), v.null()) }),
+  returns: v.object({
+    epoch: v.union(v.string(), v.null()),
+    tables: v.record(v.string(), v.boolean()),
+  }),
   handler: async (
     ctx: MutationCtx,
     { claim }: { claim?: string },
-  ): Promise<{ epoch: string | null }> => {
+  ): Promise<{ epoch: string | null; tables: Record<string, boolean> }> => {
+    const tables = Object.fromEntries(
+      [...referencedTables, ...loadedTables].map((table) => [table, loadedTables.has(table)]),
+    );
     const mark = { table: "", sourceId: "epoch" };
     const row = await ledgerRow(ctx, mark.table, mark.sourceId);
-    if (row !== null) return { epoch: row.digest };
-    if (claim === undefined) return { epoch: null };
+    if (row !== null) return { epoch: row.digest, tables };
+    if (claim === undefined) return { epoch: null, tables };
     await ctx.db.insert("migrationLedger", { ...mark, documentId: "", digest: claim, stored: "" });
-    return { epoch: claim };
+    return { epoch: claim, tables };
   },
 };
 

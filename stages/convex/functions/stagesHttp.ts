@@ -8,7 +8,7 @@
  *     200 {"status": "success", "value": …}
  *     200 {"status": "error", "errorMessage": …, "errorData": …}   the function failed
  *     400 {"code", "message"}   what was sent can't be called
- *     401 {"code", "message"}   closed, or not the secret
+ *     401 {"code", "message"}   closed, or not the secret: the answer is the same
  */
 import {
   makeFunctionReference,
@@ -59,23 +59,19 @@ export function httpChannel(module: string, registered: Record<string, object>):
   });
 }
 
+/** One answer to all who lack the secret, so that it does not show whether one is set. */
 async function authorize(request: Request): Promise<void> {
   const secret = env.MIGRATION_SECRET ?? "";
-  if (secret.length < SECRET_LENGTH) {
+  const header = request.headers.get("Authorization") ?? "";
+  const bearer = /^Bearer +(.+)$/i.exec(header)?.[1] ?? "";
+  const same = await sameText(bearer, secret);
+  if (!same || secret.length < SECRET_LENGTH) {
     throw new Refusal(
       401,
-      "MigrationClosed",
-      `MIGRATION_SECRET of this deployment is ${secret ? "shorter than" : "not set; it takes"} ` +
+      "Unauthorized",
+      "send Authorization: Bearer <MIGRATION_SECRET>, as the deployment has it, of at least " +
         `${SECRET_LENGTH} characters`,
     );
-  }
-  const header = request.headers.get("Authorization") ?? "";
-  const bearer = /^Bearer +(.+)$/i.exec(header)?.[1];
-  if (bearer === undefined) {
-    throw new Refusal(401, "MissingSecret", "send Authorization: Bearer <MIGRATION_SECRET>");
-  }
-  if (!(await sameText(bearer, secret))) {
-    throw new Refusal(401, "WrongSecret", "this is not the deployment's MIGRATION_SECRET");
   }
 }
 

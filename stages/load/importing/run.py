@@ -128,7 +128,14 @@ def _bring_up_to_date(context: ImportContext) -> LoadResult:
         _forget(context)
     plan, deployment = context.plan, context.deployment
     # Names the functions that are missing, before anything is sent.
-    epoch = require_epoch(context.workspace, deployment, plan.module, claim=True)
+    epoch = require_epoch(
+        context.workspace,
+        deployment,
+        plan.module,
+        claim=True,
+        loaded=[table.name for table in context.tables],
+        referenced=[name for name in plan.references if name in context.schema.tables],
+    )
     numbers = table_numbers(deployment, context.schema, plan.module)
     snapshot = Snapshot(context.workspace, plan, context.schema, context.tables, numbers)
     state = prepare(context, snapshot)
