@@ -77,9 +77,9 @@ class Inspection(OpenProject):
     def sql(
         self, query: str, *, tables: Mapping[str, Any] | None = None
     ) -> duckdb.DuckDBPyRelation:
-        """Run SQL over the staged files; it can only read them.
+        """Run SQL over the staged files.
 
-        The schemas are extract, reference, side, keys, transform, bound and load; the views rejects
+        It can only read them. The schemas are extract, reference, side, keys, transform, bound and load; the views rejects
         and changes hold all tables. `tables`: name → pandas or Arrow table to join with; SQL sees
         no other variable. The relation is lazy: take it with `to_arrow_table()`, `df()`,
         `fetchall()`. Raises UserError for what DuckDB does not take, and for what does more than
