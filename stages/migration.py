@@ -79,17 +79,22 @@ class Migration(Inspection):
         restart: bool = False,
         sample: int | None = None,
         max_snapshot: float = 7200.0,
+        fail_if_moved: bool = False,
     ) -> Extracted:
         """Read source tables, and what Convex has in the reference tables, to Parquet.
 
-        `sample` rows a table, and those that they refer to; `max_snapshot` is in seconds.
+        `sample` rows a table, and those that they refer to; `max_snapshot` is in seconds. With
+        `fail_if_moved`, a source that has moved since it was read makes the result fall short.
         """
         from stages.convex.client import Deployment
         from stages.convex.ledger import require_target
+        from stages.extract.drift import sources_moved
         from stages.extract.reference import extract_references
         from stages.extract.run import ExtractOptions, extract
+        from stages.report.build import write_report
         from stages.views import refresh
 
+        began = time.monotonic()
         with self._errors():
             require_choice("via", via, ("auto", "postgres", "rest"))
         options = ExtractOptions(
@@ -111,6 +116,10 @@ class Migration(Inspection):
                     self.workspace, self.plan, schema, deployment, self.progress, restart=restart
                 )
             refresh(self.workspace, self.plan)
+            moved = sources_moved(self.workspace, result.tables)
+            if moved:
+                seconds = time.monotonic() - began
+                write_report(self.workspace, self.plan, settings.target, seconds)
             if result.transport == "rest":
                 self.progress.note(
                     "read over REST, which has no snapshot: rows may be of different moments"
@@ -124,7 +133,13 @@ class Migration(Inspection):
             )
             for name, table in result.tables.items()
         }
-        return Extracted(complete=self.hint, transport=result.transport, tables=tables_extracted)
+        return Extracted(
+            complete=self.hint,
+            transport=result.transport,
+            tables=tables_extracted,
+            moved={name: each.what for name, each in moved.items()},
+            fail_if_moved=fail_if_moved,
+        )
 
     def forecast_extract(
         self, tables: Tables = (), *, exclude: Tables = (), via: Via = "auto"
@@ -299,8 +314,8 @@ class Migration(Inspection):
                     self.workspace, self.plan, settings.source, names, self.progress
                 )
                 for name, drift in drifts.items():
-                    text = ", ".join(drift.moved) or "unchanged"
-                    self.progress.done("source", name, text, rows=drift.rows, moved=drift.moved)
+                    facts = {"rows": drift.rows, "moved": drift.moved}
+                    self.progress.done("source", name, drift.words, **facts)
                 moved = {name: drift.moved for name, drift in drifts.items() if drift.moved}
             options = VerifyOptions(tables=names, sample=sample)
             result = verify(

@@ -30,9 +30,18 @@ class _Result:
         return Shortfall(message, self.complete(hint))
 
 
+def _moved_sentence(moved: Mapping[str, tuple[str, ...]]) -> str:
+    listed = "; ".join(f"{name}: {', '.join(what)}" for name, what in moved.items())
+    return f"the source has moved since it was extracted: {listed}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class TableExtracted:
-    """One source: `status` is complete, unchanged, moved, missing or failed; `rows` are staged."""
+    """One source: `status` is complete, unchanged, kept, moved, missing or failed; `rows` are
+    staged.
+
+    unchanged: known to be as it was read. kept: no difference was seen, but edits can't be.
+    """
 
     status: str
     rows: int
@@ -42,10 +51,15 @@ class TableExtracted:
 
 @dataclass(frozen=True, kw_only=True)
 class Extracted(_Result):
-    """What an extract did, by source. `transport` is postgres or rest."""
+    """What an extract did, by source. `transport` is postgres or rest.
+
+    `moved`: source → what was seen to have changed there since it was read, now or earlier.
+    """
 
     transport: str
     tables: Mapping[str, TableExtracted]
+    moved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fail_if_moved: bool = False
 
     @property
     def failed(self) -> list[str]:
@@ -53,10 +67,15 @@ class Extracted(_Result):
         return [name for name, table in self.tables.items() if table.status == "failed"]
 
     def raise_if_wrong(self) -> None:
-        """Raise Shortfall where a source could not be read."""
+        """Raise Shortfall where a source could not be read, or has moved and was not to."""
         if self.failed:
             raise self._fall_short(
                 f"not read: {', '.join(self.failed)}", "mend the cause, then: stages extract"
+            )
+        if self.moved and self.fail_if_moved:
+            raise self._fall_short(
+                _moved_sentence(self.moved),
+                f"read it anew with: stages extract --restart {' '.join(self.moved)}",
             )
 
 
@@ -172,9 +191,8 @@ class Verified(_Result):
                 f"the rows are in {self.folder}/<table>.parquet",
             )
         if self.moved:
-            moved = "; ".join(f"{name}: {', '.join(what)}" for name, what in self.moved.items())
             raise self._fall_short(
-                f"the source has moved since it was extracted: {moved}",
+                _moved_sentence(self.moved),
                 "move what is new with: stages extract --restart, stages transform, stages load",
             )
 

@@ -13,6 +13,7 @@ from stages.project.freshness import stale
 from stages.project.plan import Plan
 from stages.state.durable import read_json
 from stages.state.manifests import Manifest, read_manifest
+from stages.state.moved import Moved, read_moved
 from stages.state.workspace import Workspace
 from stages.verify.record import read_proof
 
@@ -34,7 +35,8 @@ def consistency(manifests: list[Manifest]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractStatus:
-    """Staged rows of a source; `age_seconds` is None while it is read."""
+    """Staged rows of a source; `age_seconds` is None while it is read. `moved`: what was seen to
+    have changed there since."""
 
     status: str
     rows: int
@@ -42,6 +44,7 @@ class ExtractStatus:
     transport: str
     age_seconds: int | None
     moving: bool
+    moved: Moved | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +135,8 @@ def staged_age(workspace: Workspace, plan: Plan) -> str | None:
     since = datetime.now(UTC) - datetime.fromisoformat(min(finished))
     age = _age(int(since.total_seconds())).strip("()")
     sample = " a sample," if any(m.get("sample") for m in manifests) else ""
-    return f"the extract is{sample} {age} old, snapshot: {consistency(manifests)}"
+    moved = ", and the source has moved since" if any(map(read_moved, manifests)) else ""
+    return f"the extract is{sample} {age} old, snapshot: {consistency(manifests)}{moved}"
 
 
 def _table(workspace: Workspace, plan: Plan, name: str) -> TableStatus:
@@ -184,6 +188,7 @@ def _extract(manifest: Manifest | None) -> ExtractStatus | None:
         transport=manifest["transport"],
         age_seconds=age,
         moving=manifest.get("moving", False),
+        moved=read_moved(manifest),
     )
 
 
@@ -221,7 +226,18 @@ def _next(tables: Mapping[str, TableStatus], only_read: Mapping[str, ExtractStat
     ]
     if wrong:
         return f"look into verify/<table>.parquet ({'; '.join(wrong)}), mend it, stages verify"
+    moved = _moved(tables, only_read)
+    if moved:
+        return f"stages extract --restart {' '.join(moved)}; the source has moved"
     return "nothing: everything is loaded and verified; see stages report"
+
+
+def _moved(
+    tables: Mapping[str, TableStatus], only_read: Mapping[str, ExtractStatus | None]
+) -> dict[str, Moved]:
+    """Source → what was seen to have moved there since it was extracted."""
+    extracts = {table.source: table.extract for table in tables.values()} | dict(only_read)
+    return {name: each.moved for name, each in extracts.items() if each and each.moved}
 
 
 def as_text(standing: Status) -> str:
@@ -250,6 +266,8 @@ def as_text(standing: Status) -> str:
         for table in standing.tables.values()
     ):
         lines.append("* made from an older extract or model, or of an older load")
+    for name, moved in _moved(standing.tables, standing.sources).items():
+        lines.append(f"the source has moved since {name} was extracted: {moved}")
     lines.append(f"next: {standing.next}")
     return "\n".join(lines)
 

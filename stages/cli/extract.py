@@ -45,6 +45,9 @@ from stages.progress import Lines
     show_default=True,
     help="Let go of a snapshot that is older.",
 )
+@click.option(
+    "--fail-if-moved", is_flag=True, help="End with 1 where the source has moved since it was read."
+)
 @json_option
 @pass_context
 def extract(context: Context, as_json: bool, dry_run: bool, **chosen: Any) -> None:

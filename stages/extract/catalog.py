@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from stages.errors import TableFailed
 from stages.extract import auth_tables
@@ -16,7 +17,9 @@ from stages.state.fingerprints import fingerprint
 class Relation:
     """A table or view of the source. `key` is its primary key in key order, where it has one.
 
-    `key_ordered` is False where only the set of key columns is known (OpenAPI).
+    `key_ordered` is False where only the set of key columns is known (OpenAPI). `depends_on`
+    is what its rows depend on and no version of a row shows, as far as the source says: `view`, a
+    hash of its definition (None for a table), and `children`, the ids of its partitions and heirs.
     """
 
     schema: str
@@ -24,8 +27,9 @@ class Relation:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     key_ordered: bool = True
-    # A view or foreign table: its rows carry no transaction ids and no place.
+    # A view or foreign table, or with a foreign partition: rows without transaction ids and places.
     virtual: bool = False
+    depends_on: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,8 @@ class Reading:
     where: str | None
     virtual: bool = False
     sample: int | None = None
+    # As of the relation, and the `labels` of its columns.
+    depends_on: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def place(self) -> tuple[str, str]:
@@ -105,6 +111,10 @@ def resolve_reading(entry: SourceTable, relation: Relation) -> Reading:
         key=key if not set(key) & left_out else (),
         where=entry.where,
         virtual=relation.virtual,
+        depends_on={
+            **relation.depends_on,
+            "labels": {c.name: list(c.labels) for c in columns if c.labels is not None},
+        },
     )
 
 

@@ -1,9 +1,13 @@
-"""A cheap second look at the source: has it moved since it was extracted?"""
+"""A cheap second look at the source: has it moved since it was extracted?
+
+Read directly, every row that was written since shows by its version (xmin). What a view or a
+foreign table gives, and what comes over REST, has none: an edit can't be seen there.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from stages.errors import StagesError
 from stages.extract.catalog import Reading, Relations, resolve_reading
@@ -14,23 +18,41 @@ from stages.progress import Progress
 from stages.project.plan import Plan, SourceTable
 from stages.project.settings import Source
 from stages.state.manifests import Manifest, read_manifest
+from stages.state.moved import Moved, read_moved, record_moved
 from stages.state.workspace import Workspace
+
+GONE = "the source has no such table any more"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceDrift:
     """One source now: `rows` as counted (None where it is not there, or gives no number of rows),
-    and what has moved, in words; empty where it is as it was extracted."""
+    what has moved, in words, and the whole finding in words."""
 
     rows: int | None
     moved: tuple[str, ...]
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """A second look at a table: what the source counts now, and what has moved, in words.
+
+    Where nothing has, `sure` says whether an edit would have been seen. `words` are the finding.
+    """
+
+    number: int
+    moved: tuple[str, ...]
+    sure: bool
+    words: str
 
 
 def source_drift(
     workspace: Workspace, plan: Plan, source: Source, tables: tuple[str, ...], progress: Progress
 ) -> dict[str, SourceDrift]:
-    """Count the sources of the chosen tables again, and compare greatest keys and, read directly,
-    the rows written since. Raises StagesError where one is not extracted yet.
+    """Look again at the sources of the chosen tables, and record what has moved.
+
+    Raises StagesError where one is not extracted yet.
     """
     entries = plan.select_sources(tables)
     drifts = {}
@@ -39,28 +61,35 @@ def source_drift(
         session = reader.session()
         try:
             for entry in entries:
-                manifest = read_manifest(workspace.extract(entry.name))
+                folder = workspace.extract(entry.name)
+                manifest = read_manifest(folder)
                 if manifest is None or manifest["status"] == "reading":
                     raise StagesError(
                         f"`{entry.name}` is not extracted yet", f"run: stages extract {entry.name}"
                     )
-                drifts[entry.name] = _drift(reader, session, catalog, entry, manifest)
+                drift = _drift(reader, session, catalog, entry, manifest)
+                record_moved(folder, manifest, drift.moved)
+                drifts[entry.name] = drift
         finally:
             session.close()
     return drifts
 
 
-def moved_since(
-    session: Session, reading: Reading, manifest: Manifest, unit: str
-) -> tuple[int, list[str]]:
-    """What the source counts now, in `unit` (see `Reader.count_unit`), and what has moved
-    since a table was extracted, in a few words each."""
+def sources_moved(workspace: Workspace, sources: Iterable[str]) -> dict[str, Moved]:
+    """Those of the sources that were seen to have moved since they were read."""
+    seen = {name: read_moved(read_manifest(workspace.extract(name))) for name in sources}
+    return {name: moved for name, moved in seen.items() if moved}
+
+
+def look_again(session: Session, reading: Reading, manifest: Manifest, unit: str) -> Look:
+    """Compare the source with a table that is complete. `unit` as in `Reader.count_unit`."""
     now = session.table_state(reading, manifest["snapshots"][-1])
     parts, counted, then = manifest["parts"], manifest["counted"], manifest["rows"]
     last = parts[-1].get("last") if parts else None
+    comparable = unit == "rows" or counted.get("of") == unit
     if unit != "rows":
         # Read directly, it has no such number to compare with.
-        then = counted["after"] if counted.get("of") == unit else now.rows
+        then = counted["after"] if comparable else now.rows
     moved = []
     if now.rows != then:
         moved.append(f"{now.rows:,} {unit} instead of {then:,}")
@@ -68,27 +97,68 @@ def moved_since(
         moved.append("another greatest key")
     if now.newer:
         moved.append(f"{now.newer:,} rows written since")
-    return now.rows, moved
+    moved += changed_dependencies(reading, manifest)
+    empty = unit == "rows" and now.rows == 0
+    sure = not moved and (empty or (now.newer is not None and "depends_on" in manifest))
+    if moved:
+        words = ", ".join(moved)
+    elif sure:
+        words = "unchanged"
+    else:
+        words = f"{_same(unit, comparable, now.greatest is not None)}; edits can't be seen"
+    return Look(number=now.rows, moved=tuple(moved), sure=sure, words=words)
+
+
+def changed_dependencies(reading: Reading, manifest: Manifest) -> list[str]:
+    """What the rows depend on and that is another one now, in words; only what is known of both.
+
+    A label that was added makes no row another one; one that was renamed does.
+    """
+    before, now = manifest.get("depends_on", {}), reading.depends_on
+    labels_before, labels = before.get("labels", {}), now.get("labels", {})
+    changed = [
+        f"the labels of {name} have changed"
+        for name, those in labels_before.items()
+        if name in labels and not _in_order(those, labels[name])
+    ]
+    for name, words in (
+        ("view", "its view has been redefined"),
+        ("children", "its partitions have changed"),
+    ):
+        if name in before and name in now and before[name] != now[name]:
+            changed.append(words)
+    return changed
+
+
+def _in_order(some: list[str], labels: list[str]) -> bool:
+    """Whether all of `some` are among the labels, in the same order."""
+    rest = iter(labels)
+    return all(label in rest for label in some)
+
+
+def _same(unit: str, comparable: bool, has_key: bool) -> str:
+    if not comparable:
+        return "nothing to compare with"
+    count = "same count" if unit == "rows" else f"same number of {unit}"
+    return f"{count} and greatest key" if has_key else count
 
 
 def _drift(
-    reader: Reader,
-    session: Session,
-    catalog: Relations,
-    entry: SourceTable,
-    manifest: dict[str, Any],
+    reader: Reader, session: Session, catalog: Relations, entry: SourceTable, manifest: Manifest
 ) -> SourceDrift:
     relation = catalog.get((entry.schema, entry.table))
     if relation is None:
-        vanished = manifest["status"] != "missing"
-        return SourceDrift(
-            rows=None, moved=("the source has no such table any more",) if vanished else ()
-        )
+        if manifest["status"] == "missing":
+            return SourceDrift(rows=None, moved=(), words="unchanged: still missing")
+        return SourceDrift(rows=None, moved=(GONE,), words=GONE)
     if manifest["status"] == "missing":
-        return SourceDrift(rows=None, moved=("the table is there now",))
+        there = "the table is there now"
+        return SourceDrift(rows=None, moved=(there,), words=there)
     reading = resolve_reading(entry, relation)
     unit = reader.count_unit(reading)
-    number, moved = moved_since(session, reading, manifest, unit)
+    look = look_again(session, reading, manifest, unit)
+    moved, words = look.moved, look.words
     if manifest["spec"] != reading.fingerprint:
-        moved.append("its columns, key or filter have changed")
-    return SourceDrift(rows=number if unit == "rows" else None, moved=tuple(moved))
+        moved = (*moved, "its columns, key or filter have changed")
+        words = ", ".join(moved)
+    return SourceDrift(rows=look.number if unit == "rows" else None, moved=moved, words=words)

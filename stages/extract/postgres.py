@@ -5,6 +5,7 @@ Source of the rules on snapshots, poolers and row security: Postgres' documentat
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,13 +94,17 @@ class PostgresReader:
         rows = self.rows(_sql("catalog.sql"))
         columns: dict[tuple[str, str], list[Column]] = {}
         keys: dict[tuple[str, str], dict[int, str]] = {}
-        virtual = set()
+        first: dict[tuple[str, str], dict[str, Any]] = {}
         for row in rows:
             place = (row["table_schema"], row["table_name"])
-            if row["virtual"]:
-                virtual.add(place)
+            first.setdefault(place, row)
             columns.setdefault(place, []).append(
-                Column(name=row["column_name"], type=row["type_name"], not_null=row["not_null"])
+                Column(
+                    name=row["column_name"],
+                    type=row["type_name"],
+                    not_null=row["not_null"],
+                    labels=tuple(json.loads(row["labels"])) if row["labels"] else None,
+                )
             )
             if row["key_position"] is not None:
                 keys.setdefault(place, {})[row["key_position"]] = row["column_name"]
@@ -109,7 +114,11 @@ class PostgresReader:
                 name=place[1],
                 columns=tuple(table_columns),
                 key=tuple(name for _, name in sorted(keys.get(place, {}).items())),
-                virtual=place in virtual,
+                virtual=first[place]["virtual"],
+                depends_on={
+                    "view": first[place]["definition"],
+                    "children": json.loads(first[place]["children"]),
+                },
             )
             for place, table_columns in columns.items()
         }

@@ -351,6 +351,7 @@ def _relation(schema: str, name: str, definition: dict[str, Any]) -> Relation:
                 name=column,
                 type=str(facts.get("format", "")),
                 not_null=column in required,
+                labels=tuple(facts["enum"]) if facts.get("enum") else None,
             )
         )
         if "<pk/>" in facts.get("description", ""):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stages.extract.catalog import Reading
-from stages.extract.drift import moved_since
+from stages.extract.drift import changed_dependencies, look_again
 from stages.extract.gaps import mark_lost
 from stages.extract.reader import Reader, Session
 from stages.extract.results import TableResult, uncounted_note
@@ -13,6 +13,7 @@ from stages.progress import Progress
 from stages.state.durable import remove
 from stages.state.integrity import find_damage
 from stages.state.manifests import Manifest, read_manifest, write_manifest
+from stages.state.moved import record_moved
 
 
 def usable_manifest(
@@ -27,6 +28,10 @@ def usable_manifest(
     if manifest["spec"] != reading.fingerprint:
         progress.note(f"{reading.source}: {_describe_change(manifest, reading)}; reading it anew")
         return None
+    changed = changed_dependencies(reading, manifest)
+    if changed and manifest["status"] == "reading":
+        progress.note(f"{reading.source}: {' and '.join(changed)}; reading it anew")
+        return None  # its parts would not be alike
     damaged = {
         part["file"]: damage
         for part in manifest["parts"]
@@ -46,16 +51,21 @@ def usable_manifest(
 
 
 def compare_with_source(
-    reader: Reader, session: Session, reading: Reading, manifest: Manifest
+    reader: Reader, session: Session, reading: Reading, folder: Path, manifest: Manifest
 ) -> TableResult:
-    """A cheap second look at the source of a table that is complete."""
+    """A cheap second look at the source of a table that is complete: what has moved is recorded.
+
+    `unchanged` where that is known, else `kept`.
+    """
     unit = reader.count_unit(reading)
-    number, moved = moved_since(session, reading, manifest, unit)
-    if moved:
-        note = f"the source has moved: {', '.join(moved)}; read anew with --restart"
+    look = look_again(session, reading, manifest, unit)
+    record_moved(folder, manifest, look.moved)
+    counted = f"{manifest['rows']:,} rows{uncounted_note(unit, look.number)}"
+    if look.moved:
+        note = f"the source has moved: {', '.join(look.moved)}; read anew with --restart"
     else:
-        note = f"unchanged, {manifest['rows']:,} rows{uncounted_note(unit, number)}"
-    status = "moved" if moved else "unchanged"
+        note = f"{look.words}, {counted}"
+    status = "moved" if look.moved else "unchanged" if look.sure else "kept"
     return {"status": status, "rows": manifest["rows"], "note": note}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from stages.errors import Shortfall, Stopped, TableFailed, Transient
 from stages.extract.catalog import Reading, Relations, resolve_reading
+from stages.extract.drift import GONE
 from stages.extract.reader import Reader
 from stages.extract.restart import Restart
 from stages.extract.results import ExtractResult, TableResult, failed_result
@@ -20,6 +21,7 @@ from stages.project.plan import Plan, SourceTable
 from stages.project.settings import Source
 from stages.state.identity import record_identity, refuse_other
 from stages.state.manifests import read_manifest, write_manifest
+from stages.state.moved import record_moved
 from stages.state.parts import write_zero_rows
 from stages.state.workspace import Workspace
 from stages.views import refresh
@@ -180,10 +182,11 @@ class _Run:
         folder = self.restart.folder(entry.name)
         manifest = read_manifest(folder)
         if manifest and manifest["status"] != "missing":
+            record_moved(folder, manifest, (GONE,))
             return {
                 "status": "moved",
                 "rows": manifest["rows"],
-                "note": "the source has no such table any more; the extract is kept",
+                "note": f"{GONE}; the extract is kept",
             }
         if manifest is None:
             write_manifest(

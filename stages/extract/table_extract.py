@@ -64,7 +64,7 @@ class TableExtract:
         """The result, where the table is complete already; else the gaps to fill."""
         manifest = usable_manifest(self.reader, self.reading, self.folder, self.progress)
         if manifest and manifest["status"] == "complete":
-            return compare_with_source(self.reader, session, self.reading, manifest)
+            return compare_with_source(self.reader, session, self.reading, self.folder, manifest)
         size = session.size(self.reading)
         if manifest is None:
             manifest = self._begin(session, size)
@@ -163,6 +163,7 @@ class TableExtract:
             "columns": [{"name": c.staged, "postgres": c.type} for c in reading.columns],
             "renamed": renamed_columns(reading),
             "key": [c.staged for c in reading.key_columns],
+            "depends_on": reading.depends_on,
             "where": self.entry.where,
             "sample": reading.sample,
             "rows": 0,

@@ -66,7 +66,8 @@ ALIASES = {
 class Column:
     """One column of the source. `type` is Postgres' name, `as_text` the plan's wish.
 
-    `alias` is its staged name where the source's would clash.
+    `alias` is its staged name where the source's would clash. `labels` are those of the enums in
+    it, in order; None where it holds none, or the source does not say.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Column:
     not_null: bool = False
     as_text: bool = False
     alias: str | None = None
+    labels: tuple[str, ...] | None = None
 
     @property
     def staged(self) -> str:

@@ -11,6 +11,7 @@ from stages.report.markdown import summary_text
 from stages.report.notes import side_figures, unused_columns, url_classes
 from stages.state.durable import read_json, write_json, write_text
 from stages.state.manifests import Manifest, read_manifest
+from stages.state.moved import read_moved
 from stages.state.workspace import Workspace
 from stages.verify.record import Proof, read_proof
 
@@ -119,6 +120,9 @@ def _errors(extracted: Manifest | None, loaded: Manifest, proof: Proof | None) -
             f"{counted.get('of', 'rows')} came or went while it was read "
             f"({counted['before']} → {counted['after']})"
         )
+    moved = read_moved(extracted)
+    if moved:
+        errors.append(f"the source has moved since it was extracted: {moved}")
     for name in ("refused", "held_back"):
         if loaded.get("counts", {}).get(name):
             errors.append(f"{loaded['counts'][name]} {name.replace('_', ' ')}")

@@ -16,7 +16,7 @@ from stages.extract.reader import Span
 from stages.extract.rest import RestSession
 from stages.extract.transport import Via
 from stages.status import consistency, status
-from tests.extract.support import TRANSPORTS, Database, Project, run_killed
+from tests.extract.support import TRANSPORTS, UNMOVED, Database, Project, run_killed
 
 ROWS = 12_000
 Rows = dict[Any, tuple[Any, ...]]
@@ -251,7 +251,7 @@ def test_damaged_part_is_read_again_alone(
     assert files[file.name][2] == kept[file.name][2]
     assert {name for name in files if files[name] != kept[name]} == {file.name}
     assert of_project(project) == sorted(of_source(rows).values())
-    assert project.extract(via).tables["rows"]["status"] == "unchanged"
+    assert project.extract(via).tables["rows"]["status"] == UNMOVED[via]
 
 
 @pytest.mark.parametrize("via", TRANSPORTS)

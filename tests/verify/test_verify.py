@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,13 @@ def whole(deployed: Moved) -> Moved:
     deployed.stages.run("load")
     deployed.stages.run("verify")
     return deployed
+
+
+def report_of(moved: Moved) -> dict[str, Any]:
+    """The tables of the report, as the last command has written it."""
+    file = moved.stages.project / load_plan(paths_of(moved).plan).report_json
+    tables: dict[str, Any] = json.loads(file.read_text("utf-8"))["tables"]
+    return tables
 
 
 def paths_of(moved: Moved) -> Workspace:
@@ -209,9 +217,27 @@ def test_a_source_that_has_moved_ends_with_1(
     (manifest["parts"][-1] if name == "last" else manifest)[name] = value
     file.write_text(json.dumps(manifest), "utf-8")
     done = whole.stages.run("verify", "--source", "articles", code=1)
-    file.write_text(before, "utf-8")
     assert words in done.stderr and "stages extract --restart" in done.stderr
     assert whole.counts("articles") == {"verified": 34}
+    # It is remembered: nobody has to look again.
+    assert whole.next() == "stages extract --restart articles; the source has moved"
+    seen = whole.stages.json("status")["tables"]["articles"]["extract"]["moved"]
+    assert f"articles: {', '.join(seen['what'])}" == words
+    assert f"the source has moved since articles was extracted: {words.split(': ')[1]}" in (
+        whole.stages.run("status").stdout
+    )
+    (error,) = report_of(whole)["articles"]["errors"]
+    assert error.endswith(f"{words.split(': ')[1]} (seen {seen['seen']})")
+    assert "and the source has moved since" in whole.stages.run("load", "articles").stderr
+
+    done = whole.stages.run("extract", "articles")
+    assert "the source has moved" in done.stderr
+    done = whole.stages.run("extract", "--fail-if-moved", "articles", code=1)
+    assert words in done.stderr and "stages extract --restart articles" in done.stderr
+    file.write_text(before, "utf-8")
+    whole.stages.run("extract", "--fail-if-moved", "articles")
+    whole.stages.run("report")
+    assert whole.next().startswith("nothing")
 
 
 # ── age ─────────────────────────────────────────────────────────────────────────────────────
