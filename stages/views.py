@@ -46,6 +46,11 @@ ACK_COLUMNS = {
 }
 
 
+# In the shell, what a macro can't convert is NULL instead of an error, so that a model shows its
+# other rows; no stage reads that file.
+NULL_FOR_NO_VALUE = "CREATE OR REPLACE MACRO no_value(rule, given) AS NULL::BIGINT"
+
+
 def macros() -> str:
     """The macros that models use, as SQL."""
     folder = resources.files("stages.transform").joinpath("sql")
@@ -125,7 +130,7 @@ def statements(workspace: Workspace, plan: Plan) -> Iterator[str]:
 def refresh(workspace: Workspace, plan: Plan) -> None:
     """Make data/stages.duckdb anew if its SQL has changed: aside, then renamed over the old one."""
 
-    sql = list(statements(workspace, plan))
+    sql = [*statements(workspace, plan), NULL_FOR_NO_VALUE]
     text = ";\n".join(sql) + ";\n"
     source = workspace.database.with_suffix(".sql")
     if workspace.database.exists() and source.exists() and source.read_text("utf-8") == text:

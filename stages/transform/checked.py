@@ -27,12 +27,15 @@ def checked_sql(
     table: TargetTable,
     document: Validator,
     sources: Mapping[str, str | None],
+    *,
+    isolated: bool = False,
 ) -> str:
     """SQL over `modelled m`: _source_id, staged fields, `_failures`, `_lost`.
 
     `_failures` lists {field, rule, reason} of what keeps the row out; `_lost` the orphans that
     the plan turns to null or drops, as {field, rule, old}. `document` is the validator of the
-    table's documents; `sources` is reference target → source, for words.
+    table's documents; `sources` is reference target → source, for words. `isolated`: `_failed` of
+    `modelled` has what failed before; a field in it is checked no further.
     """
     staged: list[str] = ["m._source_id"]
     joins: list[str] = []
@@ -48,10 +51,18 @@ def checked_sql(
         staged.append(f"{value} AS {name_sql(field.shape.name)}")
     checks.append(_size(compiled))
     problems = [f"{text_sql(check.field + SEPARATOR)} || {check.problem}" for check in checks]
+    failures = (
+        f"CASE WHEN coalesce({', '.join(c.problem for c in checks)}) IS NULL THEN []::{FAILURES}\n"
+        f"ELSE {_failures(problems)} END"
+    )
+    if isolated:
+        fields = "list_transform(m._failed, lambda failed: failed.field)"
+        of_others = f"lambda failure: NOT list_contains({fields}, failure.field)"
+        others = f"list_filter({failures}, {of_others})"
+        failures = f"list_concat(m._failed, {others})"
     sql = (
         f"SELECT {', '.join(staged)},\n"
-        f"CASE WHEN coalesce({', '.join(c.problem for c in checks)}) IS NULL THEN []::{FAILURES}\n"
-        f"ELSE {_failures(problems)} END AS _failures,\n"
+        f"{failures} AS _failures,\n"
         f"{_concatenated(changed)} AS _lost\n"
         f"FROM {MODELLED} m " + "\n".join(joins)
     )

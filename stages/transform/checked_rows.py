@@ -20,7 +20,9 @@ from stages.transform.table_context import TableContext
 def checked_rows_sql(context: TableContext, compiled: CompiledModel) -> str:
     """SQL over `modelled` of the staged fields, and of what is wrong with each row."""
     sources = context.target_sources()
-    return checked_sql(compiled.fields, context.table, context.document, sources)
+    return checked_sql(
+        compiled.fields, context.table, context.document, sources, isolated=compiled.isolated
+    )
 
 
 @contextmanager

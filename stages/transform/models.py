@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.convex.schema import Validator
 from stages.convex.values import Shape
-from stages.errors import StagesError, UserError
+from stages.errors import StagesError, TableFailed, UserError
 from stages.limits import FIELD_NAME_LENGTH
 from stages.project.models import Model
 from stages.project.plan import Plan, TargetTable
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # Printable ASCII without quotes and backslashes, which a JSON path can't say.
 FIELD_NAME = re.compile(rf"(?![$_])[ !#-\[\]-~]{{1,{FIELD_NAME_LENGTH}}}")
 HERE = Path(__file__).parent
+# How DuckDB begins what it says of a value, and not of the query, its memory or its files.
+OF_ROW = re.compile(r"(?:Conversion|Out of Range|Invalid Input|Invalid type|Mismatch Type) Error: ")
 CONVEX = ("values", "canonical", "layouts")
 
 
@@ -83,8 +85,21 @@ def refuse_columns(
                 )
 
 
+class RowFailed(TableFailed):
+    """A row of a model has a value that an expression of it can't convert.
+
+    `words` are DuckDB's own; `line` is the one that it names, None where it names none.
+    """
+
+    def __init__(self, message: str, hint: str, *, words: str, line: int | None) -> None:
+        super().__init__(message, hint)
+        self.words = words
+        self.line = line
+
+
 class sql_errors:
-    """DuckDB's errors in a model as UserErrors that name its file and line."""
+    """DuckDB's errors in a model as UserErrors that name its file and line; RowFailed for a row's
+    value."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -100,9 +115,14 @@ class sql_errors:
         words = str(error)
         line = re.search(r"LINE (\d+):", words)
         where = f"{self.name}, line {line[1]}" if line else self.name
-        first = words.strip().splitlines()[0]
-        missing = re.search(r"Table with name (\S+) does not exist", first)
+        first = words.strip().partition("\n\nLINE ")[0]
         hint = f"try it in the shell: duckdb -readonly data/stages.duckdb < …/{self.name}"
+        if of_row := OF_ROW.match(first):
+            plain = first[of_row.end() :]
+            number = int(line[1]) if line else None
+            raise RowFailed(f"{where}: {plain}", hint, words=plain, line=number) from None
+        first = first.splitlines()[0]
+        missing = re.search(r"Table with name (\S+) does not exist", first)
         if missing:
             hint = f"is `{missing[1]}` in [sources] or [reference] of the plan, and extracted?"
         raise UserError(f"{where}: {first}", hint) from None

@@ -24,6 +24,13 @@ MODEL_ROWS = Relation(
     writers=("run_model",),
     readers=("run_model", "table_run"),
 )
+ISOLATED = Relation(
+    name="isolated",
+    columns=("_source_id", "…", "_failed"),
+    meaning="a row of a model that has failed, NULL in each column that fails in it, and the reasons",
+    writers=("isolate",),
+    readers=("isolate", "run_model", "table_run"),
+)
 MODELLED = Relation(
     name="modelled",
     columns=("_source_id", "…"),

@@ -3,37 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stages.convex.values import shapes
 from stages.project.models import Model
 from stages.sql import name_sql
 from stages.transform.compile import Compiled, compile_field
+from stages.transform.isolate import isolate_failures
 from stages.transform.json_values import column_sql, make_json_values
 from stages.transform.lineage import goes_row_by_row
-from stages.transform.macro_checks import add_macro_checks
-from stages.transform.models import at, describe, hold_keyless, key_sql, refuse_columns, sql_errors
+from stages.transform.dimensions import add_dimension_checks
+from stages.transform.models import (
+    RowFailed,
+    at,
+    describe,
+    hold_keyless,
+    key_sql,
+    refuse_columns,
+    sql_errors,
+)
 from stages.transform.plan_checks import refuse_fields, with_values
 from stages.transform.references import listed_refs, refuse_rules
-from stages.transform.relations import KEYED, MODEL_ROWS, MODELLED
+from stages.transform.relations import ISOLATED, KEYED, MODEL_ROWS, MODELLED
 from stages.transform.sql_ast import column_lines, parse
 from stages.transform.table_context import TableContext
 
 
 @dataclass(frozen=True, kw_only=True)
 class CompiledModel:
-    """A model as its file has it, DuckDB's parse of it, and its fields on their way to Convex."""
+    """A model as its file has it, DuckDB's parse of it, and its fields on their way to Convex.
+
+    `isolated`: expressions fail for some of its rows, and `modelled` has in `_failed` which.
+    """
 
     model: Model
     parsed: Any
     fields: Mapping[str, Compiled]
+    isolated: bool = False
 
 
-def run_model(context: TableContext, model: Model, *, in_cycle: bool) -> CompiledModel:
+def run_model(
+    context: TableContext, model: Model, *, in_cycle: bool, isolate: bool = False
+) -> CompiledModel:
     """Make the view `modelled`, the values that go by way of JSON, and `keyed`.
 
-    `in_cycle`: the table is proven together with others, which reads its rows once more.
+    `in_cycle`: the table is proven together with others, which reads its rows once more. `isolate`:
+    an expression of the model has failed for a row. Where this shows only when `modelled` is read,
+    the reader gets RowFailed, and calls again.
     """
     hold_keyless(context.connection, context.workspace, context.table.source)
     types = describe(context.connection, model.name, model.text)
@@ -41,20 +58,37 @@ def run_model(context: TableContext, model: Model, *, in_cycle: bool) -> Compile
     compiled = _compile(context, model, types, columns)
     selected = ["_source_id::VARCHAR AS _source_id"]
     selected += [f"{_first_value(compiled.fields[name])} AS {name_sql(name)}" for name in columns]
-    text = with_values(model, context.table, types).text
-    rows = f"SELECT {', '.join(selected)} FROM ({text})"
-    run = context.connection.execute
-    with sql_errors(model.name):
-        # What holds its rows together is left to all threads, and the one pass reads it; and
-        # DuckDB takes no view of what it can't take apart, such as PIVOT.
-        read_again = in_cycle or _is_read_again(context, compiled.fields.values())
-        if read_again or not goes_row_by_row(compiled.parsed):
-            run(f"CREATE OR REPLACE TEMP TABLE {MODEL_ROWS} AS {rows}")
-            rows = f"FROM {MODEL_ROWS}"
-        run(f"CREATE OR REPLACE TEMP VIEW {MODELLED} AS {rows}")
+    head = ", ".join(selected)
+    if not isolate:
+        try:
+            rows = f"SELECT {head} FROM ({with_values(model, context.table, types).text})"
+            _make_modelled(context, compiled, rows, in_cycle=in_cycle)
+        except RowFailed:
+            isolate = True
+    if isolate:
+        isolate_failures(context.connection, model)
+        compiled = replace(compiled, isolated=True)
+        rows = with_values(replace(model, text=f"FROM {ISOLATED}"), context.table, types).text
+        _make_modelled(
+            context, compiled, f"SELECT {head}, _failed FROM ({rows})", in_cycle=in_cycle
+        )
     make_json_values(context.connection, compiled.fields)
     _make_keyed(context)
     return compiled
+
+
+def _make_modelled(
+    context: TableContext, compiled: CompiledModel, rows: str, *, in_cycle: bool
+) -> None:
+    run = context.connection.execute
+    with sql_errors(compiled.model.name):
+        # What holds its rows together is left to all threads, and the one pass reads it; and
+        # DuckDB takes no view of what it can't take apart, such as PIVOT.
+        read_again = in_cycle or _is_read_again(context, compiled.fields.values())
+        if read_again or compiled.isolated or not goes_row_by_row(compiled.parsed):
+            run(f"CREATE OR REPLACE TEMP TABLE {MODEL_ROWS} AS {rows}")
+            rows = f"FROM {MODEL_ROWS}"
+        run(f"CREATE OR REPLACE TEMP VIEW {MODELLED} AS {rows}")
 
 
 def _compile(
@@ -75,7 +109,7 @@ def _compile(
         for name, shape in fields.items()
     }
     exported = context.schema.tables[table.name]
-    compiled = add_macro_checks(compiled, model.text, parsed, types, exported)
+    compiled = add_dimension_checks(compiled, types, exported)
     return CompiledModel(model=model, parsed=parsed, fields=compiled)
 
 

@@ -26,6 +26,34 @@ def parse(connection: duckdb.DuckDBPyConnection, sql: str) -> Any | None:
     return None if parsed["error"] else parsed
 
 
+def query_sql(connection: duckdb.DuckDBPyConnection, node: Mapping[str, Any]) -> str:
+    """The SQL of a serialised query, which may have been changed."""
+    statement = {"error": False, "statements": [{"node": node}]}
+    row = first_row(connection, "SELECT json_deserialize_sql(?::JSON)", [json.dumps(statement)])
+    return str(row[0])
+
+
+def expression_sql(connection: duckdb.DuckDBPyConnection, node: Mapping[str, Any]) -> str:
+    """The SQL of a serialised expression, without its alias."""
+    query = json.loads(_nothing_selected(connection))
+    query["select_list"] = [{**node, "alias": ""}]
+    return query_sql(connection, query).removeprefix("SELECT ")
+
+
+def parse_expression(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
+    """The serialised form of an expression."""
+    row = first_row(connection, "SELECT json_serialize_sql(?::VARCHAR)", [f"SELECT {sql}"])
+    item: dict[str, Any] = json.loads(row[0])["statements"][0]["node"]["select_list"][0]
+    return item
+
+
+@functools.lru_cache(maxsize=1)
+def _nothing_selected(connection: duckdb.DuckDBPyConnection) -> str:
+    """A serialised SELECT of one constant from nowhere, as JSON."""
+    (serialised,) = first_row(connection, "SELECT json_serialize_sql('SELECT 1')")
+    return json.dumps(json.loads(serialised)["statements"][0]["node"])
+
+
 def nodes(parsed: Any) -> Iterator[dict[str, Any]]:
     """Every node of a serialised query, parents first."""
     waiting = [parsed]

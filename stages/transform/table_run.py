@@ -14,8 +14,9 @@ from stages.transform.checked_rows import checked_rows_sql, split_checked_rows
 from stages.transform.cycles import Cycle
 from stages.transform.known_keys import make_known
 from stages.transform.made_from import made_from
+from stages.transform.models import RowFailed
 from stages.transform.references import make_orphans
-from stages.transform.relations import CANONICAL, MODEL_ROWS
+from stages.transform.relations import CANONICAL, ISOLATED, MODEL_ROWS
 from stages.transform.run_model import CompiledModel, run_model
 from stages.transform.staged_files import write_files
 from stages.transform.table_context import TableContext
@@ -80,14 +81,22 @@ class TableRun:
         return manifest, "missing: the source has no such table"
 
     def _make_files(self, model: Model) -> dict[str, Any]:
-        compiled = self._prepare(model)
+        try:
+            return self._write_rows(self._prepare(model))
+        except RowFailed:
+            # That of a cycle, and what is stored, was isolated where it was run.
+            if self.cycle:
+                raise
+            return self._write_rows(self._prepare(model, isolate=True))
+
+    def _write_rows(self, compiled: CompiledModel) -> dict[str, Any]:
         with split_checked_rows(self.context, compiled) as rows:
             self._drop_intermediates()
             return write_files(
                 self.context, compiled, rows, collisions_known=self.cycle is not None
             )
 
-    def _prepare(self, model: Model) -> CompiledModel:
+    def _prepare(self, model: Model, *, isolate: bool = False) -> CompiledModel:
         """Run the model into `modelled`, and make what its checks are joined to."""
         context = self.context
         context.inputs.make_views(context.connection)
@@ -95,14 +104,15 @@ class TableRun:
             compiled = self.cycle.prove(context)
             make_known(context, self.cycle.tables)
         else:
-            compiled = run_model(context, model, in_cycle=False)
+            compiled = run_model(context, model, in_cycle=False, isolate=isolate)
             make_known(context)
         make_orphans(context.connection, compiled.fields, context.target_sources())
         return compiled
 
     def _drop_intermediates(self) -> None:
         """Free what the rows were made from: each is as large as the table itself."""
-        self.context.connection.execute(f"DROP TABLE IF EXISTS {CANONICAL}")
+        for relation in (CANONICAL, ISOLATED):
+            self.context.connection.execute(f"DROP TABLE IF EXISTS {relation}")
         if self.context.table.grain == "row":
             self.context.connection.execute(f"DROP TABLE IF EXISTS {MODEL_ROWS}")
 

@@ -1,15 +1,19 @@
 -- The macros that a model may use; they are in data/stages.duckdb too, so that a model runs as it
 -- is in the duckdb shell. None depends on the TimeZone of the machine. docs/models.md shows each.
--- What has no form in the target becomes a mark that no data has, and its row a reject.
+-- What has no form in the target is an error, and its row a reject; in stages.duckdb it is NULL.
+
+-- What a macro can't convert: an error that says by which rule, and which value. A cast, since TRY
+-- does not take error().
+CREATE OR REPLACE MACRO no_value(rule, given) AS (rule || ': ' || given::VARCHAR)::BIGINT;
 
 -- ── times ──────────────────────────────────────────────────────────────────────────────────
 
--- Milliseconds since 1970 of a DATE, TIMESTAMP or TIMESTAMPTZ, floored towards the past. An
--- infinity becomes a number that no field takes, so that its row is rejected.
+-- Milliseconds since 1970 of a DATE, TIMESTAMP or TIMESTAMPTZ, floored towards the past; not of an
+-- infinity.
 CREATE OR REPLACE MACRO to_ms(moment) AS
     CASE
         WHEN moment IS NULL THEN NULL
-        WHEN isinf(moment) THEN 9223372036854775807
+        WHEN isinf(moment) THEN no_value('infinite_time', moment)
         ELSE (epoch_us(moment) - ((epoch_us(moment) % 1000) + 1000) % 1000) // 1000
     END;
 
@@ -17,12 +21,9 @@ CREATE OR REPLACE MACRO to_ms(moment) AS
 CREATE OR REPLACE MACRO to_unix(moment) AS
     CASE
         WHEN moment IS NULL THEN NULL
-        WHEN isinf(moment) THEN 9223372036854775807
+        WHEN isinf(moment) THEN no_value('infinite_time', moment)
         ELSE (epoch_us(moment) - ((epoch_us(moment) % 1000000) + 1000000) % 1000000) // 1000000
     END;
-
--- The text that keeps a row out, by a rule. No text of Postgres has a zero byte.
-CREATE OR REPLACE MACRO no_text(rule) AS chr(0) || rule || chr(0);
 
 -- The year of a TIMESTAMP as JavaScript's Date writes and reads it: 2024, +012345, -000043.
 CREATE OR REPLACE MACRO iso_year(moment) AS
@@ -31,13 +32,13 @@ CREATE OR REPLACE MACRO iso_year(moment) AS
         ELSE printf('%+07d', year(moment))
     END;
 
--- A moment as text by a format; infinities, and what JavaScript's Date can't hold, keep it out.
+-- A moment as text by a format; not of infinities, nor of what JavaScript's Date can't hold.
 CREATE OR REPLACE MACRO iso_text(moment, format) AS
     CASE
         WHEN moment IS NULL THEN NULL
-        WHEN isinf(moment) THEN no_text('infinite_time')
+        WHEN isinf(moment) THEN no_value('infinite_time', moment)::VARCHAR
         WHEN epoch_us(moment) NOT BETWEEN -8640000000000000000 AND 8640000000000000999
-            THEN no_text('time_out_of_range')
+            THEN no_value('time_out_of_range', moment)::VARCHAR
         ELSE iso_year(make_timestamp(epoch_us(moment)))
             || strftime(make_timestamp(epoch_us(moment)), format)
     END;
@@ -52,16 +53,21 @@ CREATE OR REPLACE MACRO to_day(moment) AS iso_text(moment, '-%m-%d');
 CREATE OR REPLACE MACRO to_time(moment) AS
     CASE
         WHEN moment IS NULL THEN NULL
-        WHEN isinf(moment) THEN no_text('infinite_time')
+        WHEN isinf(moment) THEN no_value('infinite_time', moment)::VARCHAR
         ELSE strftime(make_timestamp(epoch_us(moment)), '%H:%M:%S.%g')
     END;
 
 -- Milliseconds since midnight of Postgres' text of a time, floored; 24:00:00 is 86400000.
 -- The offset of a timetz is left out.
 CREATE OR REPLACE MACRO time_ms(literal) AS
-    literal[1:2]::BIGINT * 3600000 + literal[4:5]::BIGINT * 60000
-    + literal[7:8]::BIGINT * 1000
-    + rpad(regexp_extract(literal, '\.(\d{1,3})', 1), 3, '0')::BIGINT;
+    CASE
+        WHEN literal IS NULL THEN NULL
+        WHEN NOT regexp_full_match(literal, '\d\d:\d\d:\d\d(\.\d+)?([-+][\d:]+)?')
+            THEN no_value('invalid_time', literal)
+        ELSE literal[1:2]::BIGINT * 3600000 + literal[4:5]::BIGINT * 60000
+            + literal[7:8]::BIGINT * 1000
+            + rpad(regexp_extract(literal, '\.(\d{1,3})', 1), 3, '0')::BIGINT
+    END;
 
 -- ── keys and references ────────────────────────────────────────────────────────────────────
 
@@ -107,35 +113,40 @@ CREATE OR REPLACE MACRO refs(convex_table, source_keys) AS
 
 -- ── numbers, vectors, arrays ───────────────────────────────────────────────────────────────
 
--- A DOUBLE that keeps its row out: the one NaN that no text and no column of Postgres gives.
--- Calculations carry it on.
-CREATE OR REPLACE MACRO no_number() AS -('nan'::DOUBLE);
-
 -- The digits of a number's text, without sign, dot, exponent, and zeros at both ends.
 CREATE OR REPLACE MACRO significant(literal) AS
     trim(regexp_replace(regexp_replace(literal, '[eE].*$', ''), '[-.]', '', 'g'), '0');
 
--- A DOUBLE from Postgres' text of a numeric. What a float64 does not hold, digit for digit, is a
--- reject, and so is what is no number; NaN and the infinities are values.
+-- A DOUBLE from Postgres' text of a numeric. Not of what a float64 does not hold, digit for
+-- digit, nor of what is no number; NaN and the infinities are values.
 CREATE OR REPLACE MACRO to_number(literal) AS
     CASE
         WHEN literal IS NULL THEN NULL
         WHEN literal IN ('NaN', 'Infinity', '-Infinity') THEN literal::DOUBLE
-        WHEN NOT regexp_full_match(literal, '-?\d+(\.\d+)?([eE][-+]?\d+)?') THEN no_number()
+        WHEN NOT regexp_full_match(literal, '-?\d+(\.\d+)?([eE][-+]?\d+)?') THEN no_value('inexact_number', literal)::DOUBLE
         WHEN length(literal) <= 15 AND NOT contains(lower(literal), 'e') THEN literal::DOUBLE
-        WHEN significant(literal) <> significant(literal::DOUBLE::VARCHAR) THEN no_number()
+        WHEN significant(literal) <> significant(literal::DOUBLE::VARCHAR) THEN no_value('inexact_number', literal)::DOUBLE
         ELSE literal::DOUBLE
     END;
 
 -- pgvector's text, such as [1,2.5,3], as a list of DOUBLE.
-CREATE OR REPLACE MACRO pg_vector(literal) AS literal::DOUBLE[];
-
--- Postgres' text of a one-dimensional array, such as {a,"b c",NULL}, as a list of texts.
-CREATE OR REPLACE MACRO pg_array(literal) AS
+CREATE OR REPLACE MACRO pg_vector(literal) AS
     CASE
         WHEN literal IS NULL THEN NULL
-        WHEN literal LIKE '[%' OR literal LIKE '{{%'
-            THEN error('pg_array: ' || literal || ' has several dimensions or an odd lower bound')
+        WHEN try_cast(literal AS DOUBLE[]) IS NULL
+            THEN no_value('invalid_vector', literal)::VARCHAR::DOUBLE[]
+        ELSE literal::DOUBLE[]
+    END;
+
+-- The text of an array without its lower bounds, which a list does not have: [0:1]={a,b} is {a,b}.
+CREATE OR REPLACE MACRO without_bounds(literal) AS
+    CASE WHEN starts_with(literal, '[') THEN regexp_replace(literal, '^(\[-?\d+:-?\d+\])+=', '')
+        ELSE literal END;
+
+-- The items of the text of an array of one dimension.
+CREATE OR REPLACE MACRO array_items(literal) AS
+    CASE
+        WHEN literal IS NULL THEN NULL
         WHEN literal = '{}' THEN []::VARCHAR[]
         -- Most have neither quotes nor nulls.
         WHEN NOT contains(literal, '"') AND NOT contains(literal, 'NULL')
@@ -147,4 +158,27 @@ CREATE OR REPLACE MACRO pg_array(literal) AS
                 WHEN starts_with(item, '"') THEN regexp_replace(item[2:-2], '\\(.)', '\1', 'gs')
                 ELSE item
             END)
+    END;
+
+-- Postgres' text of a one-dimensional array, such as {a,"b c",NULL}, as a list of texts.
+CREATE OR REPLACE MACRO pg_array(literal) AS
+    CASE
+        WHEN without_bounds(literal) LIKE '{{%'
+            THEN no_value('array_dimensions', literal)::VARCHAR::VARCHAR[]
+        WHEN without_bounds(literal) NOT LIKE '{%'
+            THEN no_value('invalid_array', literal)::VARCHAR::VARCHAR[]
+        ELSE array_items(without_bounds(literal))
+    END;
+
+-- Postgres' text of a two-dimensional array, such as {{a,b},{c,d}}, as a list of lists of texts.
+CREATE OR REPLACE MACRO pg_array_2d(literal) AS
+    CASE
+        WHEN literal IS NULL THEN NULL
+        WHEN without_bounds(literal) = '{}' THEN []::VARCHAR[][]
+        WHEN without_bounds(literal) NOT LIKE '{{%' OR without_bounds(literal) LIKE '{{{%'
+            THEN no_value('array_dimensions', literal)::VARCHAR::VARCHAR[][]
+        ELSE list_transform(
+            regexp_extract_all(
+                without_bounds(literal)[2:-2], '\{(?:"(?:[^"\\]|\\.)*"|[^"{}])*\}'),
+            lambda line: array_items(line))
     END;

@@ -1,0 +1,65 @@
+"""The aliases of a SELECT are replaced by what they stand for, so that its items can be renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Node = dict[str, Any]
+
+
+def replace_aliases(
+    node: Any, named: Mapping[str, Node], is_column: Callable[[list[str]], bool]
+) -> Any:
+    """A serialised expression with every alias in it replaced by its expression.
+
+    `named` is alias, in lower case → expression. `is_column` says of names whether FROM has such a
+    column, which comes first. Parameters of lambdas and queries inside are left as they are.
+    """
+    if isinstance(node, list):
+        return [replace_aliases(each, named, is_column) for each in node]
+    if not isinstance(node, dict) or "select_list" in node:
+        return node
+    if node.get("type") == "COLUMN_REF":
+        return _replaced(node, named, is_column)
+    if node.get("class") == "LAMBDA":
+        own = {name.lower() for name in parameters(node)}
+        outer = {name: each for name, each in named.items() if name not in own}
+        return {**node, "expr": replace_aliases(node["expr"], outer, is_column)}
+    return {name: replace_aliases(each, named, is_column) for name, each in node.items()}
+
+
+def parameters(function: Mapping[str, Any]) -> list[str]:
+    """The names of a lambda's parameters."""
+    left = function["lhs"]
+    if left["type"] == "COLUMN_REF":
+        return [str(left["column_names"][-1])]
+    return [str(each["expression"]["column_names"][-1]) for each in left["arguments"]]
+
+
+def _replaced(
+    node: Node, named: Mapping[str, Node], is_column: Callable[[list[str]], bool]
+) -> Node:
+    names = node["column_names"]
+    expression = named.get(names[0].lower())
+    if expression is None or is_column(names):
+        return node
+    replaced: Node = {**expression, "alias": node["alias"]}
+    for member in names[1:]:
+        replaced = {
+            "class": "OPERATOR",
+            "type": "STRUCT_EXTRACT",
+            "alias": node["alias"],
+            "query_location": node["query_location"],
+            "children": [
+                {**replaced, "alias": ""},
+                {
+                    "class": "CONSTANT",
+                    "type": "VALUE_CONSTANT",
+                    "alias": "",
+                    "query_location": node["query_location"],
+                    "literal": {"kind": "STRING", "text": member},
+                },
+            ],
+        }
+    return replaced

@@ -1,0 +1,170 @@
+"""Which part of an expression fails for a row, by which rule, and for which value; all in SQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from stages.sql import name_sql, text_sql
+from stages.transform.aliases import parameters
+
+# A rule, and what a macro says by it in macros.sql; DuckDB's message holds both.
+REASONS = {
+    "infinite_time": "the time is infinite",
+    "time_out_of_range": "the time is beyond what JavaScript's Date holds",
+    "inexact_number": "the text is no number that a float64 holds, digit for digit",
+    "invalid_time": "the text is no time of day",
+    "invalid_vector": "the text is no vector",
+    "invalid_array": "the text is no array as Postgres writes it",
+    "array_dimensions": "the array has not the dimensions that the model reads",
+}
+# What any other expression fails by: a cast, a division, an overflow.
+OTHER = "failed_expression"
+# The rules that each macro fails by.
+MACROS = {
+    "to_ms": ("infinite_time",),
+    "to_unix": ("infinite_time",),
+    "to_time": ("infinite_time",),
+    "to_iso": ("infinite_time", "time_out_of_range"),
+    "to_day": ("infinite_time", "time_out_of_range"),
+    "to_number": ("inexact_number",),
+    "time_ms": ("invalid_time",),
+    "pg_vector": ("invalid_vector",),
+    "pg_array": ("array_dimensions", "invalid_array"),
+    "pg_array_2d": ("array_dimensions",),
+}
+# The second of two rules holds where this is true of the argument.
+SECOND = {
+    "to_iso": "NOT isinf({0})",
+    "to_day": "NOT isinf({0})",
+    "pg_array": "without_bounds({0}) NOT LIKE '{{{{%'",
+}
+# Functions that call a lambda with each item of their first argument, and its number.
+OF_EACH_ITEM = {"list_transform", "array_transform", "apply", "list_apply", "array_apply",
+                "list_filter", "array_filter", "filter"}  # fmt: skip
+LONGEST = 100
+MESSAGE = re.compile(r"Could not convert string '(\w+): (.*)' to INT64", re.DOTALL)
+
+
+def split_message(words: str) -> tuple[str, str] | None:
+    """(rule, value) of DuckDB's message where a macro failed; None for any other."""
+    found = MESSAGE.search(words)
+    return (found[1], found[2]) if found and found[1] in REASONS else None
+
+
+def culprit_sql(node: Mapping[str, Any], sql_of: Callable[[Mapping[str, Any]], str]) -> str:
+    """SQL of "rule: reason" for a row in which an expression fails; `sql_of` is that of a node.
+
+    Every part of the expression is tried, innermost first, and only where it would be evaluated.
+    """
+    found = [f"TRY({each})" for each in _Culprits(sql_of).of(node)]
+    nothing = text_sql(f"{OTHER}: {_cut(sql_of(node))} fails")
+    return f"coalesce({', '.join([*found, nothing])})"
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
+
+
+class _Culprits:
+    def __init__(self, sql_of: Callable[[Mapping[str, Any]], str]) -> None:
+        self._sql = sql_of
+
+    def of(self, node: Any) -> Iterator[str]:
+        """SQL of the words for each part of an expression, NULL where that part does not fail."""
+        if isinstance(node, list):
+            for each in node:
+                yield from self.of(each)
+        if not isinstance(node, dict) or node.get("class") in ("TYPE", "CONSTANT", "SUBQUERY"):
+            return
+        if node.get("type") == "COLUMN_REF":
+            return
+        if node.get("type") == "CASE_EXPR":
+            yield from self._of_case(node)
+        elif node.get("type") == "OPERATOR_COALESCE":
+            yield from self._of_coalesce(node["children"])
+        elif str(node.get("function_name")).lower() in OF_EACH_ITEM:
+            yield from self._of_items(node)
+        elif node.get("class") == "LAMBDA":
+            return
+        else:
+            for name, part in node.items():
+                if name not in ("type_expr", "order_bys", "filter", "qualified_name"):
+                    yield from self.of(part)
+        if "class" in node:
+            yield self._words(node)
+
+    def _of_case(self, node: Mapping[str, Any]) -> Iterator[str]:
+        before: list[str] = []
+        for check in node["case_checks"]:
+            condition = self._sql(check["when_expr"])
+            for words in self.of(check["when_expr"]):
+                yield _unless(before, words)
+            for words in self.of(check["then_expr"]):
+                yield _unless(before, f"CASE WHEN {condition} THEN {words} END")
+            before.append(condition)
+        for words in self.of(node["else_expr"]):
+            yield _unless(before, words)
+
+    def _of_coalesce(self, children: list[Any]) -> Iterator[str]:
+        for number, child in enumerate(children):
+            before = [f"{self._sql(each)} IS NOT NULL" for each in children[:number]]
+            for words in self.of(child):
+                yield _unless(before, words)
+
+    def _of_items(self, node: Mapping[str, Any]) -> Iterator[str]:
+        items, *functions = [argument["expression"] for argument in node["arguments"]]
+        yield from self.of(items)
+        for function in functions:
+            if function["class"] != "LAMBDA":
+                continue
+            names = ", ".join(name_sql(name) for name in parameters(function))
+            for words in self.of(function["expr"]):
+                each = f"list_transform({self._sql(items)}, lambda {names}: {words})"
+                yield f"list_filter({each}, lambda words: words IS NOT NULL)[1]"
+
+    def _words(self, node: Mapping[str, Any]) -> str:
+        name = str(node.get("function_name", "")).lower()
+        if name in MACROS:
+            value = self._sql(node["arguments"][0]["expression"])
+            first, *others = MACROS[name]
+            words = _reason(first, value)
+            for other in others:
+                second = SECOND[name].format(value)
+                words = f"CASE WHEN {second} THEN {_reason(other, value)} ELSE {words} END"
+        else:
+            values = [f"coalesce({each}::VARCHAR, 'NULL')" for each in self._inputs(node)]
+            head = f"{OTHER}: {_cut(self._sql(node))} fails"
+            words = text_sql(head)
+            if values:
+                listed = " || ', ' || ".join(values)
+                words = f"{text_sql(head + ' for ')} || left({listed}, {LONGEST})"
+        return f"CASE WHEN TRY(struct_pack(v := {self._sql(node)})) IS NULL THEN {words} END"
+
+    def _inputs(self, node: Mapping[str, Any]) -> list[str]:
+        """The columns and parameters that a part of an expression is made of."""
+        found: dict[str, None] = {}
+        waiting: list[Any] = [node]
+        while waiting:
+            each = waiting.pop()
+            if isinstance(each, list):
+                waiting += reversed(each)
+            elif isinstance(each, dict):
+                if each.get("type") == "COLUMN_REF":
+                    found.setdefault(self._sql(each))
+                elif each.get("class") not in ("LAMBDA", "SUBQUERY", "TYPE"):
+                    waiting += reversed(list(each.values()))
+        return list(found)
+
+
+def _unless(before: list[str], words: str) -> str:
+    """The words only where none of the conditions is true."""
+    if not before:
+        return words
+    return f"CASE WHEN {' OR '.join(f'({each})' for each in before)} THEN NULL ELSE {words} END"
+
+
+def _reason(rule: str, value: str) -> str:
+    words = f"{text_sql(f'{rule}: {REASONS[rule]}: ')} || left({value}::VARCHAR, {LONGEST})"
+    return words if rule != "infinite_time" else text_sql(f"{rule}: {REASONS[rule]}")
