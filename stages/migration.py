@@ -171,6 +171,7 @@ class Migration(Inspection):
                 for table, manifest in result.tables.items()
             },
             over_limit=tuple(result.over_limit),
+            failed={table: self.hint(reason) for table, reason in result.failed.items()},
         )
 
     def explain_transform(self, tables: Tables = ()) -> dict[str, str]:

@@ -93,13 +93,22 @@ class TableTransformed:
 
 @dataclass(frozen=True, kw_only=True)
 class Transformed(_Result):
-    """What a transform staged, by Convex table. `over_limit`: sentences about too many rejects."""
+    """What a transform staged, by Convex table.
+
+    `over_limit`: sentences about too many rejects. `failed`: table → why it stopped.
+    """
 
     tables: Mapping[str, TableTransformed]
     over_limit: tuple[str, ...]
+    failed: Mapping[str, str] = field(default_factory=dict)
 
     def raise_if_wrong(self) -> None:
-        """Raise Shortfall where there are more rejects than the plan allows."""
+        """Raise Shortfall where a table stopped, or has more rejects than the plan allows."""
+        if self.failed:
+            raise self._fall_short(
+                f"not transformed: {', '.join(self.failed)}",
+                "fix the models named above, then: stages transform",
+            )
         if self.over_limit:
             raise self._fall_short(
                 "more rejects than the plan allows: " + "; ".join(self.over_limit),

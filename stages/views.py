@@ -48,7 +48,10 @@ ACK_COLUMNS = {
 
 # In the shell, what a macro can't convert is NULL instead of an error, so that a model shows its
 # other rows; no stage reads that file.
-NULL_FOR_NO_VALUE = "CREATE OR REPLACE MACRO no_value(rule, given) AS NULL::BIGINT"
+NULL_FOR_NO_VALUE = (
+    "CREATE OR REPLACE MACRO no_value(rule, given) AS NULL::BIGINT",
+    "CREATE OR REPLACE MACRO pg_vector(literal) AS try_cast(literal AS DOUBLE[])",
+)
 
 
 def macros() -> str:
@@ -130,7 +133,7 @@ def statements(workspace: Workspace, plan: Plan) -> Iterator[str]:
 def refresh(workspace: Workspace, plan: Plan) -> None:
     """Make data/stages.duckdb anew if its SQL has changed: aside, then renamed over the old one."""
 
-    sql = [*statements(workspace, plan), NULL_FOR_NO_VALUE]
+    sql = [*statements(workspace, plan), *NULL_FOR_NO_VALUE]
     text = ";\n".join(sql) + ";\n"
     source = workspace.database.with_suffix(".sql")
     if workspace.database.exists() and source.exists() and source.read_text("utf-8") == text:

@@ -21,7 +21,11 @@ def replace_aliases(
     if not isinstance(node, dict) or "select_list" in node:
         return node
     if node.get("type") == "COLUMN_REF":
-        return _replaced(node, named, is_column)
+        names = node["column_names"]
+        expression = named.get(names[0].lower()) if len(names) == 1 else None
+        if expression is None or is_column(names):
+            return node
+        return {**expression, "alias": node["alias"]}
     if node.get("class") == "LAMBDA":
         own = {name.lower() for name in parameters(node)}
         outer = {name: each for name, each in named.items() if name not in own}
@@ -35,31 +39,3 @@ def parameters(function: Mapping[str, Any]) -> list[str]:
     if left["type"] == "COLUMN_REF":
         return [str(left["column_names"][-1])]
     return [str(each["expression"]["column_names"][-1]) for each in left["arguments"]]
-
-
-def _replaced(
-    node: Node, named: Mapping[str, Node], is_column: Callable[[list[str]], bool]
-) -> Node:
-    names = node["column_names"]
-    expression = named.get(names[0].lower())
-    if expression is None or is_column(names):
-        return node
-    replaced: Node = {**expression, "alias": node["alias"]}
-    for member in names[1:]:
-        replaced = {
-            "class": "OPERATOR",
-            "type": "STRUCT_EXTRACT",
-            "alias": node["alias"],
-            "query_location": node["query_location"],
-            "children": [
-                {**replaced, "alias": ""},
-                {
-                    "class": "CONSTANT",
-                    "type": "VALUE_CONSTANT",
-                    "alias": "",
-                    "query_location": node["query_location"],
-                    "literal": {"kind": "STRING", "text": member},
-                },
-            ],
-        }
-    return replaced

@@ -2,8 +2,8 @@
 
 A field is compared with the source column that `from` in the plan names, or that has its name, or
 whose value its expression in the model has, as `to_ms(created_at) AS createdAt` does. Counted are
-times cut to milliseconds, nulls that a default filled, values that became null, and orphans that
-the plan turns to null.
+times cut to milliseconds, lower bounds of arrays, nulls that a default filled, values that became
+null, and orphans that the plan turns to null.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from stages.transform.table_context import TableContext
 
 if TYPE_CHECKING:
     import duckdb
+
+# The microseconds since 1970 of what JavaScript's Date holds.
+DATE_US = (-8_640_000_000_000_000_000, 8_640_000_000_000_000_999)
 
 
 def changes_sql(context: TableContext, compiled: CompiledModel, nulls: Container[str]) -> str:
@@ -154,6 +157,13 @@ def _compare(compiled: Compiled, column: str, kind: str) -> list[tuple[str, str,
     ]
     macro = {"number": "to_ms", "bigint": "to_ms", "string": "to_iso"}.get(shape.kind)
     if kind.startswith("TIMESTAMP") and macro:
-        cut = f"(epoch_us({old}) % 1000 <> 0 AND {new} = {macro}({old}))"
+        # Of an infinity the macros fail, and to_iso beyond what Date holds.
+        cut = (
+            f"CASE WHEN epoch_us({old}) BETWEEN {DATE_US[0]} AND {DATE_US[1]} "
+            f"THEN epoch_us({old}) % 1000 <> 0 AND {new} = {macro}({old}) ELSE false END"
+        )
         comparisons.append(change("below_millisecond", cut, shown))
+    if kind == "VARCHAR" and (shape.item or shape.kind == "json"):
+        bound = f"coalesce(regexp_matches({old}, '^(\\[-?\\d+:-?\\d+\\])+=\\{{'), false)"
+        comparisons.append(change("lower_bound_dropped", bound, f"to_json({new})::VARCHAR"))
     return comparisons

@@ -2,14 +2,15 @@
 
 Each item of its outer SELECT that may fail is wrapped in TRY, in DuckDB's own parse of the model;
 where it fails, the part at fault is looked for. TRY takes no aggregate, window or subquery, and
-does not reach into WHERE, JOIN, GROUP BY, CTEs and derived tables: what fails there stops the table.
+does not reach into WHERE, JOIN, GROUP BY, CTEs and derived tables: what fails there stops the
+table.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import TableFailed
@@ -40,14 +41,6 @@ WITH_OWN_WORDS = 5
 INSIDE = "TRY can't be used where a model aggregates, joins, filters, or reads a query inside"
 
 
-@dataclass
-class _Wrapped:
-    """A SELECT with wrapped items: its SQL, and the items by their column."""
-
-    sql: str
-    items: dict[str, _Item] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Item:
     """An item that is wrapped: the column that it makes, its expression, and its whole SELECT."""
@@ -58,13 +51,15 @@ class _Item:
     key: Node | None
 
 
-def isolate_failures(connection: duckdb.DuckDBPyConnection, model: Model) -> None:
+def isolate_failures(connection: duckdb.DuckDBPyConnection, model: Model, *, derived: bool) -> None:
     """Make `isolated`: the model's columns, and `_failed`, a list of {field, rule, reason}.
 
-    Raises TableFailed for a failure that no single row can be blamed for.
+    Of rows that DISTINCT or UNION would make one, those that fail are there each: under their key,
+    and where the table is `derived`, each under its own. Raises TableFailed for a failure that no
+    single row can be blamed for.
     """
     parsed = parse(connection, model.text)
-    isolation = _Isolation(connection, model, parsed)
+    isolation = _Isolation(connection, model, parsed, derived=derived)
     sql = isolation.sql(parsed["statements"][0]["node"]) if parsed else model.text
     run = connection.execute
     # What two items share would be evaluated outside of their TRY.
@@ -83,11 +78,17 @@ def isolate_failures(connection: duckdb.DuckDBPyConnection, model: Model) -> Non
 
 class _Isolation:
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, model: Model, parsed: Any | None
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        model: Model,
+        parsed: Any | None,
+        *,
+        derived: bool,
     ) -> None:
         self._connection = connection
         self._model = model
         self._parsed = parsed
+        self._derived = derived
         self._wrapped: list[_Item] = []
         self._sql_of = functools.partial(expression_sql, connection)
 
@@ -105,14 +106,42 @@ class _Isolation:
                 return f"SELECT *, []::{FAILURES} AS _failed FROM ({self._query(node)})"
             kept = [m for m in node["modifiers"] if limited and m not in distinct]
             sql = self._select({**node, "modifiers": kept})
-            return _distinct(sql) if distinct else sql
+            return self._distinct(sql) if distinct else sql
         union = node["type"] == "SET_OPERATION_NODE" and node["setop_type"].startswith("UNION")
         if not union or node["cte_map"]["map"] or node["modifiers"]:
             return f"SELECT *, []::{FAILURES} AS _failed FROM ({self._query(node)})"
         children = node["children"] or [node["left"], node["right"]]
         by_name = " BY NAME" if node["setop_type"] == "UNION_BY_NAME" else ""
+        if not by_name:
+            children = self._named_alike(children)
         all_rows = f" UNION ALL{by_name} ".join(f"({self.sql(child)})" for child in children)
-        return all_rows if node["setop_all"] else _distinct(all_rows)
+        return all_rows if node["setop_all"] else self._distinct(all_rows)
+
+    def _named_alike(self, children: list[Node]) -> list[Node]:
+        """The SELECTs of a union, each with the names of the first, as the union has them."""
+        described = self._connection.execute(f"DESCRIBE {self._query(children[0])}").fetchall()
+        names = [row[0] for row in described]
+        alike = []
+        for child in children:
+            items = child.get("select_list", [])
+            if len(items) == len(names) and all(item["type"] != "STAR" for item in items):
+                pairs = zip(items, names, strict=True)
+                child = {**child, "select_list": [{**i, "alias": name} for i, name in pairs]}
+            alike.append(child)
+        return alike
+
+    def _distinct(self, sql: str) -> str:
+        """Of rows that do not fail, each once; of those that do, all, or one a key."""
+        failing = "FROM isolated_rows WHERE len(_failed) > 0"
+        if self._derived:
+            number = "row_number() OVER (PARTITION BY _source_id)"
+            again = f"CASE {number} WHEN 1 THEN '' ELSE ' (' || {number} || ')' END"
+            numbered = f"_source_id::VARCHAR || {again}"
+            failing = f"SELECT * REPLACE ({numbered} AS _source_id) {failing}"
+        else:
+            failing = f"SELECT DISTINCT ON (_source_id) * {failing}"
+        passing = "SELECT DISTINCT * FROM isolated_rows WHERE len(_failed) = 0"
+        return f"WITH isolated_rows AS ({sql}) {passing} UNION ALL {failing}"
 
     def _query(self, node: Node) -> str:
         return query_sql(self._connection, node)
@@ -131,9 +160,7 @@ class _Isolation:
             column = f"item {len(self._wrapped)}"
             own = {**self._wrap(item), "alias": column}
             if self._binds({**query, "select_list": [own]}):
-                columns[column] = _Item(
-                    name=_name(item), expression=item, query=query, key=key
-                )
+                columns[column] = _Item(name=_name(item), expression=item, query=query, key=key)
                 self._wrapped.append(columns[column])
                 wrapped.append(own)
             else:
@@ -288,7 +315,8 @@ class _Isolation:
                     self._connection.execute(
                         f"UPDATE {ISOLATED} SET _failed = list_transform(_failed, lambda "
                         "failed: CASE WHEN failed.field = ? AND failed.rule = ? THEN struct_pack("
-                        "field := failed.field, rule := failed.rule, reason := ?) ELSE failed END) WHERE _source_id::VARCHAR = ?",
+                        "field := failed.field, rule := failed.rule, reason := ?) ELSE failed END) "
+                        "WHERE _source_id::VARCHAR = ?",
                         [item.name, OTHER, words, key],
                     )
 
@@ -296,7 +324,7 @@ class _Isolation:
         """The end of a table for what fails where no TRY can be, in words of the model."""
         failed = split_message(error.words)
         if not failed:
-            line = self._line({"OPERATOR_CAST"}) if "onver" in error.words else None
+            line = self._line({"operator_cast"}) if "onver" in error.words else None
             where = f"{self._model.name}, line {error.line or line or 1}"
             return TableFailed(f"{where}: {OTHER}: {error.words}", self._hint())
         rule, value = failed
@@ -312,7 +340,8 @@ class _Isolation:
         lines = [
             line_at(self._model.text, node)
             for node in nodes(self._parsed)
-            if str(node.get("function_name", node.get("type"))).lower() in {n.lower() for n in names}
+            if str(node.get("function_name", node.get("type"))).lower()
+            in {n.lower() for n in names}
             and node.get("query_location") not in wrapped
         ]
         return min(lines, default=None)
@@ -326,12 +355,6 @@ class _Isolation:
 
 def _is_grouped(node: Mapping[str, Any]) -> bool:
     return bool(node["group_expressions"]) or node["aggregate_handling"] == "FORCE_AGGREGATES"
-
-
-def _distinct(sql: str) -> str:
-    """Of rows that do not fail, each once; of those that do, all."""
-    rows = f"WITH isolated_rows AS ({sql}) SELECT DISTINCT * FROM isolated_rows "
-    return f"{rows} WHERE len(_failed) = 0 UNION ALL FROM isolated_rows WHERE len(_failed) > 0"
 
 
 def _name(item: Mapping[str, Any]) -> str:

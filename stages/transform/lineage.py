@@ -1,4 +1,4 @@
-"""What an output column of a model is made of: the functions in it, and the column it carries."""
+"""What a model's output column carries of its source, and whether rows come one by one."""
 
 from __future__ import annotations
 
@@ -10,29 +10,8 @@ from stages.transform.sql_ast import nodes, table_name
 # Functions that give their one column's value in another form.
 FORMS = {
     "to_ms", "to_unix", "to_iso", "to_day", "to_time", "to_number", "time_ms", "pg_array",
-    "pg_vector", "key", "ref", "refs", "lower", "trim", "nullif",
+    "pg_array_2d", "pg_vector", "key", "ref", "refs", "lower", "trim", "nullif",
 }  # fmt: skip
-
-
-def functions_by_column(parsed: Any) -> dict[str, set[str]] | None:
-    """Output column → functions that its expression calls, in lower case both.
-
-    None where a column may come from a query inside, with functions that are called there.
-    """
-    items = _outputs(parsed)
-    if not items or any(item["type"] == "STAR" for item in items.values()):
-        return None
-    functions = {
-        name: {str(n["function_name"]).lower() for n in nodes(item) if "function_name" in n}
-        for name, item in items.items()
-    }
-    # An expression may take up what another one has made: `to_ms(a) AS b, b + 1 AS c`.
-    for _ in functions:
-        for name, item in items.items():
-            for node in nodes(item):
-                if node.get("type") == "COLUMN_REF":
-                    functions[name] |= functions.get(str(node["column_names"][-1]).lower(), set())
-    return functions
 
 
 def carried_columns(parsed: Any, table: str) -> dict[str, str]:
@@ -94,4 +73,6 @@ def _carried(node: Mapping[str, Any]) -> list[str] | None:
         arguments = [argument["expression"] for argument in node["arguments"]]
         arguments = [each for each in arguments if each["class"] != "CONSTANT"]
         return _carried(arguments[0]) if len(arguments) == 1 else None
+    if kind == "FUNCTION" and str(node["function_name"]).lower() == "list_transform":
+        return _carried(node["arguments"][0]["expression"])
     return None

@@ -27,7 +27,7 @@ MODEL_ROWS = Relation(
 ISOLATED = Relation(
     name="isolated",
     columns=("_source_id", "…", "_failed"),
-    meaning="a row of a model that has failed, NULL in each column that fails in it, and the reasons",
+    meaning="a row of a model that has failed, NULL in columns that fail in it, and the reasons",
     writers=("isolate",),
     readers=("isolate", "run_model", "table_run"),
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stages.convex.schema import Schema
-from stages.errors import StagesError
+from stages.errors import StagesError, TableFailed
 from stages.progress import Progress, Silent
 from stages.project.dependencies import DependencyGroup, dependency_groups, require_order
 from stages.project.plan import Plan, TargetTable, allowed_rejects
@@ -43,9 +43,10 @@ class TransformOptions:
 
 @dataclass
 class TransformResult:
-    """Manifests by table, and what was only to be shown."""
+    """Manifests by table, and what was only to be shown; `failed`: table → why it stopped."""
 
     tables: dict[str, Manifest] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
     shown: dict[str, Any] = field(default_factory=dict)
     over_limit: list[str] = field(default_factory=list)
 
@@ -57,7 +58,8 @@ def transform(
 
     With `limit` or `explain` this is done in a copy, and only shown. Raises UserError for a model
     or plan that can't be meant, StagesError where an input is not there. Tables over their limit
-    of rejects are in the result.
+    of rejects are in the result, and so are those that have stopped; what these have staged before
+    is left as it is.
     """
     if options.limit is None and not options.explain:
         return _transform(workspace, plan, schema, options, progress)
@@ -109,9 +111,17 @@ def _transform(
         }
         for run in _table_runs(contexts, groups):
             name = run.context.table.name
-            if options.explain and name in selected:
-                result.shown[name] = run.explain()
-            manifest, sentence = run.bring_up_to_date(restart=options.restart)
+            try:
+                _require_targets(run.context, result.failed)
+                if options.explain and name in selected:
+                    result.shown[name] = run.explain()
+                manifest, sentence = run.bring_up_to_date(restart=options.restart)
+            except TableFailed as error:
+                if isinstance(workspace, Preview):
+                    raise
+                result.failed[name] = str(error)
+                progress.done("transform", name, f"failed: {error}")
+                continue
             if isinstance(workspace, Preview):
                 if options.limit is not None and name in selected:
                     result.shown[name] = first_documents(run.context, options.limit)
@@ -129,6 +139,16 @@ def _transform(
             refresh(workspace, plan)
     result.over_limit = over_limit(plan, result.tables)
     return result
+
+
+def _require_targets(context: TableContext, failed: Mapping[str, str]) -> None:
+    """Raise TableFailed for a table that refers to one that has failed: nothing proves its keys."""
+    targets = [name for name in context.targets if name in failed]
+    if targets:
+        raise TableFailed(
+            f"{context.table.name} refers to {', '.join(targets)}, which has stopped",
+            f"fix that first, then: stages transform {context.table.name}",
+        )
 
 
 def _require_inputs(

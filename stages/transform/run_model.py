@@ -10,10 +10,10 @@ from stages.convex.values import shapes
 from stages.project.models import Model
 from stages.sql import name_sql
 from stages.transform.compile import Compiled, compile_field
+from stages.transform.dimensions import add_dimension_checks
 from stages.transform.isolate import isolate_failures
 from stages.transform.json_values import column_sql, make_json_values
 from stages.transform.lineage import goes_row_by_row
-from stages.transform.dimensions import add_dimension_checks
 from stages.transform.models import (
     RowFailed,
     at,
@@ -66,7 +66,7 @@ def run_model(
         except RowFailed:
             isolate = True
     if isolate:
-        isolate_failures(context.connection, model)
+        isolate_failures(context.connection, model, derived=context.table.grain == "derived")
         compiled = replace(compiled, isolated=True)
         rows = with_values(replace(model, text=f"FROM {ISOLATED}"), context.table, types).text
         _make_modelled(

@@ -9,6 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from stages.project.models import Model
+from stages.transform.isolate import isolate_failures
 from stages.transform.sql_ast import parse, refuse_chance
 from stages.views import macros
 from tests.support.command_line import ROOT
@@ -16,7 +18,12 @@ from tests.support.command_line import ROOT
 PAGE = (ROOT / "docs" / "models.md").read_text("utf-8")
 BLOCK = re.compile(r"```sql\n(.*?)```\n\n?((?:\|[^\n]*\n)*)", re.DOTALL)
 BLOCKS = [(match[1], match[2]) for match in BLOCK.finditer(PAGE)]
-EXAMPLES = [block for block in BLOCKS if not block[0].startswith("CREATE")]
+REJECTS = "| source_id | field | rule | reason |"
+EXAMPLES = [
+    (sql, table)
+    for sql, table in BLOCKS
+    if not sql.startswith("CREATE") and not table.startswith(REJECTS)
+]
 
 
 def cells(line: str) -> list[str]:
@@ -53,9 +60,21 @@ def test_example(page: duckdb.DuckDBPyConnection, sql: str, table: str) -> None:
     assert [[shown(value) for value in row] for row in ran.fetchall()] == [cells(r) for r in rows]
 
 
+def test_example_of_rejects(page: duckdb.DuckDBPyConnection) -> None:
+    ((sql, table),) = [block for block in BLOCKS if block[1].startswith(REJECTS)]
+    isolate_failures(page, Model(name="example.sql", text=sql), derived=False)
+    rejects = page.execute(
+        "SELECT _source_id, unnest(_failed, recursive := true) FROM isolated ORDER BY 1"
+    ).fetchall()
+    assert [[shown(value) for value in row] for row in rejects] == [
+        cells(row) for row in table.strip().split("\n")[2:]
+    ]
+
+
 def test_the_page_has_examples_of_every_macro() -> None:
     named = {name for sql, _ in EXAMPLES for name in re.findall(r"(\w+)\(", sql)}
-    inner = {"no_text", "iso_year", "iso_text", "key_text", "key_list", "no_number", "significant"}
+    inner = {"no_value", "iso_year", "iso_text", "key_text", "key_list", "significant",
+             "without_bounds", "array_items"}  # fmt: skip
     assert set(re.findall(r'CREATE OR REPLACE MACRO "?(\w+)"?', macros())) - inner <= named
     assert len(EXAMPLES) >= 15
 

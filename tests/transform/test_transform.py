@@ -97,8 +97,6 @@ REFUSED: list[tuple[str, Callable[[Work], None], tuple[str, ...]]] = [
      ("models/articles.sql, line 6", "sluggg")),
     ("unknown table", swap("extract.articles", "extract.artikles"),
      ("models/articles.sql, line 14", "artikles does not exist")),
-    ("error in a row", swap("    title,", "    title::INTEGER::VARCHAR AS title,"),
-     ("models/articles.sql", "Could not convert string")),
     ("a time without to_ms", swap("to_ms(published_at) AS", "published_at AS"),
      ("column `published_at` is TIMESTAMP WITH TIME ZONE", "is number")),
     ("a number for text", swap("    title,", "    length(title) AS title,"),

@@ -130,13 +130,7 @@ CREATE OR REPLACE MACRO to_number(literal) AS
     END;
 
 -- pgvector's text, such as [1,2.5,3], as a list of DOUBLE.
-CREATE OR REPLACE MACRO pg_vector(literal) AS
-    CASE
-        WHEN literal IS NULL THEN NULL
-        WHEN try_cast(literal AS DOUBLE[]) IS NULL
-            THEN no_value('invalid_vector', literal)::VARCHAR::DOUBLE[]
-        ELSE literal::DOUBLE[]
-    END;
+CREATE OR REPLACE MACRO pg_vector(literal) AS literal::DOUBLE[];
 
 -- The text of an array without its lower bounds, which a list does not have: [0:1]={a,b} is {a,b}.
 CREATE OR REPLACE MACRO without_bounds(literal) AS
