@@ -143,10 +143,11 @@ def _transform(
 
 def _require_targets(context: TableContext, failed: Mapping[str, str]) -> None:
     """Raise TableFailed for a table that refers to one that has failed: nothing proves its keys."""
-    targets = [name for name in context.targets if name in failed]
+    # A table that is missing at the source may be missing in the schema, too.
+    targets = failed.keys() & context.schema.references().get(context.table.name, set())
     if targets:
         raise TableFailed(
-            f"{context.table.name} refers to {', '.join(targets)}, which has stopped",
+            f"{context.table.name} refers to {', '.join(sorted(targets))}, which has stopped",
             f"fix that first, then: stages transform {context.table.name}",
         )
 

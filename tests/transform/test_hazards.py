@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from stages.project.models import Model, read_model
+from stages.transform.isolate import isolate_failures
+from stages.transform.models import describe
+from stages.transform.sql_ast import expression_sql, parse, parse_expression, query_sql
+from stages.views import connect
 from tests.support.project_copies import copy_project
 from tests.support.shipped_sample import HAZARDS, TARGETS, Work, changed, extract_rows, row_id
+from tests.support.shipped_sample import plain as plain_table
 
 
 @pytest.fixture(scope="module")
@@ -213,3 +221,51 @@ def test_nulled_orphans_are_told(staged: Work) -> None:
         assert (change["field"], change["new"]) == ("payment_id", None)
         if payment:
             assert change["old"] == f"ariPayments:{row_id('ari_payments', payment)}"
+
+
+# ── an odd value in every column ────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS.values()))
+def test_an_odd_value_in_any_column_of_a_shipped_model_is_one_reject(
+    staged: Work, name: str
+) -> None:
+    """Each column fails in another row; every other value is what the model gives as it is."""
+    model = read_model(staged.workspace, staged.plan.tables[name].model)
+    connection = connect(staged.workspace, staged.plan)
+    types = describe(connection, model.name, model.text)
+    plain = {row["_source_id"]: row for row in _rows(connection, f"FROM ({model.text})")}
+    keys = sorted(plain)
+    parsed = parse(connection, model.text)
+    assert parsed
+    query = copy.deepcopy(parsed)["statements"][0]["node"]
+    key_sql = next(
+        expression_sql(connection, item)
+        for item in query["select_list"]
+        if item["alias"] == "_source_id"
+    )
+    odd: dict[str, list[str]] = {}
+    for number, item in enumerate(query["select_list"]):
+        field = item["alias"] or item["column_names"][-1]
+        if field != "_source_id":
+            key = keys[number % len(keys)] if keys else ""
+            odd.setdefault(key, []).append(field)
+            item.update(parse_expression(
+                connection,
+                f"CASE WHEN ({key_sql})::VARCHAR = '{key}' "
+                f"THEN no_value('inexact_number', 'odd')::VARCHAR::{types[field]} "
+                f"ELSE {expression_sql(connection, item)} END",
+            ), alias=field)  # fmt: skip
+    text = query_sql(connection, query)
+    isolate_failures(connection, Model(name=model.name, text=text), derived=False)
+    rows = _rows(connection, "FROM isolated")
+    assert len(rows) == len(plain)
+    for row in rows:
+        failed = {each["field"] for each in row.pop("_failed")}
+        assert failed == set(odd.get(row["_source_id"], ()))
+        assert row == {**plain[row["_source_id"]], **dict.fromkeys(failed)}
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = plain_table(connection.sql(sql).to_arrow_table()).to_pylist()
+    return rows
