@@ -25,7 +25,7 @@ from stages.consent import (
 )
 from stages.errors import Shortfall, UserError
 from stages.inspection import Inspection, Tables, table_names
-from stages.options import command_of, refuse_mixed, require_choice
+from stages.options import command_of, refuse_mixed, refuse_unclear, require_choice
 from stages.project.plan import load_plan
 from stages.project.settings import load_source, resolve_target
 from stages.results import (
@@ -190,11 +190,18 @@ class Migration(Inspection):
         restart: bool = False,
         overwrite: bool = False,
         prune: bool = False,
+        adopt: bool = False,
+        adopt_by: str | None = None,
+        beside_existing: bool = False,
         max_rate: Sequence[str] = (),
         accept_rejects: bool = False,
         consent: Consent = None,
     ) -> Loaded:
         """Write the documents to Convex, each exactly once.
+
+        A table that has documents of which the ledger knows nothing is refused, until it is said
+        what they are: the same rows (`adopt`; `adopt_by` names a field that holds source keys), or
+        others, to stay beside these (`beside_existing`). Each table's answer is kept.
 
         `max_rate`: at most so much a second, `2MiB`, `500docs`, or both. `consent` is asked before
         a production deployment is written to, and before documents are deleted (`prune`, `mode`
@@ -208,12 +215,14 @@ class Migration(Inspection):
             require_choice("through", through, ("functions", "http-action", "import"))
             require_choice("mode", mode, ("require-empty", "append", "replace"))
             refuse_mixed(
-                through, mode=mode, overwrite=overwrite, prune=prune, max_rate=tuple(max_rate)
-            )
+                through, mode=mode, overwrite=overwrite, prune=prune, max_rate=tuple(max_rate),
+                adopt=adopt, beside_existing=beside_existing,
+            )  # fmt: skip
+            refuse_unclear(adopt, adopt_by, beside_existing)
             rate = read_rate(max_rate)
         command = command_of(
             "load", tables, through=through, mode=mode, restart=restart, overwrite=overwrite,
-            prune=prune,
+            prune=prune, adopt=adopt, adopt_by=adopt_by, beside_existing=beside_existing,
         )  # fmt: skip
         with self._writing():
             settings = self._announced_settings()
@@ -234,6 +243,7 @@ class Migration(Inspection):
                     self.workspace, self.plan, self._schema(), target, importing, self.progress
                 )
             else:
+                from stages.load.existing import Existing
                 from stages.load.run import LoadOptions, load
 
                 options = LoadOptions(
@@ -241,6 +251,7 @@ class Migration(Inspection):
                     through=through,
                     restart=restart,
                     overwrite=overwrite,
+                    existing=Existing(adopt=adopt, by=adopt_by, beside=beside_existing),
                     rate=rate,
                     prune=confirm_prune(consent, target, command) if prune else None,
                 )
@@ -277,10 +288,16 @@ class Migration(Inspection):
             )
 
     def write_import_file(
-        self, file: str | Path, tables: Tables = (), *, accept_rejects: bool = False
+        self,
+        file: str | Path,
+        tables: Tables = (),
+        *,
+        mode: Mode | None = None,
+        accept_rejects: bool = False,
     ) -> Path:
         """Write the ZIP that `npx convex import` takes, with the table numbers of the deployment
-        if the settings name one. Nothing is sent."""
+        if the settings name one. Nothing is sent. `mode` is that of the command that is named for
+        the next step; `load(through="import")` is the one after it, which writes the ledger."""
         from stages.load.importing.run import write_file
 
         path = Path(file).expanduser().absolute()
@@ -292,7 +309,7 @@ class Migration(Inspection):
                 self.progress.note(f"  {error.message}")
                 target = None
             schema, names = self._schema(), table_names(tables)
-            write_file(self.workspace, self.plan, schema, target, names, path, self.progress)
+            write_file(self.workspace, self.plan, schema, target, names, path, mode, self.progress)
         return path
 
     def verify(

@@ -122,7 +122,9 @@ def status(workspace: Workspace, plan: Plan, complete: Callable[[str], str]) -> 
         consistency=consistency([m for m in extracts.values() if m]),
         tables=tables,
         sources=only_read,
-        next=complete(_after(workspace, plan) or _next(tables, only_read)),
+        next=complete(
+            _after(workspace, plan) or _next(tables, only_read, read_json(workspace.handed_over))
+        ),
     )
 
 
@@ -206,7 +208,11 @@ def _after(workspace: Workspace, plan: Plan) -> str | None:
     return f"stages rollback {' '.join(left)}, which has not ended" if left else None
 
 
-def _next(tables: Mapping[str, TableStatus], only_read: Mapping[str, ExtractStatus | None]) -> str:
+def _next(
+    tables: Mapping[str, TableStatus],
+    only_read: Mapping[str, ExtractStatus | None],
+    handed_over: Mapping[str, Any] | None,
+) -> str:
     extracts = [table.extract for table in tables.values()] + list(only_read.values())
     if any(extract is None or extract.status == "reading" for extract in extracts):
         return "stages extract"
@@ -214,6 +220,11 @@ def _next(tables: Mapping[str, TableStatus], only_read: Mapping[str, ExtractStat
         return "stages transform"
     existing = [t for t in tables.values() if t.transform and t.transform.status == "complete"]
     if any(not table.load or table.load.stale for table in existing):
+        # What was imported by hand has no ledger yet.
+        if handed_over and any(
+            not table.load for name, table in tables.items() if name in handed_over["tables"]
+        ):
+            return str(handed_over["next"])
         return "stages load"
     if any(table.load and table.load.status != "complete" for table in existing):
         return "stages rejects"

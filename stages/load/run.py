@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -10,8 +10,10 @@ from stages.convex.client import Channel, Deployment
 from stages.convex.ledger import forget_epoch, require_epoch, require_target
 from stages.convex.schema import Schema
 from stages.errors import StagesError, Stopped, TableFailed, Transient, UserError
+from stages.load.adopt import adopt
 from stages.load.connection import open_load_connection
 from stages.load.context import LoadContext, TableContext
+from stages.load.existing import Existing, settle_existing
 from stages.load.importing.import_state import refuse_imported
 from stages.load.pace import MOST_DOCUMENTS, MOST_IN_FLIGHT, PRODUCTION_RATE, Pace, Rate
 from stages.load.prove import Prover
@@ -42,6 +44,7 @@ class LoadOptions:
     through: Channel | None = None
     restart: bool = False
     overwrite: bool = False
+    existing: Existing = field(default_factory=Existing)
     prune: Confirm | None = None
     rate: Rate = field(default_factory=Rate)
     in_flight: int | None = None
@@ -115,7 +118,14 @@ def load(
                 ),
                 overwrite=options.overwrite,
             )
-            loads = _GroupLoads(context, transformed)
+            opened = {
+                table.name: TableContext.open(context, table, transformed[table.name])
+                for table in tables
+                if transformed[table.name]["status"] != "missing"
+            }
+            adopted = settle_existing(context, list(opened.values()), options.existing)
+            remove(workspace.handed_over)
+            loads = _GroupLoads(context, opened, adopted)
             for group in order:
                 loads.send(group)
             if options.prune:
@@ -131,7 +141,8 @@ class _GroupLoads:
     """The groups of tables, one after the other."""
 
     context: LoadContext
-    transformed: dict[str, Manifest]
+    tables: Mapping[str, TableContext]
+    adopted: Mapping[str, str | None]
     result: LoadResult = field(default_factory=LoadResult)
     done: list[TableLoad] = field(default_factory=list)
 
@@ -139,15 +150,15 @@ class _GroupLoads:
         """A group that is no cycle is one table; in a cycle all have ids before the second pass
         binds what refers to them."""
         tables = []
+        self._adopt(group)
         for name in group.tables:
-            if self.transformed[name]["status"] == "missing":
+            if name not in self.tables:
                 self.context.progress.done("load", name, "missing at the source")
                 continue
+            if name in self.result.failed:
+                continue
             deferred = group.deferred.get(name, frozenset())
-            plan_table = self.context.plan.tables[name]
-            table = TableLoad(
-                TableContext.open(self.context, plan_table, self.transformed[name]), deferred
-            )
+            table = TableLoad(self.tables[name], deferred)
             tables.append(table)
             if deferred:
                 self._attempt(table, self._first)
@@ -156,6 +167,16 @@ class _GroupLoads:
         for table in tables:
             if table.deferred and table.name not in self.result.failed:
                 self._attempt(table, self._whole)
+
+    def _adopt(self, group: DependencyGroup) -> None:
+        """Tables of one group are adopted together or not at all: they refer to one another."""
+        tables = [self.tables[name] for name in group.tables if name in self.adopted]
+        try:
+            adopt(tables, group.deferred, self.adopted)
+        except TableFailed as error:
+            for name in (name for name in group.tables if name in self.tables):
+                self.result.failed[name] = str(error)
+                self.context.progress.done("load", name, f"failed: {error}")
 
     def _attempt(self, table: TableLoad, step: Callable[[TableLoad], None]) -> None:
         try:

@@ -137,6 +137,12 @@ class Workspace:
         return self.target_folder / "import"
 
     @property
+    def handed_over(self) -> Path:
+        """`…/import/file.json`: the last file of `--to`, which somebody imports by hand, and its
+        tables; until they are loaded"""
+        return self.imports / "file.json"
+
+    @property
     def exports(self) -> Path:
         """`…/exports/`: what was in Convex before an import that replaced it"""
         return self.target_folder / "exports"
