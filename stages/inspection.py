@@ -30,8 +30,8 @@ class Inspection(OpenProject):
     """What can be looked at."""
 
     def check(self) -> Checked:
-        """Look at settings, connections, rights, and the deployment's functions and schema."""
-        from stages.check import check
+        """Look at settings, connections, rights, models, and what is deployed."""
+        from stages.check.run import check
         from stages.convex.schema import Schema, export_schema
 
         with self._errors():
@@ -40,7 +40,7 @@ class Inspection(OpenProject):
             return self._checked(
                 lambda: check(self.workspace, self.plan, schema, settings),
                 "not everything is ready",
-                "fix what is WRONG, then: stages check",
+                "fix what is WRONG, as the arrows say",
             )
 
     def status(self) -> Status:

@@ -207,7 +207,9 @@ class Migration(Inspection):
         a production deployment is written to, and before documents are deleted (`prune`, `mode`
         replace): its name, or a function that gets the Question.
         """
+        from stages.convex.ledger import require_target
         from stages.load.pace import read_rate
+        from stages.readiness import require_ready
         from stages.report.build import write_report
 
         began = time.monotonic()
@@ -229,6 +231,9 @@ class Migration(Inspection):
             target = settings.target
             require_production(consent, target, command)
             self._refuse_rejects(accept_rejects)
+            schema = self._schema()
+            require_target(self.workspace, target)
+            require_ready(self.plan, schema, target)
             if through == "import":
                 from stages.load.importing.context import ImportOptions
                 from stages.load.importing.run import import_tables
@@ -240,7 +245,7 @@ class Migration(Inspection):
                     consent=confirm_loss(consent, target),
                 )
                 result = import_tables(
-                    self.workspace, self.plan, self._schema(), target, importing, self.progress
+                    self.workspace, self.plan, schema, target, importing, self.progress
                 )
             else:
                 from stages.load.existing import Existing
@@ -255,9 +260,7 @@ class Migration(Inspection):
                     rate=rate,
                     prune=confirm_prune(consent, target, command) if prune else None,
                 )
-                result = load(
-                    self.workspace, self.plan, self._schema(), target, options, self.progress
-                )
+                result = load(self.workspace, self.plan, schema, target, options, self.progress)
             seconds = time.monotonic() - began
             write_report(self.workspace, self.plan, settings.target, seconds)
         return Loaded(

@@ -313,7 +313,7 @@ def test_a_check_gives_what_to_run_as_a_whole(
         CheckResult("plan", True, "12 tables"),
         CheckResult("Convex", False, "no", "stages load"),
     ]
-    monkeypatch.setattr("stages.check.check", lambda *_: looked)
+    monkeypatch.setattr("stages.check.run.check", lambda *_: looked)
     events: list[Event] = []
     migration = Migration(
         production.project,
@@ -328,7 +328,7 @@ def test_a_check_gives_what_to_run_as_a_whole(
     assert [event.table for event in events] == ["plan", "Convex"]
     with pytest.raises(Shortfall) as error:
         checked.raise_if_wrong()
-    assert in_hint(production, "check") in (error.value.hint or "")
+    assert error.value.hint == "fix what is WRONG, as the arrows say"
 
 
 # ── looking ─────────────────────────────────────────────────────────────────────────────────
