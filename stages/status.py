@@ -220,7 +220,7 @@ def _next(tables: Mapping[str, TableStatus], only_read: Mapping[str, ExtractStat
         if table.verify and table.verify.wrong
     ]
     if wrong:
-        return f"look into verify/<table>.parquet ({'; '.join(wrong)}), mend it, stages verify"
+        return f"look into verify/<table>.parquet ({'; '.join(wrong)}), fix it, stages verify"
     return "nothing: everything is loaded and verified; see stages report"
 
 
