@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.ledger import CLEARED, require_epoch, require_target
 from stages.convex.pages import missing_function
-from stages.errors import Stopped, Transient
+from stages.errors import Transient
 from stages.progress import Progress
 from stages.project.plan import Plan
 from stages.project.settings import Target
@@ -81,7 +81,7 @@ def clear_ledger(workspace: Workspace, plan: Plan, target: Target, progress: Pro
     except FunctionError as error:
         raise missing_function(error, deployment) from None
     except Transient as error:
-        raise Stopped(error.message, "run again: stages clean --ledger") from None
+        raise error.stopped("run again: stages clean --ledger") from None
     progress.done("clean", "migrationLedger", f"{deleted:,} rows deleted; the documents stay")
     return deleted
 

@@ -34,7 +34,7 @@ class Inspection(OpenProject):
         from stages.check.run import check
         from stages.convex.schema import Schema, export_schema
 
-        with self._errors():
+        with self._errors("check"):
             settings = self.settings()
             schema = Schema(export_schema(self.workspace.convex))
             return self._checked(
@@ -47,14 +47,14 @@ class Inspection(OpenProject):
         """Where each table stands, from the files alone, and what to run next."""
         from stages.status import status
 
-        with self._errors():
+        with self._errors("status"):
             return status(self.workspace, self.plan, self.hint)
 
     def rejects(self, tables: Tables = (), *, rule: str | None = None) -> list[RejectGroup]:
         """What was rejected by transform and load, by table, field and rule, with examples."""
         from stages.rejects import list_rejects
 
-        with self._errors():
+        with self._errors("rejects"):
             chosen = self.plan.select_tables(table_names(tables))
             return list_rejects(self.workspace, self.plan, chosen, rule)
 
@@ -63,7 +63,7 @@ class Inspection(OpenProject):
         from stages.report.build import write_report
         from stages.state.durable import read_json
 
-        with self._errors():
+        with self._errors("report"):
             write_report(self.workspace, self.plan, None, 0.0)
             file = self.project / self.plan.report_json
             summary = self.project / self.plan.report_summary
@@ -88,7 +88,7 @@ class Inspection(OpenProject):
         from stages.reading import confine, require_reading
         from stages.views import connect, side_files
 
-        with self._errors():
+        with self._errors("sql"):
             connection = connect(self.workspace, self.plan, locked=False)
             with query_errors('see the tables with: stages sql "show all tables"'):
                 for name, table in (tables or {}).items():
@@ -108,7 +108,7 @@ class Inspection(OpenProject):
         """Look whether functions or secrets of the migration are left that others may use."""
         from stages.verify.final import check_final
 
-        with self._errors():
+        with self._errors("verify"):
             return self._checked(
                 lambda: check_final(self.plan, self.settings().target),
                 "something of the migration is left that others may use",

@@ -23,7 +23,7 @@ from stages.consent import (
     require_consent,
     require_production,
 )
-from stages.errors import Shortfall, UserError
+from stages.errors import TooManyRejects, UserError
 from stages.inspection import Inspection, Tables, table_names
 from stages.options import command_of, refuse_mixed, refuse_unclear, require_choice
 from stages.project.plan import load_plan
@@ -95,7 +95,7 @@ class Migration(Inspection):
         from stages.views import refresh
 
         began = time.monotonic()
-        with self._errors():
+        with self._errors("extract"):
             require_choice("via", via, ("auto", "postgres", "rest"))
         options = ExtractOptions(
             tables=table_names(tables),
@@ -106,7 +106,7 @@ class Migration(Inspection):
             sample=sample,
             max_snapshot=max_snapshot,
         )
-        with self._writing():
+        with self._writing("extract"):
             settings = self._announced_settings()
             result = extract(self.workspace, self.plan, settings.source, options, self.progress)
             require_target(self.workspace, settings.target)
@@ -148,7 +148,7 @@ class Migration(Inspection):
         from stages.extract.forecast import forecast
         from stages.extract.run import ExtractOptions
 
-        with self._errors():
+        with self._errors("extract"):
             options = ExtractOptions(
                 tables=table_names(tables), exclude=table_names(exclude), via=via
             )
@@ -160,7 +160,7 @@ class Migration(Inspection):
         from stages.transform.run import TransformOptions, transform
 
         options = TransformOptions(tables=table_names(tables), restart=restart)
-        with self._writing():
+        with self._writing("transform"):
             self._announce_staged()
             result = transform(self.workspace, self.plan, self._schema(), options, self.progress)
         names = TableTransformed.__dataclass_fields__
@@ -213,7 +213,7 @@ class Migration(Inspection):
         from stages.report.build import write_report
 
         began = time.monotonic()
-        with self._errors():
+        with self._errors("load"):
             require_choice("through", through, ("functions", "http-action", "import"))
             require_choice("mode", mode, ("require-empty", "append", "replace"))
             refuse_mixed(
@@ -226,7 +226,7 @@ class Migration(Inspection):
             "load", tables, through=through, mode=mode, restart=restart, overwrite=overwrite,
             prune=prune, adopt=adopt, adopt_by=adopt_by, beside_existing=beside_existing,
         )  # fmt: skip
-        with self._writing():
+        with self._writing("load"):
             settings = self._announced_settings()
             target = settings.target
             require_production(consent, target, command)
@@ -242,7 +242,7 @@ class Migration(Inspection):
                     tables=table_names(tables),
                     mode=mode,
                     restart=restart,
-                    consent=confirm_loss(consent, target),
+                    confirm=confirm_loss(consent, target, command),
                 )
                 result = import_tables(
                     self.workspace, self.plan, schema, target, importing, self.progress
@@ -278,7 +278,7 @@ class Migration(Inspection):
         """What a load would send, and what it would come to. Nothing is written to Convex."""
         from stages.load.forecast import forecast
 
-        with self._writing():
+        with self._writing("load"):
             target = self._announced_settings().target
             return forecast(
                 self.workspace,
@@ -304,7 +304,7 @@ class Migration(Inspection):
         from stages.load.importing.run import write_file
 
         path = Path(file).expanduser().absolute()
-        with self._writing():
+        with self._writing("load"):
             self._refuse_rejects(accept_rejects)
             try:
                 target = self.settings().target
@@ -327,7 +327,7 @@ class Migration(Inspection):
         began = time.monotonic()
         moved: dict[str, tuple[str, ...]] = {}
         names = table_names(tables)
-        with self._writing():
+        with self._writing("verify"):
             settings = self._announced_settings()
             if source:
                 drifts = source_drift(
@@ -351,7 +351,11 @@ class Migration(Inspection):
         return Verified(
             complete=self.hint,
             tables={name: TableVerified(**proof.counts) for name, proof in result.tables.items()},
-            differences=tuple(result.wrong),
+            differences={
+                name: proof.differences
+                for name, proof in result.tables.items()
+                if proof.differences
+            },
             moved=moved,
             folder=self.workspace.verify("…").parent,
         )
@@ -371,7 +375,7 @@ class Migration(Inspection):
 
         began = time.monotonic()
         command = command_of("rollback", tables, force=force)
-        with self._writing():
+        with self._writing("rollback"):
             settings = self._announced_settings()
 
             def confirm(documents: Mapping[str, int]) -> None:
@@ -407,9 +411,9 @@ class Migration(Inspection):
         """
         from stages.clean import clear_ledger, hand_steps, remove_all, staged_files, target_files
 
-        with self._errors():
+        with self._errors("clean"):
             require_choice("what", what, ("staged", "target", "ledger", "all"))
-        with self._writing():
+        with self._writing("clean"):
             if what in ("ledger", "all"):
                 settings = self.settings()
                 action = (
@@ -439,7 +443,7 @@ class Migration(Inspection):
         """Remove what is staged of a sandbox that is gone, once another one has started."""
         from stages.clean import renew_sandbox_files
 
-        with self._writing():
+        with self._writing("clean"):
             renew_sandbox_files(self.workspace, state)
 
     # ── the beginning ───────────────────────────────────────────────────────────────────────
@@ -470,7 +474,7 @@ class Migration(Inspection):
             http_action=http_action,
             update=update,
         )
-        with self._errors():
+        with self._errors("init"):
             file = self.project / ".planning" / "migrations" / "plan.toml"
             plan = load_plan(file) if update and file.exists() else None
             target = self.named_target or (plan.default_target if plan else None)
@@ -486,13 +490,13 @@ class Migration(Inspection):
         from stages.transform.run import TransformOptions, transform
 
         options = TransformOptions(tables=table_names(tables), explain=explain, limit=limit)
-        with self._writing():
+        with self._writing("transform"):
             self._announce_staged()
             result = transform(self.workspace, self.plan, self._schema(), options, self.progress)
         return result.shown
 
     def _refuse_rejects(self, accept_rejects: bool) -> None:
-        """Raise Shortfall where more was rejected than the plan allows."""
+        """Raise TooManyRejects where more was rejected than the plan allows."""
         from stages.state.manifests import read_manifest
         from stages.transform.run import over_limit
 
@@ -501,9 +505,9 @@ class Migration(Inspection):
             for table in self.plan.tables.values()
             if (manifest := read_manifest(self.workspace.transform(table.name)))
         }
-        sentences = over_limit(self.plan, manifests)
-        if sentences and not accept_rejects:
-            raise Shortfall(
-                "more rejects than the plan allows: " + "; ".join(sentences),
+        passed = over_limit(self.plan, manifests)
+        if passed and not accept_rejects:
+            raise TooManyRejects(
+                passed,
                 "see why with: stages rejects; or load all the same with --accept-rejects",
             )

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.errors import StagesError, Stopped, Transient, stopped_by_disk
+from stages.errors import FileError, StagesError, Stopped, Transient, stopped_by_disk
 from stages.events import Emitter, OnEvent
 from stages.hints import Invocation
 from stages.project.plan import Plan, load_plan
@@ -91,25 +91,35 @@ class OpenProject:
     # ── what the calls share ────────────────────────────────────────────────────────────────
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Errors leave with whole commands in their hints; where a retry continues, as Stopped."""
+    def _errors(self, stage: str = "") -> Iterator[None]:
+        """Errors leave with whole commands in their hints, whole paths, and the stage that stopped;
+        where a retry continues, as Stopped."""
         try:
             yield
         except Transient as error:
-            raise Stopped(error.message, error.hint and self.hint(error.hint)) from error
+            raise self._complete(error.stopped(error.hint), stage) from error
         except StagesError as error:
-            error.hint = error.hint and self.hint(error.hint)
+            self._complete(error, stage)
             raise
         except BrokenPipeError:
             raise  # of whoever reads the events, not of the disk
         except OSError as error:
-            raise stopped_by_disk(error) from error
+            raise self._complete(stopped_by_disk(error), stage) from error
+
+    def _complete(self, error: StagesError, stage: str) -> StagesError:
+        """Add to an error what only the open project knows; a second time changes nothing."""
+        error.hint = error.hint and self.hint(error.hint)
+        if isinstance(error, FileError):
+            error.file = self.project / ".planning" / "migrations" / error.file
+        if isinstance(error, Stopped):
+            error.stage = error.stage or stage
+        return error
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, stage: str) -> Iterator[None]:
         from stages.state.lock import data_lock
 
-        with self._errors(), data_lock(self.workspace):
+        with self._errors(stage), data_lock(self.workspace):
             yield
 
     def _schema(self) -> Schema:

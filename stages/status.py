@@ -236,7 +236,7 @@ def _next(
         if table.verify and table.verify.wrong
     ]
     if wrong:
-        return f"look into verify/<table>.parquet ({'; '.join(wrong)}), mend it, stages verify"
+        return f"look into verify/<table>.parquet ({'; '.join(wrong)}), fix it, stages verify"
     moved = _moved(tables, only_read)
     if moved:
         return f"stages extract --restart {' '.join(moved)}; the source has moved"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from stages.errors import Shortfall, Stopped, TableFailed, Transient
+from stages.errors import Shortfall, TableFailed, Transient
 from stages.extract.catalog import Reading, Relations, resolve_reading
 from stages.extract.drift import GONE
 from stages.extract.reader import Reader
@@ -79,6 +79,7 @@ def extract(
         raise Shortfall(
             f"the source has no table for {', '.join(missing)}",
             'create it, or say on_missing = "report" in the plan',
+            tables=missing,
         )
     return result
 
@@ -174,9 +175,7 @@ class _Run:
                 before_parts=before_parts,
             )
         except Transient as error:
-            raise Stopped(
-                error.message, "what is done is kept; run again: stages extract"
-            ) from None
+            raise error.stopped("what is done is kept; run again: stages extract") from None
 
     def _missing(self, entry: SourceTable) -> TableResult:
         folder = self.restart.folder(entry.name)

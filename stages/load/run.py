@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stages.convex.client import Channel, Deployment
 from stages.convex.ledger import forget_epoch, require_epoch, require_target
 from stages.convex.schema import Schema
-from stages.errors import StagesError, Stopped, TableFailed, Transient, UserError
+from stages.errors import StagesError, TableFailed, Transient, UserError
 from stages.load.adopt import adopt
 from stages.load.connection import open_load_connection
 from stages.load.context import LoadContext, TableContext
@@ -131,7 +131,7 @@ def load(
             if options.prune:
                 prune(context, loads.done, loads.result.tables, options.prune)
         except Transient as error:
-            raise Stopped(error.message, "run again: stages load") from None
+            raise error.stopped("run again: stages load") from None
         refresh(workspace, plan)
     return loads.result
 
@@ -246,6 +246,7 @@ def refuse_sample(workspace: Workspace, tables: Iterable[TargetTable]) -> None:
                 f"`{table.source}` is a sample ({extracted['rows']:,} rows), and the target is a "
                 "production deployment",
                 "read it whole with: stages extract --restart",
+                tables=[table.source],
             )
 
 
@@ -253,13 +254,16 @@ def require_transformed(workspace: Workspace, plan: Plan, table: TargetTable) ->
     manifest = read_manifest(workspace.transform(table.name))
     if manifest is None:
         raise StagesError(
-            f"`{table.name}` is not transformed yet", f"run: stages transform {table.name}"
+            f"`{table.name}` is not transformed yet",
+            f"run: stages transform {table.name}",
+            tables=[table.name],
         )
     changed = stale(workspace, plan, table, manifest)
     if changed:
         raise StagesError(
             f"{changed} has changed since `{table.name}` was transformed",
             f"run: stages transform {table.name}",
+            tables=[table.name],
         )
     require_whole(
         workspace.transform(table.name),

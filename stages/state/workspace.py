@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from stages.errors import UserError
+from stages.errors import FileError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +189,9 @@ def functions_folder(project: Path) -> Path:
     try:
         return project / str(json.loads(text).get("functions", "convex"))
     except (ValueError, AttributeError) as error:
-        raise UserError(f"{file} is not as Convex writes it: {error}", f"edit {file}") from None
+        raise FileError(
+            f"{file} is not as Convex writes it: {error}", f"edit {file}", file=file
+        ) from None
 
 
 def manifest_file(folder: Path) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stages.convex.schema import Schema
-from stages.errors import StagesError
+from stages.errors import OverLimit, StagesError
 from stages.progress import Progress, Silent
 from stages.project.dependencies import DependencyGroup, dependency_groups, require_order
 from stages.project.plan import Plan, TargetTable, allowed_rejects
@@ -47,7 +47,7 @@ class TransformResult:
 
     tables: dict[str, Manifest] = field(default_factory=dict)
     shown: dict[str, Any] = field(default_factory=dict)
-    over_limit: list[str] = field(default_factory=list)
+    over_limit: list[OverLimit] = field(default_factory=list)
 
 
 def transform(
@@ -162,9 +162,9 @@ def _table_runs(
             yield TableRun(contexts[name], cycle)
 
 
-def over_limit(plan: Plan, manifests: Mapping[str, Manifest]) -> list[str]:
-    """Sentences for the tables, and the whole, that have more rejects than the plan allows."""
-    sentences = []
+def over_limit(plan: Plan, manifests: Mapping[str, Manifest]) -> list[OverLimit]:
+    """The tables, and the whole, that have more rejects than the plan allows."""
+    passed = []
     total_rows = total_rejects = 0
     for name, manifest in manifests.items():
         # What is dropped on purpose has its reason, and is nothing to be accepted.
@@ -173,13 +173,12 @@ def over_limit(plan: Plan, manifests: Mapping[str, Manifest]) -> list[str]:
         total_rejects += rejects
         limit = plan.tables[name].max_rejects
         if limit is not None and rejects > allowed_rejects(limit, rows):
-            sentences.append(f"{name}: {rejects:,} of {rows:,} rejected, the plan allows {limit}")
+            passed.append(OverLimit(table=name, rejects=rejects, rows=rows, limit=limit))
     if total_rejects > allowed_rejects(plan.max_rejects, total_rows):
-        sentences.append(
-            f"in all: {total_rejects:,} of {total_rows:,} rejected, "
-            f"the plan allows {plan.max_rejects}"
+        passed.append(
+            OverLimit(table=None, rejects=total_rejects, rows=total_rows, limit=plan.max_rejects)
         )
-    return sentences
+    return passed
 
 
 def _closure(names: set[str], references: Mapping[str, set[str]], plan: Plan) -> set[str]:

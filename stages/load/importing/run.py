@@ -17,7 +17,7 @@ from stages.convex.client import Deployment
 from stages.convex.ledger import require_epoch, require_target
 from stages.convex.schema import Schema
 from stages.convex.snapshots import Mode, assigned_numbers, table_numbers
-from stages.errors import StagesError, Stopped, Transient
+from stages.errors import StagesError, Transient
 from stages.load.importing.context import ImportContext, ImportOptions
 from stages.load.importing.import_conflicts import accept_existing, refuse_present
 from stages.load.importing.import_ledger import write_import_ledger
@@ -71,7 +71,7 @@ def import_tables(
             )
             result = _bring_up_to_date(context)
     except Transient as error:
-        raise Stopped(error.message, AGAIN) from None
+        raise error.stopped(AGAIN) from None
     refresh(workspace, plan)
     return result
 
