@@ -280,14 +280,9 @@ class Migration(Inspection):
 
         with self._writing("load"):
             target = self._announced_settings().target
+            schema, names = self._schema(), table_names(tables)
             return forecast(
-                self.workspace,
-                self.plan,
-                self._schema(),
-                target,
-                table_names(tables),
-                through,
-                self.progress,
+                self.workspace, self.plan, schema, target, names, through, self.progress
             )
 
     def write_import_file(
@@ -338,14 +333,8 @@ class Migration(Inspection):
                     self.progress.done("source", name, drift.words, **facts)
                 moved = {name: drift.moved for name, drift in drifts.items() if drift.moved}
             options = VerifyOptions(tables=names, sample=sample)
-            result = verify(
-                self.workspace,
-                self.plan,
-                self._schema(),
-                settings.target,
-                options,
-                self.progress,
-            )
+            schema, target = self._schema(), settings.target
+            result = verify(self.workspace, self.plan, schema, target, options, self.progress)
             seconds = time.monotonic() - began
             write_report(self.workspace, self.plan, settings.target, seconds)
         return Verified(
