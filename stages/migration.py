@@ -9,7 +9,6 @@ Nothing here prompts or prints, and nothing is left behind in the process.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -92,9 +91,9 @@ class Migration(Inspection):
         from stages.extract.reference import extract_references
         from stages.extract.run import ExtractOptions, extract
         from stages.report.build import write_report
+        from stages.state.stage_times import StageTimer
         from stages.views import refresh
 
-        began = time.monotonic()
         with self._errors():
             require_choice("via", via, ("auto", "postgres", "rest"))
         options = ExtractOptions(
@@ -107,7 +106,8 @@ class Migration(Inspection):
             max_snapshot=max_snapshot,
         )
         with self._writing():
-            settings = self._announced_settings()
+            settings = self._announced_settings(staged=False)
+            timer = StageTimer(self.workspace, "extract")
             result = extract(self.workspace, self.plan, settings.source, options, self.progress)
             require_target(self.workspace, settings.target)
             schema = self._schema()
@@ -115,10 +115,10 @@ class Migration(Inspection):
                 extract_references(
                     self.workspace, self.plan, schema, deployment, self.progress, restart=restart
                 )
+            seconds = timer.stop()
             refresh(self.workspace, self.plan)
             moved = sources_moved(self.workspace, result.tables)
             if moved:
-                seconds = time.monotonic() - began
                 write_report(self.workspace, self.plan, settings.target, seconds)
             if result.transport == "rest":
                 self.progress.note(
@@ -157,12 +157,15 @@ class Migration(Inspection):
 
     def transform(self, tables: Tables = (), *, restart: bool = False) -> Transformed:
         """Turn the extract into documents, rejects and changes, by the models and checks."""
+        from stages.state.stage_times import StageTimer
         from stages.transform.run import TransformOptions, transform
 
         options = TransformOptions(tables=table_names(tables), restart=restart)
         with self._writing():
             self._announce_staged()
+            timer = StageTimer(self.workspace, "transform")
             result = transform(self.workspace, self.plan, self._schema(), options, self.progress)
+            timer.stop()
         names = TableTransformed.__dataclass_fields__
         return Transformed(
             complete=self.hint,
@@ -202,8 +205,8 @@ class Migration(Inspection):
         """
         from stages.load.pace import read_rate
         from stages.report.build import write_report
+        from stages.state.stage_times import StageTimer
 
-        began = time.monotonic()
         with self._errors():
             require_choice("through", through, ("functions", "http-action", "import"))
             require_choice("mode", mode, ("require-empty", "append", "replace"))
@@ -216,7 +219,8 @@ class Migration(Inspection):
             prune=prune,
         )  # fmt: skip
         with self._writing():
-            settings = self._announced_settings()
+            settings = self._announced_settings(staged=True)
+            timer = StageTimer(self.workspace, "load")
             target = settings.target
             require_production(consent, target, command)
             self._refuse_rejects(accept_rejects)
@@ -247,7 +251,7 @@ class Migration(Inspection):
                 result = load(
                     self.workspace, self.plan, self._schema(), target, options, self.progress
                 )
-            seconds = time.monotonic() - began
+            seconds = timer.stop()
             write_report(self.workspace, self.plan, settings.target, seconds)
         return Loaded(
             complete=self.hint,
@@ -265,7 +269,7 @@ class Migration(Inspection):
         from stages.load.forecast import forecast
 
         with self._writing():
-            target = self._announced_settings().target
+            target = self._announced_settings(staged=True).target
             return forecast(
                 self.workspace,
                 self.plan,
@@ -302,13 +306,14 @@ class Migration(Inspection):
         source has moved. `sample` documents a table, always the same ones."""
         from stages.extract.drift import source_drift
         from stages.report.build import write_report
+        from stages.state.stage_times import StageTimer
         from stages.verify.run import VerifyOptions, verify
 
-        began = time.monotonic()
         moved: dict[str, tuple[str, ...]] = {}
         names = table_names(tables)
         with self._writing():
-            settings = self._announced_settings()
+            settings = self._announced_settings(staged=True)
+            timer = StageTimer(self.workspace, "verify")
             if source:
                 drifts = source_drift(
                     self.workspace, self.plan, settings.source, names, self.progress
@@ -326,7 +331,7 @@ class Migration(Inspection):
                 options,
                 self.progress,
             )
-            seconds = time.monotonic() - began
+            seconds = timer.stop()
             write_report(self.workspace, self.plan, settings.target, seconds)
         return Verified(
             complete=self.hint,
@@ -348,11 +353,12 @@ class Migration(Inspection):
         """
         from stages.report.build import write_report
         from stages.rollback import RollbackOptions, rollback
+        from stages.state.stage_times import StageTimer
 
-        began = time.monotonic()
         command = command_of("rollback", tables, force=force)
         with self._writing():
-            settings = self._announced_settings()
+            settings = self._announced_settings(staged=True)
+            timer = StageTimer(self.workspace, "rollback")
 
             def confirm(documents: Mapping[str, int]) -> None:
                 listed = ", ".join(f"{rows:,} of {name}" for name, rows in documents.items())
@@ -371,7 +377,7 @@ class Migration(Inspection):
             )
             if not removals:
                 self.progress.note("nothing is loaded")
-            seconds = time.monotonic() - began
+            seconds = timer.stop()
             write_report(self.workspace, self.plan, settings.target, seconds)
         return RolledBack(
             complete=self.hint,
@@ -473,15 +479,9 @@ class Migration(Inspection):
 
     def _refuse_rejects(self, accept_rejects: bool) -> None:
         """Raise Shortfall where more was rejected than the plan allows."""
-        from stages.state.manifests import read_manifest
-        from stages.transform.run import over_limit
+        from stages.project.reject_limits import staged_over_limit
 
-        manifests = {
-            table.name: manifest
-            for table in self.plan.tables.values()
-            if (manifest := read_manifest(self.workspace.transform(table.name)))
-        }
-        sentences = over_limit(self.plan, manifests)
+        sentences = staged_over_limit(self.workspace, self.plan)
         if sentences and not accept_rejects:
             raise Shortfall(
                 "more rejects than the plan allows: " + "; ".join(sentences),
