@@ -33,6 +33,8 @@ def extracted_files(workspace: Workspace) -> list[Path]:
     return _there(
         workspace.extracts,
         workspace.next_extracts,
+        workspace.extract_failures,
+        workspace.extract_times,
         workspace.source,
         workspace.database,
         workspace.database.with_suffix(".sql"),

@@ -56,17 +56,22 @@ class Inspection(OpenProject):
 
         with self._errors("rejects"):
             chosen = self.plan.select_tables(table_names(tables))
-            return list_rejects(self.workspace, self.plan, chosen, rule)
+            groups = list_rejects(self.workspace, self.plan, chosen, rule)
+            return [replace(group, edit=self.hint(group.edit)) for group in groups]
 
     def report(self) -> Report:
-        """Write the report's two files again, and return them."""
-        from stages.report.build import write_report
+        """Write this target's two files of the report again, and return them.
+
+        Raises UserError where the existing report holds more than the data folder does.
+        """
+        from stages.report.build import refuse_emptier, write_report
+        from stages.report.files import report_files
         from stages.state.durable import read_json
 
         with self._errors("report"):
+            refuse_emptier(self.workspace, self.plan)
             write_report(self.workspace, self.plan, None, 0.0)
-            file = self.project / self.plan.report_json
-            summary = self.project / self.plan.report_summary
+            file, summary = report_files(self.workspace, self.plan)
             return Report(
                 figures=read_json(file) or {},
                 markdown=summary.read_text("utf-8"),

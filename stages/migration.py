@@ -9,7 +9,6 @@ Nothing here prompts or prints, and nothing is left behind in the process.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -92,9 +91,9 @@ class Migration(Inspection):
         from stages.extract.reference import extract_references
         from stages.extract.run import ExtractOptions, extract
         from stages.report.build import write_report
+        from stages.state.stage_times import StageTimer
         from stages.views import refresh
 
-        began = time.monotonic()
         with self._errors("extract"):
             require_choice("via", via, ("auto", "postgres", "rest"))
         options = ExtractOptions(
@@ -107,7 +106,8 @@ class Migration(Inspection):
             max_snapshot=max_snapshot,
         )
         with self._writing("extract"):
-            settings = self._announced_settings()
+            settings = self._announced_settings(staged=False)
+            timer = StageTimer(self.workspace, "extract")
             result = extract(self.workspace, self.plan, settings.source, options, self.progress)
             require_target(self.workspace, settings.target)
             schema = self._schema()
@@ -115,10 +115,10 @@ class Migration(Inspection):
                 extract_references(
                     self.workspace, self.plan, schema, deployment, self.progress, restart=restart
                 )
+            seconds = timer.stop()
             refresh(self.workspace, self.plan)
             moved = sources_moved(self.workspace, result.tables)
             if moved:
-                seconds = time.monotonic() - began
                 write_report(self.workspace, self.plan, settings.target, seconds)
             if result.transport == "rest":
                 self.progress.note(
@@ -157,12 +157,15 @@ class Migration(Inspection):
 
     def transform(self, tables: Tables = (), *, restart: bool = False) -> Transformed:
         """Turn the extract into documents, rejects and changes, by the models and checks."""
+        from stages.state.stage_times import StageTimer
         from stages.transform.run import TransformOptions, transform
 
         options = TransformOptions(tables=table_names(tables), restart=restart)
         with self._writing("transform"):
             self._announce_staged()
+            timer = StageTimer(self.workspace, "transform")
             result = transform(self.workspace, self.plan, self._schema(), options, self.progress)
+            timer.stop()
         names = TableTransformed.__dataclass_fields__
         return Transformed(
             complete=self.hint,
@@ -211,8 +214,8 @@ class Migration(Inspection):
         from stages.load.pace import read_rate
         from stages.readiness import require_ready
         from stages.report.build import write_report
+        from stages.state.stage_times import StageTimer
 
-        began = time.monotonic()
         with self._errors("load"):
             require_choice("through", through, ("functions", "http-action", "import"))
             require_choice("mode", mode, ("require-empty", "append", "replace"))
@@ -227,7 +230,8 @@ class Migration(Inspection):
             prune=prune, adopt=adopt, adopt_by=adopt_by, beside_existing=beside_existing,
         )  # fmt: skip
         with self._writing("load"):
-            settings = self._announced_settings()
+            settings = self._announced_settings(staged=True)
+            timer = StageTimer(self.workspace, "load")
             target = settings.target
             require_production(consent, target, command)
             self._refuse_rejects(accept_rejects)
@@ -261,7 +265,7 @@ class Migration(Inspection):
                     prune=confirm_prune(consent, target, command) if prune else None,
                 )
                 result = load(self.workspace, self.plan, schema, target, options, self.progress)
-            seconds = time.monotonic() - began
+            seconds = timer.stop()
             write_report(self.workspace, self.plan, settings.target, seconds)
         return Loaded(
             complete=self.hint,
@@ -279,7 +283,7 @@ class Migration(Inspection):
         from stages.load.forecast import forecast
 
         with self._writing("load"):
-            target = self._announced_settings().target
+            target = self._announced_settings(staged=True).target
             schema, names = self._schema(), table_names(tables)
             return forecast(
                 self.workspace, self.plan, schema, target, names, through, self.progress
@@ -317,13 +321,14 @@ class Migration(Inspection):
         source has moved. `sample` documents a table, always the same ones."""
         from stages.extract.drift import source_drift
         from stages.report.build import write_report
+        from stages.state.stage_times import StageTimer
         from stages.verify.run import VerifyOptions, verify
 
-        began = time.monotonic()
         moved: dict[str, tuple[str, ...]] = {}
         names = table_names(tables)
         with self._writing("verify"):
-            settings = self._announced_settings()
+            settings = self._announced_settings(staged=True)
+            timer = StageTimer(self.workspace, "verify")
             if source:
                 drifts = source_drift(
                     self.workspace, self.plan, settings.source, names, self.progress
@@ -335,7 +340,7 @@ class Migration(Inspection):
             options = VerifyOptions(tables=names, sample=sample)
             schema, target = self._schema(), settings.target
             result = verify(self.workspace, self.plan, schema, target, options, self.progress)
-            seconds = time.monotonic() - began
+            seconds = timer.stop()
             write_report(self.workspace, self.plan, settings.target, seconds)
         return Verified(
             complete=self.hint,
@@ -361,11 +366,12 @@ class Migration(Inspection):
         """
         from stages.report.build import write_report
         from stages.rollback import RollbackOptions, rollback
+        from stages.state.stage_times import StageTimer
 
-        began = time.monotonic()
         command = command_of("rollback", tables, force=force)
         with self._writing("rollback"):
-            settings = self._announced_settings()
+            settings = self._announced_settings(staged=True)
+            timer = StageTimer(self.workspace, "rollback")
 
             def confirm(documents: Mapping[str, int]) -> None:
                 listed = ", ".join(f"{rows:,} of {name}" for name, rows in documents.items())
@@ -384,7 +390,7 @@ class Migration(Inspection):
             )
             if not removals:
                 self.progress.note("nothing is loaded")
-            seconds = time.monotonic() - began
+            seconds = timer.stop()
             write_report(self.workspace, self.plan, settings.target, seconds)
         return RolledBack(
             complete=self.hint,
@@ -486,15 +492,9 @@ class Migration(Inspection):
 
     def _refuse_rejects(self, accept_rejects: bool) -> None:
         """Raise TooManyRejects where more was rejected than the plan allows."""
-        from stages.state.manifests import read_manifest
-        from stages.transform.run import over_limit
+        from stages.project.reject_limits import staged_over_limit
 
-        manifests = {
-            table.name: manifest
-            for table in self.plan.tables.values()
-            if (manifest := read_manifest(self.workspace.transform(table.name)))
-        }
-        passed = over_limit(self.plan, manifests)
+        passed = staged_over_limit(self.workspace, self.plan)
         if passed and not accept_rejects:
             raise TooManyRejects(
                 passed,

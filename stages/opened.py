@@ -72,7 +72,14 @@ class OpenProject:
     def workspace(self) -> Workspace:
         """Every file and folder of this migration."""
         data = self._data or self.project / "data"
-        return Workspace(project=self.project, data=data, target=self.target)
+        with self._errors():
+            default = resolve_target(self.project, self.plan, None, self.environment)
+        return Workspace(
+            project=self.project,
+            data=data,
+            target=self.target,
+            is_default_target=self.target == default,
+        )
 
     def settings(self) -> Settings:
         """Source and target as the environment has them; starts the sandbox where it is used."""
@@ -127,20 +134,27 @@ class OpenProject:
 
         return load_schema(self.workspace)
 
-    def _announced_settings(self) -> Settings:
-        """The settings; the first line of a stage names source and target."""
+    def _announced_settings(self, *, staged: bool) -> Settings:
+        """The settings; the first line of a stage names source and target.
+
+        A stage that works with staged rows names their source, whatever the settings say now.
+        """
         settings = self.settings()
-        self.progress.note(
-            f"{settings.source.label} → {settings.target.label} (target {self.target})"
-        )
+        source = f"Supabase {self._staged_source()}" if staged else settings.source.label
+        self.progress.note(f"{source} → {settings.target.label} (target {self.target})")
         self._note_age()
         return settings
+
+    def _staged_source(self) -> str:
+        from stages.state.durable import read_json
+
+        return str((read_json(self.workspace.source) or {}).get("ref", "not read yet"))
 
     def _announce_staged(self) -> None:
         """The same for a stage that reaches neither: whose files these are."""
         from stages.state.durable import read_json
 
-        source = (read_json(self.workspace.source) or {}).get("ref", "not read yet")
+        source = self._staged_source()
         target = (read_json(self.workspace.identity) or {}).get("deployment", "not read yet")
         self.progress.note(f"Supabase {source} → Convex {target} (target {self.target})")
         self._note_age()

@@ -24,6 +24,7 @@ from stages.project.settings import Target
 from stages.results import TableRolledBack
 from stages.sql import first_row
 from stages.state.durable import read_json, remove, write_json
+from stages.state.failures import forget_failures
 from stages.state.workspace import Workspace
 from stages.verify.record import forget_proof
 from stages.views import connect, refresh
@@ -83,6 +84,7 @@ def rollback(
                 progress.start("rollback", name, documents)
                 forget_proof(workspace, name)
                 remove(workspace.load(name))
+                forget_failures(workspace, "load", [name])
                 rolled_back[name] = _remove(
                     connection, deployment, plan.module, name, options, progress
                 )

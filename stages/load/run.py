@@ -27,6 +27,7 @@ from stages.project.plan import Plan, TargetTable
 from stages.project.settings import Target
 from stages.project.staged_schema import with_references
 from stages.state.durable import read_json, remove
+from stages.state.failures import forget_failures, record_failure
 from stages.state.integrity import require_whole
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Workspace
@@ -183,6 +184,7 @@ class _GroupLoads:
             step(table)
         except TableFailed as error:
             self.result.failed[table.name] = str(error)
+            record_failure(self.context.workspace, "load", table.name, error.message, error.hint)
             self.context.progress.done("load", table.name, f"failed: {error}")
 
     def _first(self, table: TableLoad) -> None:
@@ -190,6 +192,7 @@ class _GroupLoads:
 
     def _whole(self, table: TableLoad) -> None:
         manifest, sentence = table.bring_up_to_date()
+        forget_failures(self.context.workspace, "load", [table.name])
         self.result.tables[table.name] = manifest
         self.done.append(table)
         self.context.progress.done("load", table.name, sentence, **manifest["counts"])

@@ -11,8 +11,10 @@ from stages.convex.schema import Schema
 from stages.errors import OverLimit, StagesError
 from stages.progress import Progress, Silent
 from stages.project.dependencies import DependencyGroup, dependency_groups, require_order
-from stages.project.plan import Plan, TargetTable, allowed_rejects
+from stages.project.plan import Plan, TargetTable
+from stages.project.reject_limits import over_limit
 from stages.project.staged_schema import require_table, with_references
+from stages.state.failures import forget_failures, record_failure
 from stages.state.integrity import require_whole
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Preview, Workspace
@@ -111,11 +113,17 @@ def _transform(
             name = run.context.table.name
             if options.explain and name in selected:
                 result.shown[name] = run.explain()
-            manifest, sentence = run.bring_up_to_date(restart=options.restart)
+            try:
+                manifest, sentence = run.bring_up_to_date(restart=options.restart)
+            except StagesError as error:
+                if not isinstance(workspace, Preview):
+                    record_failure(workspace, "transform", name, error.message, error.hint)
+                raise
             if isinstance(workspace, Preview):
                 if options.limit is not None and name in selected:
                     result.shown[name] = first_documents(run.context, options.limit)
                 continue
+            forget_failures(workspace, "transform", [name])
             result.tables[name] = manifest
             if sentence != "fresh" and time.monotonic() > refresh_after:
                 began = time.monotonic()
@@ -160,25 +168,6 @@ def _table_runs(
         cycle = Cycle({name: contexts[name] for name in group.tables}) if group.cycle else None
         for name in group.tables:
             yield TableRun(contexts[name], cycle)
-
-
-def over_limit(plan: Plan, manifests: Mapping[str, Manifest]) -> list[OverLimit]:
-    """The tables, and the whole, that have more rejects than the plan allows."""
-    passed = []
-    total_rows = total_rejects = 0
-    for name, manifest in manifests.items():
-        # What is dropped on purpose has its reason, and is nothing to be accepted.
-        rows, rejects = manifest["source_rows"], manifest["rejects"] - manifest.get("dropped", 0)
-        total_rows += rows
-        total_rejects += rejects
-        limit = plan.tables[name].max_rejects
-        if limit is not None and rejects > allowed_rejects(limit, rows):
-            passed.append(OverLimit(table=name, rejects=rejects, rows=rows, limit=limit))
-    if total_rejects > allowed_rejects(plan.max_rejects, total_rows):
-        passed.append(
-            OverLimit(table=None, rejects=total_rejects, rows=total_rows, limit=plan.max_rejects)
-        )
-    return passed
 
 
 def _closure(names: set[str], references: Mapping[str, set[str]], plan: Plan) -> set[str]:

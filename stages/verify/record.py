@@ -65,4 +65,6 @@ def forget_proof(workspace: Workspace, table: str) -> None:
 
 
 def _seen(loaded: Manifest) -> str:
-    return fingerprint(loaded["content"], loaded["ids"]["sha256"])
+    # A prune changes nothing but the number of documents that are not staged any more.
+    removed = loaded["counts"]["removed"]
+    return fingerprint(loaded["content"], loaded["ids"]["sha256"], removed)

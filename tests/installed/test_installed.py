@@ -95,7 +95,7 @@ def test_a_project_is_moved_end_to_end(installed: Installed, place: Path) -> Non
     ).stdout
     assert json.loads(rows) == [{"n": 8}]
     stages("report")
-    report = shop / ".planning" / "migrations" / "data-migration-report.json"
+    report = shop / ".planning" / "migrations" / "data-migration-report.sandbox.json"
     assert json.loads(report.read_text("utf-8"))["tables"]["customers"]["migrated"] == 3
 
     # What is handed in by name, as a notebook does it.

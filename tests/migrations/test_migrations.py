@@ -7,7 +7,6 @@ shows, by the commands that stand there.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -342,7 +341,5 @@ def test_the_report_of_an_app_names_urls_that_end_and_keys_of_nobody(
     assert "- profiles.avatarUrl: public: 1" in summary
     assert "- clerk: 3 keys, 1 of them not in the source" in summary
     assert "user_2" not in summary and "token=" not in summary
-    report = json.loads(
-        (moved.stages.project / ".planning/migrations/data-migration-report.json").read_text()
-    )
+    report = moved.stages.report()
     assert report["tables"]["auth_users"]["migrated"] == 2

@@ -23,6 +23,7 @@ from stages.load.settle import write_ids_only
 from stages.load.table_load import TableLoad
 from stages.project.dependencies import dependency_groups
 from stages.sql import file_sql
+from stages.state.failures import forget_failures, record_failure
 from stages.state.manifests import read_manifest
 
 if TYPE_CHECKING:
@@ -83,8 +84,10 @@ def _load_table(
         manifest, _ = TableLoad(table, sender=sender).bring_up_to_date()
     except TableFailed as error:
         result.failed[name] = str(error)
+        record_failure(context.workspace, "load", name, error.message, error.hint)
         context.progress.done("import", name, f"failed: {error}")
         return
+    forget_failures(context.workspace, "load", [name])
     result.tables[name] = manifest
     context.progress.done("import", name, f"{manifest['counts']['inserted']:,} imported")
 
