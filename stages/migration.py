@@ -38,6 +38,7 @@ from stages.results import (
     Transformed,
     Verified,
 )
+from stages.state.stage_times import StageTimer
 
 if TYPE_CHECKING:
     from stages.convex.client import Channel
@@ -91,7 +92,6 @@ class Migration(Inspection):
         from stages.extract.reference import extract_references
         from stages.extract.run import ExtractOptions, extract
         from stages.report.build import write_report
-        from stages.state.stage_times import StageTimer
         from stages.views import refresh
 
         with self._errors("extract"):
@@ -157,7 +157,6 @@ class Migration(Inspection):
 
     def transform(self, tables: Tables = (), *, restart: bool = False) -> Transformed:
         """Turn the extract into documents, rejects and changes, by the models and checks."""
-        from stages.state.stage_times import StageTimer
         from stages.transform.run import TransformOptions, transform
 
         options = TransformOptions(tables=table_names(tables), restart=restart)
@@ -214,7 +213,6 @@ class Migration(Inspection):
         from stages.load.pace import read_rate
         from stages.readiness import require_ready
         from stages.report.build import write_report
-        from stages.state.stage_times import StageTimer
 
         with self._errors("load"):
             require_choice("through", through, ("functions", "http-action", "import"))
@@ -321,7 +319,6 @@ class Migration(Inspection):
         source has moved. `sample` documents a table, always the same ones."""
         from stages.extract.drift import source_drift
         from stages.report.build import write_report
-        from stages.state.stage_times import StageTimer
         from stages.verify.run import VerifyOptions, verify
 
         moved: dict[str, tuple[str, ...]] = {}
@@ -366,7 +363,6 @@ class Migration(Inspection):
         """
         from stages.report.build import write_report
         from stages.rollback import RollbackOptions, rollback
-        from stages.state.stage_times import StageTimer
 
         command = command_of("rollback", tables, force=force)
         with self._writing("rollback"):

@@ -155,7 +155,7 @@ class OpenProject:
         from stages.state.durable import read_json
 
         source = self._staged_source()
-        target = (read_json(self.workspace.identity) or {}).get("deployment", "not read yet")
+        target = (read_json(self.workspace.identity) or {}).get("deployment", "not asked yet")
         self.progress.note(f"Supabase {source} → Convex {target} (target {self.target})")
         self._note_age()
 

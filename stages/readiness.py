@@ -102,13 +102,14 @@ def _deployed(plan: Plan, schema: Schema, target: Target) -> Iterator[CheckResul
         if kind == "public" and name.startswith(f"{plan.module}:")
     ]
     yield CheckResult("Convex", True, f"{target.label}, with an admin key")
+    # First what the functions were written for: what is not written can't be pushed either.
+    yield from known
     yield CheckResult(
         "functions",
         not lacking,
         f"all {len(needed)} are there" if not lacking else f"missing: {', '.join(lacking)}",
         push,
     )
-    yield from known
     yield CheckResult(
         "visibility",
         not public,
