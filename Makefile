@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 STAGES := .venv/bin/stages
 READY := .venv/.ready node_modules/.ready
+COMPILE := pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .PHONY: help setup extract transform load verify demo test bench docs functions lock lint types clean
 
@@ -53,7 +54,7 @@ demo: $(READY) ## the three stages and verify, on the embedded sandbox
 	@echo
 	@$(STAGES) --target sandbox status
 
-test: $(READY) lint types ## every test, lint and type check
+test: $(READY) .venv-installed/.ready lint types ## every test, lint and type check
 	@npm test --silent
 	@.venv/bin/python -m pytest -q -n auto --dist loadfile
 
@@ -65,6 +66,13 @@ bench: $(READY) .venv-bench/.ready ## measure extract and transform beside what 
 	@rm -rf .venv-bench
 	@$(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv-installed/.ready: requirements.lock tests/installed/requirements.lock
+	@echo "installing what the wheel is tested with into .venv-installed"
+	@rm -rf .venv-installed
+	@$(PYTHON) -m venv .venv-installed
+	@.venv-installed/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock -r tests/installed/requirements.lock
 	@touch $@
 
 docs: $(READY) ## what is made by running stages in docs/init.md, another-project.md and python.md anew
@@ -83,8 +91,9 @@ types: $(READY)
 	@.venv/bin/mypy
 	@npm run --silent typecheck
 
-lock: ## resolve requirements.lock (needs pip-tools) and the sandbox host's package-lock.json again
-	pip-compile --quiet --all-extras --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+lock: ## resolve the locks of Python (needs pip-tools) and the sandbox host's package-lock.json again
+	$(COMPILE) --all-extras -o requirements.lock pyproject.toml
+	$(COMPILE) -c requirements.lock -o tests/installed/requirements.lock tests/installed/requirements.in
 	@cp package-lock.json .npmrc stages/sandbox/host/
 	@cd stages/sandbox/host && npm install --silent --package-lock-only --ignore-scripts
 	@rm stages/sandbox/host/.npmrc

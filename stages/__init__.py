@@ -18,8 +18,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stages.consent import Consent, Question
-    from stages.errors import Declined, Shortfall, StagesError, Stopped, UserError
+    from stages.consent import Consent, ConsentRequired, Declined, Question
+    from stages.errors import (
+        FileError,
+        OverLimit,
+        SettingError,
+        Shortfall,
+        StagesError,
+        Stopped,
+        TooManyRejects,
+        UserError,
+    )
     from stages.events import Event, OnEvent, log_events
     from stages.extract.forecast import Forecast
     from stages.init.model import Todo
@@ -55,20 +64,24 @@ __all__ = [
     "CheckResult",
     "Checked",
     "Consent",
+    "ConsentRequired",
     "Declined",
     "Event",
     "ExtractStatus",
     "Extracted",
+    "FileError",
     "Forecast",
     "InitResult",
     "LoadStatus",
     "Loaded",
     "Migration",
     "OnEvent",
+    "OverLimit",
     "Question",
     "RejectGroup",
     "Report",
     "RolledBack",
+    "SettingError",
     "Shortfall",
     "StagesError",
     "Status",
@@ -80,6 +93,7 @@ __all__ = [
     "TableTransformed",
     "TableVerified",
     "Todo",
+    "TooManyRejects",
     "TransformStatus",
     "Transformed",
     "UserError",
@@ -92,22 +106,27 @@ __all__ = [
 _MODULES = {
     "Addition": "init.run",
     "Consent": "consent",
-    "Declined": "errors",
+    "ConsentRequired": "consent",
+    "Declined": "consent",
     "Event": "events",
     "ExtractStatus": "status",
+    "FileError": "errors",
     "Forecast": "extract.forecast",
     "InitResult": "init.run",
     "LoadStatus": "status",
     "Migration": "migration",
     "OnEvent": "events",
+    "OverLimit": "errors",
     "Question": "consent",
     "RejectGroup": "rejects",
+    "SettingError": "errors",
     "Shortfall": "errors",
     "StagesError": "errors",
     "Status": "status",
     "Stopped": "errors",
     "TableStatus": "status",
     "Todo": "init.model",
+    "TooManyRejects": "errors",
     "TransformStatus": "status",
     "UserError": "errors",
     "VerifyStatus": "status",

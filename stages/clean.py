@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.ledger import CLEARED, require_epoch, require_target
 from stages.convex.pages import missing_function
-from stages.errors import Stopped, Transient
+from stages.errors import Transient
 from stages.progress import Progress
 from stages.project.plan import Plan
 from stages.project.settings import Target
@@ -33,6 +33,8 @@ def extracted_files(workspace: Workspace) -> list[Path]:
     return _there(
         workspace.extracts,
         workspace.next_extracts,
+        workspace.extract_failures,
+        workspace.extract_times,
         workspace.source,
         workspace.database,
         workspace.database.with_suffix(".sql"),
@@ -81,7 +83,7 @@ def clear_ledger(workspace: Workspace, plan: Plan, target: Target, progress: Pro
     except FunctionError as error:
         raise missing_function(error, deployment) from None
     except Transient as error:
-        raise Stopped(error.message, "run again: stages clean --ledger") from None
+        raise error.stopped("run again: stages clean --ledger") from None
     progress.done("clean", "migrationLedger", f"{deleted:,} rows deleted; the documents stay")
     return deleted
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from stages.errors import Declined, UserError
+from stages.errors import StagesError, UserError
 from stages.project.settings import Target
 
 
@@ -29,24 +29,48 @@ class Question:
     hint: str
 
 
+class ConsentRequired(UserError):
+    """Nobody has agreed to what is asked for: nothing was done. `question` is what to agree to."""
+
+    question: Question
+
+    def __init__(
+        self, question: Question, message: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message or question.action, hint or question.hint)
+        self.question = question
+
+
+class Declined(StagesError):
+    """Somebody was asked and said no: nothing was done. `question` is what was asked."""
+
+    exit_code = 3
+    question: Question
+
+    def __init__(self, question: Question) -> None:
+        super().__init__("nothing was done: the answer was no")
+        self.question = question
+
+
 # None: nobody agrees. True: a plain yes. A text: the deployment's name. A function: asks.
 Consent = Callable[[Question], bool] | str | bool | None
 
 
 def require_consent(consent: Consent, question: Question) -> None:
-    """Return where `consent` agrees. Raises UserError where nobody could be asked or the name is
-    another deployment's, Declined where the answer is no."""
+    """Return where `consent` agrees. Raises ConsentRequired where nobody could be asked or the
+    name is another deployment's, Declined where the answer is no."""
     if callable(consent):
         if not consent(question):
-            raise Declined("nothing was done: the answer was no")
+            raise Declined(question)
         return
     if isinstance(consent, str) and consent != question.deployment:
-        raise UserError(
+        raise ConsentRequired(
+            question,
             f"{question.action}: its deployment is `{question.deployment}`, not `{consent}`",
             f"{question.hint} (tables come before --yes)",
         )
     if consent is None or consent is False or (consent is True and question.by_name):
-        raise UserError(question.action, question.hint)
+        raise ConsentRequired(question)
 
 
 def require_production(consent: Consent, target: Target, command: str) -> None:
@@ -87,18 +111,18 @@ def deletion(target: Target, action: str, command: str) -> Question:
     )
 
 
-def confirm_loss(consent: Consent, target: Target) -> Callable[[str], bool]:
+def confirm_loss(consent: Consent, target: Target, command: str) -> Callable[[str], None]:
     """How an import asks before documents are deleted: by the deployment's name, whatever it is.
 
-    The import itself says what was not done where nobody agrees.
+    What it returns takes the loss as a clause, and raises as `require_consent` does.
     """
     name = target.deployment
 
-    def agrees(loss: str) -> bool:
-        question = Question(action=loss, deployment=name, by_name=True, hint="")
-        return consent(question) if callable(consent) else consent == name
+    def confirm(loss: str) -> None:
+        hint = f"say so with: stages {command} --yes {name}"
+        require_consent(consent, Question(action=loss, deployment=name, by_name=True, hint=hint))
 
-    return agrees
+    return confirm
 
 
 def confirm_prune(
@@ -106,7 +130,7 @@ def confirm_prune(
 ) -> Callable[[Mapping[str, int]], bool]:
     """How a prune asks, with the documents by table: by the deployment's name, whatever it is.
 
-    Raises UserError where nobody can be asked, before anything is done.
+    Raises ConsentRequired where nobody can be asked, before anything is done.
     """
     name = target.deployment
     hint = f"say so with: stages {command} --yes {name}"

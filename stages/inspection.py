@@ -30,43 +30,48 @@ class Inspection(OpenProject):
     """What can be looked at."""
 
     def check(self) -> Checked:
-        """Look at settings, connections, rights, and the deployment's functions and schema."""
-        from stages.check import check
+        """Look at settings, connections, rights, models, and what is deployed."""
+        from stages.check.run import check
         from stages.convex.schema import Schema, export_schema
 
-        with self._errors():
+        with self._errors("check"):
             settings = self.settings()
             schema = Schema(export_schema(self.workspace.convex))
             return self._checked(
                 lambda: check(self.workspace, self.plan, schema, settings),
                 "not everything is ready",
-                "fix what is WRONG, then: stages check",
+                "fix what is WRONG, as the arrows say",
             )
 
     def status(self) -> Status:
         """Where each table stands, from the files alone, and what to run next."""
         from stages.status import status
 
-        with self._errors():
+        with self._errors("status"):
             return status(self.workspace, self.plan, self.hint)
 
     def rejects(self, tables: Tables = (), *, rule: str | None = None) -> list[RejectGroup]:
         """What was rejected by transform and load, by table, field and rule, with examples."""
         from stages.rejects import list_rejects
 
-        with self._errors():
+        with self._errors("rejects"):
             chosen = self.plan.select_tables(table_names(tables))
-            return list_rejects(self.workspace, self.plan, chosen, rule)
+            groups = list_rejects(self.workspace, self.plan, chosen, rule)
+            return [replace(group, edit=self.hint(group.edit)) for group in groups]
 
     def report(self) -> Report:
-        """Write the report's two files again, and return them."""
-        from stages.report.build import write_report
+        """Write this target's two files of the report again, and return them.
+
+        Raises UserError where the existing report holds more than the data folder does.
+        """
+        from stages.report.build import refuse_emptier, write_report
+        from stages.report.files import report_files
         from stages.state.durable import read_json
 
-        with self._errors():
+        with self._errors("report"):
+            refuse_emptier(self.workspace, self.plan)
             write_report(self.workspace, self.plan, None, 0.0)
-            file = self.project / self.plan.report_json
-            summary = self.project / self.plan.report_summary
+            file, summary = report_files(self.workspace, self.plan)
             return Report(
                 figures=read_json(file) or {},
                 markdown=summary.read_text("utf-8"),
@@ -88,7 +93,7 @@ class Inspection(OpenProject):
         from stages.reading import confine, require_reading
         from stages.views import connect, side_files
 
-        with self._errors():
+        with self._errors("sql"):
             connection = connect(self.workspace, self.plan, locked=False)
             with query_errors('see the tables with: stages sql "show all tables"'):
                 for name, table in (tables or {}).items():
@@ -108,7 +113,7 @@ class Inspection(OpenProject):
         """Look whether functions or secrets of the migration are left that others may use."""
         from stages.verify.final import check_final
 
-        with self._errors():
+        with self._errors("verify"):
             return self._checked(
                 lambda: check_final(self.plan, self.settings().target),
                 "something of the migration is left that others may use",

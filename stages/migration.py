@@ -9,7 +9,6 @@ Nothing here prompts or prints, and nothing is left behind in the process.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -23,9 +22,9 @@ from stages.consent import (
     require_consent,
     require_production,
 )
-from stages.errors import Shortfall, UserError
+from stages.errors import TooManyRejects, UserError
 from stages.inspection import Inspection, Tables, table_names
-from stages.options import command_of, refuse_mixed, require_choice
+from stages.options import command_of, refuse_mixed, refuse_unclear, require_choice
 from stages.project.plan import load_plan
 from stages.project.settings import load_source, resolve_target
 from stages.results import (
@@ -39,6 +38,7 @@ from stages.results import (
     Transformed,
     Verified,
 )
+from stages.state.stage_times import StageTimer
 
 if TYPE_CHECKING:
     from stages.convex.client import Channel
@@ -94,8 +94,7 @@ class Migration(Inspection):
         from stages.report.build import write_report
         from stages.views import refresh
 
-        began = time.monotonic()
-        with self._errors():
+        with self._errors("extract"):
             require_choice("via", via, ("auto", "postgres", "rest"))
         options = ExtractOptions(
             tables=table_names(tables),
@@ -106,8 +105,9 @@ class Migration(Inspection):
             sample=sample,
             max_snapshot=max_snapshot,
         )
-        with self._writing():
-            settings = self._announced_settings()
+        with self._writing("extract"):
+            settings = self._announced_settings(staged=False)
+            timer = StageTimer(self.workspace, "extract")
             result = extract(self.workspace, self.plan, settings.source, options, self.progress)
             require_target(self.workspace, settings.target)
             schema = self._schema()
@@ -115,10 +115,10 @@ class Migration(Inspection):
                 extract_references(
                     self.workspace, self.plan, schema, deployment, self.progress, restart=restart
                 )
+            seconds = timer.stop()
             refresh(self.workspace, self.plan)
             moved = sources_moved(self.workspace, result.tables)
             if moved:
-                seconds = time.monotonic() - began
                 write_report(self.workspace, self.plan, settings.target, seconds)
             if result.transport == "rest":
                 self.progress.note(
@@ -148,7 +148,7 @@ class Migration(Inspection):
         from stages.extract.forecast import forecast
         from stages.extract.run import ExtractOptions
 
-        with self._errors():
+        with self._errors("extract"):
             options = ExtractOptions(
                 tables=table_names(tables), exclude=table_names(exclude), via=via
             )
@@ -160,9 +160,11 @@ class Migration(Inspection):
         from stages.transform.run import TransformOptions, transform
 
         options = TransformOptions(tables=table_names(tables), restart=restart)
-        with self._writing():
+        with self._writing("transform"):
             self._announce_staged()
+            timer = StageTimer(self.workspace, "transform")
             result = transform(self.workspace, self.plan, self._schema(), options, self.progress)
+            timer.stop()
         names = TableTransformed.__dataclass_fields__
         return Transformed(
             complete=self.hint,
@@ -191,36 +193,50 @@ class Migration(Inspection):
         restart: bool = False,
         overwrite: bool = False,
         prune: bool = False,
+        adopt: bool = False,
+        adopt_by: str | None = None,
+        beside_existing: bool = False,
         max_rate: Sequence[str] = (),
         accept_rejects: bool = False,
         consent: Consent = None,
     ) -> Loaded:
         """Write the documents to Convex, each exactly once.
 
+        A table that has documents of which the ledger knows nothing is refused, until it is said
+        what they are: the same rows (`adopt`; `adopt_by` names a field that holds source keys), or
+        others, to stay beside these (`beside_existing`). Each table's answer is kept.
+
         `max_rate`: at most so much a second, `2MiB`, `500docs`, or both. `consent` is asked before
         a production deployment is written to, and before documents are deleted (`prune`, `mode`
         replace): its name, or a function that gets the Question.
         """
+        from stages.convex.ledger import require_target
         from stages.load.pace import read_rate
+        from stages.readiness import require_ready
         from stages.report.build import write_report
 
-        began = time.monotonic()
-        with self._errors():
+        with self._errors("load"):
             require_choice("through", through, ("functions", "http-action", "import"))
             require_choice("mode", mode, ("require-empty", "append", "replace"))
             refuse_mixed(
-                through, mode=mode, overwrite=overwrite, prune=prune, max_rate=tuple(max_rate)
-            )
+                through, mode=mode, overwrite=overwrite, prune=prune, max_rate=tuple(max_rate),
+                adopt=adopt, beside_existing=beside_existing,
+            )  # fmt: skip
+            refuse_unclear(adopt, adopt_by, beside_existing)
             rate = read_rate(max_rate)
         command = command_of(
             "load", tables, through=through, mode=mode, restart=restart, overwrite=overwrite,
-            prune=prune,
+            prune=prune, adopt=adopt, adopt_by=adopt_by, beside_existing=beside_existing,
         )  # fmt: skip
-        with self._writing():
-            settings = self._announced_settings()
+        with self._writing("load"):
+            settings = self._announced_settings(staged=True)
+            timer = StageTimer(self.workspace, "load")
             target = settings.target
             require_production(consent, target, command)
             self._refuse_rejects(accept_rejects)
+            schema = self._schema()
+            require_target(self.workspace, target)
+            require_ready(self.plan, schema, target)
             if through == "import":
                 from stages.load.importing.context import ImportOptions
                 from stages.load.importing.run import import_tables
@@ -229,12 +245,13 @@ class Migration(Inspection):
                     tables=table_names(tables),
                     mode=mode,
                     restart=restart,
-                    consent=confirm_loss(consent, target),
+                    confirm=confirm_loss(consent, target, command),
                 )
                 result = import_tables(
-                    self.workspace, self.plan, self._schema(), target, importing, self.progress
+                    self.workspace, self.plan, schema, target, importing, self.progress
                 )
             else:
+                from stages.load.existing import Existing
                 from stages.load.run import LoadOptions, load
 
                 options = LoadOptions(
@@ -242,13 +259,12 @@ class Migration(Inspection):
                     through=through,
                     restart=restart,
                     overwrite=overwrite,
+                    existing=Existing(adopt=adopt, by=adopt_by, beside=beside_existing),
                     rate=rate,
                     prune=confirm_prune(consent, target, command) if prune else None,
                 )
-                result = load(
-                    self.workspace, self.plan, self._schema(), target, options, self.progress
-                )
-            seconds = time.monotonic() - began
+                result = load(self.workspace, self.plan, schema, target, options, self.progress)
+            seconds = timer.stop()
             write_report(self.workspace, self.plan, settings.target, seconds)
         return Loaded(
             complete=self.hint,
@@ -265,27 +281,28 @@ class Migration(Inspection):
         """What a load would send, and what it would come to. Nothing is written to Convex."""
         from stages.load.forecast import forecast
 
-        with self._writing():
-            target = self._announced_settings().target
+        with self._writing("load"):
+            target = self._announced_settings(staged=True).target
+            schema, names = self._schema(), table_names(tables)
             return forecast(
-                self.workspace,
-                self.plan,
-                self._schema(),
-                target,
-                table_names(tables),
-                through,
-                self.progress,
+                self.workspace, self.plan, schema, target, names, through, self.progress
             )
 
     def write_import_file(
-        self, file: str | Path, tables: Tables = (), *, accept_rejects: bool = False
+        self,
+        file: str | Path,
+        tables: Tables = (),
+        *,
+        mode: Mode | None = None,
+        accept_rejects: bool = False,
     ) -> Path:
         """Write the ZIP that `npx convex import` takes, with the table numbers of the deployment
-        if the settings name one. Nothing is sent."""
+        if the settings name one. Nothing is sent. `mode` is that of the command that is named for
+        the next step; `load(through="import")` is the one after it, which writes the ledger."""
         from stages.load.importing.run import write_file
 
         path = Path(file).expanduser().absolute()
-        with self._writing():
+        with self._writing("load"):
             self._refuse_rejects(accept_rejects)
             try:
                 target = self.settings().target
@@ -293,7 +310,7 @@ class Migration(Inspection):
                 self.progress.note(f"  {error.message}")
                 target = None
             schema, names = self._schema(), table_names(tables)
-            write_file(self.workspace, self.plan, schema, target, names, path, self.progress)
+            write_file(self.workspace, self.plan, schema, target, names, path, mode, self.progress)
         return path
 
     def verify(
@@ -305,11 +322,11 @@ class Migration(Inspection):
         from stages.report.build import write_report
         from stages.verify.run import VerifyOptions, verify
 
-        began = time.monotonic()
         moved: dict[str, tuple[str, ...]] = {}
         names = table_names(tables)
-        with self._writing():
-            settings = self._announced_settings()
+        with self._writing("verify"):
+            settings = self._announced_settings(staged=True)
+            timer = StageTimer(self.workspace, "verify")
             if source:
                 drifts = source_drift(
                     self.workspace, self.plan, settings.source, names, self.progress
@@ -319,20 +336,18 @@ class Migration(Inspection):
                     self.progress.done("source", name, drift.words, **facts)
                 moved = {name: drift.moved for name, drift in drifts.items() if drift.moved}
             options = VerifyOptions(tables=names, sample=sample)
-            result = verify(
-                self.workspace,
-                self.plan,
-                self._schema(),
-                settings.target,
-                options,
-                self.progress,
-            )
-            seconds = time.monotonic() - began
+            schema, target = self._schema(), settings.target
+            result = verify(self.workspace, self.plan, schema, target, options, self.progress)
+            seconds = timer.stop()
             write_report(self.workspace, self.plan, settings.target, seconds)
         return Verified(
             complete=self.hint,
             tables={name: TableVerified(**proof.counts) for name, proof in result.tables.items()},
-            differences=tuple(result.wrong),
+            differences={
+                name: proof.differences
+                for name, proof in result.tables.items()
+                if proof.differences
+            },
             moved=moved,
             folder=self.workspace.verify("…").parent,
         )
@@ -350,10 +365,10 @@ class Migration(Inspection):
         from stages.report.build import write_report
         from stages.rollback import RollbackOptions, rollback
 
-        began = time.monotonic()
         command = command_of("rollback", tables, force=force)
-        with self._writing():
-            settings = self._announced_settings()
+        with self._writing("rollback"):
+            settings = self._announced_settings(staged=True)
+            timer = StageTimer(self.workspace, "rollback")
 
             def confirm(documents: Mapping[str, int]) -> None:
                 listed = ", ".join(f"{rows:,} of {name}" for name, rows in documents.items())
@@ -372,7 +387,7 @@ class Migration(Inspection):
             )
             if not removals:
                 self.progress.note("nothing is loaded")
-            seconds = time.monotonic() - began
+            seconds = timer.stop()
             write_report(self.workspace, self.plan, settings.target, seconds)
         return RolledBack(
             complete=self.hint,
@@ -388,9 +403,9 @@ class Migration(Inspection):
         """
         from stages.clean import clear_ledger, hand_steps, remove_all, staged_files, target_files
 
-        with self._errors():
+        with self._errors("clean"):
             require_choice("what", what, ("staged", "target", "ledger", "all"))
-        with self._writing():
+        with self._writing("clean"):
             if what in ("ledger", "all"):
                 settings = self.settings()
                 action = (
@@ -420,7 +435,7 @@ class Migration(Inspection):
         """Remove what is staged of a sandbox that is gone, once another one has started."""
         from stages.clean import renew_sandbox_files
 
-        with self._writing():
+        with self._writing("clean"):
             renew_sandbox_files(self.workspace, state)
 
     # ── the beginning ───────────────────────────────────────────────────────────────────────
@@ -451,7 +466,7 @@ class Migration(Inspection):
             http_action=http_action,
             update=update,
         )
-        with self._errors():
+        with self._errors("init"):
             file = self.project / ".planning" / "migrations" / "plan.toml"
             plan = load_plan(file) if update and file.exists() else None
             target = self.named_target or (plan.default_target if plan else None)
@@ -467,24 +482,18 @@ class Migration(Inspection):
         from stages.transform.run import TransformOptions, transform
 
         options = TransformOptions(tables=table_names(tables), explain=explain, limit=limit)
-        with self._writing():
+        with self._writing("transform"):
             self._announce_staged()
             result = transform(self.workspace, self.plan, self._schema(), options, self.progress)
         return result.shown
 
     def _refuse_rejects(self, accept_rejects: bool) -> None:
-        """Raise Shortfall where more was rejected than the plan allows."""
-        from stages.state.manifests import read_manifest
-        from stages.transform.run import over_limit
+        """Raise TooManyRejects where more was rejected than the plan allows."""
+        from stages.project.reject_limits import staged_over_limit
 
-        manifests = {
-            table.name: manifest
-            for table in self.plan.tables.values()
-            if (manifest := read_manifest(self.workspace.transform(table.name)))
-        }
-        sentences = over_limit(self.plan, manifests)
-        if sentences and not accept_rejects:
-            raise Shortfall(
-                "more rejects than the plan allows: " + "; ".join(sentences),
+        passed = staged_over_limit(self.workspace, self.plan)
+        if passed and not accept_rejects:
+            raise TooManyRejects(
+                passed,
                 "see why with: stages rejects; or load all the same with --accept-rejects",
             )

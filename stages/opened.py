@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.errors import StagesError, Stopped, Transient, stopped_by_disk
+from stages.errors import FileError, StagesError, Stopped, Transient, stopped_by_disk
 from stages.events import Emitter, OnEvent
 from stages.hints import Invocation
 from stages.project.plan import Plan, load_plan
@@ -72,7 +72,14 @@ class OpenProject:
     def workspace(self) -> Workspace:
         """Every file and folder of this migration."""
         data = self._data or self.project / "data"
-        return Workspace(project=self.project, data=data, target=self.target)
+        with self._errors():
+            default = resolve_target(self.project, self.plan, None, self.environment)
+        return Workspace(
+            project=self.project,
+            data=data,
+            target=self.target,
+            is_default_target=self.target == default,
+        )
 
     def settings(self) -> Settings:
         """Source and target as the environment has them; starts the sandbox where it is used."""
@@ -91,25 +98,35 @@ class OpenProject:
     # ── what the calls share ────────────────────────────────────────────────────────────────
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Errors leave with whole commands in their hints; where a retry continues, as Stopped."""
+    def _errors(self, stage: str = "") -> Iterator[None]:
+        """Errors leave with whole commands in their hints, whole paths, and the stage that stopped;
+        where a retry continues, as Stopped."""
         try:
             yield
         except Transient as error:
-            raise Stopped(error.message, error.hint and self.hint(error.hint)) from error
+            raise self._complete(error.stopped(error.hint), stage) from error
         except StagesError as error:
-            error.hint = error.hint and self.hint(error.hint)
+            self._complete(error, stage)
             raise
         except BrokenPipeError:
             raise  # of whoever reads the events, not of the disk
         except OSError as error:
-            raise stopped_by_disk(error) from error
+            raise self._complete(stopped_by_disk(error), stage) from error
+
+    def _complete(self, error: StagesError, stage: str) -> StagesError:
+        """Add to an error what only the open project knows; a second time changes nothing."""
+        error.hint = error.hint and self.hint(error.hint)
+        if isinstance(error, FileError):
+            error.file = self.project / ".planning" / "migrations" / error.file
+        if isinstance(error, Stopped):
+            error.stage = error.stage or stage
+        return error
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, stage: str) -> Iterator[None]:
         from stages.state.lock import data_lock
 
-        with self._errors(), data_lock(self.workspace):
+        with self._errors(stage), data_lock(self.workspace):
             yield
 
     def _schema(self) -> Schema:
@@ -117,21 +134,28 @@ class OpenProject:
 
         return load_schema(self.workspace)
 
-    def _announced_settings(self) -> Settings:
-        """The settings; the first line of a stage names source and target."""
+    def _announced_settings(self, *, staged: bool) -> Settings:
+        """The settings; the first line of a stage names source and target.
+
+        A stage that works with staged rows names their source, whatever the settings say now.
+        """
         settings = self.settings()
-        self.progress.note(
-            f"{settings.source.label} → {settings.target.label} (target {self.target})"
-        )
+        source = f"Supabase {self._staged_source()}" if staged else settings.source.label
+        self.progress.note(f"{source} → {settings.target.label} (target {self.target})")
         self._note_age()
         return settings
+
+    def _staged_source(self) -> str:
+        from stages.state.durable import read_json
+
+        return str((read_json(self.workspace.source) or {}).get("ref", "not read yet"))
 
     def _announce_staged(self) -> None:
         """The same for a stage that reaches neither: whose files these are."""
         from stages.state.durable import read_json
 
-        source = (read_json(self.workspace.source) or {}).get("ref", "not read yet")
-        target = (read_json(self.workspace.identity) or {}).get("deployment", "not read yet")
+        source = self._staged_source()
+        target = (read_json(self.workspace.identity) or {}).get("deployment", "not asked yet")
         self.progress.note(f"Supabase {source} → Convex {target} (target {self.target})")
         self._note_age()
 

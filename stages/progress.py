@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from stages.errors import Transient
+from stages.terminal import printable, raw_stream
 
 LINE_EVERY = 5.0
 
@@ -110,12 +111,15 @@ class Bars(Lines):
         from rich.progress import Progress as RichProgress
 
         self._bars = RichProgress(
-            TextColumn("  {task.description}"),
+            TextColumn("  {task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=Console(file=raw_stream(sys.stderr)),
             transient=True,
+            # What others print passes stages.terminal, and not the console.
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._tasks: dict[str, Any] = {}
 
@@ -127,10 +131,10 @@ class Bars(Lines):
         self._bars.stop()
 
     def note(self, text: str) -> None:
-        self._bars.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._bars.console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
     def start(self, stage: str, table: str, total: int | None = None) -> None:
-        self._tasks[table] = self._bars.add_task(f"{stage} {table}", total=total)
+        self._tasks[table] = self._bars.add_task(printable(f"{stage} {table}"), total=total)
 
     def advance(self, table: str, rows: int, size: int = 0) -> None:
         if table in self._tasks:

@@ -8,10 +8,12 @@ from typing import Any
 
 from stages.project.plan import Plan, TargetTable
 from stages.sql import file_sql, open_duckdb, text_sql
+from stages.state.failures import STAGES, Failure, Stage, read_failures
 from stages.state.workspace import Workspace
 from stages.views import load_rejects_sql
 
 EXAMPLES = 3
+FAILED = "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +21,7 @@ class RejectGroup:
     """Rejects of one table, stage, field and rule.
 
     `examples`: {source_id, reason} of the first few; `edit` names where to change what they are.
+    A table that failed as a whole is a group of the rule `failed`, without rows or keys.
     """
 
     table: str
@@ -33,8 +36,49 @@ class RejectGroup:
 def list_rejects(
     workspace: Workspace, plan: Plan, tables: Iterable[TargetTable], rule: str | None
 ) -> list[RejectGroup]:
-    """What was rejected, by table; the largest groups of a table first."""
+    """What was rejected, by table; tables that failed come first, then the largest groups."""
+    tables = list(tables)
+    failed = _failed(workspace, plan, tables) if rule in (None, FAILED) else []
+    return failed + _rejected(workspace, plan, tables, rule)
 
+
+def _failed(workspace: Workspace, plan: Plan, tables: list[TargetTable]) -> list[RejectGroup]:
+    """Tables that a stage could not go on with, and why; of all, also sources only read."""
+    failures = {stage: read_failures(workspace, stage) for stage in STAGES}
+    failed = [
+        (table.name, stage, failure)
+        for table in tables
+        for stage in STAGES
+        if (failure := failures[stage].get(table.source if stage == "extract" else table.name))
+    ]
+    if len(tables) == len(plan.tables):
+        only_read = plan.sources.keys() - {table.source for table in tables}
+        sources = failures["extract"].items()
+        failed += [(name, "extract", failure) for name, failure in sources if name in only_read]
+    return [
+        RejectGroup(
+            table=name,
+            stage=stage,
+            field="",
+            rule=FAILED,
+            rows=0,
+            examples=[{"source_id": "", "reason": failure.reason}],
+            edit=_way_on(stage, failure),
+        )
+        for name, stage, failure in failed
+    ]
+
+
+def _way_on(stage: Stage, failure: Failure) -> str:
+    again = f"stages {stage}"
+    if not failure.hint:
+        return f"fix the cause, then: {again}"
+    return failure.hint if again in failure.hint else f"{failure.hint}; then: {again}"
+
+
+def _rejected(
+    workspace: Workspace, plan: Plan, tables: Iterable[TargetTable], rule: str | None
+) -> list[RejectGroup]:
     selects = []
     for table in tables:
         transformed = workspace.transform(table.name) / "rejects.parquet"
@@ -93,6 +137,10 @@ def as_text(groups: Iterable[RejectGroup]) -> str:
     """The groups for people."""
     lines = []
     for group in groups:
+        if group.rule == FAILED:
+            lines.append(f"{group.table}: {group.stage} failed: {group.examples[0]['reason']}")
+            lines.append(f"    → {group.edit}")
+            continue
         field = f".{group.field}" if group.field else ""
         lines.append(f"{group.table}{field}: {group.rule}: {group.rows:,} ({group.stage})")
         lines += [f"    {e['source_id']}: {e['reason']}" for e in group.examples]

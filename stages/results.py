@@ -6,12 +6,12 @@ A call that ran to its end returns its result even where tables failed or differ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stages.errors import Shortfall
+from stages.errors import OverLimit, Shortfall, TooManyRejects
 
 Complete = Callable[[str], str]
 
@@ -26,8 +26,14 @@ class _Result:
 
     complete: Complete = field(default=_as_it_is, repr=False, compare=False)
 
-    def _fall_short(self, message: str, hint: str) -> Shortfall:
-        return Shortfall(message, self.complete(hint))
+    def _fall_short(
+        self,
+        message: str,
+        hint: str,
+        tables: Iterable[str] = (),
+        counts: Mapping[str, int] | None = None,
+    ) -> Shortfall:
+        return Shortfall(message, self.complete(hint), tables=tables, counts=counts)
 
 
 def _moved_sentence(moved: Mapping[str, tuple[str, ...]]) -> str:
@@ -70,7 +76,9 @@ class Extracted(_Result):
         """Raise Shortfall where a source could not be read, or has moved and was not to."""
         if self.failed:
             raise self._fall_short(
-                f"not read: {', '.join(self.failed)}", "mend the cause, then: stages extract"
+                f"not read: {', '.join(self.failed)}",
+                "fix the cause, then: stages extract",
+                self.failed,
             )
         if self.moved and self.fail_if_moved:
             raise self._fall_short(
@@ -95,24 +103,28 @@ class TableTransformed:
 class Transformed(_Result):
     """What a transform staged, by Convex table.
 
-    `over_limit`: sentences about too many rejects. `failed`: table → why it stopped.
+    `over_limit`: each limit that has been passed. `failed`: table → why it stopped.
     """
 
     tables: Mapping[str, TableTransformed]
-    over_limit: tuple[str, ...]
+    over_limit: tuple[OverLimit, ...]
     failed: Mapping[str, str] = field(default_factory=dict)
 
     def raise_if_wrong(self) -> None:
-        """Raise Shortfall where a table stopped, or has more rejects than the plan allows."""
+        """Raise Shortfall where a table stopped, TooManyRejects where there are more rejects than
+        the plan allows."""
         if self.failed:
             raise self._fall_short(
                 f"not transformed: {', '.join(self.failed)}",
                 "fix the models named above, then: stages transform",
+                self.failed,
             )
         if self.over_limit:
-            raise self._fall_short(
-                "more rejects than the plan allows: " + "; ".join(self.over_limit),
-                "see why with: stages rejects; then edit a model, the source, or max_rejects",
+            raise TooManyRejects(
+                self.over_limit,
+                self.complete(
+                    "see why with: stages rejects; then edit a model, the source, or max_rejects"
+                ),
             )
 
 
@@ -150,9 +162,16 @@ class Loaded(_Result):
         """Raise Shortfall where a table failed or is not whole."""
         names = [*self.failed, *self.partial]
         if names:
+            counts = {
+                name: table.conflict + table.refused + table.held_back
+                for name, table in self.tables.items()
+                if name in self.partial
+            }
             raise self._fall_short(
                 f"not all is loaded: {', '.join(names)}",
                 "see why with: stages rejects; then run again: stages load",
+                names,
+                counts,
             )
 
 
@@ -182,28 +201,40 @@ class TableVerified:
 class Verified(_Result):
     """What a verify found, by Convex table.
 
-    `differences`: a sentence a table for what must not be. `moved`: source → what has changed at
+    `differences`: table → kind → how many must not be, such as {"orders": {"missing": 2}};
+    empty where Convex is as it should be. `moved`: source → what has changed at
     the source since it was extracted; empty where that was not asked. `folder` holds a file of
     differing rows a table.
     """
 
     tables: Mapping[str, TableVerified]
-    differences: tuple[str, ...]
+    differences: Mapping[str, Mapping[str, int]]
     moved: Mapping[str, tuple[str, ...]]
     folder: Path
 
     def raise_if_wrong(self) -> None:
         """Raise Shortfall where Convex differs, or the source has moved."""
-        if self.differences:
+        words = {
+            name: [f"{rows:,} {kind}" for kind, rows in kinds.items()]
+            for name, kinds in self.differences.items()
+        }
+        if words:
             raise self._fall_short(
-                "Convex differs from what is staged: " + "; ".join(self.differences),
+                f"Convex differs from what is staged: {_listed(words)}",
                 f"the rows are in {self.folder}/<table>.parquet",
+                words,
+                {name: sum(kinds.values()) for name, kinds in self.differences.items()},
             )
         if self.moved:
             raise self._fall_short(
                 _moved_sentence(self.moved),
                 "move what is new with: stages extract --restart, stages transform, stages load",
+                self.moved,
             )
+
+
+def _listed(words: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{name}: {', '.join(each)}" for name, each in words.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,12 +254,15 @@ class RolledBack(_Result):
 
     def raise_if_wrong(self) -> None:
         """Raise Shortfall where documents are kept that the app has changed."""
-        kept = [f"{table.kept:,} of {name}" for name, table in self.tables.items() if table.kept]
+        kept = {name: table.kept for name, table in self.tables.items() if table.kept}
         if kept:
+            listed = ", ".join(f"{documents:,} of {name}" for name, documents in kept.items())
             raise self._fall_short(
-                f"documents that the app has changed are kept: {', '.join(kept)}; what they refer "
+                f"documents that the app has changed are kept: {listed}; what they refer "
                 "to is gone where its table was rolled back",
                 "delete them too with: stages rollback --force",
+                kept,
+                kept,
             )
 
 

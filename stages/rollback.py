@@ -16,7 +16,7 @@ from stages.convex.ledger import require_epoch, require_target
 from stages.convex.ledger_ops import change_all, ledger_sql, read_ledger, remove_sql
 from stages.convex.relations import CHANGE_RESULTS, LEDGER_ROWS
 from stages.convex.schema import Schema
-from stages.errors import Stopped, Transient, UserError
+from stages.errors import Transient, UserError
 from stages.progress import Progress, note_retry
 from stages.project.dependencies import dependency_groups
 from stages.project.plan import Plan
@@ -24,6 +24,7 @@ from stages.project.settings import Target
 from stages.results import TableRolledBack
 from stages.sql import first_row
 from stages.state.durable import read_json, remove, write_json
+from stages.state.failures import forget_failures
 from stages.state.workspace import Workspace
 from stages.verify.record import forget_proof
 from stages.views import connect, refresh
@@ -83,12 +84,13 @@ def rollback(
                 progress.start("rollback", name, documents)
                 forget_proof(workspace, name)
                 remove(workspace.load(name))
+                forget_failures(workspace, "load", [name])
                 rolled_back[name] = _remove(
                     connection, deployment, plan.module, name, options, progress
                 )
             _end(workspace, set(begun) - chosen)
     except Transient as error:
-        raise Stopped(error.message, "run again: stages rollback") from None
+        raise error.stopped("run again: stages rollback") from None
     finally:
         connection.close()
     refresh(workspace, plan)
@@ -119,6 +121,7 @@ def _refuse_orphans(schema: Schema, chosen: set[str], listed: Mapping[str, int])
         raise UserError(
             f"what stays loaded would refer to what is gone: {names}",
             f"take it along: stages rollback {' '.join(sorted(going | staying))}",
+            tables=sorted(staying),
         )
 
 

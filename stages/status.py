@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from stages.convex.ledger import CLEARED
+from stages.errors import OverLimit
 from stages.load.importing.import_state import open_import
 from stages.project.freshness import stale
 from stages.project.plan import Plan
+from stages.project.reject_limits import staged_over_limit
 from stages.state.durable import read_json
+from stages.state.failures import STAGES, Failure, Stage, read_failures
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.moved import Moved, read_moved
 from stages.state.workspace import Workspace
@@ -78,9 +81,13 @@ class VerifyStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class TableStatus:
-    """How far one Convex table is; None for a stage that it has not been through."""
+    """How far one Convex table is; None for a stage that it has not been through.
+
+    `failures`: stage → why its last run failed; a stage that failed is not `complete`.
+    """
 
     source: str
+    failures: Mapping[Stage, Failure]
     extract: ExtractStatus | None
     transform: TransformStatus | None
     load: LoadStatus | None
@@ -89,13 +96,20 @@ class TableStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """Where a migration stands. `sources` are read for reference only; `next` is what to run."""
+    """Where a migration stands. `sources` are read for reference only.
+
+    `verdict` is a sentence; `finished`, whether nothing is left to do; `next` is what to run.
+    `failed_sources` are among `sources`, with why they could not be read.
+    """
 
     source: str | None
     target: str | None
     consistency: str
     tables: Mapping[str, TableStatus]
     sources: Mapping[str, ExtractStatus | None]
+    failed_sources: Mapping[str, Failure]
+    verdict: str
+    finished: bool
     next: str
 
     def to_json(self) -> dict[str, Any]:
@@ -110,20 +124,43 @@ class Status:
 def status(workspace: Workspace, plan: Plan, complete: Callable[[str], str]) -> Status:
     """What is staged, how old it is, and what to run next, which `complete` makes whole."""
     extracts = {name: read_manifest(workspace.extract(name)) for name in plan.sources}
-    tables = {table.name: _table(workspace, plan, table.name) for table in plan.tables.values()}
+    failures = {
+        stage: {name: _complete(failure, complete) for name, failure in failed.items()}
+        for stage in STAGES
+        for failed in [read_failures(workspace, stage)]
+    }
+    tables = {
+        table.name: _table(workspace, plan, table.name, failures) for table in plan.tables.values()
+    }
+    failed = failures["extract"]
     only_read = {
-        name: _extract(manifest)
+        name: _extract(manifest, failed.get(name))
         for name, manifest in extracts.items()
         if name not in {table.source for table in plan.tables.values()}
     }
+    failed_sources = {name: failed[name] for name in only_read if name in failed}
+    step = _after(workspace, plan) or _next(
+        tables,
+        only_read,
+        failed_sources,
+        staged_over_limit(workspace, plan),
+        read_json(workspace.handed_over),
+    )
     return Status(
         source=(read_json(workspace.source) or {}).get("ref"),
         target=(read_json(workspace.identity) or {}).get("deployment"),
         consistency=consistency([m for m in extracts.values() if m]),
         tables=tables,
         sources=only_read,
-        next=complete(_after(workspace, plan) or _next(tables, only_read)),
+        failed_sources=failed_sources,
+        verdict=step.verdict,
+        finished=step.finished,
+        next=complete(step.command),
     )
+
+
+def _complete(failure: Failure, complete: Callable[[str], str]) -> Failure:
+    return replace(failure, hint=failure.hint and complete(failure.hint))
 
 
 def staged_age(workspace: Workspace, plan: Plan) -> str | None:
@@ -139,17 +176,25 @@ def staged_age(workspace: Workspace, plan: Plan) -> str | None:
     return f"the extract is{sample} {age} old, snapshot: {consistency(manifests)}{moved}"
 
 
-def _table(workspace: Workspace, plan: Plan, name: str) -> TableStatus:
+def _table(
+    workspace: Workspace,
+    plan: Plan,
+    name: str,
+    failures: Mapping[Stage, Mapping[str, Failure]],
+) -> TableStatus:
     table = plan.tables[name]
+    names: dict[Stage, str] = {"extract": table.source, "transform": name, "load": name}
+    failed = {stage: failures[stage][n] for stage, n in names.items() if n in failures[stage]}
     transformed = read_manifest(workspace.transform(name))
     loaded = read_manifest(workspace.load(name))
     counts = (read_json(workspace.verified) or {}).get(name)
     proof = read_proof(workspace, name, loaded)
     return TableStatus(
         source=table.source,
-        extract=_extract(read_manifest(workspace.extract(table.source))),
+        failures=failed,
+        extract=_extract(read_manifest(workspace.extract(table.source)), failed.get("extract")),
         transform=TransformStatus(
-            status=transformed["status"],
+            status="failed" if "transform" in failed else transformed["status"],
             documents=transformed["documents"],
             rejects=transformed["rejects"],
             changes=transformed["changes"],
@@ -158,7 +203,7 @@ def _table(workspace: Workspace, plan: Plan, name: str) -> TableStatus:
         if transformed
         else None,
         load=LoadStatus(
-            status=loaded["status"],
+            status="failed" if "load" in failed else loaded["status"],
             counts=loaded["counts"],
             stale=transformed is not None
             and transformed["status"] == "complete"
@@ -172,7 +217,7 @@ def _table(workspace: Workspace, plan: Plan, name: str) -> TableStatus:
     )
 
 
-def _extract(manifest: Manifest | None) -> ExtractStatus | None:
+def _extract(manifest: Manifest | None, failure: Failure | None) -> ExtractStatus | None:
     if manifest is None:
         return None
     finished = manifest.get("finished")
@@ -182,7 +227,7 @@ def _extract(manifest: Manifest | None) -> ExtractStatus | None:
         else None
     )
     return ExtractStatus(
-        status=manifest["status"],
+        status="failed" if failure else manifest["status"],
         rows=sum(part["rows"] for part in manifest["parts"]),
         parts=len(manifest["parts"]),
         transport=manifest["transport"],
@@ -192,44 +237,149 @@ def _extract(manifest: Manifest | None) -> ExtractStatus | None:
     )
 
 
-def _after(workspace: Workspace, plan: Plan) -> str | None:
-    """What to run next where an import is under way, or all is taken back or over, or None."""
+@dataclass(frozen=True, kw_only=True)
+class _Step:
+    """Where it stands in one sentence, and the command that comes next."""
+
+    verdict: str
+    command: str
+    finished: bool = False
+
+
+def _after(workspace: Workspace, plan: Plan) -> _Step | None:
+    """The step where an import is under way, or all is taken back or over; or None."""
     if open_import(workspace):
-        return "stages load --through import"
+        return _Step(verdict="an import is under way", command="stages load --through import")
     if (read_json(workspace.identity) or {}).get("ledger") == CLEARED:
-        return "stages verify --final; the ledger is emptied"
+        return _Step(
+            verdict="the ledger is emptied",
+            command="stages verify --final; the ledger is emptied",
+        )
     begun = (read_json(workspace.rolled_back) or {}).get("tables", [])
     # A load may have followed on it.
     left = [
         name for name in begun if name in plan.tables and not read_manifest(workspace.load(name))
     ]
-    return f"stages rollback {' '.join(left)}, which has not ended" if left else None
+    if not left:
+        return None
+    return _Step(
+        verdict="a rollback has not ended",
+        command=f"stages rollback {' '.join(left)}, which has not ended",
+    )
 
 
-def _next(tables: Mapping[str, TableStatus], only_read: Mapping[str, ExtractStatus | None]) -> str:
+def _next(
+    tables: Mapping[str, TableStatus],
+    only_read: Mapping[str, ExtractStatus | None],
+    failed_sources: Mapping[str, Failure],
+    over_limit: Sequence[OverLimit],
+    handed_over: Mapping[str, Any] | None,
+) -> _Step:
+    def failed(stage: Stage) -> _Step:
+        names = [name for name, table in tables.items() if stage in table.failures]
+        names += failed_sources if stage == "extract" else []
+        listed = ", ".join(names)
+        return _Step(
+            verdict=f"{stage} failed for {listed}",
+            command=f"stages {stage}, which failed for {listed}; see why with: stages rejects",
+        )
+
+    def has_failed(stage: Stage) -> bool:
+        return any(stage in table.failures for table in tables.values())
+
+    if failed_sources or has_failed("extract"):
+        return failed("extract")
     extracts = [table.extract for table in tables.values()] + list(only_read.values())
     if any(extract is None or extract.status == "reading" for extract in extracts):
-        return "stages extract"
+        return _Step(verdict="not everything is extracted", command="stages extract")
+    if has_failed("transform"):
+        return failed("transform")
     if any(not table.transform or table.transform.stale for table in tables.values()):
-        return "stages transform"
-    existing = [t for t in tables.values() if t.transform and t.transform.status == "complete"]
-    if any(not table.load or table.load.stale for table in existing):
-        return "stages load"
-    if any(table.load and table.load.status != "complete" for table in existing):
-        return "stages rejects"
-    if any(not table.verify or table.verify.stale for table in existing):
-        return "stages verify"
+        return _Step(verdict="not everything is transformed", command="stages transform")
+    existing = {
+        name: table
+        for name, table in tables.items()
+        if table.transform and table.transform.status == "complete"
+    }
+    if not existing:
+        return _Step(
+            verdict="nothing was transformed: the source has none of the plan's tables",
+            command="stages check; the source has none of the plan's tables",
+        )
+    too_many = "more rejects than the plan allows: " + "; ".join(map(str, over_limit))
+    rejects = _Step(verdict=too_many, command=f"stages rejects; {too_many}")
+    if has_failed("load"):
+        return failed("load")
+    if any(not table.load or table.load.stale for table in existing.values()):
+        if over_limit:
+            return rejects
+        # What was imported by hand has no ledger yet.
+        if handed_over and any(
+            not table.load for name, table in tables.items() if name in handed_over["tables"]
+        ):
+            return _Step(
+                verdict="what was handed over to an import is not recorded yet",
+                command=str(handed_over["next"]),
+            )
+        return _Step(verdict="not everything is loaded", command="stages load")
+    partial = [name for name, table in existing.items() if not _is_whole(table)]
+    if partial:
+        return _Step(
+            verdict=f"some documents of {', '.join(partial)} are not loaded",
+            command="stages rejects",
+        )
+    if any(not table.verify or table.verify.stale for table in existing.values()):
+        return _Step(verdict="everything is loaded, and not verified", command="stages verify")
+    return _last(existing, _moved(tables, only_read), rejects if over_limit else None)
+
+
+def _is_whole(table: TableStatus) -> bool:
+    return table.load is not None and table.load.status == "complete"
+
+
+def _last(
+    tables: Mapping[str, TableStatus], moved: Mapping[str, Moved], rejects: _Step | None
+) -> _Step:
+    """What is left where all is loaded and verified."""
     wrong = [
         f"{name}: {', '.join(table.verify.wrong)}"
         for name, table in tables.items()
         if table.verify and table.verify.wrong
     ]
     if wrong:
-        return f"look into verify/<table>.parquet ({'; '.join(wrong)}), mend it, stages verify"
-    moved = _moved(tables, only_read)
+        listed = "; ".join(wrong)
+        return _Step(
+            verdict=f"Convex differs from what is staged: {listed}",
+            command=f"look into verify/<table>.parquet ({listed}), fix it, then: stages verify",
+        )
     if moved:
-        return f"stages extract --restart {' '.join(moved)}; the source has moved"
-    return "nothing: everything is loaded and verified; see stages report"
+        return _Step(
+            verdict=f"the source has moved since it was extracted: {', '.join(moved)}",
+            command=f"stages extract --restart {' '.join(moved)}; the source has moved",
+        )
+    if rejects:
+        return rejects
+    removed = [
+        f"{name}: {table.load.counts['removed']:,}"
+        for name, table in tables.items()
+        if table.load and table.load.counts.get("removed")
+    ]
+    if removed:
+        listed = "; ".join(removed)
+        return _Step(
+            verdict=f"Convex holds documents that are not staged any more: {listed}",
+            command=f"stages load --prune, which deletes what is not staged any more ({listed})",
+        )
+    if not any(table.transform and table.transform.documents for table in tables.values()):
+        return _Step(
+            verdict="nothing was transformed: no row became a document",
+            command="stages rejects; no row became a document",
+        )
+    return _Step(
+        verdict="everything is loaded and verified",
+        command="nothing: everything is loaded and verified; see stages report",
+        finished=True,
+    )
 
 
 def _moved(
@@ -251,12 +401,14 @@ def as_text(standing: Status) -> str:
     for name, table in standing.tables.items():
         transform, load, verify = table.transform, table.load, table.verify
         loaded = sum(load.counts[result] for result in IN_CONVEX) if load else None
-        stale_mark = "*" if transform and transform.stale else ""
+        documents_mark = "*" if transform and transform.stale else ""
+        documents_mark += "!" if "transform" in table.failures else ""
         unsure = "*" if verify and verify.stale else ""
         lines.append(
             f"{name:<24} {_extracted(table.extract):>16} "
-            f"{_number(transform.documents if transform else None) + stale_mark:>10} "
-            f"{_number(transform.rejects if transform else None):>9} {_number(loaded):>8} "
+            f"{_number(transform.documents if transform else None) + documents_mark:>10} "
+            f"{_number(transform.rejects if transform else None):>9} "
+            f"{_number(loaded) + ('!' if 'load' in table.failures else ''):>8} "
             f"{_number(verify.counts['verified'] if verify else None) + unsure:>9}"
         )
     for name, extract in standing.sources.items():
@@ -268,6 +420,18 @@ def as_text(standing: Status) -> str:
         lines.append("* made from an older extract or model, or of an older load")
     for name, moved in _moved(standing.tables, standing.sources).items():
         lines.append(f"the source has moved since {name} was extracted: {moved}")
+    failed = [
+        (stage, name, failure)
+        for name, table in standing.tables.items()
+        for stage, failure in table.failures.items()
+    ]
+    failed += [("extract", *each) for each in standing.failed_sources.items()]
+    for stage, name, failure in failed:
+        lines.append(f"FAILED {stage} of {name}, {failure.at}: {failure.reason}")
+        if failure.hint:
+            lines.append(f"  → {failure.hint}")
+    if not standing.finished:
+        lines.append(standing.verdict)
     lines.append(f"next: {standing.next}")
     return "\n".join(lines)
 

@@ -23,6 +23,7 @@ from stages.convex.values import Shape
 from stages.errors import UserError
 from stages.project.plan import Plan, TargetTable
 from stages.project.staged_schema import staged_shapes, with_references
+from stages.report.files import is_report
 from stages.sql import file_sql, folder_sql, name_sql, open_duckdb, text_sql
 from stages.state.durable import make_folder, publish, read_json, write_text
 from stages.state.fingerprints import hash_file
@@ -239,11 +240,12 @@ def load_rejects_sql(file: Path) -> str:
 
 
 def side_files(workspace: Workspace, plan: Plan) -> dict[str, Path]:
-    """Name → CSV, JSON or Parquet file beside the plan; the report is not one of them."""
-    report = (workspace.project / plan.report_json).resolve()
+    """Name → CSV, JSON or Parquet file beside the plan; no target's report is one of them."""
     files = {}
     for file in sorted(workspace.migrations.glob("*")):
-        if file.suffix in (".csv", ".json", ".parquet") and file.resolve() != report:
+        if file.suffix not in (".csv", ".json", ".parquet"):
+            continue
+        if not is_report(workspace, plan, file):
             files[re.sub(r"\W", "_", file.stem)] = file
     return files
 

@@ -30,6 +30,7 @@ from stages.cli import (
 )
 from stages.cli.context import cli
 from stages.errors import StagesError, stopped_by_disk
+from stages.terminal import print_safely
 
 __all__ = [
     "check",
@@ -52,6 +53,7 @@ __all__ = [
 
 def main() -> NoReturn:
     """The console script: errors as sentences, and the exit code."""
+    print_safely()
     signal.signal(signal.SIGTERM, _interrupt)
     # What Arrow allocates by, from its first import on. Its own choice keeps what is freed for
     # each thread: half as much memory again for many small pages.
@@ -81,5 +83,6 @@ def _interrupt(*_: object) -> None:
 
 
 def _end(text: str, code: int) -> NoReturn:
-    click.echo(f"stages: {text}", err=True)
+    # Else click takes what looks like colour out of it, where stderr is no terminal.
+    click.echo(f"stages: {text}", err=True, color=True)
     sys.exit(code)

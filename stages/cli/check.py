@@ -17,7 +17,7 @@ from stages.cli.context import (
 @json_option
 @pass_context
 def check(context: Context, as_json: bool) -> None:
-    """Look at settings, connections, rights, and the deployment's functions and schema."""
+    """Look at settings, connections, rights, models, and what is deployed."""
     checked = context.migration(print_note if as_json else print_check).check()
     if as_json:
         print_checked(checked)

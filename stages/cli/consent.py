@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from stages.consent import Consent, Question
-from stages.errors import UserError
+from stages.consent import Consent, ConsentRequired, Question
 
 
 def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,7 +38,7 @@ def ask(question: Question) -> bool:
     if not question.by_name:
         return click.confirm(f"{question.action}?", err=True)
     if not sys.stdin.isatty():
-        raise UserError(question.action, question.hint)
+        raise ConsentRequired(question)
     typed = click.prompt(
         f"{question.action}; type its name, {question.deployment}",
         default="",

@@ -46,7 +46,15 @@ class Context:
             yield self.migration(to_progress(progress))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
+@click.group(
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 96,
+        # click takes nothing out of what is printed: there is no colour, and stages.terminal
+        # escapes what would steer a terminal.
+        "color": True,
+    }
+)
 @click.option(
     "--project",
     type=click.Path(file_okay=False, path_type=Path),

@@ -16,6 +16,7 @@ from stages.cli.context import (
     print_json,
     tables_argument,
 )
+from stages.errors import UserError
 from stages.events import to_progress
 from stages.progress import Lines
 
@@ -49,6 +50,22 @@ if TYPE_CHECKING:
     "--prune", is_flag=True, help="Delete in Convex what was loaded and is not staged any more."
 )
 @click.option(
+    "--adopt",
+    is_flag=True,
+    help="Existing documents that are these rows become theirs: by ids that an import made, or "
+    "where they are equal.",
+)
+@click.option(
+    "--adopt-by",
+    metavar="FIELD",
+    help="With --adopt: also by a field of the documents that holds the source key.",
+)
+@click.option(
+    "--beside-existing",
+    is_flag=True,
+    help="Existing documents are others: insert next to them.",
+)
+@click.option(
     "--max-rate",
     metavar="RATE",
     multiple=True,
@@ -72,6 +89,9 @@ def load(
     restart: bool,
     overwrite: bool,
     prune: bool,
+    adopt: bool,
+    adopt_by: str | None,
+    beside_existing: bool,
     max_rate: tuple[str, ...],
     dry_run: bool,
     accept_rejects: bool,
@@ -84,18 +104,27 @@ def load(
     """
     from stages.load.forecast import as_text
     from stages.load.pace import read_rate
-    from stages.options import refuse_mixed
+    from stages.options import refuse_mixed, refuse_unclear
 
     read_rate(max_rate)
-    refuse_mixed(through, mode=mode, to=to, overwrite=overwrite, prune=prune, max_rate=max_rate)
+    refuse_mixed(
+        through, mode=mode, to=to, overwrite=overwrite, prune=prune, max_rate=max_rate,
+        adopt=adopt, beside_existing=beside_existing,
+    )  # fmt: skip
+    refuse_unclear(adopt, adopt_by, beside_existing)
     if dry_run:
+        if adopt or beside_existing:
+            option = "--adopt" if adopt else "--beside-existing"
+            raise UserError(f"{option} is not for --dry-run", f"leave {option} out")
         channel = None if through == "import" else cast("Channel | None", through)
         forecast = context.migration(to_progress(Lines())).forecast_load(tables, through=channel)
         print_json(forecast) if as_json else click.echo(as_text(forecast))
         return
     with context.reporting(as_json=as_json) as migration:
         if to:
-            migration.write_import_file(to, tables, accept_rejects=accept_rejects)
+            migration.write_import_file(
+                to, tables, mode=cast("Any", mode), accept_rejects=accept_rejects
+            )
             return
         result = migration.load(
             tables,
@@ -104,6 +133,9 @@ def load(
             restart=restart,
             overwrite=overwrite,
             prune=prune,
+            adopt=adopt,
+            adopt_by=adopt_by,
+            beside_existing=beside_existing,
             max_rate=max_rate,
             accept_rejects=accept_rejects,
             consent=consent_by_name(yes),

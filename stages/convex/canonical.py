@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stages.convex.layouts import Layout, fitted_sql, sampled
+from stages.convex.relations import CANONICAL_JSON
 from stages.limits import ARRAY_ITEMS, DOCUMENT_NESTING, FIELD_NAME_LENGTH, OBJECT_FIELDS
-from stages.sql import first_row
+from stages.sql import Relation, first_row, name_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,6 +53,21 @@ def canonicalise(connection: duckdb.DuckDBPyConnection, table: str, selects: lis
     if left:
         by_any_layout(connection, table, source)
     connection.execute(f"DROP TABLE IF EXISTS {table}_texts")
+
+
+def canonicalise_columns(
+    connection: duckdb.DuckDBPyConnection, relation: Relation, columns: list[str]
+) -> None:
+    """Give JSON columns of a temporary table their canonical form, which is one text a value."""
+    if not columns:
+        return
+    texts = [f"SELECT {name_sql(c)}::VARCHAR AS text FROM {relation}" for c in columns]
+    canonicalise(connection, CANONICAL_JSON.name, texts)
+    for column in columns:
+        connection.execute(
+            f"UPDATE {relation} SET {name_sql(column)} = c.canonical FROM {CANONICAL_JSON} c "
+            f"WHERE c.text = {relation}.{name_sql(column)}::VARCHAR"
+        )
 
 
 def by_layout(

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import httpx
 
-from stages.errors import StagesError, Transient, UserError
+from stages.errors import SettingError, StagesError, Transient
 from stages.project.settings import Target
 from stages.retry import Backoff, retrying
 
@@ -71,15 +71,17 @@ class Deployment:
         self.backoff = backoff or Backoff()
         self.on_retry = on_retry
         if self.channel == "functions" and not target.admin_key:
-            raise UserError(
+            raise SettingError(
                 "there is no deploy key, and the functions are internal",
                 "set CONVEX_DEPLOY_KEY, or use --through http-action with MIGRATION_SECRET",
+                settings=["CONVEX_DEPLOY_KEY"],
             )
         if self.channel == "http-action" and not (target.secret and target.site_url):
-            raise UserError(
+            raise SettingError(
                 "the HTTP action needs MIGRATION_SECRET and the deployment's site address",
                 "set MIGRATION_SECRET here and on the deployment (npx convex env set "
                 "MIGRATION_SECRET …); a self-hosted deployment needs CONVEX_SITE_URL too",
+                settings=["MIGRATION_SECRET", "CONVEX_SITE_URL"],
             )
         self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=False)
 

@@ -5,7 +5,8 @@
  *     node export_schema.mjs <absolute path of schema.ts> <folder whose packages it uses>
  *
  *     {"exported": …, "inputs": [absolute path, …]}   the files it was made of, packages left out
- *     {"problem": "no-convex" | "no-esbuild" | "schema", "place": "file, line n" | null, "message": …}
+ *     {"problem": "no-convex" | "no-esbuild" | "schema", "place": {"file": …, "line": …} | null,
+ *      "message": …}
  *
  * The schema is bundled as a push bundles it, and executed, so that whatever it imports and computes
  * is in it. This file is plain JavaScript and imports nothing but Node's own modules: it runs from
@@ -21,11 +22,13 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const HERE = fileURLToPath(import.meta.url);
 const PACKAGES = /[\\/]node_modules[\\/]/;
 
+/** @typedef {{file: string, line: number}} Place */
+
 /** A failure, and where in the project's own files it comes from. */
 class Problem extends Error {
   /**
    * @param {"no-convex" | "no-esbuild" | "schema"} problem
-   * @param {string | null} place
+   * @param {Place | null} place
    * @param {string} message
    */
   constructor(problem, place, message) {
@@ -102,7 +105,7 @@ async function exportSchema(file, packages) {
 function bundleProblem(error, folder) {
   const first = error?.errors?.[0];
   const place = first?.location
-    ? `${join(folder, first.location.file)}, line ${first.location.line}`
+    ? { file: join(folder, first.location.file), line: first.location.line }
     : null;
   return new Problem("schema", place, first?.text ?? String(error));
 }
@@ -135,7 +138,7 @@ function exportOf(exports) {
 
 /**
  * @param {unknown} error
- * @returns {{problem: string, place: string | null, message: string}}
+ * @returns {{problem: string, place: Place | null, message: string}}
  */
 function describe(error) {
   if (error instanceof Problem) {
@@ -147,16 +150,17 @@ function describe(error) {
 }
 
 /**
- * The innermost line of the project's own files that an error passed through, as `file, line n`.
+ * The innermost line of the project's own files that an error passed through.
  *
  * @param {unknown} error
+ * @returns {Place | null}
  */
 function placeOf(error) {
   const stack = error instanceof Error ? (error.stack ?? "") : "";
   for (const [, file = "", line] of stack.matchAll(
     /(?:\(|at )((?:\/|[A-Z]:)[^()\n]*?):(\d+):\d+\)?$/gm,
   )) {
-    if (!PACKAGES.test(file) && file !== HERE) return `${file}, line ${line}`;
+    if (!PACKAGES.test(file) && file !== HERE) return { file, line: Number(line) };
   }
   return null;
 }

@@ -36,6 +36,11 @@ CHANGE_RESULTS = Relation(
 
 # ── canonical forms: beside the table that is asked for, whose name these begin with ────────
 
+CANONICAL_JSON = Relation(
+    name="canonical_json",
+    columns=("text", "canonical", "size", "problem"),
+    meaning="a JSON text of any field, and its canonical form",
+)
 CANONICAL = Relation(
     name="{}",
     columns=("text", "canonical", "size", "problem"),

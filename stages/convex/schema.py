@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stages.errors import UserError
+from stages.errors import FileError, Place, UserError
 from stages.state.durable import read_json, write_json
 from stages.state.fingerprints import fingerprint, hash_file
 from stages.state.workspace import Workspace
@@ -188,10 +188,11 @@ def _export(convex: Path, packages: Path) -> tuple[dict[str, Any], list[str]]:
     """The exported schema, and the files that it was made of, relative to convex/."""
     file = schema_file(convex)
     if not file.exists():
-        raise UserError(
+        raise FileError(
             f"{file} is missing",
             "stages loads into tables that it declares; stages init --write-schema makes one of "
             "the source's catalog",
+            file=file,
         )
     node = shutil.which("node")
     if not node:
@@ -226,10 +227,13 @@ def _problem(file: Path, packages: Path, problem: Mapping[str, Any]) -> UserErro
             f"{file} can't be executed: {message}, and `convex` bundles with it",
             "run `npm install` in the project, with optional dependencies",
         )
-    place = f"{problem['place']}: " if problem["place"] else ""
-    return UserError(
-        f"{file} can't be executed: {place}{message}",
+    at = problem["place"]
+    place = Place(at["file"], at["line"]) if at else None
+    return FileError(
+        f"{file} can't be executed: {f'{place}: ' if place else ''}{message}",
         f"edit that file; try: npx tsc --noEmit -p {shlex.quote(str(file.parent))}",
+        file=place.name if place else file,
+        line=place.line if place else None,
     )
 
 

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from stages.convex import ids
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.schema import Schema
-from stages.errors import StagesError, UserError
+from stages.errors import SettingError, StagesError
 from stages.retry import retrying
 from stages.state.durable import make_folder, open_private, publish
 
@@ -103,9 +103,10 @@ class Snapshots:
 
     def __init__(self, deployment: Deployment) -> None:
         if not deployment.target.admin_key:
-            raise UserError(
+            raise SettingError(
                 "an import needs a deploy key",
                 "set CONVEX_DEPLOY_KEY, of a key that may import (deployment:backups:import)",
+                settings=["CONVEX_DEPLOY_KEY"],
             )
         self.deployment = deployment
 

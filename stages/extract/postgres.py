@@ -32,6 +32,8 @@ JOBS = 2
 MOST_CONNECTIONS = 4
 # Keys that are sampled to cut a table into spans.
 SAMPLED_KEYS = 8_000
+# Milliseconds for one row of a table or view, when somebody only looks.
+PROBE_TIME = 5000
 # The driver begins the transaction by itself, in one message: behind a pooler in transaction mode
 # a BEGIN of our own could be prepared on one server and asked for on another.
 TRANSACTION = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -179,11 +181,15 @@ class PostgresSession:
 
     def __init__(self, url: Secret, snapshot: str) -> None:
         self._connection = _connect(url)
+        self._snapshot = snapshot
+        self._begin()
+        self.pid = int(_one(self._connection, "SELECT pg_backend_pid() AS pid")["pid"])
+
+    def _begin(self) -> None:
         with _translated(), self._connection.cursor() as cursor:
             cursor.execute(TRANSACTION)
-            cursor.execute(f"SET TRANSACTION SNAPSHOT {text_sql(snapshot)}")
+            cursor.execute(f"SET TRANSACTION SNAPSHOT {text_sql(self._snapshot)}")
             _prepare(cursor)
-        self.pid = int(_one(self._connection, "SELECT pg_backend_pid() AS pid")["pid"])
 
     def size(self, reading: Reading) -> Size:
         if reading.virtual or reading.where:
@@ -222,6 +228,22 @@ class PostgresSession:
             ]
         cuts = [keys[len(keys) * piece // pieces] for piece in range(1, pieces)] if keys else []
         return [cut for number, cut in enumerate(cuts) if number == 0 or cut != cuts[number - 1]]
+
+    def probe(self, reading: Reading) -> None:
+        """A view that takes long is no failure. The session can be used after one."""
+        with _translated(), self._connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = {PROBE_TIME}")
+        sql = f"SELECT {_select_list(reading)} FROM {_from(reading)} LIMIT 1"
+        try:
+            for _ in self._tables(reading, sql):
+                pass
+        except Stopped as error:
+            if "statement timeout" not in error.message:
+                raise
+        finally:
+            with _translated():
+                self._connection.rollback()
+            self._begin()
 
     def table_state(self, reading: Reading, snapshot: dict[str, Any]) -> TableState:
         xmin = snapshot.get("xmin")

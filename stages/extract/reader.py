@@ -96,6 +96,9 @@ class Session(Protocol):
         Where the reader's `count_unit` is not "rows", the number of those.
         """
 
+    def probe(self, reading: Reading) -> None:
+        """Read one row. Raises TableFailed where the table can't be read."""
+
     def table_state(self, reading: Reading, snapshot: dict[str, Any]) -> TableState:
         """Rows, greatest key and news, for a table that was extracted earlier."""
 

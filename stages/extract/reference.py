@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from stages.convex.client import Deployment
 from stages.convex.ledger import record_target
@@ -18,6 +19,9 @@ from stages.state.integrity import find_damage
 from stages.state.manifests import read_manifest, write_manifest
 from stages.state.parts import part_entry, write_parquet, write_zero_rows
 from stages.state.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def extract_references(
@@ -51,6 +55,35 @@ def extract_references(
     return read
 
 
+def stage_no_documents(workspace: Workspace, schema: Schema, table: str) -> None:
+    """A reference table as it is staged where Convex has no document in it; nothing is asked."""
+    folder = workspace.reference(table)
+    connection = open_duckdb()
+    try:
+        _make_table(connection, _shapes(schema, table))
+        write_zero_rows(folder, connection.sql("FROM documents").to_arrow_reader().schema)
+    finally:
+        connection.close()
+    write_manifest(folder, {"table": table, "status": "complete", "rows": 0, "parts": []})
+
+
+def _make_table(connection: duckdb.DuckDBPyConnection, shapes: list[Shape]) -> str:
+    """The temporary table `documents`; returns what fills it from a page of documents."""
+    connection.execute(resources.files("stages.convex").joinpath("values.sql").read_text())
+    columns = ", ".join(
+        [
+            "document ->> '$._id' AS _id",
+            "decode_float(document -> '$._creationTime') AS _creationTime",
+            *(f"{decode_sql(s, 'document')} AS {name_sql(s.name)}" for s in shapes),
+        ]
+    )
+    connection.execute(
+        f"CREATE TEMP TABLE documents AS SELECT {columns} "
+        "FROM (SELECT NULL::JSON AS document) LIMIT 0"
+    )
+    return columns
+
+
 def _shapes(schema: Schema, table: str) -> list[Shape]:
     """Every field as a column; what has no plain type is its encoded JSON."""
     return [shape(table, field) for field in schema.fields(table).values()]
@@ -65,22 +98,12 @@ def _read(
     deployment: Deployment,
     progress: Progress,
 ) -> int:
-
     folder = workspace.reference(table)
     connection = open_duckdb()
     try:
-        connection.execute(resources.files("stages.convex").joinpath("values.sql").read_text())
-        columns = [
-            "document ->> '$._id' AS _id",
-            "decode_float(document -> '$._creationTime') AS _creationTime",
-        ]
-        columns += [f"{decode_sql(s, 'document')} AS {name_sql(s.name)}" for s in shapes]
-        connection.execute(
-            f"CREATE TEMP TABLE documents AS SELECT {', '.join(columns)} "
-            "FROM (SELECT NULL::JSON AS document) LIMIT 0"
-        )
+        columns = _make_table(connection, shapes)
         for page in read_pages(connection, deployment, plan.module, table, progress):
-            connection.execute(f"INSERT INTO documents SELECT {', '.join(columns)} FROM {page}")
+            connection.execute(f"INSERT INTO documents SELECT {columns} FROM {page}")
         reader = connection.sql("FROM documents ORDER BY _id").to_arrow_reader()
         write_zero_rows(folder, reader.schema)
         part = part_entry(write_parquet(folder / "part-00000.parquet", reader.schema, reader))

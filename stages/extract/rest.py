@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -166,6 +167,12 @@ class RestSession:
     def size(self, reading: Reading) -> Size:
         exact = self._reader.count_unit(reading) == "rows"
         return Size(rows=self.count(reading), bytes=None, exact=exact)
+
+    def probe(self, reading: Reading) -> None:
+        """A view that takes long is no failure."""
+        self._refuse_filter(reading)
+        with suppress(SmallerPage):
+            self._reader.page(reading, {"limit": "1"}, reading.columns)
 
     def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
         # A span for each request under way, of some pages at least.

@@ -7,7 +7,7 @@ from typing import Any
 
 from stages.errors import TableFailed
 
-# status, rows, and `note` or `error`: what a person should know.
+# status, rows, and `note`, or `error` with its `reason` and `hint`: what a person should know.
 TableResult = dict[str, Any]
 
 
@@ -25,7 +25,13 @@ class ExtractResult:
 
 def failed_result(error: TableFailed) -> TableResult:
     """The result of a table that can't be read."""
-    return {"status": "failed", "rows": 0, "error": str(error)}
+    return {
+        "status": "failed",
+        "rows": 0,
+        "error": str(error),
+        "reason": error.message,
+        "hint": error.hint,
+    }
 
 
 def uncounted_note(unit: str, number: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from stages.errors import Shortfall, Stopped, TableFailed, Transient
+from stages.errors import Shortfall, TableFailed, Transient
 from stages.extract.catalog import Reading, Relations, resolve_reading
 from stages.extract.drift import GONE
 from stages.extract.reader import Reader
@@ -19,6 +19,7 @@ from stages.extract.workers import Workers
 from stages.progress import Progress
 from stages.project.plan import Plan, SourceTable
 from stages.project.settings import Source
+from stages.state.failures import forget_failures, record_failure
 from stages.state.identity import record_identity, refuse_other
 from stages.state.manifests import read_manifest, write_manifest
 from stages.state.moved import record_moved
@@ -62,7 +63,7 @@ def extract(
         identity = _refuse_other_source(workspace, source, reader.identity())
         catalog = reader.catalog()
         record_identity(workspace.source, identity)
-        run = _Run(reader, catalog, restart, options, progress)
+        run = _Run(reader, catalog, workspace, restart, options, progress)
         run.resolve(entries)
         run.show_schemas()
         run.read(entries, before_parts=partial(refresh, workspace, plan))
@@ -79,6 +80,7 @@ def extract(
         raise Shortfall(
             f"the source has no table for {', '.join(missing)}",
             'create it, or say on_missing = "report" in the plan',
+            tables=missing,
         )
     return result
 
@@ -114,11 +116,13 @@ class _Run:
         self,
         reader: Reader,
         catalog: Relations,
+        workspace: Workspace,
         restart: Restart,
         options: ExtractOptions,
         progress: Progress,
     ) -> None:
         self.reader = reader
+        self.workspace = workspace
         self.catalog = catalog
         self.restart = restart
         self.options = options
@@ -174,9 +178,17 @@ class _Run:
                 before_parts=before_parts,
             )
         except Transient as error:
-            raise Stopped(
-                error.message, "what is done is kept; run again: stages extract"
-            ) from None
+            raise error.stopped("what is done is kept; run again: stages extract") from None
+        finally:
+            self._keep_failures()
+
+    def _keep_failures(self) -> None:
+        for name, result in self.result.tables.items():
+            if result["status"] == "failed":
+                reason, hint = result["reason"], result["hint"]
+                record_failure(self.workspace, "extract", name, reason, hint)
+        read = {n for n, result in self.result.tables.items() if result["status"] != "failed"}
+        forget_failures(self.workspace, "extract", read)
 
     def _missing(self, entry: SourceTable) -> TableResult:
         folder = self.restart.folder(entry.name)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
-from stages.errors import Transient, UserError
+from stages.errors import SettingError, Transient, UserError
 from stages.extract.reader import Reader
 from stages.extract.restart import Restart
 from stages.progress import Progress
@@ -78,8 +78,10 @@ def _postgres(source: Source) -> PostgresReader:
     from stages.extract.postgres import PostgresReader
 
     if not source.db_url:
-        raise UserError(
-            "there is no SUPABASE_DB_URL for --via postgres", "set it, or use --via rest"
+        raise SettingError(
+            "there is no SUPABASE_DB_URL for --via postgres",
+            "set it, or use --via rest",
+            settings=["SUPABASE_DB_URL"],
         )
     return PostgresReader(source)
 
@@ -88,8 +90,9 @@ def _rest(source: Source, schemas: Iterable[str]) -> RestReader:
     from stages.extract.rest import RestReader
 
     if not source.url:
-        raise UserError(
+        raise SettingError(
             "there are no SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY for --via rest",
             "set them, or use --via postgres",
+            settings=["SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY"],
         )
     return RestReader(source, schemas)

@@ -245,9 +245,14 @@ def _functions(
     options: InitOptions,
     workspace: Workspace,
 ) -> dict[str, str]:
-    """The functions for the tables of the plan that init writes, and of the plan of today."""
-    referenced = {*references, *(plan.references if plan else ())}
-    loaded = {*pairing.tables, *(plan.tables if plan else ())} - referenced
+    """The functions for the tables of the plan that init writes, and of the plan of today.
+
+    A reference without a source is not decided yet: it may become a table with a model of its own.
+    """
+    planned = plan.references.values() if plan else ()
+    referenced = {name for name in references if name in pairing.tables}
+    referenced |= {entry.name for entry in planned if entry.source}
+    loaded = {*pairing.tables, *references, *(plan.tables if plan else ())} - referenced
     functions = loading_functions(
         [name for name in schema.tables if name in loaded],
         [name for name in schema.tables if name in referenced],

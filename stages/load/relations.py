@@ -93,3 +93,46 @@ KEPT_PARENTS = Relation(
     columns=("document_id",),
     meaning="a prunable document that a document that stays refers to",
 )
+
+# ── documents that a table had before its first load ────────────────────────────────────────
+
+SAMPLED_DOCUMENTS = Relation(
+    name="sampled_documents",
+    columns=("document",),
+    meaning="one of the first documents of a table that the ledger does not know, as JSON",
+)
+EXISTING_FIELDS = Relation(
+    name="existing_fields",
+    columns=("_id", "_keys", "_by", "…"),
+    meaning="an existing document, a column a field; the names of its fields; the text of one",
+)
+EXISTING_ROWS = Relation(
+    name="existing rows {}",
+    columns=("_id", "likeness", "whole", "by_key"),
+    meaning="an existing document's hashes, without and with what a cycle defers; a field's text",
+)
+STAGED_FIELDS = Relation(
+    name="staged_fields",
+    columns=("_source_id", "…"),
+    meaning="a staged document whose references have ids, a column a field",
+)
+STAGED_ROWS = Relation(
+    name="staged_rows",
+    columns=("source_id", "hash"),
+    meaning="the same as a hash that an equal existing document has too",
+)
+FIRM_PAIRS = Relation(
+    name="firm_pairs",
+    columns=("source_id", "convex_id"),
+    meaning="a staged row and an existing document with its minted id, or with its key in a field",
+)
+LIKE_PAIRS = Relation(
+    name="like_pairs",
+    columns=("source_id", "convex_id", "sure"),
+    meaning="such a pair of equal content; sure where neither equals anything else",
+)
+ADOPTED_ROWS = Relation(
+    name="adopted rows {}",
+    columns=("source_id", "convex_id"),
+    meaning="an existing document that is this staged row, and no other",
+)

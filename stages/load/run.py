@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from stages.convex.client import Channel, Deployment
 from stages.convex.ledger import forget_epoch, require_epoch, require_target
 from stages.convex.schema import Schema
-from stages.errors import StagesError, Stopped, TableFailed, Transient, UserError
+from stages.errors import StagesError, TableFailed, Transient, UserError
+from stages.load.adopt import adopt
 from stages.load.connection import open_load_connection
 from stages.load.context import LoadContext, TableContext
+from stages.load.existing import Existing, settle_existing
 from stages.load.importing.import_state import refuse_imported
 from stages.load.pace import MOST_DOCUMENTS, MOST_IN_FLIGHT, PRODUCTION_RATE, Pace, Rate
 from stages.load.prove import Prover
@@ -25,6 +27,7 @@ from stages.project.plan import Plan, TargetTable
 from stages.project.settings import Target
 from stages.project.staged_schema import with_references
 from stages.state.durable import read_json, remove
+from stages.state.failures import forget_failures, record_failure
 from stages.state.integrity import require_whole
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Workspace
@@ -42,6 +45,7 @@ class LoadOptions:
     through: Channel | None = None
     restart: bool = False
     overwrite: bool = False
+    existing: Existing = field(default_factory=Existing)
     prune: Confirm | None = None
     rate: Rate = field(default_factory=Rate)
     in_flight: int | None = None
@@ -115,13 +119,20 @@ def load(
                 ),
                 overwrite=options.overwrite,
             )
-            loads = _GroupLoads(context, transformed)
+            opened = {
+                table.name: TableContext.open(context, table, transformed[table.name])
+                for table in tables
+                if transformed[table.name]["status"] != "missing"
+            }
+            adopted = settle_existing(context, list(opened.values()), options.existing)
+            remove(workspace.handed_over)
+            loads = _GroupLoads(context, opened, adopted)
             for group in order:
                 loads.send(group)
             if options.prune:
                 prune(context, loads.done, loads.result.tables, options.prune)
         except Transient as error:
-            raise Stopped(error.message, "run again: stages load") from None
+            raise error.stopped("run again: stages load") from None
         refresh(workspace, plan)
     return loads.result
 
@@ -131,7 +142,8 @@ class _GroupLoads:
     """The groups of tables, one after the other."""
 
     context: LoadContext
-    transformed: dict[str, Manifest]
+    tables: Mapping[str, TableContext]
+    adopted: Mapping[str, str | None]
     result: LoadResult = field(default_factory=LoadResult)
     done: list[TableLoad] = field(default_factory=list)
 
@@ -139,15 +151,15 @@ class _GroupLoads:
         """A group that is no cycle is one table; in a cycle all have ids before the second pass
         binds what refers to them."""
         tables = []
+        self._adopt(group)
         for name in group.tables:
-            if self.transformed[name]["status"] == "missing":
+            if name not in self.tables:
                 self.context.progress.done("load", name, "missing at the source")
                 continue
+            if name in self.result.failed:
+                continue
             deferred = group.deferred.get(name, frozenset())
-            plan_table = self.context.plan.tables[name]
-            table = TableLoad(
-                TableContext.open(self.context, plan_table, self.transformed[name]), deferred
-            )
+            table = TableLoad(self.tables[name], deferred)
             tables.append(table)
             if deferred:
                 self._attempt(table, self._first)
@@ -157,11 +169,22 @@ class _GroupLoads:
             if table.deferred and table.name not in self.result.failed:
                 self._attempt(table, self._whole)
 
+    def _adopt(self, group: DependencyGroup) -> None:
+        """Tables of one group are adopted together or not at all: they refer to one another."""
+        tables = [self.tables[name] for name in group.tables if name in self.adopted]
+        try:
+            adopt(tables, group.deferred, self.adopted)
+        except TableFailed as error:
+            for name in (name for name in group.tables if name in self.tables):
+                self.result.failed[name] = str(error)
+                self.context.progress.done("load", name, f"failed: {error}")
+
     def _attempt(self, table: TableLoad, step: Callable[[TableLoad], None]) -> None:
         try:
             step(table)
         except TableFailed as error:
             self.result.failed[table.name] = str(error)
+            record_failure(self.context.workspace, "load", table.name, error.message, error.hint)
             self.context.progress.done("load", table.name, f"failed: {error}")
 
     def _first(self, table: TableLoad) -> None:
@@ -169,6 +192,7 @@ class _GroupLoads:
 
     def _whole(self, table: TableLoad) -> None:
         manifest, sentence = table.bring_up_to_date()
+        forget_failures(self.context.workspace, "load", [table.name])
         self.result.tables[table.name] = manifest
         self.done.append(table)
         self.context.progress.done("load", table.name, sentence, **manifest["counts"])
@@ -225,6 +249,7 @@ def refuse_sample(workspace: Workspace, tables: Iterable[TargetTable]) -> None:
                 f"`{table.source}` is a sample ({extracted['rows']:,} rows), and the target is a "
                 "production deployment",
                 "read it whole with: stages extract --restart",
+                tables=[table.source],
             )
 
 
@@ -232,13 +257,16 @@ def require_transformed(workspace: Workspace, plan: Plan, table: TargetTable) ->
     manifest = read_manifest(workspace.transform(table.name))
     if manifest is None:
         raise StagesError(
-            f"`{table.name}` is not transformed yet", f"run: stages transform {table.name}"
+            f"`{table.name}` is not transformed yet",
+            f"run: stages transform {table.name}",
+            tables=[table.name],
         )
     changed = stale(workspace, plan, table, manifest)
     if changed:
         raise StagesError(
             f"{changed} has changed since `{table.name}` was transformed",
             f"run: stages transform {table.name}",
+            tables=[table.name],
         )
     require_whole(
         workspace.transform(table.name),

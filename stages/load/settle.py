@@ -3,10 +3,13 @@ conflicts and of what is gone from the source, the counts, and the manifest."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from stages.load.bound_records import Binding, read_acks
 from stages.load.connection import LOAD_MEMORY, SETTLE_MEMORY, limit_memory
 from stages.load.context import TableContext
 from stages.load.relations import ACKED, ACKED_DOCUMENTS, HELD_BACK, REFUSED_KEYS
+from stages.project.plan import TargetTable
 from stages.sql import file_sql, first_row
 from stages.state.durable import remove
 from stages.state.manifests import Manifest, write_manifest
@@ -50,6 +53,25 @@ def settle(
     write_manifest(table.folder, manifest)
     limit_memory(table.load.connection, LOAD_MEMORY)
     return manifest
+
+
+def write_ids_only(folder: Path, table: TargetTable, channel: str, ids: Part) -> None:
+    """A manifest that names ids.parquet and nothing more: of documents that others can be bound
+    to before their table is loaded."""
+    write_manifest(
+        folder,
+        {
+            "table": table.name,
+            "source": table.source,
+            "status": "partial",
+            "made_from": "",
+            "channel": channel,
+            "content": "",
+            "documents": ids.rows,
+            "counts": dict.fromkeys((*DID, "refused", "held_back", "removed"), 0),
+            "ids": part_entry(ids),
+        },
+    )
 
 
 def recount_removed(table: TableContext, manifest: Manifest) -> Manifest:

@@ -6,37 +6,38 @@ import os
 import re
 from collections.abc import Mapping
 
-from stages.errors import UserError
+from stages.errors import SettingError
 from stages.project.endpoints import LOOPBACK, split_address
 
 ENCRYPTED = {"require", "verify-ca", "verify-full"}
 PLAIN = {"disable", "allow", "prefer"}
 # Seconds; a host that drops packets would be waited for without end.
 CONNECT_TIMEOUT = 15
-NO_DB_URL = "SUPABASE_DB_URL is not a postgresql:// address"
 DB_URL_HINT = "copy it from the project's Connect page; percent-encode the password"
 
 
-def check_db_url(url: str) -> tuple[str | None, str]:
+def check_db_url(url: str, name: str) -> tuple[str | None, str]:
     """(project ref or None, host:port/database) of a connection string, as libpq reads it.
 
-    Raises UserError for one that libpq does not take, that names no server, or that may send the
+    Raises SettingError for one that libpq does not take, that names no server, or that may send the
     data to another machine in plain text. No message shows a part of the password.
     """
-    parts = read_db_url(url)
+    parts = read_db_url(url, name)
     hosts = _hosts(parts)
-    if not hosts or any(name.startswith(("/", "@")) for name in hosts):
-        raise UserError(NO_DB_URL, DB_URL_HINT)
+    if not hosts or any(host.startswith(("/", "@")) for host in hosts):
+        raise _no_db_url(name)
     mode = parts.get("sslmode")
     if mode and mode not in ENCRYPTED | PLAIN:
-        raise UserError(
-            f"SUPABASE_DB_URL says sslmode={mode}, which libpq does not know",
+        raise SettingError(
+            f"{name} says sslmode={mode}, which libpq does not know",
             "use sslmode=require, or verify-full with the project's certificate",
+            settings=[name],
         )
     if mode and mode not in ENCRYPTED and _is_remote(parts):
-        raise UserError(
-            f"SUPABASE_DB_URL says sslmode={mode}, which may send the data in plain text",
+        raise SettingError(
+            f"{name} says sslmode={mode}, which may send the data in plain text",
             "use sslmode=require, or verify-full with the project's certificate",
+            settings=[name],
         )
     address = f"{hosts[0]}:{parts.get('port', '')}/{parts.get('dbname', '')}".rstrip("/")
     direct = re.fullmatch(r"db\.([a-z0-9]+)\.supabase\.(co|in|net|red)", hosts[0])
@@ -56,11 +57,11 @@ def secure_db_url(url: str) -> str:
     return url + ("&" if "?" in url else "?") * bool(extra) + "&".join(extra)
 
 
-def read_db_url(url: str) -> dict[str, str]:
+def read_db_url(url: str, name: str = "SUPABASE_DB_URL") -> dict[str, str]:
     """The parameters of a connection string, by libpq's own parser.
 
-    Raises UserError where it would read another host than people do, such as for a password that is
-    not percent-encoded: libpq prints what it takes for the host.
+    Raises SettingError where it would read another host than people do, such as for a password that
+    is not percent-encoded: libpq prints what it takes for the host.
     """
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
@@ -74,25 +75,30 @@ def read_db_url(url: str) -> dict[str, str]:
         or outside
         or "#" in url
     ):
-        raise UserError(NO_DB_URL, DB_URL_HINT)
+        raise _no_db_url(name)
     try:
         parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     except ProgrammingError as error:
         # Only the name of a parameter is shown: the other reasons quote parts of the address.
-        name = re.search(r'invalid URI query parameter: "([\w.-]+)"', str(error))
-        if name:
-            raise UserError(
-                f"SUPABASE_DB_URL has the parameter `{name[1]}`, which libpq does not know",
+        unknown = re.search(r'invalid URI query parameter: "([\w.-]+)"', str(error))
+        if unknown:
+            raise SettingError(
+                f"{name} has the parameter `{unknown[1]}`, which libpq does not know",
                 "leave it out: it is meant for another client",
+                settings=[name],
             ) from None
-        raise UserError(NO_DB_URL, DB_URL_HINT) from None
+        raise _no_db_url(name) from None
     port = parts.get("port", "").replace(",", "")
     several = "," in parts.get("host", "")
     if (port and not (port.isascii() and port.isdecimal())) or not (
         several or "host" in split.query or split.hostname == parts.get("host", "").lower()
     ):
-        raise UserError(NO_DB_URL, DB_URL_HINT)
+        raise _no_db_url(name)
     return parts
+
+
+def _no_db_url(name: str) -> SettingError:
+    return SettingError(f"{name} is not a postgresql:// address", DB_URL_HINT, settings=[name])
 
 
 def _hosts(parts: Mapping[str, str]) -> list[str]:

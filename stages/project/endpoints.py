@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, urlsplit
 
-from stages.errors import UserError
+from stages.errors import SettingError
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 CONVEX_EXAMPLE = "https://<name>.convex.cloud"
@@ -30,33 +30,37 @@ def server_name(url: str) -> str:
 
 
 def read_endpoint(url: str, name: str, example: str) -> SplitResult:
-    """An http(s) address; `name` is the setting. Raises UserError for one that is none, that has a
-    user or a password in it, or that is plain http to another machine. No message shows these."""
+    """An http(s) address; `name` is the setting. Raises SettingError for one that is none, that has
+    a user or a password in it, or that is plain http to another machine. No message shows these."""
     parts = split_address(url)
     if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
-        raise UserError(f"{name} is not an address such as {example}")
+        raise SettingError(f"{name} is not an address such as {example}", settings=[name])
     if "@" in parts.netloc:
-        raise UserError(
+        raise SettingError(
             f"{name} has a user or a password in it",
             f"write the address alone, such as {example}; keys are settings of their own",
+            settings=[name],
         )
     host = parts.hostname or ""
     if parts.scheme == "http" and host not in LOOPBACK:
-        raise UserError(f"{name} is not encrypted (http://{host})", "use https://")
+        raise SettingError(
+            f"{name} is not encrypted (http://{host})", "use https://", settings=[name]
+        )
     return parts
 
 
 def supabase_ref(url: str, name: str) -> str | None:
     """The project ref in SUPABASE_URL, None for a server that has none in its address.
 
-    Raises UserError for what is no address of a project.
+    Raises SettingError for what is no address of a project.
     """
     parts = read_endpoint(url, name, "https://<ref>.supabase.co")
     path = API_PATH.match(parts.path)
     if path:
-        raise UserError(
+        raise SettingError(
             f"{name} has the path {path[0]} in it",
             f"write the project's address alone: {parts.scheme}://{parts.netloc}",
+            settings=[name],
         )
     match = re.fullmatch(r"([a-z0-9]{15,})\.supabase\.(co|in|net|red)", parts.hostname or "")
     return match[1] if match else None
@@ -79,8 +83,9 @@ def site_address(url: str, name: str, api: str, derived: str | None, keyed: str 
     """CONVEX_SITE_URL, where the secret is sent to. `derived` is the site of a cloud deployment,
     `keyed` the name in the deploy key.
 
-    Raises UserError unless it meets the rules of CONVEX_URL and belongs to the same deployment: the
-    same one by its name; self-hosted, this machine, the same host or another name of its domain.
+    Raises SettingError unless it meets the rules of CONVEX_URL and belongs to the same deployment:
+    the same one by its name; self-hosted, this machine, the same host or another name of its
+    domain.
     """
     host = (read_endpoint(url, name, SITE_EXAMPLE).hostname or "").lower()
     api_host = (urlsplit(api).hostname or "").lower()
@@ -96,7 +101,9 @@ def site_address(url: str, name: str, api: str, derived: str | None, keyed: str 
         same = local or host == api_host or bool(_domains(host) & _domains(api_host))
         hint = "set it to the address at which that deployment serves HTTP actions"
     if not same:
-        raise UserError(f"{name} is at {host}, which is not the deployment at {api_host}", hint)
+        raise SettingError(
+            f"{name} is at {host}, which is not the deployment at {api_host}", hint, settings=[name]
+        )
     return url.rstrip("/")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from stages.errors import UserError
+from stages.errors import FileError
 from stages.state.workspace import Workspace
 
 
@@ -18,11 +18,13 @@ class Model:
 
 
 def read_model(workspace: Workspace, name: str) -> Model:
-    """Read a model. Raises UserError where the file is missing."""
+    """Read a model. Raises FileError where the file is missing."""
     file = workspace.model(name)
     try:
         text = file.read_text("utf-8")
     except FileNotFoundError:
-        raise UserError(f"there is no model {name}", f"write {file}, one SELECT") from None
+        raise FileError(
+            f"there is no model {name}", f"write {file}, one SELECT", file=file
+        ) from None
     # The end of the line ends a comment too, so that a bracket may follow.
     return Model(name=name, text=re.sub(r";(\s|--[^\n]*(\n|$))*\Z", "", text).strip() + "\n")

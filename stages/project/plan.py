@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from stages.errors import UserError
+from stages.errors import FileError, Place, UserError
 from stages.project.plan_entries import NAME, Entries
 
 Orphan = Literal["reject", "null", "fail", "drop"]
@@ -139,12 +139,14 @@ class Plan:
             raise UserError(
                 f"`{name}` is neither a source nor a target of the plan",
                 f"one of: {', '.join(self.tables)}",
+                tables=[name],
             )
         if len(matches) > 1 and not _is_glob(name):
             raise UserError(
                 f"`{name}` means more than one table: "
                 + ", ".join(f"{t.source} → {t.name}" for t in matches),
                 "name the target table",
+                tables=[t.name for t in matches],
             )
         return matches
 
@@ -164,11 +166,13 @@ class Plan:
             raise UserError(
                 f"`{name}` is neither a source nor a target of the plan",
                 f"one of: {', '.join(self.sources)}",
+                tables=[name],
             )
         if len(matches) > 1 and not _is_glob(name):
             raise UserError(
                 f"`{name}` means more than one source: {', '.join(sorted(matches))}",
                 "name the source of the one that you mean",
+                tables=sorted(matches),
             )
         return matches
 
@@ -178,18 +182,21 @@ def load_plan(file: Path) -> Plan:
     try:
         raw = tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
-        raise UserError(
+        raise FileError(
             f"there is no plan: {file} is missing",
             "run from the project's folder, or with --project DIR",
+            file=file,
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         words = str(error)
-        place = re.search(r" \(at line (\d+), column \d+\)$| \(at end of document\)$", words)
-        if not place:
-            raise UserError(f"{file.name}: {words}", f"edit {file}") from None
-        line = place[1] or len(file.read_text("utf-8").splitlines())
-        words = words.removesuffix(place[0])
-        raise UserError(f"{file.name}, line {line}: {words}", f"edit {file}") from None
+        end = re.search(r" \(at line (\d+), column \d+\)$| \(at end of document\)$", words)
+        line = None
+        if end:
+            line = int(end[1] or len(file.read_text("utf-8").splitlines()))
+            words = words.removesuffix(end[0])
+        raise FileError(
+            f"{Place(file.name, line)}: {words}", f"edit {file}", file=file, line=line
+        ) from None
     return _Reader(file).plan(raw)
 
 

@@ -7,19 +7,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
-from stages.errors import UserError
+from stages.errors import FileError, Place
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
-def entry_error(file: Path, where: str, message: str, entry: str = "", hint: str = "") -> UserError:
+def entry_error(file: Path, where: str, message: str, entry: str = "", hint: str = "") -> FileError:
     """A refusal that names the file and, where it can be found, the line of `entry` in `[where]`.
 
     `where` is a table of the file such as `tables.articles`, or empty for the top.
     """
-    line = line_of(file, f"{where}.{entry}".strip("."))
-    place = f"{file.name}, line {line}" if line else file.name
-    return UserError(f"{place}: {message}", hint or f"edit {file}")
+    place = Place(file.name, line_of(file, f"{where}.{entry}".strip(".")))
+    return FileError(f"{place}: {message}", hint or f"edit {file}", file=file, line=place.line)
 
 
 def line_of(file: Path, path: str) -> int | None:
@@ -54,7 +53,7 @@ class Entries:
     def __init__(self, file: Path) -> None:
         self.file = file
 
-    def fail(self, message: str, where: str = "", entry: str = "") -> UserError:
+    def fail(self, message: str, where: str = "", entry: str = "") -> FileError:
         return entry_error(self.file, _table(where), message, entry)
 
     def known(self, raw: Any, allowed: Iterable[str], where: str) -> dict[str, Any]:

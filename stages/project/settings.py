@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from stages.errors import UserError
+from stages.errors import SettingError, UserError
 from stages.project.connection_string import check_db_url
 from stages.project.endpoints import (
     LOOPBACK,
@@ -246,9 +246,13 @@ def _source(environ: Mapping[str, str], names: Mapping[str, str]) -> Source:
     key = environ.get(names["SUPABASE_SERVICE_ROLE_KEY"])
     db_url = environ.get(names["SUPABASE_DB_URL"])
     if not db_url and not (url and key):
-        raise UserError(
-            "no source is set: SUPABASE_DB_URL, or SUPABASE_URL with SUPABASE_SERVICE_ROLE_KEY",
+        wanted = [
+            names[n] for n in ("SUPABASE_DB_URL", "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")
+        ]
+        raise SettingError(
+            f"no source is set: {wanted[0]}, or {wanted[1]} with {wanted[2]}",
             "write them to .env.local, or try the sandbox: stages --target sandbox check",
+            settings=wanted,
         )
     refs: dict[str, str | None] = {}
     address = ""
@@ -256,17 +260,19 @@ def _source(environ: Mapping[str, str], names: Mapping[str, str]) -> Source:
         ref = supabase_ref(url, names["SUPABASE_URL"])
         address = server_name(url)
         if key:
-            refs["SUPABASE_URL"] = ref
-            claim = check_key(key, names["SUPABASE_SERVICE_ROLE_KEY"])
-            if claim:
-                refs["SUPABASE_SERVICE_ROLE_KEY"] = claim
+            name = names["SUPABASE_SERVICE_ROLE_KEY"]
+            refs[names["SUPABASE_URL"]] = ref
+            refs[name] = check_key(key, name)
     if db_url:
-        refs["SUPABASE_DB_URL"], server = check_db_url(db_url)
+        name = names["SUPABASE_DB_URL"]
+        refs[name], server = check_db_url(db_url, name)
         address = address or server
     known = {name: ref for name, ref in refs.items() if ref}
     if len(set(known.values())) > 1:
         seen = ", ".join(f"{name} is of {ref}" for name, ref in known.items())
-        raise UserError(f"the settings name two Supabase projects: {seen}", "make them name one")
+        raise SettingError(
+            f"the settings name two Supabase projects: {seen}", "make them name one", settings=known
+        )
     ref = next(iter(known.values()), None) or address
     return Source(
         ref=ref,
@@ -284,25 +290,30 @@ def check_key(key: str, name: str) -> str | None:
     if key.startswith("sb_secret_"):
         return None
     if key.startswith("sb_publishable_"):
-        raise UserError(
+        raise SettingError(
             f"{name} is a publishable key: row security would hide rows",
             "use the sb_secret_… key of the project's API settings",
+            settings=[name],
         )
     claims = _claims(key)
     if claims is None:
-        raise UserError(
+        raise SettingError(
             f"{name} is neither an sb_secret_… key nor a JWT",
             "copy the service_role key from the project's API settings",
+            settings=[name],
         )
     role = claims.get("role")
     if role != "service_role":
-        raise UserError(
+        raise SettingError(
             f"{name} is a key of the role `{role}`: row security would hide rows",
             "use the service_role key of the project's API settings",
+            settings=[name],
         )
     expires = claims.get("exp")
     if isinstance(expires, int | float) and expires < time.time():
-        raise UserError(f"{name} has expired", "make a new key in the project's API settings")
+        raise SettingError(
+            f"{name} has expired", "make a new key in the project's API settings", settings=[name]
+        )
     ref = claims.get("ref")
     return ref if isinstance(ref, str) else None
 
@@ -323,36 +334,35 @@ def _claims(key: str) -> dict[str, object] | None:
 
 
 def _target(environ: Mapping[str, str], names: Mapping[str, str], target: str) -> Target:
-    hosted = environ.get(names["CONVEX_SELF_HOSTED_URL"])
-    url = environ.get(names["CONVEX_URL"]) or hosted
-    key = environ.get(names["CONVEX_DEPLOY_KEY"]) or environ.get(
-        names["CONVEX_SELF_HOSTED_ADMIN_KEY"]
-    )
+    url_name, url = _first_set(environ, names, "CONVEX_URL", "CONVEX_SELF_HOSTED_URL")
+    key_name, key = _first_set(environ, names, "CONVEX_DEPLOY_KEY", "CONVEX_SELF_HOSTED_ADMIN_KEY")
     secret = environ.get(names["MIGRATION_SECRET"])
     if not url:
-        raise UserError(
-            f"{names['CONVEX_URL']} is not set, so there is no deployment to load to",
+        raise SettingError(
+            f"{url_name} is not set, so there is no deployment to load to",
             "write it to .env.local, or try the sandbox: stages --target sandbox check",
+            settings=[url_name],
         )
     if not key and not secret:
-        raise UserError(
-            f"neither {names['CONVEX_DEPLOY_KEY']} nor {names['MIGRATION_SECRET']} is set",
+        raise SettingError(
+            f"neither {key_name} nor {names['MIGRATION_SECRET']} is set",
             "make a deploy key on the deployment's settings page",
+            settings=[key_name, names["MIGRATION_SECRET"]],
         )
     if secret and len(secret) < MINIMUM_SECRET:
-        raise UserError(
+        raise SettingError(
             f"{names['MIGRATION_SECRET']} is shorter than {MINIMUM_SECRET} characters",
             "make one with: openssl rand -hex 32",
+            settings=[names["MIGRATION_SECRET"]],
         )
-    url_name, site_name = names["CONVEX_URL"], names["CONVEX_SITE_URL"]
-    if not environ.get(url_name):
-        url_name = names["CONVEX_SELF_HOSTED_URL"]
+    site_name = names["CONVEX_SITE_URL"]
     api, site, named = convex_addresses(url, url_name)
-    kind, keyed = deployment_of_key(key) if key else ("", None)
+    kind, keyed = deployment_of_key(key, key_name) if key else ("", None)
     if named and keyed and named != keyed:
-        raise UserError(
+        raise SettingError(
             f"the deploy key is of `{keyed}`, the address of `{named}`",
-            f"make {url_name} and {names['CONVEX_DEPLOY_KEY']} name one deployment",
+            f"make {url_name} and {key_name} name one deployment",
+            settings=[url_name, key_name],
         )
     given = environ.get(site_name)
     if given:
@@ -377,12 +387,24 @@ def _is_certain(kind: str, api: str, *, cloud: bool) -> bool:
     return kind in ("prod", "dev", "preview") or (urlsplit(api).hostname or "") in LOOPBACK
 
 
-def deployment_of_key(key: str) -> tuple[str, str | None]:
+def _first_set(
+    environ: Mapping[str, str], names: Mapping[str, str], *settings: str
+) -> tuple[str, str | None]:
+    """(variable, value) of the first of some settings that is set; else the first, and None."""
+    for setting in settings:
+        if value := environ.get(names[setting]):
+            return names[setting], value
+    return names[settings[0]], None
+
+
+def deployment_of_key(key: str, name: str) -> tuple[str, str | None]:
     """(kind, deployment name) of a deploy key: `prod:name|secret`, or `name|hex` self-hosted."""
     head, bar, _ = key.partition("|")
     if not bar:
-        raise UserError(
-            "the deploy key has no `|` in it", "copy it whole, as prod:<deployment>|<secret>"
+        raise SettingError(
+            "the deploy key has no `|` in it",
+            "copy it whole, as prod:<deployment>|<secret>",
+            settings=[name],
         )
     kind, colon, name = head.partition(":")
     if not colon:

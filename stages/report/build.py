@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
+from stages.errors import UserError
+from stages.hints import Invocation
 from stages.project.plan import Plan, TargetTable
 from stages.project.settings import Target
+from stages.report.files import report_files
 from stages.report.markdown import summary_text
 from stages.report.notes import side_figures, unused_columns, url_classes
 from stages.state.durable import read_json, write_json, write_text
+from stages.state.failures import STAGES, Stage, read_failures
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.moved import read_moved
+from stages.state.stage_times import stage_times
 from stages.state.workspace import Workspace
+from stages.status import IN_CONVEX, status
 from stages.verify.record import Proof, read_proof
-
-MIGRATED = ("inserted", "replaced", "unchanged", "conflict")
 
 
 def build_report(workspace: Workspace, plan: Plan) -> dict[str, Any]:
@@ -38,24 +43,71 @@ def build_report(workspace: Workspace, plan: Plan) -> dict[str, Any]:
 
 def write_report(workspace: Workspace, plan: Plan, target: Target | None, seconds: float) -> bool:
     """Write both files, unless no figure has changed. Returns whether they were written."""
-    file = workspace.project / plan.report_json
-    tables, sides = build_report(workspace, plan), side_figures(workspace)
+    file, summary = report_files(workspace, plan)
     stored = read_json(file)
-    name = target.deployment if target else (stored or {}).get("target")
-    figures = {"target": name, "tables": tables, "side_files": sides}
+    figures = _figures(workspace, plan, target, stored)
     if stored and figures == {each: stored.get(each) for each in figures}:
         # A kill may have come between the two files.
-        write_text(workspace.project / plan.report_summary, summary_text(stored))
+        write_text(summary, summary_text(stored))
         return False
     report = {
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         "duration_seconds": round(seconds, 1),
-        "plan": plan.name,
         **figures,
     }
     write_json(file, report)
-    write_text(workspace.project / plan.report_summary, summary_text(report))
+    write_text(summary, summary_text(report))
     return True
+
+
+def refuse_emptier(workspace: Workspace, plan: Plan) -> None:
+    """Raise UserError where the written report holds more than this data folder does."""
+    file, _ = report_files(workspace, plan)
+    stored = (read_json(file) or {}).get("tables", {})
+    now = build_report(workspace, plan)
+    fewer = [
+        name
+        for name in stored.keys() & now.keys()
+        if _progress(now[name]["status"]) < _progress(stored[name]["status"])
+    ]
+    if fewer:
+        raise UserError(
+            f"{file} reports more than {workspace.data} holds, such as of {min(fewer)}: it says "
+            f"`{stored[min(fewer)]['status']}`, and here it is `{now[min(fewer)]['status']}`",
+            "name the data folder of that run with --data DIR; or move the report away, and run "
+            "again: stages report",
+        )
+
+
+def _progress(status: str) -> int:
+    """How far a table is; what is not in the list is loaded, wholly or not."""
+    steps = ("not extracted", "not transformed", "not loaded")
+    return steps.index(status) if status in steps else len(steps)
+
+
+def _figures(
+    workspace: Workspace, plan: Plan, target: Target | None, stored: dict[str, Any] | None
+) -> dict[str, Any]:
+    standing = status(workspace, plan, own_commands(workspace).complete)
+    deployment = target.deployment if target else standing.target
+    return {
+        "plan": plan.name,
+        "verdict": standing.verdict,
+        "next": standing.next,
+        "source": standing.source,
+        "snapshot": standing.consistency,
+        "target": deployment or (stored or {}).get("target"),
+        "version": version("supabase-to-convex"),
+        "stages": stage_times(workspace),
+        "tables": build_report(workspace, plan),
+        "side_files": side_figures(workspace),
+    }
+
+
+def own_commands(workspace: Workspace) -> Invocation:
+    """Commands in a report name its target, and no folder of this machine."""
+    target = None if workspace.is_default_target else workspace.target
+    return Invocation(project=None, data=None, target=target)
 
 
 def _entry(workspace: Workspace, table: TargetTable) -> dict[str, Any]:
@@ -65,6 +117,7 @@ def _entry(workspace: Workspace, table: TargetTable) -> dict[str, Any]:
             "source": 0,
             "migrated": 0,
             "skipped": 0,
+            "not_loaded": 0,
             "errors": ["the source has no such table"],
             "target": table.name,
             "status": "missing",
@@ -75,7 +128,7 @@ def _entry(workspace: Workspace, table: TargetTable) -> dict[str, Any]:
     proof = read_proof(workspace, table.name, loaded)
     rows = _source_rows(table, extracted, transformed)
     counts: dict[str, int] = loaded.get("counts", {})
-    migrated = sum(counts.get(name, 0) for name in MIGRATED)
+    migrated = sum(counts.get(name, 0) for name in IN_CONVEX)
     reasons = {
         f"{rule['field']}: {rule['rule']}" if rule["field"] else rule["rule"]: rule["rows"]
         for rule in transformed.get("rules", [])
@@ -83,23 +136,23 @@ def _entry(workspace: Workspace, table: TargetTable) -> dict[str, Any]:
     for name in ("refused", "held_back"):
         if counts.get(name):
             reasons[name] = counts[name]
-    accounted = migrated + sum(reasons.values())
-    if rows > accounted:
-        reasons["not loaded yet"] = rows - accounted
+    not_loaded = max(0, rows - migrated - sum(reasons.values()))
+    failures = _failures(workspace, table)
     return {
         "source": rows,
         "migrated": migrated,
-        "skipped": rows - migrated,
-        "errors": _errors(extracted, loaded, proof),
+        "skipped": rows - migrated - not_loaded,
+        "not_loaded": not_loaded,
+        "errors": [*failures.values(), *_errors(extracted, loaded, proof)],
         "target": table.name,
-        "status": _status(extracted, transformed, loaded),
+        "status": "failed" if failures else _status(extracted, transformed, loaded),
         "reasons": reasons,
         "changes": {
             f"{change['field']}: {change['rule']}": change["rows"]
             for change in transformed.get("changed", [])
         },
         "urls": url_classes(transformed),
-        "loaded": {name: counts.get(name, 0) for name in MIGRATED},
+        "loaded": {name: counts.get(name, 0) for name in IN_CONVEX},
         "verified": proof and dict(proof.counts),
         "references": proof and dict(proof.references),
     }
@@ -110,6 +163,20 @@ def _source_rows(table: TargetTable, extracted: Manifest | None, transformed: Ma
     if transformed:
         return int(transformed["source_rows"])
     return int((extracted or {}).get("rows", 0)) if table.grain == "row" else 0
+
+
+def _failures(workspace: Workspace, table: TargetTable) -> dict[Stage, str]:
+    """Stage → why it failed for the table, in a sentence that holds no value of a row."""
+    sentences: dict[Stage, str] = {}
+    for stage in STAGES:
+        name = table.source if stage == "extract" else table.name
+        failure = read_failures(workspace, stage).get(name)
+        if failure:
+            # What follows may be the words of Convex or DuckDB, which may quote a value.
+            reason = failure.reason if stage == "extract" else failure.reason.partition(": ")[0]
+            why = own_commands(workspace).complete(f"stages rejects {table.name}")
+            sentences[stage] = f"{stage} failed: {reason}; see why with: {why}"
+    return sentences
 
 
 def _errors(extracted: Manifest | None, loaded: Manifest, proof: Proof | None) -> list[str]:

@@ -6,29 +6,42 @@ from typing import Any
 
 from stages.report.notes import summary_lines
 
+COUNTED = ("source", "migrated", "skipped", "not_loaded")
+
 
 def summary_text(report: dict[str, Any]) -> str:
     """The report for people, in Markdown."""
     tables = report["tables"]
-    totals = {k: sum(t[k] for t in tables.values()) for k in ("source", "migrated", "skipped")}
+    totals = {k: sum(t[k] for t in tables.values()) for k in COUNTED}
     lines = [
         f"# Data migration: {report['plan']}",
         "",
-        f"To {report['target'] or 'no deployment yet'}, at {report['timestamp']}.",
+        f"**{_sentence(report['verdict'])}** Next: {report['next']}",
         "",
-        "| source | target | status | source rows | migrated | skipped | verified |",
-        "|---|---|---|---:|---:|---:|---:|",
+        f"From Supabase {report['source'] or '(not read yet)'}, snapshot: {report['snapshot']}.",
+        f"To {report['target'] or 'no deployment yet'}, at {report['timestamp']}, with stages "
+        f"{report['version']}.",
+        "",
+        "| stage | started | ended |",
+        "|---|---|---|",
+        *(
+            f"| {stage} | {times['started']} | {times['ended']} |"
+            for stage, times in report["stages"].items()
+        ),
+        "",
+        "| source | target | status | source rows | migrated | skipped | not loaded | verified |",
+        "|---|---|---|---:|---:|---:|---:|---:|",
     ]
     for name, entry in tables.items():
         verified = entry.get("verified")
         lines.append(
             f"| {name} | {entry['target']} | {entry['status']} | {entry['source']:,} | "
-            f"{entry['migrated']:,} | {entry['skipped']:,} | "
+            f"{entry['migrated']:,} | {entry['skipped']:,} | {entry['not_loaded']:,} | "
             f"{format(verified['verified'], ',') if verified else '–'} |"
         )
     lines += [
         f"| **all** | | | {totals['source']:,} | {totals['migrated']:,} | "
-        f"{totals['skipped']:,} | |",
+        f"{totals['skipped']:,} | {totals['not_loaded']:,} | |",
         "",
         "## Why rows were skipped",
         "",
@@ -65,3 +78,7 @@ def summary_text(report: dict[str, Any]) -> str:
     if errors:
         lines += ["", "## Errors", "", *errors]
     return "\n".join([*lines, *summary_lines(report)]) + "\n"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from stages.errors import UserError
+from stages.errors import FileError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +17,8 @@ class Workspace:
     project: Path
     data: Path
     target: str
+    # Whether the plan and the environment choose this target by themselves.
+    is_default_target: bool = True
 
     # ── the user's files ────────────────────────────────────────────────────────────────────
     @property
@@ -83,6 +85,16 @@ class Workspace:
         """`data/extract.next/`: what `extract --restart` reads, until it is swapped in"""
         return self.data / "extract.next"
 
+    @property
+    def extract_failures(self) -> Path:
+        """`data/extract-failures.json`: why sources could not be read"""
+        return self.data / "extract-failures.json"
+
+    @property
+    def extract_times(self) -> Path:
+        """`data/extract-times.json`: when the extract started and ended"""
+        return self.data / "extract-times.json"
+
     def extract(self, source: str) -> Path:
         """`data/extract/articles/`: manifest.json, schema.parquet, part-00000.parquet …"""
         return self.extracts / source
@@ -97,6 +109,16 @@ class Workspace:
     def identity(self) -> Path:
         """`data/targets/production/target.json`: which deployment, and its ledger's epoch"""
         return self.target_folder / "target.json"
+
+    @property
+    def failures(self) -> Path:
+        """`…/failures.json`: why tables failed in transform and load, until they don't"""
+        return self.target_folder / "failures.json"
+
+    @property
+    def times(self) -> Path:
+        """`…/times.json`: when each stage started and ended"""
+        return self.target_folder / "times.json"
 
     @property
     def schema(self) -> Path:
@@ -135,6 +157,12 @@ class Workspace:
     def imports(self) -> Path:
         """`…/import/`: snapshot.zip and manifest.json of the last `load --through import`"""
         return self.target_folder / "import"
+
+    @property
+    def handed_over(self) -> Path:
+        """`…/import/file.json`: the last file of `--to`, which somebody imports by hand, and its
+        tables; until they are loaded"""
+        return self.imports / "file.json"
 
     @property
     def exports(self) -> Path:
@@ -183,7 +211,9 @@ def functions_folder(project: Path) -> Path:
     try:
         return project / str(json.loads(text).get("functions", "convex"))
     except (ValueError, AttributeError) as error:
-        raise UserError(f"{file} is not as Convex writes it: {error}", f"edit {file}") from None
+        raise FileError(
+            f"{file} is not as Convex writes it: {error}", f"edit {file}", file=file
+        ) from None
 
 
 def manifest_file(folder: Path) -> Path:

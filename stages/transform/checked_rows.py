@@ -69,5 +69,7 @@ def refuse_failing_orphans(context: TableContext, compiled: CompiledModel) -> No
             raise Shortfall(
                 f"{context.table.name}.{place.path}: {orphans:,} references have no target "
                 f"({reason})",
-                "the plan says fail for this field; mend the source, or say reject",
+                "the plan says fail for this field; fix the source, or say reject",
+                tables=[context.table.name],
+                counts={context.table.name: orphans},
             )

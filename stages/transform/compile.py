@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stages.convex.values import Shape, decode_value_sql, size_sql
-from stages.errors import UserError
+from stages.errors import FileError, Place
 from stages.limits import ARRAY_ITEMS
 from stages.sql import name_sql, text_sql
 from stages.transform.duckdb_types import EXACT_INTEGER, FLOATS, INTEGERS, SHORT_INTEGERS
@@ -53,17 +53,19 @@ def simple_check(field: str, rule: str, when: str, reason: str) -> Check:
     )
 
 
-def compile_field(model: str, shape: Shape, column_type: str | None) -> Compiled:
+def compile_field(model: Place, shape: Shape, column_type: str | None) -> Compiled:
     """The staged value and the checks of one field.
 
     `column_type` is the type of the model's column of that name, None where it has none. Raises
-    UserError where the model can't mean this field.
+    FileError where the model can't mean this field.
     """
     if column_type is None:
         if shape.required:
-            raise UserError(
+            raise FileError(
                 f"{model} has no column `{shape.name}`, and convex/schema.ts requires that field",
                 f"add it to {model}, or make it v.optional() in convex/schema.ts",
+                file=model.name,
+                line=model.line,
             )
         return Compiled(shape=shape, column=None, value=f"NULL::{shape.sql}", size="0")
     column = f"m.{name_sql(shape.name)}"
@@ -93,7 +95,7 @@ def compile_field(model: str, shape: Shape, column_type: str | None) -> Compiled
     )
 
 
-def _through_json(model: str, shape: Shape, column_type: str, checks: list[Check]) -> Compiled:
+def _through_json(model: Place, shape: Shape, column_type: str, checks: list[Check]) -> Compiled:
     joined = JSON_VALUES.of(shape.name)
     problem = Check(field=shape.name, problem=f"{joined}.problem")
     text = json_sql(model, shape.name, shape.validator, name_sql(shape.name), column_type)
@@ -106,7 +108,7 @@ def _through_json(model: str, shape: Shape, column_type: str, checks: list[Check
     )
 
 
-def _convert(model: str, shape: Shape, column: str, column_type: str) -> tuple[str, list[Check]]:
+def _convert(model: Place, shape: Shape, column: str, column_type: str) -> tuple[str, list[Check]]:
     kind = shape.kind
     if kind in ("string", "id") and column_type in ("VARCHAR", "UUID"):
         return f"{column}::VARCHAR", []
@@ -130,14 +132,16 @@ def _convert(model: str, shape: Shape, column: str, column_type: str) -> tuple[s
     if shape.item and array:
         # DuckDB's arrays have one length, which lists do not.
         return _array(model, shape, f"{column}::{array[1]}[]", f"{array[1]}[]")
-    raise UserError(
+    raise FileError(
         f"{model}: column `{shape.name}` is {column_type}, the field in convex/schema.ts is "
         f"{kind.replace(':', ' of ').replace('bigint', 'int64')}",
         _advice(kind, column_type),
+        file=model.name,
+        line=model.line,
     )
 
 
-def _array(model: str, shape: Shape, column: str, column_type: str) -> tuple[str, list[Check]]:
+def _array(model: Place, shape: Shape, column: str, column_type: str) -> tuple[str, list[Check]]:
     item = replace(shape, kind=shape.item, sql=shape.sql.removesuffix("[]"), choices=())
     _, inner = _convert(model, item, "item", column_type.removesuffix("[]"))
     nulls = f"list_bool_or(list_transform({column}, lambda item: item IS NULL))"

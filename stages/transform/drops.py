@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stages.errors import UserError
+from stages.errors import FileError
 from stages.project.models import Model, read_model
 from stages.project.plan import TargetTable
 from stages.sql import first_row
@@ -26,19 +26,23 @@ def drop_model(workspace: Workspace, table: TargetTable) -> Model | None:
 def make_dropped(connection: duckdb.DuckDBPyConnection, table: TargetTable, model: Model) -> int:
     """Make `dropped(source_id, reason)`, over `model_keys` and `keyed(source_id)`; its rows.
 
-    Raises UserError for keys that the source has not, that are there twice, or that the model
+    Raises FileError for keys that the source has not, that are there twice, or that the model
     gives too.
     """
     if table.grain == "derived":
-        raise UserError(
+        raise FileError(
             f"{model.name}: {table.name} is derived, so that there are no rows to leave out",
             f"remove {model.name}, and leave rows out with WHERE in {table.model}",
+            file=model.name,
+            tables=[table.name],
         )
     columns = describe(connection, model.name, model.text)
     if set(columns) != {"_source_id", "reason"}:
-        raise UserError(
+        raise FileError(
             f"{model.name} gives the columns {', '.join(columns)}",
             "a file of drops gives _source_id and reason",
+            file=model.name,
+            tables=[table.name],
         )
     with sql_errors(model.name):
         (rows,) = first_row(
@@ -64,8 +68,10 @@ def make_dropped(connection: duckdb.DuckDBPyConnection, table: TargetTable, mode
     for words, sql in wrong.items():
         (wrong_id,) = first_row(connection, f"SELECT min(source_id) FROM ({sql}) w(source_id)")
         if wrong_id is not None:
-            raise UserError(
+            raise FileError(
                 f"{model.name} {words.format(wrong_id)}",
                 f"a key is either in {table.model} or, once and with a reason, in {model.name}",
+                file=model.name,
+                tables=[table.name],
             )
     return int(rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from stages.errors import UserError
+from stages.errors import FileError
 from stages.project.models import read_model
 from stages.project.plan import Plan, ReferenceTable
 from stages.sql import first_row, name_sql
@@ -72,9 +72,11 @@ def _decide_keys(
     """Decide which keys are known, and write both files; the manifest's part of it."""
     columns = describe(connection, str(reference.keys), sql)
     if tuple(columns) != COLUMNS:
-        raise UserError(
+        raise FileError(
             f"{reference.keys} gives the columns {', '.join(columns)}",
             f"a key model gives {', '.join(COLUMNS)}",
+            file=str(reference.keys),
+            tables=[reference.name],
         )
     _make_decided(connection, workspace, reference, sql)
     (stray,) = first_row(
@@ -82,9 +84,11 @@ def _decide_keys(
         f"SELECT min(source_id) FROM {JUDGED_KEYS} ANTI JOIN {DECIDED_KEYS} USING (source_id)",
     )
     if stray is not None:
-        raise UserError(
+        raise FileError(
             f"{reference.keys} names the key {stray}, which {reference.source} does not have",
             "the model's source_id is the source's own key; see key() in the macros",
+            file=str(reference.keys),
+            tables=[reference.name],
         )
     known = f"SELECT source_id, convex_id, rule FROM {DECIDED_KEYS} WHERE problem IS NULL"
     rejects = (

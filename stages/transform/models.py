@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.convex.schema import Validator
 from stages.convex.values import Shape
-from stages.errors import StagesError, TableFailed, UserError
+from stages.errors import FileError, Place, StagesError, TableFailed
 from stages.limits import FIELD_NAME_LENGTH
 from stages.project.models import Model
 from stages.project.plan import Plan, TargetTable
@@ -36,20 +36,21 @@ CONVEX = ("values", "canonical", "layouts")
 
 
 def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict[str, str]:
-    """Column → DuckDB type of a model, in order. Raises UserError with the line at fault."""
+    """Column → DuckDB type of a model, in order. Raises FileError with the line at fault."""
     with sql_errors(name):
         statements = len(connection.extract_statements(sql))
         if statements != 1:
-            raise UserError(f"{name} has {statements} statements", "a model is one SELECT")
+            raise FileError(
+                f"{name} has {statements} statements", "a model is one SELECT", file=name
+            )
         rows = connection.execute(f"DESCRIBE {sql}").fetchall()
     refuse_chance(name, sql, parse(connection, sql))
     return {row[0]: row[1] for row in rows}
 
 
-def at(model: Model, lines: Mapping[str, int], column: str) -> str:
+def at(model: Model, lines: Mapping[str, int], column: str) -> Place:
     """The model, and the line of one of its columns where that is known."""
-    line = lines.get(column.lower())
-    return f"{model.name}, line {line}" if line else model.name
+    return Place(model.name, lines.get(column.lower()))
 
 
 def refuse_columns(
@@ -60,28 +61,37 @@ def refuse_columns(
     fields: Mapping[str, Shape],
     lines: Mapping[str, int],
 ) -> None:
-    """Raise UserError unless a model's columns are `_source_id` and fields of its table.
+    """Raise FileError unless a model's columns are `_source_id` and fields of its table.
 
     `lines` is column → line of the model, as `column_lines` finds them.
     """
     if "_source_id" not in columns:
-        raise UserError(
+        raise FileError(
             f"{model.name} has no column `_source_id`",
             'add the key of its source row, such as: "key"(id) AS _source_id',
+            file=model.name,
+            tables=[table.name],
         )
     for name in columns:
         if name != "_source_id" and name not in fields:
-            raise UserError(
-                f"{at(model, lines, name)} has the column `{name}`, and {table.name} in "
+            place = at(model, lines, name)
+            raise FileError(
+                f"{place} has the column `{name}`, and {table.name} in "
                 "convex/schema.ts has no such field",
                 f"remove it from the model, or add the field; there are: {', '.join(fields)}",
+                file=place.name,
+                line=place.line,
+                tables=[table.name],
             )
     if document["type"] == "any":
         for name in fields:
             if not FIELD_NAME.fullmatch(name):
-                raise UserError(
+                raise FileError(
                     f"{model.name} has the column `{name}`, which can't be a field's name",
                     "a name is printable ASCII, and does not begin with $ or _",
+                    file=model.name,
+                    line=lines.get(name.lower()),
+                    tables=[table.name],
                 )
 
 
@@ -98,7 +108,7 @@ class RowFailed(TableFailed):
 
 
 class sql_errors:
-    """DuckDB's errors in a model as UserErrors that name its file and line; RowFailed for a row's
+    """DuckDB's errors in a model as FileErrors that name its file and line; RowFailed for a row's
     value."""
 
     def __init__(self, name: str) -> None:
@@ -114,18 +124,17 @@ class sql_errors:
             return
         words = str(error)
         line = re.search(r"LINE (\d+):", words)
-        where = f"{self.name}, line {line[1]}" if line else self.name
+        place = Place(self.name, int(line[1]) if line else None)
         first = words.strip().partition("\n\nLINE ")[0]
         hint = f"try it in the shell: duckdb -readonly data/stages.duckdb < …/{self.name}"
         if of_row := OF_ROW.match(first):
             plain = first[of_row.end() :]
-            number = int(line[1]) if line else None
-            raise RowFailed(f"{where}: {plain}", hint, words=plain, line=number) from None
+            raise RowFailed(f"{place}: {plain}", hint, words=plain, line=place.line) from None
         first = first.splitlines()[0]
         missing = re.search(r"Table with name (\S+) does not exist", first)
         if missing:
             hint = f"is `{missing[1]}` in [sources] or [reference] of the plan, and extracted?"
-        raise UserError(f"{where}: {first}", hint) from None
+        raise FileError(f"{place}: {first}", hint, file=place.name, line=place.line) from None
 
 
 @dataclass
@@ -187,9 +196,13 @@ def require_extract(workspace: Workspace, name: str) -> Manifest:
     """A source's manifest, its parts checked. Raises StagesError where it is not all there."""
     manifest = read_manifest(workspace.extract(name))
     if manifest is None:
-        raise StagesError(f"`{name}` is not extracted yet", f"run: stages extract {name}")
+        raise StagesError(
+            f"`{name}` is not extracted yet", f"run: stages extract {name}", tables=[name]
+        )
     if manifest["status"] == "reading":
-        raise StagesError(f"`{name}` is only half extracted", f"run: stages extract {name}")
+        raise StagesError(
+            f"`{name}` is only half extracted", f"run: stages extract {name}", tables=[name]
+        )
     require_whole(workspace.extract(name), manifest["parts"], f"stages extract {name}")
     return manifest
 

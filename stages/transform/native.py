@@ -18,7 +18,7 @@ from stages.convex.validators.alternatives import (
     describe,
     field_of,
 )
-from stages.errors import UserError
+from stages.errors import FileError, Place
 from stages.sql import text_sql
 from stages.transform.duckdb_types import INTEGERS, LONG_INTEGERS
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 TIMES = ("date", "time")
 
 
-def json_sql(model: str, name: str, validator: Validator, column: str, column_type: str) -> str:
+def json_sql(model: Place, name: str, validator: Validator, column: str, column_type: str) -> str:
     """SQL of the JSON text of a column, NULL for NULL.
 
-    `column_type` is DuckDB's name of its type. Raises UserError, with the path in the field, for
+    `column_type` is DuckDB's name of its type. Raises FileError, with the path in the field, for
     a type that the validator can't take.
     """
     import duckdb
@@ -43,7 +43,7 @@ def json_sql(model: str, name: str, validator: Validator, column: str, column_ty
 
 @dataclass
 class _Writer:
-    model: str
+    model: Place
     _names: Iterator[str] = field(default_factory=lambda: (f"n{n}" for n in itertools.count()))
 
     def text(self, kind: Any, validator: Validator, value: str, path: str) -> str:
@@ -78,11 +78,13 @@ class _Writer:
             return self._map(kind, accepted, value, path)
         raise self.refusal(kind, validator, path)
 
-    def refusal(self, kind: Any, validator: Validator, path: str) -> UserError:
-        return UserError(
+    def refusal(self, kind: Any, validator: Validator, path: str) -> FileError:
+        return FileError(
             f"{self.model}: column `{path}` is {kind}, the field in convex/schema.ts is "
             f"{describe(validator)}",
             _advice(kind, alternatives(validator)),
+            file=self.model.name,
+            line=self.model.line,
         )
 
     def _nullable(self, kind: Any, validator: Validator, value: str, path: str) -> str:
@@ -137,9 +139,11 @@ class _Writer:
             inside = accepted.anything[0].get("fields", {}).get(name)
             return inside or accepted.anything[0].get("values", ANY), True
         if not validators:
-            raise UserError(
+            raise FileError(
                 f"{self.model}: column `{path}` has no field of that name in convex/schema.ts",
                 "remove it from the model, or add the field",
+                file=self.model.name,
+                line=self.model.line,
             )
         if len(fields) < len(accepted.objects):
             nullable = any(alternatives(v).null for v in validators)
@@ -155,10 +159,12 @@ class _Writer:
         for name, member in accepted.objects[0]["value"].items():
             required = not member["optional"] and not alternatives(member["fieldType"]).null
             if required and name not in names:
-                raise UserError(
+                raise FileError(
                     f"{self.model}: column `{path}` has no member `{name}`, and "
                     "convex/schema.ts requires that field",
                     f"add it to {self.model}, or make it v.optional() in convex/schema.ts",
+                    file=self.model.name,
+                    line=self.model.line,
                 )
 
     def _map(self, kind: Any, accepted: Alternatives, value: str, path: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stages.errors import UserError
+from stages.errors import FileError
 from stages.project.models import Model
 from stages.project.plan import TargetTable
 from stages.sql import first_row
@@ -40,12 +40,14 @@ def require_ids(
 ) -> Keys:
     """Make `model_keys(_source_id)`, the keys of the model's rows, and hold it against `keyed`.
 
-    Raises UserError unless each `_source_id` is a key of the source, and there once.
+    Raises FileError unless each `_source_id` is a key of the source, and there once.
     """
     if split.unkeyed:
-        raise UserError(
+        raise FileError(
             f"{model.name} gives {split.unkeyed:,} rows without a _source_id",
             "does an outer join leave it null?",
+            file=model.name,
+            tables=[table.name],
         )
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW {MODEL_KEYS} AS "
@@ -65,9 +67,11 @@ def require_ids(
             f"SELECT min(_source_id) FROM ({again.format(FAILING)} UNION ALL {both})",
         )
     if twice is not None:
-        raise UserError(
+        raise FileError(
             f"{model.name} gives the _source_id {twice} more than once",
             "does a join match twice? join on what is unique",
+            file=model.name,
+            tables=[table.name],
         )
     keys, matches = first_row(
         connection,
@@ -79,9 +83,11 @@ def require_ids(
             connection,
             f"SELECT min(_source_id) FROM {MODEL_KEYS} ANTI JOIN {KEYED} ON source_id = _source_id",
         )
-        raise UserError(
+        raise FileError(
             f"{model.name} gives the _source_id {stray}, which is no key of {table.source}",
             'use the key of the source row, or say grain = "derived" in the plan',
+            file=model.name,
+            tables=[table.name],
         )
     return Keys(rows=rows, source=int(keys))
 

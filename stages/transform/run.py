@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stages.convex.schema import Schema
-from stages.errors import StagesError, TableFailed
+from stages.errors import OverLimit, StagesError, TableFailed
 from stages.progress import Progress, Silent
 from stages.project.dependencies import DependencyGroup, dependency_groups, require_order
-from stages.project.plan import Plan, TargetTable, allowed_rejects
+from stages.project.plan import Plan, TargetTable
+from stages.project.reject_limits import over_limit
 from stages.project.staged_schema import require_table, with_references
+from stages.state.failures import forget_failures, record_failure
 from stages.state.integrity import require_whole
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Preview, Workspace
@@ -48,7 +50,7 @@ class TransformResult:
     tables: dict[str, Manifest] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     shown: dict[str, Any] = field(default_factory=dict)
-    over_limit: list[str] = field(default_factory=list)
+    over_limit: list[OverLimit] = field(default_factory=list)
 
 
 def transform(
@@ -116,8 +118,10 @@ def _transform(
                 if options.explain and name in selected:
                     result.shown[name] = run.explain()
                 manifest, sentence = run.bring_up_to_date(restart=options.restart)
-            except TableFailed as error:
-                if isinstance(workspace, Preview):
+            except StagesError as error:
+                if not isinstance(workspace, Preview):
+                    record_failure(workspace, "transform", name, error.message, error.hint)
+                if isinstance(workspace, Preview) or not isinstance(error, TableFailed):
                     raise
                 result.failed[name] = str(error)
                 progress.done("transform", name, f"failed: {error}")
@@ -126,6 +130,7 @@ def _transform(
                 if options.limit is not None and name in selected:
                     result.shown[name] = first_documents(run.context, options.limit)
                 continue
+            forget_failures(workspace, "transform", [name])
             result.tables[name] = manifest
             if sentence != "fresh" and time.monotonic() > refresh_after:
                 began = time.monotonic()
@@ -181,26 +186,6 @@ def _table_runs(
         cycle = Cycle({name: contexts[name] for name in group.tables}) if group.cycle else None
         for name in group.tables:
             yield TableRun(contexts[name], cycle)
-
-
-def over_limit(plan: Plan, manifests: Mapping[str, Manifest]) -> list[str]:
-    """Sentences for the tables, and the whole, that have more rejects than the plan allows."""
-    sentences = []
-    total_rows = total_rejects = 0
-    for name, manifest in manifests.items():
-        # What is dropped on purpose has its reason, and is nothing to be accepted.
-        rows, rejects = manifest["source_rows"], manifest["rejects"] - manifest.get("dropped", 0)
-        total_rows += rows
-        total_rejects += rejects
-        limit = plan.tables[name].max_rejects
-        if limit is not None and rejects > allowed_rejects(limit, rows):
-            sentences.append(f"{name}: {rejects:,} of {rows:,} rejected, the plan allows {limit}")
-    if total_rejects > allowed_rejects(plan.max_rejects, total_rows):
-        sentences.append(
-            f"in all: {total_rejects:,} of {total_rows:,} rejected, "
-            f"the plan allows {plan.max_rejects}"
-        )
-    return sentences
 
 
 def _closure(names: set[str], references: Mapping[str, set[str]], plan: Plan) -> set[str]:

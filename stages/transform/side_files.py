@@ -50,7 +50,7 @@ def check_sides(
             raise UserError(
                 f"side.{side.name} names {orphans:,} of {rows:,} keys that {side.of} does not "
                 f"have: {', '.join(examples)}{' …' if orphans > len(examples) else ''}",
-                f'mend the file, or say orphans = "report" in [side.{side.name}] of {plan.file}',
+                f'fix the file, or say orphans = "report" in [side.{side.name}] of {plan.file}',
             )
         figures[side.name] = {"made_from": made_from, "rows": rows, "orphans": orphans}
         words = f"{rows:,} keys, {orphans:,} of them not in {side.of}"

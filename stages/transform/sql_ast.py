@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from stages.errors import UserError
+from stages.errors import FileError, Place
 from stages.sql import first_row, open_duckdb
 
 if TYPE_CHECKING:
@@ -97,14 +97,16 @@ def column_lines(sql: str, parsed: Any) -> dict[str, int]:
 
 
 def refuse_chance(model: str, sql: str, parsed: Any) -> None:
-    """Raise UserError for a model whose rows depend on the clock, on chance or on the session."""
+    """Raise FileError for a model whose rows depend on the clock, on chance or on the session."""
     culprits = _by_words(sql) if parsed is None else _by_nodes(sql, parsed)
     for line, culprit in culprits:
-        raise UserError(
-            f"{model}, line {line}: {culprit} gives something else on every run, and the same rows "
+        raise FileError(
+            f"{Place(model, line)}: {culprit} gives something else on every run, and the same rows "
             "must give the same documents",
             "use a column or a constant; a time that the source has not stays absent, and is "
             "never that of the run",
+            file=model,
+            line=line,
         )
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from stages.convex.canonical import canonicalise_columns
 from stages.convex.values import Shape, references_sql
 from stages.sql import first_row, name_sql, text_sql
-from stages.verify.reading import canonicalise_columns
 from stages.verify.relations import (
     CHANGED_DOCUMENTS,
     DIFFERING_STAGED,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from stages.convex.canonical import canonicalise
+from stages.convex.canonical import canonicalise_columns
 from stages.convex.client import Deployment
 from stages.convex.ledger_ops import LEDGER
 from stages.convex.pages import read_documents, read_pages
 from stages.convex.values import Shape, decode_sql
 from stages.progress import Progress
 from stages.sql import Relation, name_sql
-from stages.verify.relations import CANONICAL_JSON, DECODED, READ_BACK_TABLE, REFERRED_DOCUMENTS
+from stages.verify.relations import DECODED, READ_BACK_TABLE, REFERRED_DOCUMENTS
 
 if TYPE_CHECKING:
     import duckdb
@@ -108,18 +108,3 @@ class Convex:
             canonicalise_columns(self.connection, DECODED, as_json)
             run(f"INSERT INTO {name} FROM {DECODED}")
         return name
-
-
-def canonicalise_columns(
-    connection: duckdb.DuckDBPyConnection, relation: Relation, columns: list[str]
-) -> None:
-    """Give JSON columns of a temporary table their canonical form, which is one text a value."""
-    if not columns:
-        return
-    texts = [f"SELECT {name_sql(c)}::VARCHAR AS text FROM {relation}" for c in columns]
-    canonicalise(connection, CANONICAL_JSON.name, texts)
-    for column in columns:
-        connection.execute(
-            f"UPDATE {relation} SET {name_sql(column)} = c.canonical FROM {CANONICAL_JSON} c "
-            f"WHERE c.text = {relation}.{name_sql(column)}::VARCHAR"
-        )

@@ -26,9 +26,14 @@ class Proof:
     references: Mapping[str, Counts]
 
     @property
+    def differences(self) -> Counts:
+        """What must not be, by kind; without the kinds that there are none of."""
+        return {kind: self.counts[kind] for kind in WRONG if self.counts.get(kind)}
+
+    @property
     def wrong(self) -> list[str]:
-        """What must not be, in a few words each."""
-        return [f"{self.counts[kind]:,} {kind}" for kind in WRONG if self.counts.get(kind)]
+        """The same in a few words each."""
+        return [f"{rows:,} {kind}" for kind, rows in self.differences.items()]
 
 
 def write_proof(workspace: Workspace, table: str, loaded: Manifest, proof: Proof) -> None:
@@ -60,4 +65,6 @@ def forget_proof(workspace: Workspace, table: str) -> None:
 
 
 def _seen(loaded: Manifest) -> str:
-    return fingerprint(loaded["content"], loaded["ids"]["sha256"])
+    # A prune changes nothing but the number of documents that are not staged any more.
+    removed = loaded["counts"]["removed"]
+    return fingerprint(loaded["content"], loaded["ids"]["sha256"], removed)

@@ -24,11 +24,6 @@ DECODED = Relation(
     columns=READ_BACK_TABLE.columns,
     meaning="a document that has just come, a column a field",
 )
-CANONICAL_JSON = Relation(
-    name="canonical_json",
-    columns=("text", "canonical", "size", "problem"),
-    meaning="a JSON text of any field, and its canonical form",
-)
 
 # ── what is compared ────────────────────────────────────────────────────────────────────────
 

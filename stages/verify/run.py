@@ -20,7 +20,7 @@ from stages.convex.client import Deployment
 from stages.convex.ledger import require_epoch, require_target
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, null_is_sent
-from stages.errors import StagesError, Stopped, Transient
+from stages.errors import StagesError, Transient
 from stages.progress import Progress, note_retry
 from stages.project.dependencies import dependency_groups
 from stages.project.freshness import has_other_form, stale
@@ -69,11 +69,6 @@ class VerifyResult:
 
     tables: dict[str, Proof] = field(default_factory=dict)
 
-    @property
-    def wrong(self) -> list[str]:
-        """Sentences for what must not be."""
-        return [f"{n}: {', '.join(proof.wrong)}" for n, proof in self.tables.items() if proof.wrong]
-
 
 def verify(
     workspace: Workspace,
@@ -110,7 +105,7 @@ def verify(
                 if proof is not None:
                     result.tables[name] = proof
         except Transient as error:
-            raise Stopped(error.message, "run again: stages verify") from None
+            raise error.stopped("run again: stages verify") from None
         finally:
             connection.close()
     return result
@@ -162,7 +157,9 @@ class _Table:
             return None
         loaded = read_manifest(self.workspace.load(name))
         if not transformed or not loaded:
-            raise StagesError(f"`{name}` is not loaded yet", f"run: stages load {name}")
+            raise StagesError(
+                f"`{name}` is not loaded yet", f"run: stages load {name}", tables=[name]
+            )
         require_whole(
             self.workspace.transform(name), transformed["parts"], f"stages transform {name}"
         )

@@ -229,10 +229,9 @@ PERSONAL = {
 def test_report_and_summary_hold_no_value_of_a_row(loaded: Stages) -> None:
     """Keys, rules and counts only; so do status and what a stage tells."""
     loaded.run("report")
-    planning = loaded.project / ".planning"
     texts = [
-        (planning / "migrations" / "data-migration-report.json").read_text("utf-8"),
-        (planning / "phases" / "05-data-migration" / "05-02-SUMMARY.md").read_text("utf-8"),
+        loaded.report_file("migrations/data-migration-report.json").read_text("utf-8"),
+        loaded.report_file("phases/05-data-migration/05-02-SUMMARY.md").read_text("utf-8"),
         loaded.run("status").stdout, loaded.run("status", "--json").stdout,
         loaded.run("transform", "--json").stdout, loaded.run("verify").stderr,
         loaded.run("check").stdout,
@@ -263,7 +262,7 @@ def test_convex_words_stay_with_the_data(loaded: Stages, extracted: Path, tmp_pa
         assert "Ms. Secret" in loaded.run("rejects", "articles").stdout
         summary = loaded.run("report").stdout
         assert "articles: 1 refused" in summary
-        report = loaded.project / ".planning" / "migrations" / "data-migration-report.json"
+        report = loaded.report_file("migrations/data-migration-report.json")
         assert "Ms. Secret" not in summary + report.read_text("utf-8")
     finally:
         rejects.write_bytes(before)

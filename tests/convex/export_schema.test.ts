@@ -144,7 +144,7 @@ test("what can't be loaded has a place and a message", () => {
   for (const [name, text, words] of bad) {
     const convex = project(name, text);
     const { status, problem, place, message } = exportSchema(convex);
-    assert.deepEqual([status, problem, place], [1, "schema", `${convex}/schema.ts, line 1`], name);
+    assert.deepEqual([status, problem, place], [1, "schema", { file: `${convex}/schema.ts`, line: 1 }], name);
     assert.match(message, words);
   }
   const none = exportSchema(project("none", "export const a = 1;"));
@@ -178,7 +178,7 @@ test("path aliases, helpers outside of convex/, and where in them an error is", 
   ] as const) {
     writeFileSync(helper, [...lines.slice(0, 2), text].join("\n"));
     const failed = exportSchema(convex);
-    assert.equal(failed.place, `${join(folder, "aliased/src/person.ts")}, line 3`);
+    assert.deepEqual(failed.place, { file: join(folder, "aliased/src/person.ts"), line: 3 });
     assert.match(failed.message, words);
   }
 });

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from stages.convex.canonical import canonicalise
 from stages.convex.schema import Field
 from stages.convex.values import Shape, decode_sql, document_sql, encode_sql, shape, size_sql
-from stages.errors import UserError
+from stages.errors import Place, UserError
 from stages.limits import DOCUMENT_BYTES
 from stages.project.plan import TargetTable
 from stages.sql import name_sql, text_sql
@@ -242,7 +242,9 @@ def test_a_document_may_have_exactly_one_mebibyte() -> None:
         "CREATE OR REPLACE TEMP TABLE \"known owners\" AS SELECT 'owners:1' AS ref, "
         "NULL::VARCHAR AS rule, NULL::VARCHAR AS reason"
     )
-    compiled = {name: compile_field("model", field, field.sql) for name, field in fields.items()}
+    compiled = {
+        name: compile_field(Place("model"), field, field.sql) for name, field in fields.items()
+    }
     make_json_values(CONNECTION, compiled)
     table = TargetTable(name="t", source="t", model="t.sql", function="f")
     sql = checked_sql(compiled, table, {"type": "object", "value": {}}, {})

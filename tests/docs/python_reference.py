@@ -56,16 +56,28 @@ def entry(name: str, value: Any) -> Iterator[str]:
         else:
             yield f"`{plain(value)}`\n"
         return
-    if dataclasses.is_dataclass(value):
+    if issubclass(value, Exception):
+        yield f"{wrap(error_fields(value))}\n"
+    elif dataclasses.is_dataclass(value):
         fields = [f"{f.name}: {f.type}" for f in dataclasses.fields(value) if f.name not in HIDDEN]
         yield f"{wrap('`' + '`, `'.join(fields) + '`')}\n"
-    elif not issubclass(value, Exception):
+    else:
         yield f"`{name}{signature(value)}`\n"
     yield f"{paragraphs(value)}\n"
     members = list(members_of(value))
     yield from (wrap(f"- {text}", "  ") for text in members)
     if members:
         yield ""
+
+
+def error_fields(value: type[Exception]) -> str:
+    """The fields that an error has of its own, and the error whose fields it has as well."""
+    own = [f"`{name}: {kind}`" for name, kind in inspect.get_annotations(value).items()]
+    base = value.__bases__[0]
+    if base is not Exception:
+        words = "and those" if own else "The fields"
+        own.append(f"{words} of [{base.__name__}](#{base.__name__.lower()})")
+    return ", ".join(own)
 
 
 def members_of(value: type) -> Iterator[str]:

@@ -220,7 +220,10 @@ def test_the_cli_of_convex_imports_the_file(
 ) -> None:
     """It follows the import over a websocket; after it, our own import only writes the ledger."""
     file = tmp_path / "snapshot.zip"
-    ready.run(*IMPORT, "--to", str(file))
+    messages = ready.run(*IMPORT, "--to", str(file)).stderr
+    assert f"CONVEX_SELF_HOSTED_URL={deployment.url} npx convex import {file} (with " in messages
+    assert "then write its ledger with: stages load --through import" in messages
+    assert "--replace" not in messages
     tables = judged(file, ready)
     assert {name: len(rows) for name, rows in tables.items()} == {
         name: len(rows) for name, rows in sent.items()
@@ -242,11 +245,51 @@ def test_the_cli_of_convex_imports_the_file(
     assert f"Added {rows} documents" in result.stderr
     assert ledger(deployment) == []
 
+    # The second step is forgotten: nothing that is advised, or done instead, doubles a document.
+    assert ready.json("status")["next"] == "stages load --through import"
+    refused = ready.run("load", code=2).stderr
+    assert "`webinars` has at least " in refused
+    assert "have ids that an import makes from these source keys" in refused
+    assert "second step is missing" in refused
+    assert "stages load --through import; or" in refused
+    assert sum(len(deployment.pages(name)) for name in tables) == rows
+
     again = drive(ready, 0, *IMPORT)
     assert again.code == 0, again.messages
     assert "under the ids of this import" in again.messages
     assert not any(step.startswith("answered upload_part") for step in again.steps)
     assert documents(deployment) == sent
+    require_green(ready)
+
+
+def test_a_file_for_a_table_with_documents(ready: Stages, tmp_path: Path) -> None:
+    """Convex' own command replaces them only if that was asked for; the step after it is named."""
+    file = tmp_path / "a snapshot.zip"
+    messages = ready.run(*IMPORT, "webinars", "--to", str(file), "--mode", "replace").stderr
+    assert f"npx convex import '{file}' --replace" in messages
+    assert "stages load --through import webinars" in messages
+    assert ready.json("status")["next"] == "stages load --through import webinars"
+    ready.run("load")
+    assert "verify" in ready.json("status")["next"]
+
+
+def test_documents_of_an_import_are_adopted(ready: Stages, deployment: Host) -> None:
+    """After its ledger and all that was staged are gone; one of them was deleted since."""
+    ready.run(*IMPORT)
+    before = {name: deployment.pages(name) for name in TABLES}
+    ready.run("clean", "--ledger", "--yes")
+    ready.run("clean", "--target-folder", "--yes")
+    ready.run("extract")
+    ready.run("transform")
+    refused = ready.run("load", code=2).stderr
+    assert "stages load --through import; or" in refused
+    assert {name: deployment.pages(name) for name in TABLES} == before
+    ready.run("load", "--adopt", "--beside-existing", code=2)
+    ready.run("load", "--adopt-by", "slug", code=2)
+    ready.run("load", "--adopt", "--dry-run", code=2)
+    messages = ready.run("load", "--adopt").stderr
+    assert f"webinars: {len(before['webinars'])} existing documents adopted, 0 of them" in messages
+    assert {name: deployment.pages(name) for name in TABLES} == before
     require_green(ready)
 
 
@@ -267,6 +310,8 @@ def test_options_of_the_other_road_are_refused(ready: Stages) -> None:
         ((*IMPORT, "--overwrite"), "--overwrite"),
         ((*IMPORT, "--prune"), "--prune"),
         ((*IMPORT, "--max-rate", "2MiB"), "--max-rate"),
+        ((*IMPORT, "--adopt"), "--adopt"),
+        ((*IMPORT, "--beside-existing"), "--beside-existing"),
     ):
         assert f"{word} is" in ready.run(*options, code=2).stderr
 

@@ -64,6 +64,10 @@ CHAINS: dict[str, dict[str, list[Kill]]] = {
 
 
 # Moments and transports, and fingerprints that hang on the `_creationTime` of reference tables.
+OF_THIS_RUN = (
+    "times.json", "extract-times.json", "target.json", "stages.duckdb", "ids.parquet",
+)  # fmt: skip
+MOMENTS = ("To faults, at", "| extract |", "| transform |", "| load |", "| verify |")
 MOVING = ("finished", "snapshots", "transport", "made_from", "ids")
 
 
@@ -90,13 +94,13 @@ def files(stages: Stages) -> dict[str, Any]:
 
 def _essence(file: Path, stages: Stages) -> Any:
     """What a file says, less moments, ids and where the folders lie."""
-    if file.name in ("target.json", "stages.duckdb", "ids.parquet"):
+    if file.name in OF_THIS_RUN:
         return None
     if file.name == "stages.sql":
         return file.read_text("utf-8").replace(str(stages.project.parent), "")
     if file.name == "05-02-SUMMARY.md":
         lines = file.read_text("utf-8").splitlines()
-        return [line for line in lines if not line.startswith("To faults, at")]
+        return [line for line in lines if not line.startswith(MOMENTS)]
     if file.name == "acks.jsonl":
         return {json.loads(line)["sourceId"] for line in file.read_text("utf-8").splitlines()}
     if file.name == "data-migration-report.json":
@@ -104,7 +108,8 @@ def _essence(file: Path, stages: Stages) -> Any:
         for entry in report["tables"].values():
             # An answer that was lost says `unchanged` when it is asked for again.
             entry["loaded"] = sum(entry.get("loaded", {}).values())
-        return {k: v for k, v in report.items() if k not in ("timestamp", "duration_seconds")}
+        moving = ("timestamp", "duration_seconds", "stages")
+        return {k: v for k, v in report.items() if k not in moving}
     if file.parent.parent.name == "reference" and file.suffix == ".parquet":
         return pq.read_table(file).drop_columns("_creationTime").to_pylist()
     if file.suffix == ".json" and file.is_relative_to(stages.data):

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import venv
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +19,7 @@ import sys
 from flit_core.buildapi import build_wheel
 print(build_wheel(sys.argv[1]))
 """
-SITE = 'import sysconfig; print(sysconfig.get_path("purelib"))'
+KEPT = ROOT / ".venv-installed"
 
 
 @dataclass(frozen=True)
@@ -77,26 +76,21 @@ def build_wheel(folder: Path) -> Path:
 
 
 def install(wheel: Path, folder: Path) -> Installed:
-    """An environment with the wheel alone.
+    """An environment with the wheel and the packages of the locks, which a user's pip would bring.
 
-    What it depends on is the same as in this test's own environment, whose packages a .pth file
-    adds. Python does not read the .pth files that lie there, so the checkout that one of them adds
-    to the path is out of reach.
+    `make` keeps one without the wheel, and makes it anew when a lock has changed. It lies in the
+    checkout, whose node_modules Node would find from there; so the wheel goes into a copy.
     """
-    venv.create(folder / "venv", with_pip=False)
+    subprocess.run(["make", "--silent", f"{KEPT.name}/.ready"], cwd=ROOT, check=True)
+    shutil.copytree(KEPT, folder / "venv", symlinks=True)
     python = folder / "venv" / "bin" / "python"
-    here, there = (
-        subprocess.check_output([str(each), "-c", SITE], text=True).strip()
-        for each in (sys.executable, python)
-    )
     subprocess.run(
         [
-            sys.executable, "-m", "pip", "--python", str(python), "install", "-qq", "--no-deps",
-            "--no-index", "--disable-pip-version-check", str(wheel),
+            str(python), "-m", "pip", "install", "-qq", "--no-deps", "--no-index",
+            "--disable-pip-version-check", str(wheel),
         ],
         check=True,
     )  # fmt: skip
-    (Path(there) / "dependencies.pth").write_text(f"{here}\n", "utf-8")
     return Installed(python, folder)
 
 

@@ -95,8 +95,17 @@ def test_a_project_is_moved_end_to_end(installed: Installed, place: Path) -> Non
     ).stdout
     assert json.loads(rows) == [{"n": 8}]
     stages("report")
-    report = shop / ".planning" / "migrations" / "data-migration-report.json"
+    report = shop / ".planning" / "migrations" / "data-migration-report.sandbox.json"
     assert json.loads(report.read_text("utf-8"))["tables"]["customers"]["migrated"] == 3
+
+    # What is handed in by name, as a notebook does it.
+    joined = installed.evaluate(
+        "stages.Migration('.', target='sandbox').sql('SELECT count(*), any_value(rate) FROM "
+        "extract.orders, prices', tables={'prices': __import__('pandas').DataFrame("
+        "{'rate': [3]})}).fetchall()",
+        shop,
+    )
+    assert joined == "[(5, 3)]"
 
     # The convex that came with the engine takes no part in this.
     assert list((place / "cache" / "stages").glob("*/node_modules/convex"))

@@ -21,3 +21,12 @@ export const make = internalMutation({
   args: { table: v.string(), document: v.any() },
   handler: async (ctx, { table, document }) => await ctx.db.insert(table as "pets", document),
 });
+
+export const add = internalMutation({
+  args: { table: v.string(), documents: v.array(v.any()) },
+  handler: async (ctx, { table, documents }) => {
+    const ids = [];
+    for (const document of documents) ids.push(await ctx.db.insert(table as "pets", document));
+    return ids;
+  },
+});

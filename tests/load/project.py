@@ -119,7 +119,9 @@ class Project:
             {
                 "status": "complete",
                 "documents": len(rows),
-                "rejects": 0,
+                "rejects": len(rejects),
+                "dropped": 0,
+                "changes": 0,
                 "source_rows": len(rows),
                 "parts": [part_entry(part)],
                 "inputs": staged_inputs(self.workspace, self.plan, self.plan.tables[table]),

@@ -9,7 +9,11 @@ export default defineSchema({
     team: v.id("teams"),
     manager: v.optional(v.id("people")),
   }).index("by_team", ["team"]),
-  pets: defineTable({ owner: v.id("people"), kind: v.union(v.literal("cat"), v.literal("dog")) }),
+  pets: defineTable({
+    owner: v.id("people"),
+    kind: v.union(v.literal("cat"), v.literal("dog")),
+    legacyId: v.optional(v.string()),
+  }),
 
   migrationLedger: defineTable({
     table: v.string(),

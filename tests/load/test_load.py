@@ -290,9 +290,7 @@ def test_what_the_application_changed_is_a_conflict_and_left_alone(second: Stage
     rows = documents(second, "ariFlowStages")
     assert counts(second, "ariFlowStages") == {"replaced": rows - 1, "conflict": 1}
     assert convex.by_source("ariFlowStages")[source_id]["goal"] == "changed by the app"
-    report = json.loads(
-        (second.project / ".planning/migrations/data-migration-report.json").read_text()
-    )["tables"]["ari_flow_stages"]
+    report = second.report()["tables"]["ari_flow_stages"]
     assert (report["migrated"], report["loaded"]["conflict"]) == (rows, 1)
     # Told to, the loader writes over it.
     second.run("load", "--overwrite", "ariFlowStages")

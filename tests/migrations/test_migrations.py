@@ -7,7 +7,6 @@ shows, by the commands that stand there.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -190,9 +189,11 @@ def test_what_was_staged_for_another_schema_is_neither_loaded_nor_compared(
 ) -> None:
     _, stages = copy_of(shop[0], tmp_path)
     edit(stages.project / SCHEMA, "billingAddress", "payer")
-    for stage in ("load", "verify"):
-        messages = stages.run(stage, code=1).stderr
-        assert "`orders`" in messages and "  → run: stages transform orders\n" in messages
+    messages = stages.run("load", code=1).stderr
+    assert "another schema than convex/schema.ts; not the same: orders\n" in messages
+    assert "  → push convex/ to it: stages sandbox push\n" in messages
+    messages = stages.run("verify", code=1).stderr
+    assert "`orders`" in messages and "  → run: stages transform orders\n" in messages
     stages.run("status")
 
 
@@ -342,7 +343,5 @@ def test_the_report_of_an_app_names_urls_that_end_and_keys_of_nobody(
     assert "- profiles.avatarUrl: public: 1" in summary
     assert "- clerk: 3 keys, 1 of them not in the source" in summary
     assert "user_2" not in summary and "token=" not in summary
-    report = json.loads(
-        (moved.stages.project / ".planning/migrations/data-migration-report.json").read_text()
-    )
+    report = moved.stages.report()
     assert report["tables"]["auth_users"]["migrated"] == 2

@@ -348,7 +348,7 @@ def test_production_is_refused_by_the_command_before_anything_is_sent(
     # With its name, it goes on to the next thing that is wrong.
     done = stages.run("load", "--yes", "fine-otter-123", code=None)
     assert "is a production deployment" not in done.stderr
-    assert "is not transformed yet" in done.stderr
+    assert "did not answer" in done.stderr
 
 
 def test_a_deployment_of_unknown_kind_is_treated_as_production(plan: Plan, tmp_path: Path) -> None:

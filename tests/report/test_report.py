@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -33,16 +31,10 @@ def documents(stages: Stages, table: str) -> int:
     return int(stages.manifest("transform", table)["documents"])
 
 
-def report_of(stages: Stages) -> dict[str, Any]:
-    file = stages.project / ".planning" / "migrations" / "data-migration-report.json"
-    report: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    return report
-
-
 def test_report_accounts_for_every_row_of_every_table(loaded: Stages) -> None:
     loaded.run("load")
     loaded.run("verify")
-    report = report_of(loaded)
+    report = loaded.report()
     assert {"timestamp", "duration_seconds", "tables"} <= set(report)
     assert isinstance(report["duration_seconds"], float)
     assert list(report["tables"]) == [table.source for table in PLAN.tables.values()]
@@ -58,6 +50,7 @@ def test_report_accounts_for_every_row_of_every_table(loaded: Stages) -> None:
         entry = report["tables"][table.source]
         assert {"source", "migrated", "skipped", "errors"} <= set(entry)
         assert entry["source"] == entry["migrated"] + entry["skipped"]
+        assert entry["not_loaded"] == 0
         assert sum(entry["reasons"].values()) == entry["skipped"]
         if table.name != "formTemplates":
             assert entry["source"] == rows[table.source]
@@ -79,35 +72,73 @@ def test_report_accounts_for_every_row_of_every_table(loaded: Stages) -> None:
 def test_a_second_run_reports_the_same(loaded: Stages) -> None:
     loaded.run("load")
     loaded.run("verify")
-    before = report_of(loaded)
+    before = loaded.report()
     totals = {name: {k: t[k] for k in ("source", "migrated", "skipped", "reasons", "errors")}
               for name, t in before["tables"].items()}  # fmt: skip
     for command in ("load", "verify", "report"):
         loaded.run(command)
-    assert report_of(loaded) == before, "also its time: nothing has happened"
+    assert loaded.report() == before, "also its time: nothing has happened"
     loaded.run("load", "--restart", "articles")
     assert totals == {
         name: {k: t[k] for k in ("source", "migrated", "skipped", "reasons", "errors")}
-        for name, t in report_of(loaded)["tables"].items()
+        for name, t in loaded.report()["tables"].items()
     }
 
 
 def test_report_before_the_load_promises_nothing(fresh: Stages) -> None:
     fresh.run("report")
-    for name, entry in report_of(fresh)["tables"].items():
+    for name, entry in fresh.report()["tables"].items():
         assert entry["migrated"] == 0
-        assert entry["source"] == entry["skipped"] == sum(entry["reasons"].values()), name
-    articles = report_of(fresh)["tables"]["articles"]
-    assert articles["reasons"]["not loaded yet"] == 34
+        assert entry["source"] == entry["skipped"] + entry["not_loaded"], name
+        assert entry["skipped"] == sum(entry["reasons"].values()), name
+    articles = fresh.report()["tables"]["articles"]
+    assert articles["not_loaded"] == 34
     assert articles["status"] == "not loaded"
 
 
 def test_summary_is_the_report_for_people(loaded: Stages) -> None:
     summary = loaded.run("report").stdout
-    report = report_of(loaded)
+    report = loaded.report()
     for name, entry in report["tables"].items():
         assert (
             f"| {name} | {entry['target']} | {entry['status']} | {entry['source']:,} |" in summary
         )
-    assert "| **all** | | | 848 | 770 | 78 | |" in summary
+    assert "| **all** | | | 848 | 770 | 78 | 0 | |" in summary
     assert "- articles: workspace_id: witnesses_disagree: 1" in summary
+
+
+def test_the_report_begins_with_a_verdict_and_names_what_was_done(loaded: Stages) -> None:
+    summary, report = loaded.run("report").stdout.splitlines(), loaded.report()
+    assert report["verdict"] == loaded.json("status")["verdict"]
+    assert summary[2].startswith(f"**{report['verdict'].capitalize()}.** Next: ")
+    assert report["source"] == loaded.json("status")["source"]
+    assert report["target"] == loaded.json("status")["target"]
+    assert report["snapshot"] in ("exported", "per-table")
+    assert report["version"] and report["version"] in "\n".join(summary)
+    assert list(report["stages"]) == ["extract", "transform", "load", "verify"]
+    for times in report["stages"].values():
+        assert times["started"] <= times["ended"]
+
+
+def test_each_target_has_a_report_of_its_own(fresh: Stages) -> None:
+    """In a project with settings of its own, the plan's path is the default target's."""
+    fresh.run("report")
+    planning = fresh.project / ".planning"
+    assert (planning / "migrations" / "data-migration-report.sandbox.json").exists()
+    assert list(planning.rglob("05-02-SUMMARY*")) == [
+        planning / "phases" / "05-data-migration" / "05-02-SUMMARY.sandbox.md"
+    ]
+    assert not (planning / "migrations" / "data-migration-report.json").exists()
+    other = Stages(fresh.data, "sandbox-other", fresh.project)
+    other.run("report")
+    assert fresh.report()["tables"]["articles"]["status"] == "not loaded"
+    assert other.report()["tables"]["articles"]["status"] == "not transformed"
+
+
+def test_an_empty_folder_does_not_overwrite_a_fuller_report(fresh: Stages, tmp_path: Path) -> None:
+    fresh.run("report")
+    before = fresh.report()
+    empty = Stages(tmp_path / "empty", project=fresh.project)
+    refused = empty.run("report", code=2)
+    assert "reports more than" in refused.stderr and "--data DIR" in refused.stderr
+    assert fresh.report() == before

@@ -76,6 +76,18 @@ class Stages:
     def target_folder(self) -> Path:
         return self.data / "targets" / self.target
 
+    def report_file(self, file: str) -> Path:
+        """A file of the report: the plan's, or the one of a target that is not the default."""
+        path = self.project / ".planning" / file
+        of_target = path.with_name(f"{path.stem}.{self.target}{path.suffix}")
+        return of_target if of_target.exists() else path
+
+    def report(self) -> dict[str, Any]:
+        """The JSON of the report."""
+        text = self.report_file("migrations/data-migration-report.json").read_text("utf-8")
+        report: dict[str, Any] = json.loads(text)
+        return report
+
     def manifest(self, *parts: str) -> dict[str, Any]:
         text = self.target_folder.joinpath(*parts, "manifest.json").read_text("utf-8")
         manifest: dict[str, Any] = json.loads(text)

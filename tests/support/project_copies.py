@@ -15,7 +15,7 @@ def copy_project(folder: Path) -> Path:
     STAGES_SANDBOX is set in tests, so that a copy uses the tests' one sandbox.
     """
     shutil.copytree(ROOT / ".planning", folder / ".planning")
-    for pattern in ("data-migration-report.json", "*SUMMARY.md"):
+    for pattern in ("data-migration-report*.json", "*SUMMARY*.md"):
         for file in (folder / ".planning").rglob(pattern):
             file.unlink()
     (folder / "convex").symlink_to(ROOT / "convex")

@@ -58,6 +58,7 @@ class Small:
         part = write_parquet(folder / "part-00000.parquet", rows.schema, rows.to_batches())
         write_manifest(folder, {
             "table": name, "status": "complete", "key": key, "rows": rows.num_rows,
+            "transport": "postgres", "snapshots": [{"kind": "exported", "snapshot": "", "at": ""}],
             "parts": [part_entry(part)],
         })  # fmt: skip
 

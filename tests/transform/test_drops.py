@@ -34,7 +34,8 @@ def drop(users: Small, sql: str) -> None:
 
 def test_a_drop_is_a_reject_with_its_reason_and_needs_no_leave(users: Small) -> None:
     users.model("users", MODEL + " WHERE email NOT LIKE 'test%' OR email IS NULL")
-    assert users.transform().over_limit == ["in all: 1 of 6 rejected, the plan allows 0"]
+    (over,) = users.transform().over_limit
+    assert (over.table, over.rejects, over.rows, over.limit) == (None, 1, 6, 0)
     assert users.rejected("users") == {"6": ("", "dropped_by_model")}
     drop(users, "SELECT key(id) AS _source_id, 'a test account' AS reason FROM extract.users "
                 "WHERE email LIKE 'test%'; -- as the team said")  # fmt: skip

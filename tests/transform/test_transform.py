@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stages.errors import Shortfall
+from stages.errors import OverLimit, Shortfall
 from stages.state.fingerprints import hash_file
 from tests.support.command_line import Stages
 from tests.support.project_copies import copy_data, copy_project, edit_plan
@@ -356,13 +356,16 @@ def test_limits_of_rejects_are_per_table_and_in_all(work: Work) -> None:
     edit_plan(work.project, "[tables.articles]\n", "[tables.articles]\nmax_rejects = 6\n")
     edit_plan(work.project, "[tables.webinars]\n", '[tables.webinars]\nmax_rejects = "19%"\n')
     over = work.transform().over_limit
-    assert over == ["webinars: 5 of 26 rejected, the plan allows 19%"]
+    assert over == [OverLimit(table="webinars", rejects=5, rows=26, limit="19%")]
     edit_plan(work.project, 'max_rejects = "15%"', "max_rejects = 77")
-    assert "in all: 78 of 848 rejected, the plan allows 77" in work.transform().over_limit
+    whole = OverLimit(table=None, rejects=78, rows=848, limit=77)
+    assert whole in work.transform().over_limit
+    assert str(whole) == "in all: 78 of 848 rejected, the plan allows 77"
     edit_plan(work.project, "max_rejects = 77", "max_rejects = 78")
     assert work.transform().over_limit == over
 
 
 def test_a_plan_that_says_nothing_allows_no_reject(work: Work) -> None:
     edit_plan(work.project, 'max_rejects = "15%"\n', "")
-    assert work.transform("articles").over_limit == ["in all: 6 of 40 rejected, the plan allows 0"]
+    (over,) = work.transform("articles").over_limit
+    assert str(over) == "in all: 6 of 40 rejected, the plan allows 0"

@@ -19,12 +19,13 @@ from stages.state.workspace import Workspace
 @dataclass(frozen=True, kw_only=True)
 class ImportOptions:
     """What may be asked of an import. `mode` None is require-empty, or that of the import that is
-    under way. `consent` is asked with a sentence that names what would be deleted."""
+    under way. `confirm` gets a clause that names what would be deleted, and raises where that may
+    not be: ConsentRequired or Declined."""
 
+    confirm: Callable[[str], None]
     tables: tuple[str, ...] = ()
     mode: Mode | None = None
     restart: bool = False
-    consent: Callable[[str], bool] = lambda _: False
 
 
 @dataclass(frozen=True, kw_only=True)

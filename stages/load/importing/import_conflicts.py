@@ -29,26 +29,22 @@ def refuse_existing(context: ImportContext, existing: Mapping[str, int]) -> None
             f"{context.deployment.target.label} has documents already: {_list_counts(existing)}",
             "send what has changed with: stages load; or say what is to become of them: "
             "--mode replace deletes them, --mode append adds to them",
+            tables=existing,
         )
 
 
 def accept_existing(context: ImportContext, state: Manifest) -> Manifest:
     """Ask about documents that would be deleted, and export them; nothing is sent without both.
 
-    Returns the state `uploading`. Raises UserError where the mode or the answer forbids to go on.
+    Returns the state `uploading`. Raises UserError where the mode forbids to go on, and as
+    `ImportOptions.confirm` where nobody agrees.
     """
     label = context.deployment.target.label
     existing = existing_documents(context)
     if state["mode"] == "require-empty":
         refuse_existing(context, existing)
     if existing and state["mode"] == "replace":
-        sentence = f"{label} would lose documents: {_list_counts(existing)}"
-        if not context.options.consent(sentence):
-            raise UserError(
-                sentence,
-                "say so with: stages load --through import --mode replace --yes "
-                f"{context.deployment.target.deployment}",
-            )
+        context.options.confirm(f"{label} would lose documents: {_list_counts(existing)}")
         context.progress.note("  taking a full export of what is there")
         export = context.snapshots.export(context.workspace.exports)
         context.progress.note(f"  before the import: {export}")
@@ -105,6 +101,7 @@ def _refuse(
                 f"{context.deployment.target.label} has documents of `{table}` already that "
                 f"would be appended, such as {present[0][0]} ({present[0][1]})",
                 "send what has changed with: stages load; or use --mode replace",
+                tables=[table],
             )
 
 

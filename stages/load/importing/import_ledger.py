@@ -19,12 +19,12 @@ from stages.load.importing.snapshot_file import Snapshot
 from stages.load.pace import MOST_IN_FLIGHT, Pace
 from stages.load.prove import Prover
 from stages.load.run import LoadResult
-from stages.load.settle import DID
+from stages.load.settle import write_ids_only
 from stages.load.table_load import TableLoad
 from stages.project.dependencies import dependency_groups
 from stages.sql import file_sql
-from stages.state.manifests import read_manifest, write_manifest
-from stages.state.parts import part_entry
+from stages.state.failures import forget_failures, record_failure
+from stages.state.manifests import read_manifest
 
 if TYPE_CHECKING:
     import duckdb
@@ -84,8 +84,10 @@ def _load_table(
         manifest, _ = TableLoad(table, sender=sender).bring_up_to_date()
     except TableFailed as error:
         result.failed[name] = str(error)
+        record_failure(context.workspace, "load", name, error.message, error.hint)
         context.progress.done("import", name, f"failed: {error}")
         return
+    forget_failures(context.workspace, "load", [name])
     result.tables[name] = manifest
     context.progress.done("import", name, f"{manifest['counts']['inserted']:,} imported")
 
@@ -98,20 +100,7 @@ def _write_ids(
     if read_manifest(folder):
         return
     ids = snapshot.write_ids(connection, name, folder)
-    write_manifest(
-        folder,
-        {
-            "table": name,
-            "source": context.plan.tables[name].source,
-            "status": "partial",
-            "made_from": "",
-            "channel": "import",
-            "content": "",
-            "documents": ids.rows,
-            "counts": dict.fromkeys((*DID, "refused", "held_back", "removed"), 0),
-            "ids": part_entry(ids),
-        },
-    )
+    write_ids_only(folder, context.plan.tables[name], "import", ids)
 
 
 def _forget_replaced(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stages.consent import ConsentRequired, Declined
 from stages.errors import StagesError, UserError
 from stages.load.importing.context import ImportContext
 from stages.load.importing.upload import ImportFailed, follow
@@ -16,13 +17,16 @@ def perform(context: ImportContext, state: Manifest) -> Manifest:
         nonlocal state
         context.progress.note("  " + words.replace("\n", "\n  "))
         # What was asked for before may be deleted; something that came since may not.
-        if deletes and not (state["replaces"] or context.options.consent(words)):
-            context.snapshots.cancel(state["importId"])
-            remove(context.workspace.imports)
-            raise UserError(
-                "documents have come to these tables since the import was begun",
-                "nothing was deleted; begin anew with: stages load --through import",
-            )
+        if deletes and not state["replaces"]:
+            try:
+                context.options.confirm(words)
+            except (ConsentRequired, Declined):
+                context.snapshots.cancel(state["importId"])
+                remove(context.workspace.imports)
+                raise UserError(
+                    "documents have come to these tables since the import was begun",
+                    "nothing was deleted; begin anew with: stages load --through import",
+                ) from None
         if state["mode"] == "replace":
             # Acks of documents that are about to go.
             for table in context.tables:

@@ -9,14 +9,15 @@ again, and the ledger is written from where it stopped.
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from pathlib import Path
 
 from stages.convex.client import Deployment
 from stages.convex.ledger import require_epoch, require_target
 from stages.convex.schema import Schema
-from stages.convex.snapshots import assigned_numbers, table_numbers
-from stages.errors import StagesError, Stopped, Transient
+from stages.convex.snapshots import Mode, assigned_numbers, table_numbers
+from stages.errors import StagesError, Transient
 from stages.load.importing.context import ImportContext, ImportOptions
 from stages.load.importing.import_conflicts import accept_existing, refuse_present
 from stages.load.importing.import_ledger import write_import_ledger
@@ -30,12 +31,13 @@ from stages.progress import Progress
 from stages.project.plan import Plan, TargetTable
 from stages.project.settings import Target
 from stages.retry import Backoff
-from stages.state.durable import remove
+from stages.state.durable import remove, write_json
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Workspace
 from stages.views import refresh
 
-AGAIN = "run again: stages load --through import"
+SECOND_STEP = "stages load --through import"
+AGAIN = f"run again: {SECOND_STEP}"
 
 
 def import_tables(
@@ -69,7 +71,7 @@ def import_tables(
             )
             result = _bring_up_to_date(context)
     except Transient as error:
-        raise Stopped(error.message, AGAIN) from None
+        raise error.stopped(AGAIN) from None
     refresh(workspace, plan)
     return result
 
@@ -81,10 +83,12 @@ def write_file(
     target: Target | None,
     names: tuple[str, ...],
     file: Path,
+    mode: Mode | None,
     progress: Progress,
 ) -> None:
     """`--to FILE`: the ZIP only, for `npx convex import`. Nothing is sent.
 
+    Status names the step that follows until the tables are loaded.
     Without a deployment that answers, tables get the numbers that a new one would give them.
     """
     tables, _ = _chosen(workspace, plan, names, progress)
@@ -106,7 +110,28 @@ def write_file(
     for name, rows in counts.items():
         progress.done("import", name, f"{rows:,} documents")
     progress.note(f"{file}: {part.rows:,} documents, {part.bytes / 2**20:,.1f} MiB")
-    progress.note(f"send it with: npx convex import --replace {file}")
+    then = shlex.join([*SECOND_STEP.split(), *names])
+    write_json(workspace.handed_over, {"file": str(file), "tables": sorted(counts), "next": then})
+    progress.note(f"send it with: {_import_command(target, file, mode)}")
+    progress.note(f"then write its ledger with: {then}")
+
+
+def _import_command(target: Target | None, file: Path, mode: Mode | None) -> str:
+    """How Convex' own command line imports a file into the target; keys are left to its settings.
+
+    It takes tables that are not empty only if `--replace` or `--append` says so.
+    """
+    words = ["npx", "convex", "import", shlex.quote(str(file))]
+    if mode in ("replace", "append"):
+        words.append(f"--{mode}")
+    if target is None:
+        return " ".join(words)
+    if target.url.endswith(".convex.cloud"):
+        return " ".join([*words, "--deployment", target.deployment])
+    return (
+        f"CONVEX_SELF_HOSTED_URL={target.url} {' '.join(words)} "
+        "(with CONVEX_SELF_HOSTED_ADMIN_KEY set)"
+    )
 
 
 def _chosen(
@@ -152,6 +177,7 @@ def _bring_up_to_date(context: ImportContext) -> LoadResult:
     if not result.failed:
         context.record({**state, "status": "adopted"})
         remove(context.file)
+        remove(context.workspace.handed_over)
     return result
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stages.convex.snapshots import MOST_PARTS, PART_BYTES, Snapshots
-from stages.errors import StagesError, Stopped, Transient
+from stages.errors import StagesError, Transient
 from stages.progress import Progress, note_retry
 from stages.retry import Backoff, retrying
 from stages.state.integrity import require_whole
@@ -52,7 +52,7 @@ def upload(
     try:
         done = retrying(attempt, Backoff(attempts=UPLOADS), note_retry(progress))
     except Transient as error:
-        raise Stopped(error.message, "run again: stages load --through import") from None
+        raise error.stopped("run again: stages load --through import") from None
     write_manifest(workspace.imports, done)
     return done
 
@@ -99,7 +99,7 @@ def follow(
         if report.state == "failed":
             raise ImportFailed(
                 f"the import failed: {report.words}",
-                "nothing was changed, unless the mode was append; mend the cause, then: "
+                "nothing was changed, unless the mode was append; fix the cause, then: "
                 "stages load --through import",
             )
         if report.state == "waiting_for_confirmation":

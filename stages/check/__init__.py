@@ -1,0 +1,1 @@
+"""`stages check`: everything that a migration meets, looked at before anything is moved."""

@@ -1,0 +1,62 @@
+"""Settings, connections, rights, models and the deployment, before anything is moved."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+
+from stages.check.models import check_models
+from stages.check.source import check_source
+from stages.convex.client import Deployment
+from stages.convex.ledger import ask_epoch
+from stages.convex.schema import Schema
+from stages.extract.catalog import Reading
+from stages.project.plan import Plan
+from stages.project.settings import Settings
+from stages.readiness import check_load, guarded, is_routed, list_functions
+from stages.results import CheckResult
+from stages.state.workspace import Workspace
+
+LEAST_DISK = 1 << 30
+
+
+def check(
+    workspace: Workspace, plan: Plan, schema: Schema, settings: Settings
+) -> Iterator[CheckResult]:
+    """Look at everything, one finding at a time; a failure of one does not end the others."""
+    for result in _look(workspace, plan, schema, settings):
+        # A hint of another command may lead here; whoever is here needs no such advice.
+        circular = result.hint is not None and "stages check" in result.hint
+        yield replace(result, hint=None) if circular else result
+
+
+def _look(
+    workspace: Workspace, plan: Plan, schema: Schema, settings: Settings
+) -> Iterator[CheckResult]:
+    yield CheckResult("plan", True, f"{len(plan.tables)} tables, {len(plan.sources)} sources")
+    readings: dict[str, Reading] = {}
+    yield from check_source(plan, settings.source, readings)
+    if readings:
+        yield from check_models(workspace, plan, schema, readings)
+    yield from check_load(plan, schema, settings.target)
+    if settings.target.secret and settings.target.site_url:
+        yield from guarded("HTTP action", lambda: _http_action(plan, settings))
+    free = shutil.disk_usage(workspace.data if workspace.data.exists() else workspace.project).free
+    yield CheckResult(
+        "disk",
+        free > LEAST_DISK,
+        f"{free / 2**30:,.1f} GiB free for {workspace.data}",
+        "make room, or choose another folder with --data",
+    )
+
+
+def _http_action(plan: Plan, settings: Settings) -> Iterator[CheckResult]:
+    """Nothing where there is another way in, and nobody has routed the action."""
+    if settings.target.admin_key:
+        with Deployment(settings.target, "functions") as deployment:
+            if not is_routed(list_functions(deployment)):
+                return
+    with Deployment(settings.target, "http-action") as deployment:
+        ask_epoch(deployment, plan.module)
+    yield CheckResult("HTTP action", True, "POST /migrate is open to MIGRATION_SECRET")

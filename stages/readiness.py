@@ -1,0 +1,167 @@
+"""What a load meets in Convex: the tables in schema.ts, and the functions and schema as deployed.
+
+`stages check` reports it, and a load refuses to start on what is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from stages.convex.admin_api import GENERAL_FUNCTIONS, call_admin
+from stages.convex.client import Deployment
+from stages.convex.ledger import ask_epoch, unknown_tables
+from stages.convex.pages import UPDATE_FUNCTIONS
+from stages.convex.schema import Schema
+from stages.errors import StagesError
+from stages.project.plan import Plan
+from stages.project.settings import Target
+from stages.results import CheckResult
+
+LEDGER = "migrationLedger"
+RIGHTS = "the right deployment:data:view"
+PUSH = "push convex/ to it: npx convex deploy (dev: npx convex dev --once)"
+PUSH_SANDBOX = "push convex/ to it: stages sandbox push"
+
+
+def check_load(plan: Plan, schema: Schema, target: Target) -> Iterator[CheckResult]:
+    """One result at a time; a failure of one does not end the others.
+
+    What is deployed is listed to the admin key only: without one, the load itself finds out.
+    """
+    yield _local_schema(schema)
+    if target.admin_key:
+        yield from guarded("Convex", lambda: _deployed(plan, schema, target))
+
+
+def require_ready(plan: Plan, schema: Schema, target: Target) -> None:
+    """Raise StagesError where something is wrong that a load would meet."""
+    wrong = [result for result in check_load(plan, schema, target) if not result.ok]
+    if wrong:
+        raise StagesError(
+            "the load does not start: "
+            + "; ".join(f"{result.name}: {result.detail}" for result in wrong),
+            wrong[0].hint,
+        )
+
+
+def guarded(name: str, look: Callable[[], Iterable[CheckResult]]) -> Iterator[CheckResult]:
+    """The results, with an error as the last of them."""
+    try:
+        yield from look()
+    except StagesError as error:
+        yield CheckResult(name, False, error.message, error.hint)
+
+
+def is_routed(spec: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the deployment has the HTTP action `POST /migrate`."""
+    return any(
+        each.get("functionType") == "HttpAction" and each.get("path") == "/migrate" for each in spec
+    )
+
+
+def list_functions(deployment: Deployment) -> list[dict[str, Any]]:
+    """Functions and HTTP actions of a deployment, as it lists them to the admin key."""
+    spec: list[dict[str, Any]] = call_admin(deployment, "_system/cli/modules:apiSpec", {}, RIGHTS)
+    return spec
+
+
+def _local_schema(schema: Schema) -> CheckResult:
+    return CheckResult(
+        "schema.ts",
+        LEDGER in schema.tables,
+        f"{len(schema.tables)} tables, with the ledger"
+        if LEDGER in schema.tables
+        else f"convex/schema.ts lacks ...stagesTables, which holds the table {LEDGER}",
+        'add to it: import { stagesTables } from "./stagesTables"; and ...stagesTables, inside of '
+        "defineSchema({ … }); then push convex/",
+    )
+
+
+def _deployed(plan: Plan, schema: Schema, target: Target) -> Iterator[CheckResult]:
+    with Deployment(target, "functions") as deployment:
+        spec = list_functions(deployment)
+        deployed = call_admin(
+            deployment, "_system/frontend/getSchemas", {"componentId": None}, RIGHTS
+        )
+        # Without the ledger's table it can't answer, which is reported in its own words below.
+        known = list(guarded("tables", lambda: _known_tables(plan, schema, deployment, spec)))
+    push = PUSH_SANDBOX if target.sandbox else PUSH
+    functions = {
+        each["identifier"].replace(".js:", ":"): each["visibility"]["kind"]
+        for each in spec
+        if "identifier" in each
+    }
+    needed = [table.function for table in plan.tables.values() if table.name in schema.tables]
+    needed += [f"{plan.module}:{name}" for name in GENERAL_FUNCTIONS]
+    lacking = [name for name in needed if name not in functions]
+    public = [
+        name
+        for name, kind in functions.items()
+        if kind == "public" and name.startswith(f"{plan.module}:")
+    ]
+    yield CheckResult("Convex", True, f"{target.label}, with an admin key")
+    # First what the functions were written for: what is not written can't be pushed either.
+    yield from known
+    yield CheckResult(
+        "functions",
+        not lacking,
+        f"all {len(needed)} are there" if not lacking else f"missing: {', '.join(lacking)}",
+        push,
+    )
+    yield CheckResult(
+        "visibility",
+        not public,
+        "all are internal" if not public else f"anybody may call {', '.join(public)}",
+        "make them internal and push again",
+    )
+    difference = _schema_difference(schema, deployed.get("active"))
+    yield CheckResult(
+        "schema", not difference, difference or "the deployment has convex/schema.ts as it is here",
+        push,
+    )  # fmt: skip
+
+
+def _known_tables(
+    plan: Plan, schema: Schema, deployment: Deployment, spec: Iterable[Mapping[str, Any]]
+) -> list[CheckResult]:
+    """Whether the functions, where they are there, were written for the plan's tables."""
+    if not any(each.get("identifier") == f"{plan.module}.js:epoch" for each in spec):
+        return []
+    unknown = unknown_tables(
+        ask_epoch(deployment, plan.module),
+        [name for name in plan.tables if name in schema.tables],
+        [name for name in plan.references if name in schema.tables],
+    )
+    detail = (
+        f"the functions were written for a plan without {', '.join(unknown)}"
+        if unknown
+        else "the functions know the plan's tables, and no others"
+    )
+    return [CheckResult("tables", not unknown, detail, UPDATE_FUNCTIONS)]
+
+
+def _schema_difference(schema: Schema, active: str | None) -> str:
+    """How the deployed schema differs from schema.ts, in one sentence; empty where it does not."""
+    if not active:
+        return "the deployment has no schema"
+    there, here = _tables_of(json.loads(active)), _tables_of(schema.exported)
+    parts = []
+    lacking = [name for name in here if name not in there]
+    if LEDGER in lacking:
+        parts.append("it lacks ...stagesTables")
+    for words, names in (
+        ("it lacks the table", [name for name in lacking if name != LEDGER]),
+        ("only it has", [name for name in there if name not in here]),
+        ("not the same", [n for n in here if n in there and here[n] != there[n]]),
+    ):
+        if names:
+            parts.append(f"{words}: {', '.join(sorted(names))}")
+    if not parts:
+        return ""
+    return "the deployment has another schema than convex/schema.ts; " + "; ".join(parts)
+
+
+def _tables_of(exported: Mapping[str, Any]) -> dict[str, Any]:
+    return {table["tableName"]: table["documentType"] for table in exported["tables"]}

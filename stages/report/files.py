@@ -1,0 +1,31 @@
+"""Where the report of each target is: the plan's paths are those of the default target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stages.project.plan import Plan
+from stages.state.workspace import Workspace
+
+
+def report_files(workspace: Workspace, plan: Plan) -> tuple[Path, Path]:
+    """The JSON and the summary: `report.json`, and `report.production.json` of another target."""
+    files = (workspace.project / plan.report_json, workspace.project / plan.report_summary)
+    if workspace.is_default_target:
+        return files
+    json, summary = (file.with_name(_of_target(file, workspace.target)) for file in files)
+    return json, summary
+
+
+def is_report(workspace: Workspace, plan: Plan, file: Path) -> bool:
+    """Whether a file beside the plan is the JSON of some target's report."""
+    report = (workspace.project / plan.report_json).resolve()
+    of_target = Path(_of_target(report, "*"))
+    resolved = file.resolve()
+    return resolved == report or (
+        resolved.parent == report.parent and resolved.match(str(of_target))
+    )
+
+
+def _of_target(file: Path, target: str) -> str:
+    return f"{file.stem}.{target}{file.suffix}"

@@ -1,0 +1,36 @@
+"""What is to become of documents that a table had before its first load: kept in target.json.
+
+Answered once a table, so that no later load of this target asks again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from stages.state.durable import read_json, write_json
+from stages.state.workspace import Workspace
+
+ENTRY = "existing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """`adopt`: they are rows of the source, found `by` a field of theirs too where one is named;
+    `done` once the ledger has them. `beside`: they are others, and stay beside what is loaded."""
+
+    what: Literal["adopt", "beside"]
+    by: str | None = None
+    done: bool = False
+
+
+def read_answers(workspace: Workspace) -> dict[str, Answer]:
+    """Convex table → its answer, where one was given."""
+    stored = (read_json(workspace.identity) or {}).get(ENTRY, {})
+    return {table: Answer(**answer) for table, answer in stored.items()}
+
+
+def keep_answer(workspace: Workspace, table: str, answer: Answer) -> None:
+    stored = read_json(workspace.identity) or {}
+    answers = {**stored.get(ENTRY, {}), table: asdict(answer)}
+    write_json(workspace.identity, {**stored, ENTRY: answers})

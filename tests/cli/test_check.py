@@ -1,0 +1,36 @@
+"""`stages check` as a whole: models, and hints that lead on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stages.sandbox import State
+from tests.support.command_line import Stages
+from tests.support.project_copies import copy_project, edit_model
+
+
+def test_models_that_do_not_run(supabase: State, tmp_path: Path) -> None:
+    """Before anything is extracted: what a first transform would meet, and nothing is left."""
+    stages = Stages(tmp_path / "data", project=copy_project(tmp_path / "project"))
+    assert "models: all 13 run" in stages.run("check").stdout
+    edit_model(stages.project, "articles", "FROM extract.articles", "FROM extract.articels")
+    done = stages.run("check", code=1)
+    assert "WRONG model of articles: models/articles.sql, line " in done.stdout
+    assert "articels" in done.stdout
+    assert "fix what is WRONG" in done.stderr
+    assert not (stages.data / "extract").exists()
+
+
+def test_no_hint_leads_back(supabase: State, tmp_path: Path) -> None:
+    """The address is of something that is no Supabase, and answers 404."""
+    stages = Stages(tmp_path / "data", "default", copy_project(tmp_path / "project"))
+    convex = supabase.deployments["sandbox"]
+    stages.environment = {
+        "SUPABASE_URL": convex.url,
+        "SUPABASE_SERVICE_ROLE_KEY": supabase.source.service_role_key,
+        "CONVEX_URL": convex.url,
+        "CONVEX_DEPLOY_KEY": convex.admin_key,
+    }
+    done = stages.run("check", code=1)
+    assert "WRONG REST: " in done.stdout
+    assert "stages check" not in done.stdout + done.stderr
