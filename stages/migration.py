@@ -236,7 +236,8 @@ class Migration(Inspection):
             self._refuse_rejects(accept_rejects)
             schema = self._schema()
             require_target(self.workspace, target)
-            require_ready(self.plan, schema, target)
+            chosen = [table.name for table in self.plan.select_tables(table_names(tables))]
+            require_ready(self.plan, schema, target, chosen)
             if through == "import":
                 from stages.load.importing.context import ImportOptions
                 from stages.load.importing.run import import_tables

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from stages.convex.admin_api import GENERAL_FUNCTIONS, call_admin
@@ -15,7 +15,7 @@ from stages.convex.ledger import ask_epoch, unknown_tables
 from stages.convex.pages import UPDATE_FUNCTIONS
 from stages.convex.schema import Schema
 from stages.errors import StagesError
-from stages.project.plan import Plan
+from stages.project.plan import Plan, TargetTable
 from stages.project.settings import Target
 from stages.results import CheckResult
 
@@ -25,19 +25,21 @@ PUSH = "push convex/ to it: npx convex deploy (dev: npx convex dev --once)"
 PUSH_SANDBOX = "push convex/ to it: stages sandbox push"
 
 
-def check_load(plan: Plan, schema: Schema, target: Target) -> Iterator[CheckResult]:
-    """One result at a time; a failure of one does not end the others.
+def check_load(
+    plan: Plan, schema: Schema, target: Target, tables: Sequence[str]
+) -> Iterator[CheckResult]:
+    """One result at a time, for a load of some tables; a failure of one does not end the others.
 
     What is deployed is listed to the admin key only: without one, the load itself finds out.
     """
     yield _local_schema(schema)
     if target.admin_key:
-        yield from guarded("Convex", lambda: _deployed(plan, schema, target))
+        yield from guarded("Convex", lambda: _deployed(plan, schema, target, tables))
 
 
-def require_ready(plan: Plan, schema: Schema, target: Target) -> None:
+def require_ready(plan: Plan, schema: Schema, target: Target, tables: Sequence[str]) -> None:
     """Raise StagesError where something is wrong that a load would meet."""
-    wrong = [result for result in check_load(plan, schema, target) if not result.ok]
+    wrong = [result for result in check_load(plan, schema, target, tables) if not result.ok]
     if wrong:
         raise StagesError(
             "the load does not start: "
@@ -79,21 +81,26 @@ def _local_schema(schema: Schema) -> CheckResult:
     )
 
 
-def _deployed(plan: Plan, schema: Schema, target: Target) -> Iterator[CheckResult]:
+def _deployed(
+    plan: Plan, schema: Schema, target: Target, tables: Sequence[str]
+) -> Iterator[CheckResult]:
+    loaded = [plan.tables[name] for name in tables if name in schema.tables]
     with Deployment(target, "functions") as deployment:
         spec = list_functions(deployment)
         deployed = call_admin(
             deployment, "_system/frontend/getSchemas", {"componentId": None}, RIGHTS
         )
         # Without the ledger's table it can't answer, which is reported in its own words below.
-        known = list(guarded("tables", lambda: _known_tables(plan, schema, deployment, spec)))
+        known = list(
+            guarded("tables", lambda: _known_tables(plan, schema, loaded, deployment, spec))
+        )
     push = PUSH_SANDBOX if target.sandbox else PUSH
     functions = {
         each["identifier"].replace(".js:", ":"): each["visibility"]["kind"]
         for each in spec
         if "identifier" in each
     }
-    needed = [table.function for table in plan.tables.values() if table.name in schema.tables]
+    needed = [table.function for table in loaded]
     needed += [f"{plan.module}:{name}" for name in GENERAL_FUNCTIONS]
     lacking = [name for name in needed if name not in functions]
     public = [
@@ -124,14 +131,18 @@ def _deployed(plan: Plan, schema: Schema, target: Target) -> Iterator[CheckResul
 
 
 def _known_tables(
-    plan: Plan, schema: Schema, deployment: Deployment, spec: Iterable[Mapping[str, Any]]
+    plan: Plan,
+    schema: Schema,
+    loaded: Iterable[TargetTable],
+    deployment: Deployment,
+    spec: Iterable[Mapping[str, Any]],
 ) -> list[CheckResult]:
     """Whether the functions, where they are there, were written for the plan's tables."""
     if not any(each.get("identifier") == f"{plan.module}.js:epoch" for each in spec):
         return []
     unknown = unknown_tables(
         ask_epoch(deployment, plan.module),
-        [name for name in plan.tables if name in schema.tables],
+        [table.name for table in loaded],
         [name for name in plan.references if name in schema.tables],
     )
     detail = (

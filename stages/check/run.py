@@ -39,7 +39,7 @@ def _look(
     yield from check_source(plan, settings.source, readings)
     if readings:
         yield from check_models(workspace, plan, schema, readings)
-    yield from check_load(plan, schema, settings.target)
+    yield from check_load(plan, schema, settings.target, list(plan.tables))
     if settings.target.secret and settings.target.site_url:
         yield from guarded("HTTP action", lambda: _http_action(plan, settings))
     free = shutil.disk_usage(workspace.data if workspace.data.exists() else workspace.project).free

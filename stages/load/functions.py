@@ -9,6 +9,7 @@ import json
 import re
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring as text
 from typing import Any
@@ -31,14 +32,15 @@ SAME_WORDS = 20
 
 @dataclass
 class Sent:
-    """What came of a batch: lines for the journal of acks, rejects with Convex' words."""
+    """What came of a batch: documents by what was done with them, lines for the journal of acks,
+    rejects with Convex' words."""
 
-    documents: int = 0
+    done: Counter[str] = field(default_factory=Counter)
     acks: list[str] = field(default_factory=list)
     rejects: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, other: Sent) -> Sent:
-        self.documents += other.documents
+        self.done += other.done
         self.acks += other.acks
         self.rejects += other.rejects
         return self
@@ -103,7 +105,7 @@ class Sender:
             f'"did": "{each["did"]}", "digest": "{digest}"}}\n'
             for each, digest in zip(results, batch.digests, strict=True)
         ]
-        return Sent(documents=len(lines), acks=["".join(lines)])
+        return Sent(done=Counter(each["did"] for each in results), acks=["".join(lines)])
 
     def _refused(self, batch: Batch, error: FunctionError) -> Sent:
         self._require_function()

@@ -3,6 +3,7 @@ recorded as it comes."""
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from typing import Protocol
@@ -25,8 +26,8 @@ class BatchSender(Protocol):
     def send(self, batch: Batch) -> Sent: ...
 
 
-def send_pending(table: TableContext, binding: Binding, sender: BatchSender | None) -> int:
-    """Send what is not acknowledged; returns how many documents were sent.
+def send_pending(table: TableContext, binding: Binding, sender: BatchSender | None) -> Counter[str]:
+    """Send what is not acknowledged; returns how many documents were sent, by what was done.
 
     `sender` takes the batches in the place of the table's own function.
     """
@@ -72,7 +73,7 @@ def _send_batches(
     acks: Journal,
     rejects: Journal,
     one_by_one: bool,
-) -> int:
+) -> Counter[str]:
     pace = table.load.pace
     with ThreadPoolExecutor(max_workers=2 * pace.most_in_flight) as pool:
         flight = _Flight(acks, rejects, table.load.progress, table.name)
@@ -88,7 +89,7 @@ def _send_batches(
                 flight.land()
         finally:
             flight.close()
-    return flight.sent
+    return flight.done
 
 
 def _record_held_back(table: TableContext, rejects: Journal) -> None:
@@ -124,7 +125,7 @@ class _Flight:
 
     def __init__(self, acks: Journal, rejects: Journal, progress: Progress, table: str) -> None:
         self.flying: set[Future[Sent]] = set()
-        self.sent = 0
+        self.done: Counter[str] = Counter()
         self._acks, self._rejects = acks, rejects
         self._progress, self._table = progress, table
         self._writer = ThreadPoolExecutor(1)
@@ -162,6 +163,6 @@ class _Flight:
         rejects = [reject for sent in landed for reject in sent.rejects]
         if rejects:
             self._rejects.append(rejects)
-        documents = sum(sent.documents for sent in landed)
-        self.sent += documents
-        self._progress.advance(self._table, documents + len(rejects))
+        done = sum((sent.done for sent in landed), Counter[str]())
+        self.done += done
+        self._progress.advance(self._table, done.total() + len(rejects))

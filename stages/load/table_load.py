@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from stages.load.context import TableContext
 from stages.load.send import BatchSender, send_pending
-from stages.load.settle import recount_removed, settle
+from stages.load.settle import DID, recount_removed, settle
 from stages.state.fingerprints import fingerprint
 from stages.state.integrity import find_damage, require_whole
 from stages.state.manifests import Manifest, read_manifest
@@ -36,7 +37,7 @@ class TableLoad:
         sent = send_pending(self.context, binding, self.sender)
         # Whose content is none: a kill between the passes must not look like the end.
         settle(self.context, binding, self.deferred, made_from="", content="", first_pass=True)
-        return f"first pass: {sent:,} sent"
+        return f"first pass: {sent.total():,} sent"
 
     def bring_up_to_date(self) -> tuple[Manifest, str]:
         """The manifest, and what was done in one sentence."""
@@ -97,6 +98,10 @@ class TableLoad:
         return ids
 
 
-def _sentence(sent: int, counts: dict[str, int]) -> str:
-    parts = [f"{count:,} {name}" for name, count in counts.items() if count]
-    return f"{sent:,} sent: {', '.join(parts) or 'no documents'}"
+def _sentence(sent: Counter[str], counts: dict[str, int]) -> str:
+    """What this run did, and then what is in Convex, or is not, of all runs."""
+    done = ", ".join(f"{sent[name]:,} {name}" for name in DID if sent[name])
+    others = {name: counts[name] for name in ("refused", "held_back", "removed") if counts[name]}
+    left = "".join(f", {count:,} {name.replace('_', ' ')}" for name, count in others.items())
+    in_convex = sum(counts[name] for name in DID)
+    return f"{sent.total():,} sent{': ' if done else ''}{done} ({in_convex:,} in Convex{left})"

@@ -79,6 +79,14 @@ def test_a_parent_that_the_app_deleted_is_not_bound_to(loaded: Project) -> None:
     assert loaded.documents("pets") == PETS | new
 
 
+def test_what_this_run_did_is_shown_apart_from_what_is_in_convex(loaded: Project) -> None:
+    loaded.stage("pets", PETS | {"c000": {"owner": "p00", "kind": "dog"}, "c900": PETS["c000"]})
+    loaded.load()
+    assert "pets: 2 sent: 1 inserted, 1 replaced (61 in Convex)" in loaded.messages()
+    loaded.load(restart=True)
+    assert "pets: 61 sent: 61 unchanged (61 in Convex)" in loaded.messages()
+
+
 def test_another_batch_size_on_resume(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     stage_all(project)
     monkeypatch.setattr(run, "MOST_DOCUMENTS", 4)

@@ -16,7 +16,7 @@ from stages.errors import StagesError
 from stages.project.settings import Secret, Settings, Source
 from stages.readiness import check_load, require_ready
 from tests.faults.support import Host, host
-from tests.load.project import Project, make_convex
+from tests.load.project import TABLES, Project, make_convex
 from tests.support.command_line import Stages
 from tests.support.project_copies import copy_data, copy_project, edit
 
@@ -27,12 +27,16 @@ def schema(exported: dict[str, Any]) -> Schema:
 
 
 def wrong(project: Project, schema: Schema) -> dict[str, str]:
-    return {r.name: r.detail for r in check_load(project.plan, schema, project.target) if not r.ok}
+    return {
+        r.name: r.detail
+        for r in check_load(project.plan, schema, project.target, TABLES)
+        if not r.ok
+    }
 
 
 def test_a_deployment_that_is_ready(project: Project, schema: Schema) -> None:
     assert wrong(project, schema) == {}
-    require_ready(project.plan, schema, project.target)
+    require_ready(project.plan, schema, project.target, TABLES)
 
 
 def test_a_schema_without_the_ledger(project: Project, schema: Schema) -> None:
@@ -40,7 +44,7 @@ def test_a_schema_without_the_ledger(project: Project, schema: Schema) -> None:
     without = Schema({**schema.exported, "tables": tables})
     assert "convex/schema.ts lacks ...stagesTables" in wrong(project, without)["schema.ts"]
     with pytest.raises(StagesError, match=r"the load does not start: schema\.ts: ") as error:
-        require_ready(project.plan, without, project.target)
+        require_ready(project.plan, without, project.target, TABLES)
     assert "...stagesTables" in (error.value.hint or "")
 
 
@@ -76,10 +80,14 @@ def test_a_schema_that_differs_is_described(project: Project, schema: Schema) ->
 def test_functions_that_are_missing(project: Project, schema: Schema) -> None:
     plan = project.plan
     plan = replace(plan, module="elsewhere")
-    (functions,) = [r for r in check_load(plan, schema, project.target) if r.name == "functions"]
+    (functions,) = [
+        r
+        for r in check_load(plan, schema, project.target, list(plan.tables))
+        if r.name == "functions"
+    ]
     assert not functions.ok and "elsewhere:readPage" in functions.detail
     with pytest.raises(StagesError, match="the load does not start: functions: missing"):
-        require_ready(plan, schema, project.target)
+        require_ready(plan, schema, project.target, list(plan.tables))
 
 
 def test_an_action_that_nobody_configured_is_not_asked_for(project: Project) -> None:

@@ -61,4 +61,4 @@ class LedgerSender:
             f'"did": "inserted", "digest": "{r["digest"]}"}}\n'
             for r in records
         ]
-        return Sent(documents=len(lines), acks=["".join(lines)])
+        return Sent(done=Counter(inserted=len(lines)), acks=["".join(lines)])
