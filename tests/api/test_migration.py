@@ -30,6 +30,7 @@ from stages import (
 )
 from stages.errors import Transient
 from stages.hints import Invocation
+from stages.report.files import report_files
 from stages.state.durable import read_json
 from stages.state.lock import data_lock
 from stages.views import connect
@@ -122,7 +123,8 @@ def move(migration: Migration) -> None:
     loaded.raise_if_wrong()
     assert loaded.tables["articles"].inserted == 34
     assert (loaded.failed, loaded.partial) == ({}, [])
-    report = read_json(migration.project / migration.plan.report_json)
+    file, _ = report_files(migration.workspace, migration.plan)
+    report = read_json(file)
     assert report and report["tables"]["articles"]["migrated"] == 34
 
     verified = migration.verify()
