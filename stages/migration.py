@@ -30,6 +30,7 @@ from stages.project.settings import load_source, resolve_target
 from stages.results import (
     Extracted,
     Loaded,
+    LoadForecast,
     RolledBack,
     TableExtracted,
     TableLoaded,
@@ -276,9 +277,7 @@ class Migration(Inspection):
             failed={table: self.hint(reason) for table, reason in result.failed.items()},
         )
 
-    def forecast_load(
-        self, tables: Tables = (), *, through: Channel | None = None
-    ) -> dict[str, Any]:
+    def forecast_load(self, tables: Tables = (), *, through: Channel | None = None) -> LoadForecast:
         """What a load would send, and what it would come to. Nothing is written to Convex."""
         from stages.load.forecast import forecast
 

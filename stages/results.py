@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import OverLimit, Shortfall, TooManyRejects
+from stages.rejects import RejectGroup
 
 Complete = Callable[[str], str]
 
@@ -173,6 +174,38 @@ class Loaded(_Result):
                 names,
                 counts,
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableForecast:
+    """What a load would do with one Convex table, in documents.
+
+    `bytes` are of requests, which are so many `batches`; `written` are bytes of the documents and
+    ledger rows to be written, `stored` of all staged documents, their copies in indexes and their
+    ledger rows.
+    """
+
+    inserted: int
+    replaced: int
+    unchanged: int
+    bytes: int
+    batches: int
+    written: int
+    stored: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadForecast:
+    """What a load would do, by Convex table and in `total`.
+
+    `minutes` it would take, by how much a deployment writes, such as `4 MiB/s`. `rejects` are the
+    first groups of what is not loaded.
+    """
+
+    tables: Mapping[str, TableForecast]
+    total: TableForecast
+    minutes: Mapping[str, float]
+    rejects: Sequence[RejectGroup]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -303,6 +303,16 @@ def ids_sql(workspace: Workspace, plan: Plan, targets: Iterable[str]) -> str:
     return " UNION ALL ".join(selects)
 
 
+def ledger_ids_sql(workspace: Workspace, plan: Plan, ledger: str) -> str:
+    """The same by the ledger, of all tables: `ledger` is a relation of its rows."""
+    loaded = ", ".join(["NULL", *map(text_sql, plan.tables)])
+    referenced = ids_sql(workspace, plan, plan.references)
+    return (
+        'SELECT "table" AS target, source_id, document_id AS convex_id '
+        f'FROM {ledger} WHERE "table" IN ({loaded}) UNION ALL {referenced}'
+    )
+
+
 def bound_sql(
     workspace: Workspace,
     plan: Plan,

@@ -30,7 +30,10 @@ NO_ACKS = ", ".join(f"NULL::{kind} AS {name}" for name, kind in ACK_COLUMNS.item
 
 @dataclass(frozen=True)
 class Binding:
-    """One table's documents with the ids that are known; `leave` is empty but in a first pass."""
+    """One table's documents with the ids that are known; `leave` is empty but in a first pass.
+
+    `ids` is SQL of (target, source_id, convex_id); by default what load has written down.
+    """
 
     connection: duckdb.DuckDBPyConnection
     workspace: Workspace
@@ -38,6 +41,7 @@ class Binding:
     table: TargetTable
     fields: Mapping[str, Shape]
     leave: frozenset[str] = frozenset()
+    ids: str | None = None
 
     @property
     def documents(self) -> Path:
@@ -45,7 +49,7 @@ class Binding:
 
     def bound(self) -> str:
         """SQL of the documents with ids, and `_unbound`."""
-        return bound_sql(self.workspace, self.plan, self.table, self.fields, self.leave)
+        return bound_sql(self.workspace, self.plan, self.table, self.fields, self.leave, self.ids)
 
     def records(self, which: str = "") -> str:
         """SQL of (_source_id, digest, text): every document whose references have ids.

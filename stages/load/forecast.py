@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stages.convex.client import Channel, Deployment
 from stages.convex.ledger import read_epoch, require_target
 from stages.convex.ledger_ops import LEDGER_ROW_BYTES, ledger_sql, read_ledger
+from stages.convex.relations import LEDGER_ROWS
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, document_sql, size_sql
 from stages.limits import EMPTY_DOCUMENT_BYTES
@@ -18,14 +19,16 @@ from stages.load.pace import MOST_BYTES, MOST_DOCUMENTS
 from stages.load.relations import ACKED
 from stages.load.run import ordered_groups, require_keys, require_transformed
 from stages.progress import Progress
-from stages.project.plan import Plan, TargetTable
+from stages.project.plan import Plan
 from stages.project.settings import Target
 from stages.project.staged_schema import staged_shapes, with_references
 from stages.rejects import as_text as rejects_as_text
 from stages.rejects import list_rejects
+from stages.results import LoadForecast, TableForecast
 from stages.sql import file_sql, name_sql, text_sql
 from stages.state.durable import read_json
 from stages.state.workspace import Workspace
+from stages.views import ledger_ids_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,20 +51,15 @@ def forecast(
     tables: tuple[str, ...],
     channel: Channel | None,
     progress: Progress,
-) -> dict[str, Any]:
-    """{tables: {name: {inserted, replaced, unchanged, bytes, batches, written, stored}}, total,
-    minutes, rejects}.
-
-    `bytes` are of requests, `written` of documents and ledger rows to be written, `stored` of all
-    documents that are staged, their copies in indexes and their ledger rows. Where the acks are
-    not of this ledger, or a table has none, the ledger itself is read.
-    """
+) -> LoadForecast:
+    """What a load would do with every table, by the acks; where these are not of this ledger, or a
+    table has none, by the ledger itself."""
     schema = with_references(schema, plan)
     names = [name for group in ordered_groups(plan, schema, tables) for name in group.tables]
     transformed = {name: require_transformed(workspace, plan, plan.tables[name]) for name in names}
     require_keys(workspace, plan)
     require_target(workspace, target)
-    forecasts: dict[str, dict[str, int]] = {}
+    forecasts: dict[str, TableForecast] = {}
     with (
         open_load_connection(workspace, plan) as connection,
         Deployment(target, channel) as deployment,
@@ -70,45 +68,47 @@ def forecast(
         epoch = read_epoch(deployment, plan.module)
         acks = {name: workspace.load(name) / "acks.jsonl" for name in names}
         believed = {name for name in names if known == epoch and acks[name].exists()}
+        ids = None
         if epoch is not None and believed != set(names):
             read_ledger(connection, deployment, plan.module, progress)
+            ids = ledger_ids_sql(workspace, plan, str(LEDGER_ROWS))
         for name in names:
             if transformed[name]["status"] == "missing":
                 continue
             read_acks(connection, acks[name] if name in believed else workspace.load(name) / "none")
             if name not in believed and epoch is not None:
                 connection.execute(
-                    f"INSERT INTO {ACKED} SELECT source_id, document_id, 'unchanged', digest "
+                    f"INSERT INTO {ACKED} SELECT source_id, document_id, 'in ledger', digest "
                     f"FROM ({ledger_sql(name)})"
                 )
-            forecasts[name] = _forecast_table(
-                connection, workspace, plan, schema, plan.tables[name]
-            )
-    total = {key: sum(counts[key] for counts in forecasts.values()) for key in _KEYS}
+            table = plan.tables[name]
+            fields = staged_shapes(workspace, schema, name)
+            binding = Binding(connection, workspace, plan, table, fields, ids=ids)
+            forecasts[name] = _forecast_table(connection, schema, binding)
+    total = TableForecast(
+        **{key: sum(getattr(each, key) for each in forecasts.values()) for key in _KEYS}
+    )
     chosen = [plan.tables[name] for name in names]
-    return {
-        "tables": forecasts,
-        "total": total,
-        "minutes": {f"{rate} MiB/s": total["written"] / rate / 2**20 / 60 for rate in RATES},
-        "rejects": list_rejects(workspace, plan, chosen, None)[:SHOWN],
-    }
+    return LoadForecast(
+        tables=forecasts,
+        total=total,
+        minutes={f"{rate} MiB/s": total.written / rate / 2**20 / 60 for rate in RATES},
+        rejects=list_rejects(workspace, plan, chosen, None)[:SHOWN],
+    )
 
 
 _KEYS = (*DID, "bytes", "batches", "written", "stored")
 
 
 def _forecast_table(
-    connection: duckdb.DuckDBPyConnection,
-    workspace: Workspace,
-    plan: Plan,
-    schema: Schema,
-    table: TargetTable,
-) -> dict[str, int]:
-    fields = staged_shapes(workspace, schema, table.name)
-    binding = Binding(connection, workspace, plan, table, fields)
+    connection: duckdb.DuckDBPyConnection, schema: Schema, binding: Binding
+) -> TableForecast:
+    table, fields = binding.table, binding.fields
     rows = connection.execute(
         "SELECT CASE WHEN a.source_id IS NULL THEN 'inserted' WHEN unbound > 0 "
-        f"OR replace(a.digest, {text_sql(PENDING)}, '') <> sha256(document) "
+        # Whether a first pass left nothing out is known by the acks alone.
+        f"OR CASE a.did WHEN 'in ledger' THEN a.digest "
+        f"ELSE replace(a.digest, {text_sql(PENDING)}, '') END <> sha256(document) "
         "THEN 'replaced' ELSE 'unchanged' END AS did, count(*), "
         f"sum(strlen(document) + strlen(b._source_id) + {RECORD_BYTES} + {ID_BYTES} * unbound), "
         f"sum(size), sum(strlen(b._source_id) + {LEDGER_ROW_BYTES + len(table.name)}) FROM ("
@@ -127,7 +127,7 @@ def _forecast_table(
             counts["written"] += int(stored) + int(ledger)
     sent = counts["inserted"] + counts["replaced"]
     counts["batches"] = max(ceil(sent / MOST_DOCUMENTS), ceil(counts["bytes"] / MOST_BYTES))
-    return counts
+    return TableForecast(**counts)
 
 
 def document_size_sql(fields: Mapping[str, Shape]) -> str:
@@ -146,21 +146,21 @@ def _indexes(schema: Schema, table: str) -> int:
     return sum(len(schema.tables[table].get(kind, ())) for kind in INDEXES)
 
 
-def as_text(forecast: Mapping[str, Any]) -> str:
+def as_text(forecast: LoadForecast) -> str:
     """The forecast for people: a line a table."""
     lines = [
         f"{'table':<24} {'inserted':>12} {'replaced':>10} {'unchanged':>12} {'MiB to send':>12} "
         f"{'batches':>8} {'MiB stored':>11}"
     ]
-    for name, each in [*forecast["tables"].items(), ("in all", forecast["total"])]:
+    for name, each in [*forecast.tables.items(), ("in all", forecast.total)]:
         lines.append(
-            f"{name:<24} {each['inserted']:>12,} {each['replaced']:>10,} "
-            f"{each['unchanged']:>12,} {each['bytes'] / 2**20:>12,.1f} {each['batches']:>8,} "
-            f"{each['stored'] / 2**20:>11,.1f}"
+            f"{name:<24} {each.inserted:>12,} {each.replaced:>10,} "
+            f"{each.unchanged:>12,} {each.bytes / 2**20:>12,.1f} {each.batches:>8,} "
+            f"{each.stored / 2**20:>11,.1f}"
         )
-    minutes = " · ".join(f"{n:,.1f} min at {rate}" for rate, n in forecast["minutes"].items())
+    minutes = " · ".join(f"{n:,.1f} min at {rate}" for rate, n in forecast.minutes.items())
     lines.append(f"about {minutes}; stored: with copies in indexes, and the ledger")
-    if forecast["rejects"]:
+    if forecast.rejects:
         lines.append("the first that are not loaded:")
-        lines.append(rejects_as_text(forecast["rejects"]))
+        lines.append(rejects_as_text(forecast.rejects))
     return "\n".join(lines)

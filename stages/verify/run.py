@@ -46,7 +46,7 @@ from stages.verify.relations import (
     STAGED,
     UNSENT_KEYS,
 )
-from stages.views import bound_sql, connect, load_rejects_sql
+from stages.views import bound_sql, connect, ledger_ids_sql, load_rejects_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -115,16 +115,8 @@ def _make_loaded_ids(
     connection: duckdb.DuckDBPyConnection, workspace: Workspace, plan: Plan, ledger: str
 ) -> None:
     """Make `loaded_ids`: what a staged reference is in Convex."""
-    selects = [
-        f'SELECT "table" AS target, source_id, document_id AS convex_id FROM {ledger} '
-        f'WHERE "table" IN ({", ".join(["NULL", *map(text_sql, plan.tables)])})'
-    ]
-    for name in plan.references:
-        file = workspace.keys / f"{name}.parquet"
-        if file.exists():
-            keys = f"read_parquet({file_sql(file)})"
-            selects.append(f"SELECT {text_sql(name)}, source_id, convex_id FROM {keys}")
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW {LOADED_IDS} AS {' UNION ALL '.join(selects)}")
+    ids = ledger_ids_sql(workspace, plan, ledger)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {LOADED_IDS} AS {ids}")
 
 
 class _Table:
