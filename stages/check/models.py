@@ -41,7 +41,9 @@ def check_models(
             return
         for name in plan.tables:
             try:
-                transform(empty, plan, schema, TransformOptions(tables=(name,)), Silent())
+                # As a glob: alone, the name of a table may be that of another one's source too.
+                options = TransformOptions(tables=(f"[{name[0]}]{name[1:]}",))
+                transform(empty, plan, schema, options, Silent())
             except StagesError as error:
                 # A parent, or a key model, that does not run is met by several tables.
                 result = CheckResult(f"model of {name}", False, error.message, error.hint)
