@@ -290,7 +290,16 @@ test("the site serves the project's HTTP actions", async () => {
   assert.equal((await migrate("Bearer wrong")).status, 401);
   const answer = await migrate(`Bearer ${SECRET}`);
   assert.equal(answer.status, 200);
-  assert.deepEqual(await answer.json(), { status: "success", value: { epoch: "site" } });
+  const { status, value } = (await answer.json()) as {
+    status: string;
+    value: { epoch: string; tables: Record<string, boolean> };
+  };
+  assert.equal(status, "success");
+  assert.deepEqual(Object.keys(value).sort(), ["epoch", "tables"]);
+  assert.equal(value.epoch, "site");
+  // Of the plan's tables, those that are loaded; the others are only referred to.
+  assert.equal(value.tables.articles, true);
+  assert.equal(value.tables.workspaces, false);
   assert.equal((await fetch(`${host.siteUrl}/nope`)).status, 404);
 });
 
