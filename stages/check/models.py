@@ -39,10 +39,9 @@ def check_models(
         except StagesError as error:
             yield CheckResult("models", False, error.message, error.hint)
             return
-        for name in plan.tables:
+        for name, table in plan.tables.items():
             try:
-                # As a glob: alone, the name of a table may be that of another one's source too.
-                options = TransformOptions(tables=(f"[{name[0]}]{name[1:]}",))
+                options = TransformOptions(tables=(table.full_name,))
                 transform(empty, plan, schema, options, Silent())
             except StagesError as error:
                 # A parent, or a key model, that does not run is met by several tables.

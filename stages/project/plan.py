@@ -79,6 +79,11 @@ class TargetTable:
     max_rejects: str | int | None = None
 
     @property
+    def full_name(self) -> str:
+        """`source→target`, which is no other table's."""
+        return f"{self.source}→{self.name}"
+
+    @property
     def drops(self) -> str:
         """The file of rows that are left out on purpose, beside the model."""
         return self.model.removesuffix(".sql") + ".drop.sql"
@@ -119,7 +124,8 @@ class Plan:
     default_target: str | None = None
 
     def select_tables(self, names: Iterable[str], exclude: Iterable[str] = ()) -> list[TargetTable]:
-        """Target tables by target or source name, or by a glob such as `ari_*`; all for none.
+        """Target tables by target or source name, by both as `source→target`, or by a glob such as
+        `ari_*`; all for none.
 
         Raises UserError for an unknown name, and for one that means two tables.
         """
@@ -133,7 +139,7 @@ class Plan:
         matches = [
             t
             for t in self.tables.values()
-            if fnmatchcase(t.name, name) or fnmatchcase(t.source, name)
+            if name == t.full_name or fnmatchcase(t.name, name) or fnmatchcase(t.source, name)
         ]
         if not matches:
             raise UserError(
@@ -143,9 +149,8 @@ class Plan:
             )
         if len(matches) > 1 and not _is_glob(name):
             raise UserError(
-                f"`{name}` means more than one table: "
-                + ", ".join(f"{t.source} → {t.name}" for t in matches),
-                "name the target table",
+                f"`{name}` means more than one table: " + ", ".join(t.full_name for t in matches),
+                f"name one of them as it is written here, such as {matches[-1].full_name}",
                 tables=[t.name for t in matches],
             )
         return matches
@@ -161,7 +166,11 @@ class Plan:
 
     def _sources_named(self, name: str) -> set[str]:
         matches = {s for s in self.sources if fnmatchcase(s, name)}
-        matches |= {t.source for t in self.tables.values() if fnmatchcase(t.name, name)}
+        matches |= {
+            t.source
+            for t in self.tables.values()
+            if name == t.full_name or fnmatchcase(t.name, name)
+        }
         if not matches:
             raise UserError(
                 f"`{name}` is neither a source nor a target of the plan",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -14,7 +15,7 @@ from stages.report.files import report_files
 from stages.report.markdown import summary_text
 from stages.report.notes import side_figures, unused_columns, url_classes
 from stages.state.durable import read_json, write_json, write_text
-from stages.state.failures import STAGES, Stage, read_failures
+from stages.state.failures import STAGES, Failure, Stage, read_failures
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.moved import read_moved
 from stages.state.stage_times import stage_times
@@ -32,9 +33,10 @@ def build_report(workspace: Workspace, plan: Plan) -> dict[str, Any]:
     for table in plan.tables.values():
         feeds[table.source] = feeds.get(table.source, 0) + 1
     unused = unused_columns(workspace, plan)
+    failures = {stage: read_failures(workspace, stage) for stage in STAGES}
     return {
-        table.source if feeds[table.source] == 1 else f"{table.source}→{table.name}": {
-            **_entry(workspace, table),
+        table.source if feeds[table.source] == 1 else table.full_name: {
+            **_entry(workspace, table, failures),
             "unused_columns": unused.get(table.source, []),
         }
         for table in plan.tables.values()
@@ -110,7 +112,9 @@ def own_commands(workspace: Workspace) -> Invocation:
     return Invocation(project=None, data=None, target=target)
 
 
-def _entry(workspace: Workspace, table: TargetTable) -> dict[str, Any]:
+def _entry(
+    workspace: Workspace, table: TargetTable, kept: Mapping[Stage, Mapping[str, Failure]]
+) -> dict[str, Any]:
     extracted = read_manifest(workspace.extract(table.source))
     if extracted and extracted["status"] == "missing":
         return {
@@ -137,7 +141,7 @@ def _entry(workspace: Workspace, table: TargetTable) -> dict[str, Any]:
         if counts.get(name):
             reasons[name] = counts[name]
     not_loaded = max(0, rows - migrated - sum(reasons.values()))
-    failures = _failures(workspace, table)
+    failures = _failures(workspace, table, kept)
     return {
         "source": rows,
         "migrated": migrated,
@@ -165,12 +169,13 @@ def _source_rows(table: TargetTable, extracted: Manifest | None, transformed: Ma
     return int((extracted or {}).get("rows", 0)) if table.grain == "row" else 0
 
 
-def _failures(workspace: Workspace, table: TargetTable) -> dict[Stage, str]:
+def _failures(
+    workspace: Workspace, table: TargetTable, kept: Mapping[Stage, Mapping[str, Failure]]
+) -> dict[Stage, str]:
     """Stage → why it failed for the table, in a sentence that holds no value of a row."""
     sentences: dict[Stage, str] = {}
-    for stage in STAGES:
-        name = table.source if stage == "extract" else table.name
-        failure = read_failures(workspace, stage).get(name)
+    for stage, by_name in kept.items():
+        failure = by_name.get(table.source if stage == "extract" else table.name)
         if failure:
             # What follows may be the words of Convex or DuckDB, which may quote a value.
             reason = failure.reason if stage == "extract" else failure.reason.partition(": ")[0]

@@ -240,7 +240,11 @@ def test_ambiguous_table_shows_both(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=f"`{name}` means more than one table") as error:
             names(plan, name)
         assert error.value.exit_code == 2
-        assert all(each in error.value.message for each in meant)
+        assert all(f"→{each}" in error.value.message for each in meant)
+        # As the message writes it, each of them can be named.
+        assert [names(plan, full) for full in error.value.message.split(": ")[1].split(", ")] == [
+            [each] for each in meant
+        ]
     with pytest.raises(UserError, match=r"`nobody` is neither a source nor a target"):
         names(plan, "nobody")
 
