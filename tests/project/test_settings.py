@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,6 @@ from stages.errors import UserError
 from stages.load.pace import PRODUCTION_RATE, Rate
 from stages.load.run import _rate
 from stages.progress import Silent
-from stages.project.connection_string import secure_db_url
 from stages.project.plan import Plan, load_plan
 from stages.project.settings import (
     Secret,
@@ -294,29 +292,6 @@ def test_site_of_a_self_hosted_deployment(plan: Plan) -> None:
         site("https://1.2.3.4", "https://1.2.3.5")
 
 
-@pytest.mark.parametrize(
-    ("url", "connected"),
-    [
-        ("postgresql://u:p@127.0.0.1/x", "?connect_timeout=15"),
-        ("postgresql://u:p@db.example.org/x", "?sslmode=require&connect_timeout=15"),
-        ("postgresql://u:p@db.example.org/x?sslmode=", "&sslmode=require&connect_timeout=15"),
-        ("postgresql://u:p@127.0.0.1/x?host=db.example.org", "&sslmode=require&connect_timeout=15"),
-        ("postgresql://u:p@127.0.0.1/x?hostaddr=203.0.113.9&connect_timeout=3", "&sslmode=require"),
-        ("postgresql://u:p@127.0.0.1,db.example.org/x", "?sslmode=require&connect_timeout=15"),
-        ("postgresql://u:p@db.example.org/x?ssl%6Dode=verify-full&connect_timeout=3", ""),
-    ],
-)
-def test_a_connection_to_another_machine_keeps_tls(url: str, connected: str) -> None:
-    assert secure_db_url(url) == url + connected
-
-
-def test_an_address_from_the_environment_is_another_machine(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("PGHOSTADDR", "203.0.113.9")
-    assert "sslmode=require" in secure_db_url("postgresql://u:p@localhost/x")
-
-
 # ── production ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -424,68 +399,6 @@ def test_file_of_the_project_is_used(tmp_path: Path) -> None:
     assert "other users of this machine can read" in done.stderr
     stages.environment = {"SUPABASE_SERVICE_ROLE_KEY": "sb_secret_x"}
     assert "CONVEX_URL is not set" in stages.run("extract", code=2).stderr
-
-
-# ── identity ────────────────────────────────────────────────────────────────────────────────
-
-
-def test_another_source_is_refused(extracted: Path, supabase: State, tmp_path: Path) -> None:
-    """A data folder belongs to one source; both values and two ways on are named."""
-    import shutil
-
-    data = tmp_path / "data"
-    shutil.copytree(extracted, data)
-    stages = Stages(data, project=copy_project(tmp_path / "project"))
-    identity = json.loads((data / "source.json").read_text())
-    (data / "source.json").write_text(json.dumps({**identity, "ref": OTHER}))
-    done = stages.run("extract", code=2)
-    assert f"belongs to the source `{OTHER}`, the settings name `{supabase.source.ref}`" in (
-        done.stderr
-    )
-    assert "--data DIR" in done.stderr and "stages clean --staged" in done.stderr
-
-
-def test_same_name_but_another_database_is_refused(
-    extracted: Path, supabase: State, tmp_path: Path
-) -> None:
-    import shutil
-
-    data = tmp_path / "data"
-    shutil.copytree(extracted, data)
-    stages = Stages(data, project=copy_project(tmp_path / "project"))
-    identity = json.loads((data / "source.json").read_text())
-    assert identity["system_identifier"]
-    (data / "source.json").write_text(json.dumps({**identity, "system_identifier": "1"}))
-    done = stages.run("extract", code=2)
-    assert "belongs to the source `1`" in done.stderr
-    assert "(system_identifier)" in done.stderr
-
-
-def test_a_typo_in_an_address_claims_no_folder(supabase: State, tmp_path: Path) -> None:
-    """The folder becomes a source's, and a target's, with its first answer."""
-    stages = Stages(tmp_path / "data", "default", copy_project(tmp_path / "project"))
-    convex = supabase.deployments["sandbox"]
-    right = {
-        "SUPABASE_URL": supabase.source.url,
-        "SUPABASE_SERVICE_ROLE_KEY": supabase.source.service_role_key,
-        "CONVEX_URL": convex.url,
-        "CONVEX_DEPLOY_KEY": convex.admin_key,
-    }
-    stages.environment = {**right, "SUPABASE_URL": "http://127.0.0.1:9"}
-    stages.run("extract", code=3)
-    stages.environment = {**right, "SUPABASE_DB_URL": "postgresql://u:p@127.0.0.1:9/x"}
-    stages.run("extract", "--via", "postgres", code=3)
-    assert not (stages.data / "source.json").exists()
-    stages.environment = {
-        **right, "CONVEX_URL": "http://127.0.0.1:9", "CONVEX_DEPLOY_KEY": "dev:sad-mole-9|s"
-    }  # fmt: skip
-    stages.run("extract", code=3)
-    assert not (stages.target_folder / "target.json").exists()
-    stages.environment = right
-    stages.run("extract")
-    assert json.loads((stages.data / "source.json").read_text())["ref"]
-    identity = json.loads((stages.target_folder / "target.json").read_text())
-    assert identity["deployment"] == convex.name
 
 
 # ── secrets ─────────────────────────────────────────────────────────────────────────────────
