@@ -12,7 +12,7 @@ from typing import Any
 from stages.convex.admin_api import GENERAL_FUNCTIONS, call_admin
 from stages.convex.client import Deployment
 from stages.convex.ledger import ask_epoch, unknown_tables
-from stages.convex.pages import UPDATE_FUNCTIONS
+from stages.convex.pages import update_hint
 from stages.convex.schema import Schema
 from stages.errors import StagesError
 from stages.project.plan import Plan, TargetTable
@@ -21,8 +21,6 @@ from stages.results import CheckResult
 
 LEDGER = "migrationLedger"
 RIGHTS = "the right deployment:data:view"
-PUSH = "push convex/ to it: npx convex deploy (dev: npx convex dev --once)"
-PUSH_SANDBOX = "push convex/ to it: stages sandbox push"
 
 
 def check_load(
@@ -94,7 +92,7 @@ def _deployed(
         known = list(
             guarded("tables", lambda: _known_tables(plan, schema, loaded, deployment, spec))
         )
-    push = PUSH_SANDBOX if target.sandbox else PUSH
+    push = f"push convex/ to it: {target.push}"
     functions = {
         each["identifier"].replace(".js:", ":"): each["visibility"]["kind"]
         for each in spec
@@ -150,7 +148,7 @@ def _known_tables(
         if unknown
         else "the functions know the plan's tables, and no others"
     )
-    return [CheckResult("tables", not unknown, detail, UPDATE_FUNCTIONS)]
+    return [CheckResult("tables", not unknown, detail, update_hint(deployment.target))]
 
 
 def _schema_difference(schema: Schema, active: str | None) -> str:

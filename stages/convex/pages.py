@@ -13,16 +13,13 @@ from stages.convex.client import Deployment, FunctionError
 from stages.convex.relations import ARRIVED, REQUESTED_IDS
 from stages.errors import StagesError, Transient
 from stages.progress import Progress
+from stages.project.settings import Target
 from stages.retry import retrying
 from stages.sql import first_row, open_duckdb
 
 if TYPE_CHECKING:
     import duckdb
 
-UPDATE_FUNCTIONS = (
-    "see what convex/ lacks with: stages init --update; then push it: npx convex deploy (dev: npx "
-    "convex dev --once)"
-)
 # The most that readPage gives; it stops earlier, at 4 MiB.
 PAGE = 4096
 MOST_IDS = 1000
@@ -152,8 +149,13 @@ def missing_function(error: FunctionError, deployment: Deployment) -> StagesErro
         return error
     return StagesError(
         f"{deployment.target.label} does not have the function {error.function}",
-        "push convex/ to it: npx convex deploy (dev: npx convex dev --once)",
+        f"push convex/ to it: {deployment.target.push}",
     )
+
+
+def update_hint(target: Target) -> str:
+    """How the functions of a target come to know the plan's tables."""
+    return f"see what convex/ lacks with: stages init --update; then push it: {target.push}"
 
 
 def unknown_table(deployment: Deployment, tables: Sequence[str]) -> StagesError:
@@ -161,7 +163,7 @@ def unknown_table(deployment: Deployment, tables: Sequence[str]) -> StagesError:
     return StagesError(
         f"the functions of {deployment.target.label} were written for a plan without "
         + ", ".join(f"`{table}`" for table in tables),
-        UPDATE_FUNCTIONS,
+        update_hint(deployment.target),
     )
 
 

@@ -46,7 +46,7 @@ def table_numbers(deployment: Deployment, schema: Schema, module: str) -> dict[s
         if number is None:
             raise StagesError(
                 f"{deployment.target.label} has no number for the table `{table}`",
-                "push convex/ to it first: npx convex deploy (dev: npx convex dev --once)",
+                f"push convex/ to it first: {deployment.target.push}",
             )
         numbers[table] = number
     return numbers

@@ -92,6 +92,13 @@ class Target:
     def label(self) -> str:
         return f"Convex {self.deployment}"
 
+    @property
+    def push(self) -> str:
+        """The command that pushes convex/ to it, for a hint."""
+        if self.sandbox:
+            return "stages sandbox push"
+        return "npx convex deploy (dev: npx convex dev --once)"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
