@@ -175,17 +175,20 @@ class _GroupLoads:
         try:
             adopt(tables, group.deferred, self.adopted)
         except TableFailed as error:
-            for name in (name for name in group.tables if name in self.tables):
-                self.result.failed[name] = str(error)
-                self.context.progress.done("load", name, f"failed: {error}")
+            for name in group.tables:
+                if name in self.tables:
+                    self._fail(name, error)
 
     def _attempt(self, table: TableLoad, step: Callable[[TableLoad], None]) -> None:
         try:
             step(table)
         except TableFailed as error:
-            self.result.failed[table.name] = str(error)
-            record_failure(self.context.workspace, "load", table.name, error.message, error.hint)
-            self.context.progress.done("load", table.name, f"failed: {error}")
+            self._fail(table.name, error)
+
+    def _fail(self, name: str, error: TableFailed) -> None:
+        self.result.failed[name] = str(error)
+        record_failure(self.context.workspace, "load", name, error.message, error.hint)
+        self.context.progress.done("load", name, f"failed: {error}")
 
     def _first(self, table: TableLoad) -> None:
         self.context.progress.done("load", table.name, table.first_pass())

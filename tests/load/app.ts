@@ -17,11 +17,6 @@ export const drop = internalMutation({
   },
 });
 
-export const make = internalMutation({
-  args: { table: v.string(), document: v.any() },
-  handler: async (ctx, { table, document }) => await ctx.db.insert(table as "pets", document),
-});
-
 export const add = internalMutation({
   args: { table: v.string(), documents: v.array(v.any()) },
   handler: async (ctx, { table, documents }) => {

@@ -176,6 +176,11 @@ class Project:
         with Deployment(self.target) as deployment:
             return deployment.mutation(function, args)
 
+    def add(self, table: str, documents: Sequence[Row]) -> list[str]:
+        """Insert documents as another program would; their ids."""
+        ids: list[str] = self.mutate("app:add", {"table": table, "documents": list(documents)})
+        return ids
+
     def change(self, table: str, key: str, **fields: Any) -> None:
         """Change a document as the application would."""
         document = self.ledger(table)[key]["documentId"]

@@ -11,6 +11,7 @@ from stages.errors import UserError
 from stages.load import adopt as adopting
 from stages.load.existing import Existing
 from stages.state.answers import read_answers
+from stages.state.failures import read_failures
 from tests.load.project import Project
 from tests.load.test_cycles import Killed
 from tests.load.test_once import PEOPLE, TEAMS, stage_all
@@ -21,12 +22,6 @@ BY_FIELD = Existing(adopt=True, by="legacyId")
 ANIMALS: dict[str, dict[str, Any]] = {
     f"c{n:02}": {"owner": f"p{n // 2:02}", "kind": "cat" if n % 2 else "dog"} for n in range(24)
 }
-
-
-def add(project: Project, table: str, documents: list[dict[str, Any]]) -> list[str]:
-    """Insert documents as another program would."""
-    ids: list[str] = project.mutate("app:add", {"table": table, "documents": documents})
-    return ids
 
 
 def stage_animals(project: Project) -> Project:
@@ -90,7 +85,7 @@ def test_what_differs_is_replaced_by_a_field_that_holds_the_key(project: Project
         {"owner": owners[row["owner"]], "kind": "cat", "legacyId": key}
         for key, row in list(ANIMALS.items())[:10]
     ]
-    ids = add(project, "pets", [*documents, {"owner": owners["p00"], "kind": "dog"}])
+    ids = project.add("pets", [*documents, {"owner": owners["p00"], "kind": "dog"}])
     with pytest.raises(UserError) as refused:
         project.load()
     assert "10 hold one of these source keys in `legacyId`" in refused.value.message
@@ -110,14 +105,14 @@ def test_what_may_be_two_rows_is_reported_and_not_guessed(project: Project) -> N
     stage_all(project)
     project.load("teams", "people")
     owner = project.ledger("people")["p00"]["documentId"]
-    add(project, "pets", [{"owner": owner, "kind": "cat"}])
+    project.add("pets", [{"owner": owner, "kind": "cat"}])
     result = project.load(existing=ADOPT)
     assert "more than one row that may be the same document" in result.failed["pets"]
     assert "c000" in result.failed["pets"]
     assert len(project.host.pages("pets")) == 1
     with pytest.raises(UserError):
         project.load()
-    add(project, "pets", [{"owner": owner, "kind": "cat", "legacyId": "c000"}] * 2)
+    project.add("pets", [{"owner": owner, "kind": "cat", "legacyId": "c000"}] * 2)
     result = project.load(existing=BY_FIELD)
     assert "c000" in result.failed["pets"]
     assert len(project.host.pages("pets")) == 3
@@ -127,17 +122,22 @@ def test_documents_that_are_no_rows_are_not_adopted(project: Project) -> None:
     stage_animals(project)
     project.load("teams", "people")
     owner = project.ledger("people")["p00"]["documentId"]
-    add(project, "pets", [{"owner": owner, "kind": "cat", "legacyId": "other"}])
+    project.add("pets", [{"owner": owner, "kind": "cat", "legacyId": "other"}])
     result = project.load(existing=BY_FIELD)
     assert "none of the 1 documents of `pets` is one of the rows" in result.failed["pets"]
     assert "--beside-existing" in result.failed["pets"]
+    # Like any other failure it stays until the table is loaded.
+    kept = read_failures(project.workspace, "load")
+    assert kept["pets"].reason.startswith("none of the 1 documents of `pets`")
+    project.load(existing=Existing(beside=True))
+    assert read_failures(project.workspace, "load") == {}
 
 
 def test_a_load_beside_existing_documents_asks_once(project: Project) -> None:
     stage_animals(project)
     project.load("teams", "people")
     owner = project.ledger("people")["p00"]["documentId"]
-    add(project, "pets", [{"owner": owner, "kind": "dog"}] * 3)
+    project.add("pets", [{"owner": owner, "kind": "dog"}] * 3)
     with pytest.raises(UserError, match="`pets` has at least 3 documents"):
         project.load()
     project.load(existing=Existing(beside=True))
@@ -165,7 +165,7 @@ def test_at_most_a_thousand_are_counted(project: Project) -> None:
     project.load("teams", "people")
     owner = project.ledger("people")["p00"]["documentId"]
     for _ in range(2):
-        add(project, "pets", [{"owner": owner, "kind": "cat"}] * 600)
+        project.add("pets", [{"owner": owner, "kind": "cat"}] * 600)
     with pytest.raises(UserError, match=r"at least 1,000 documents \(of a sample of 200"):
         project.load()
 

@@ -133,7 +133,7 @@ def test_what_a_kept_document_refers_to_is_kept_too(loaded: Project) -> None:
 
 def test_a_document_that_the_app_made_keeps_what_it_refers_to(loaded: Project) -> None:
     owner = loaded.ledger("people")["p03"]["documentId"]
-    made = loaded.mutate("app:make", {"table": "pets", "document": {"owner": owner, "kind": "dog"}})
+    (made,) = loaded.add("pets", [{"owner": owner, "kind": "dog"}])
     loaded.stage("people", without(PEOPLE, "p03"))
     of_p03 = [key for key, row in PETS.items() if row["owner"] == "p03"]
     loaded.stage("pets", without(PETS, *of_p03))
