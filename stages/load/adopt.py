@@ -59,7 +59,7 @@ def adopt(
 def _match(table: TableContext, leave: frozenset[str], by: str | None) -> None:
     """Make the temporary table `adopted rows <table>`, and its ids.parquet."""
     connection = table.load.connection
-    adopted = ADOPTED_ROWS.of(table.name)
+    relation = ADOPTED_ROWS.of(table.name)
     existing = read_existing(table, leave, by)
     _pair_firmly(table)
     _refuse_ambiguous(
@@ -69,12 +69,12 @@ def _match(table: TableContext, leave: frozenset[str], by: str | None) -> None:
         "GROUP BY 1 HAVING count(*) > 1) USING (convex_id)",
     )
     (firm,) = first_row(connection, f"SELECT count(*) FROM {FIRM_PAIRS}")
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {adopted} AS FROM {FIRM_PAIRS}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {relation} AS FROM {FIRM_PAIRS}")
     if firm < existing:
         _pair_alike(table, leave)
         _refuse_ambiguous(table, f"SELECT source_id FROM {LIKE_PAIRS} WHERE NOT sure")
-        connection.execute(f"INSERT INTO {adopted} SELECT source_id, convex_id FROM {LIKE_PAIRS}")
-    if not first_row(connection, f"SELECT count(*) FROM {adopted}")[0]:
+        connection.execute(f"INSERT INTO {relation} SELECT source_id, convex_id FROM {LIKE_PAIRS}")
+    if not first_row(connection, f"SELECT count(*) FROM {relation}")[0]:
         raise TableFailed(
             f"none of the {existing:,} documents of `{table.name}` is one of the rows to be loaded"
             + (f", by `{by}` or otherwise" if by else ""),
@@ -82,7 +82,7 @@ def _match(table: TableContext, leave: frozenset[str], by: str | None) -> None:
             "--adopt-by FIELD; or leave them as they are: stages load "
             f"{table.name} --beside-existing",
         )
-    reader = connection.sql(f"FROM {adopted} ORDER BY source_id").to_arrow_reader()
+    reader = connection.sql(f"FROM {relation} ORDER BY source_id").to_arrow_reader()
     ids = write_parquet(table.folder / "ids.parquet", reader.schema, reader)
     write_ids_only(table.folder, table.table, table.load.deployment.channel, ids)
 

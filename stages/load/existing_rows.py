@@ -18,9 +18,9 @@ def read_existing(table: TableContext, leave: frozenset[str], by: str | None) ->
     `leave` are the fields that the hash `likeness` is without. `by` names the field whose text
     goes to `by_key`.
     """
-    load, rows = table.load, EXISTING_ROWS.of(table.name)
+    load, relation = table.load, EXISTING_ROWS.of(table.name)
     load.connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {rows} "
+        f"CREATE OR REPLACE TEMP TABLE {relation} "
         "(_id VARCHAR, likeness VARCHAR, whole VARCHAR, by_key VARCHAR)"
     )
     load.progress.start("adopt", table.name)
@@ -28,8 +28,8 @@ def read_existing(table: TableContext, leave: frozenset[str], by: str | None) ->
         load.connection, load.deployment, load.plan.module, table.name, load.progress
     )
     for arrived in arriving:
-        load.connection.execute(f"INSERT INTO {rows} {existing_sql(table, arrived, leave, by)}")
-    return int(first_row(load.connection, f"SELECT count(*) FROM {rows}")[0])
+        load.connection.execute(f"INSERT INTO {relation} {existing_sql(table, arrived, leave, by)}")
+    return int(first_row(load.connection, f"SELECT count(*) FROM {relation}")[0])
 
 
 def existing_sql(
