@@ -11,11 +11,10 @@ from typing import Any
 
 from stages.convex.admin_api import GENERAL_FUNCTIONS, call_admin
 from stages.convex.client import Deployment
-from stages.convex.ledger import ask_epoch, unknown_tables
 from stages.convex.pages import update_hint
 from stages.convex.schema import Schema
 from stages.errors import StagesError
-from stages.project.plan import Plan, TargetTable
+from stages.project.plan import Plan
 from stages.project.settings import Target
 from stages.results import CheckResult
 
@@ -88,18 +87,14 @@ def _deployed(
         deployed = call_admin(
             deployment, "_system/frontend/getSchemas", {"componentId": None}, RIGHTS
         )
-        # Without the ledger's table it can't answer, which is reported in its own words below.
-        known = list(
-            guarded("tables", lambda: _known_tables(plan, schema, loaded, deployment, spec))
-        )
     push = f"push convex/ to it: {target.push}"
     functions = {
         each["identifier"].replace(".js:", ":"): each["visibility"]["kind"]
         for each in spec
         if "identifier" in each
     }
-    needed = [table.function for table in loaded]
-    needed += [f"{plan.module}:{name}" for name in GENERAL_FUNCTIONS]
+    general = {f"{plan.module}:{name}" for name in GENERAL_FUNCTIONS}
+    needed = [*(table.function for table in loaded), *sorted(general)]
     lacking = [name for name in needed if name not in functions]
     public = [
         name
@@ -107,13 +102,12 @@ def _deployed(
         if kind == "public" and name.startswith(f"{plan.module}:")
     ]
     yield CheckResult("Convex", True, f"{target.label}, with an admin key")
-    # First what the functions were written for: what is not written can't be pushed either.
-    yield from known
     yield CheckResult(
         "functions",
         not lacking,
         f"all {len(needed)} are there" if not lacking else f"missing: {', '.join(lacking)}",
-        push,
+        # What was written for another plan is not there to be pushed.
+        update_hint(target) if general.isdisjoint(lacking) else push,
     )
     yield CheckResult(
         "visibility",
@@ -126,29 +120,6 @@ def _deployed(
         "schema", not difference, difference or "the deployment has convex/schema.ts as it is here",
         push,
     )  # fmt: skip
-
-
-def _known_tables(
-    plan: Plan,
-    schema: Schema,
-    loaded: Iterable[TargetTable],
-    deployment: Deployment,
-    spec: Iterable[Mapping[str, Any]],
-) -> list[CheckResult]:
-    """Whether the functions, where they are there, were written for the plan's tables."""
-    if not any(each.get("identifier") == f"{plan.module}.js:epoch" for each in spec):
-        return []
-    unknown = unknown_tables(
-        ask_epoch(deployment, plan.module),
-        [table.name for table in loaded],
-        [name for name in plan.references if name in schema.tables],
-    )
-    detail = (
-        f"the functions were written for a plan without {', '.join(unknown)}"
-        if unknown
-        else "the functions know the plan's tables, and no others"
-    )
-    return [CheckResult("tables", not unknown, detail, update_hint(deployment.target))]
 
 
 def _schema_difference(schema: Schema, active: str | None) -> str:

@@ -9,11 +9,12 @@ from dataclasses import replace
 from stages.check.models import check_models
 from stages.check.source import check_source
 from stages.convex.client import Deployment
-from stages.convex.ledger import ask_epoch
+from stages.convex.ledger import ask_epoch, unknown_tables
+from stages.convex.pages import update_hint
 from stages.convex.schema import Schema
 from stages.extract.catalog import Reading
 from stages.project.plan import Plan
-from stages.project.settings import Settings
+from stages.project.settings import Settings, Target
 from stages.readiness import check_load, guarded, is_routed, list_functions
 from stages.results import CheckResult
 from stages.state.workspace import Workspace
@@ -39,7 +40,10 @@ def _look(
     yield from check_source(plan, settings.source, readings)
     if readings:
         yield from check_models(workspace, plan, schema, readings)
-    yield from check_load(plan, schema, settings.target, list(plan.tables))
+    for result in check_load(plan, schema, settings.target, list(plan.tables)):
+        yield result
+        if result.name == "functions" and result.ok:
+            yield from guarded("tables", lambda: _known_tables(plan, schema, settings.target))
     if settings.target.secret and settings.target.site_url:
         yield from guarded("HTTP action", lambda: _http_action(plan, settings))
     free = shutil.disk_usage(workspace.data if workspace.data.exists() else workspace.project).free
@@ -49,6 +53,22 @@ def _look(
         f"{free / 2**30:,.1f} GiB free for {workspace.data}",
         "make room, or choose another folder with --data",
     )
+
+
+def _known_tables(plan: Plan, schema: Schema, target: Target) -> Iterator[CheckResult]:
+    """Whether the functions were written for the plan's tables; a load asks as it begins."""
+    with Deployment(target, "functions") as deployment:
+        unknown = unknown_tables(
+            ask_epoch(deployment, plan.module),
+            [name for name in plan.tables if name in schema.tables],
+            [name for name in plan.references if name in schema.tables],
+        )
+    detail = (
+        f"the functions were written for a plan without {', '.join(unknown)}"
+        if unknown
+        else "the functions know the plan's tables, and no others"
+    )
+    yield CheckResult("tables", not unknown, detail, update_hint(target))
 
 
 def _http_action(plan: Plan, settings: Settings) -> Iterator[CheckResult]:

@@ -48,7 +48,7 @@ def test_nothing_has_changed(again: Stages, loaded: tuple[Stages, Host]) -> None
 
 def only_asked(faults: Faults) -> None:
     """What is deployed, and whose ledger it is: nothing else was asked, and nothing written."""
-    assert len(faults.calls) == 4
+    assert len(faults.calls) == 3
     for _, path, body in faults.calls:
         asked = path == "/api/query" and b'"path": "_system/' in body
         epoch = path == "/api/mutation" and b'"migrate:epoch"' in body and b'"claim"' not in body

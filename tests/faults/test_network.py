@@ -95,9 +95,13 @@ def test_reading_convex_through_a_broken_network(
         assert mine.equals(quiet), table
 
 
+# Before a first load sends anything: what is deployed, the epoch, and a page of each table.
+ASKED = 3 + 11
+
+
 def test_convex_is_lost_on_the_way(ready: Stages, deployment: Host) -> None:
     """An outage that outlasts every attempt: exit 3, and the same command goes on."""
-    with proxied(deployment.url, Faults(down_after=9)) as address:
+    with proxied(deployment.url, Faults(down_after=ASKED + 9)) as address:
         ready.environment = deployment.settings(convex=address)
         stopped = drive(ready, 0, "load")
         assert stopped.code == 3, stopped.messages
@@ -115,7 +119,7 @@ def test_convex_is_lost_on_the_way(ready: Stages, deployment: Host) -> None:
 def test_a_deployment_that_restarts(ready: Stages, deployment: Host) -> None:
     """Requests under way are carried out and never answered, then nobody is there; then all goes
     on, in the same run."""
-    faults = Faults(down_after=9, back_after=12)
+    faults = Faults(down_after=ASKED + 9, back_after=12)
     with proxied(deployment.url, faults) as address:
         ready.environment = deployment.settings(convex=address)
         ran = drive(ready, 0, "load")

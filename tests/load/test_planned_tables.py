@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from stages.check.run import _known_tables
+from stages.convex.schema import load_schema
 from stages.errors import StagesError
 from stages.init.typescript import loading_functions
 from tests.faults.support import host
@@ -25,6 +27,9 @@ def test_a_table_that_the_deployed_functions_do_not_know(
         project.address = running.url
         with pytest.raises(StagesError) as error:
             project.load("teams")
+        (checked,) = _known_tables(project.plan, load_schema(project.workspace), project.target)
+    assert checked.detail == "the functions were written for a plan without teams"
+    assert not checked.ok and "stages init --update" in (checked.hint or "")
     assert "were written for a plan without `teams`" in error.value.message
     assert error.value.hint and "stages init --update" in error.value.hint
     assert not project.workspace.load("teams").exists()
