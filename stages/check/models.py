@@ -15,6 +15,7 @@ from stages.extract.types import arrow_schema
 from stages.progress import Silent
 from stages.project.plan import Plan
 from stages.results import CheckResult
+from stages.state.failures import read_failures
 from stages.state.manifests import write_manifest
 from stages.state.parts import write_zero_rows
 from stages.state.workspace import Workspace
@@ -39,17 +40,27 @@ def check_models(
         except StagesError as error:
             yield CheckResult("models", False, error.message, error.hint)
             return
+        # All at once, where nothing is wrong; else one by one, since an error ends a transform.
+        if not _run(empty, plan, schema, ()):
+            yield CheckResult("models", True, f"all {len(plan.tables)} run")
+            return
         for name, table in plan.tables.items():
-            try:
-                options = TransformOptions(tables=(table.full_name,))
-                transform(empty, plan, schema, options, Silent())
-            except StagesError as error:
+            for words, hint in _run(empty, plan, schema, (table.full_name,)):
                 # A parent, or a key model, that does not run is met by several tables.
-                result = CheckResult(f"model of {name}", False, error.message, error.hint)
-                wrong.setdefault(error.message, result)
+                wrong.setdefault(words, CheckResult(f"model of {name}", False, words, hint))
     yield from wrong.values()
-    if not wrong:
-        yield CheckResult("models", True, f"all {len(plan.tables)} run")
+
+
+def _run(
+    empty: Workspace, plan: Plan, schema: Schema, tables: tuple[str, ...]
+) -> list[tuple[str, str | None]]:
+    """Why some tables, or all where none is named, can't be transformed: (reason, hint)."""
+    try:
+        result = transform(empty, plan, schema, TransformOptions(tables=tables), Silent())
+    except StagesError as error:
+        return [(error.message, error.hint)]
+    failures = read_failures(empty, "transform")
+    return [(failures[name].reason, failures[name].hint) for name in result.failed]
 
 
 def _stage_no_rows(
