@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.convex.client import Deployment, FunctionError
-from stages.convex.ledger import CLEARED, require_epoch, require_target
+from stages.convex.ledger import require_epoch, require_target
 from stages.convex.pages import missing_function
 from stages.errors import Transient
 from stages.progress import Progress
 from stages.project.plan import Plan
 from stages.project.settings import Target
 from stages.state.durable import read_json, remove, write_json
+from stages.state.identity import CLEARED
 from stages.state.workspace import Workspace
 
 if TYPE_CHECKING:

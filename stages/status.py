@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from stages.convex.ledger import CLEARED
 from stages.errors import OverLimit
 from stages.load.importing.import_state import open_import
 from stages.project.freshness import stale
@@ -15,6 +14,7 @@ from stages.project.plan import Plan
 from stages.project.reject_limits import staged_over_limit
 from stages.state.durable import read_json
 from stages.state.failures import STAGES, Failure, Stage, read_failures
+from stages.state.identity import CLEARED
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.moved import Moved, read_moved
 from stages.state.workspace import Workspace

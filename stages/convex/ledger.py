@@ -11,16 +11,13 @@ from stages.convex.pages import missing_function, unknown_table
 from stages.errors import UserError
 from stages.project.settings import Target
 from stages.state.durable import read_json, write_json
-from stages.state.identity import record_identity, refuse_other
+from stages.state.identity import CLEARED, record_identity, refuse_other
 from stages.state.workspace import Workspace
 
 WAYS_OUT = (
     "use another target (--target NAME) or data folder, or forget this one: "
     "stages clean --target-folder (in a sandbox: stages sandbox up --renew)"
 )
-
-# `ledger` in target.json: it was emptied when the migration was over.
-CLEARED = "cleared"
 
 
 def require_target(workspace: Workspace, target: Target) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 from stages.errors import UserError
 from stages.state.durable import read_json, write_json
 
+# `ledger` in target.json: it was emptied when the migration was over.
+CLEARED = "cleared"
+
 
 def refuse_other(path: Path, seen: Mapping[str, Any], what: str, ways: str) -> None:
     """Compare who is named, or answers, with who was there before. Nothing is written.
