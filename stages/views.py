@@ -323,8 +323,9 @@ def bound_sql(
 ) -> str:
     """SQL of a table's documents with Convex ids for references; NULL where none is known yet.
 
-    Columns: _source_id, the fields, and `_unbound`: the references that have no id yet. Fields
-    that are `deferred` are left out for now: NULL, or an empty array where there must be one.
+    Columns: _source_id, the fields, `_unbound`: the references that have no id yet, and
+    `_incomplete`. Fields that are `deferred` are left out for now: NULL, or an empty array where
+    there must be one; a document that has a value there is incomplete.
     `ids` is SQL of (target, source_id, convex_id); by default what load has written down, less
     the documents that it found deleted.
     """
@@ -332,12 +333,14 @@ def bound_sql(
         s.name for s in fields.values() if s.name in deferred
     }
     columns, joins, unbound, withs = ["d._source_id"], [], [], []
+    left_out = ["false"]
     for shape in fields.values():
         column = f"d.{name_sql(shape.name)}"
         if shape.name in deferred:
             value = "'[]'" if shape.required else "NULL"
             value = "[]" if shape.required and shape.item else value
             columns.append(f"{value}::{shape.sql} AS {name_sql(shape.name)}")
+            left_out.append(f"{column} IS DISTINCT FROM {value}::{shape.sql}")
         elif shape.name not in bound:
             columns.append(column)
         elif shape.kind == "id":
@@ -358,6 +361,7 @@ def bound_sql(
             )
     listed = ", ".join(f"coalesce({each}, [])" for each in unbound)
     columns.append(f"flatten([{listed}]::VARCHAR[][]) AS _unbound")
+    columns.append(f"({' OR '.join(left_out)}) AS _incomplete")
     documents = file_sql(workspace.transform(table.name) / "documents.parquet")
     targets = {t for s in fields.values() if s.name in bound for t in s.targets}
     heads = [f"documents AS (FROM read_parquet({documents}))"]

@@ -1,8 +1,8 @@
 """Documents with ids → the exact JSON records that are sent, as one streaming query a table.
 
 A table of a cycle goes twice. In the first pass, `leave` names the fields that wait: they are left
-out, and the digest says so (`pending:…`), so that the ledger shows that the document is not
-complete.
+out. The digest of a document that misses something for it begins with `pending:`, so that the
+ledger shows that it is not complete, and the functions leave alone what may be complete already.
 """
 
 from __future__ import annotations
@@ -56,13 +56,14 @@ class Binding:
 
         `which` may join something to the documents `b`, to hash no more of them than needed.
         """
-        mark = text_sql(PENDING) if self.leave else "''"
+        mark = f"CASE WHEN _incomplete THEN {text_sql(PENDING)} ELSE '' END"
         return (
             "SELECT _source_id, digest, "
             '\'{"sourceId":\' || to_json(_source_id)::VARCHAR || \',"digest":"\' || digest || '
             "'\",\"document\":' || document || '},' AS text FROM ("
             f"SELECT _source_id, {mark} || sha256(document) AS digest, document FROM ("
-            f"SELECT _source_id, {document_sql(self.fields, self.table.keep_null)} AS document "
+            f"SELECT _source_id, _incomplete, "
+            f"{document_sql(self.fields, self.table.keep_null)} AS document "
             f"FROM ({self.bound()}) b {which} WHERE len(_unbound) = 0))"
         )
 
@@ -76,7 +77,7 @@ class Binding:
         return (
             f"SELECT r.* FROM ({self.records()}) r JOIN {ACKED} a ON a.source_id = r._source_id "
             "WHERE (a.digest <> r.digest AND NOT (a.did = 'inserted' "
-            # Nothing was left out of it in the first pass.
+            # It is, complete, what the first pass wrote.
             f"AND a.digest = {text_sql(PENDING)} || r.digest)){again}"
         )
 

@@ -78,7 +78,7 @@ def forecast(
             read_acks(connection, acks[name] if name in believed else workspace.load(name) / "none")
             if name not in believed and epoch is not None:
                 connection.execute(
-                    f"INSERT INTO {ACKED} SELECT source_id, document_id, 'in ledger', digest "
+                    f"INSERT INTO {ACKED} SELECT source_id, document_id, 'unchanged', digest "
                     f"FROM ({ledger_sql(name)})"
                 )
             table = plan.tables[name]
@@ -106,9 +106,7 @@ def _forecast_table(
     table, fields = binding.table, binding.fields
     rows = connection.execute(
         "SELECT CASE WHEN a.source_id IS NULL THEN 'inserted' WHEN unbound > 0 "
-        # Whether a first pass left nothing out is known by the acks alone.
-        f"OR CASE a.did WHEN 'in ledger' THEN a.digest "
-        f"ELSE replace(a.digest, {text_sql(PENDING)}, '') END <> sha256(document) "
+        f"OR replace(a.digest, {text_sql(PENDING)}, '') <> sha256(document) "
         "THEN 'replaced' ELSE 'unchanged' END AS did, count(*), "
         f"sum(strlen(document) + strlen(b._source_id) + {RECORD_BYTES} + {ID_BYTES} * unbound), "
         f"sum(size), sum(strlen(b._source_id) + {LEDGER_ROW_BYTES + len(table.name)}) FROM ("

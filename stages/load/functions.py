@@ -47,10 +47,7 @@ class Sent:
 
 
 class Sender:
-    """Sends one table's records. Safe to use from several threads.
-
-    `only_new` leaves alone what is there already, in whatever state: for a first pass.
-    """
+    """Sends one table's records. Safe to use from several threads."""
 
     def __init__(
         self,
@@ -59,7 +56,6 @@ class Sender:
         pace: Pace,
         *,
         overwrite: bool = False,
-        only_new: bool = False,
     ) -> None:
         self.deployment = deployment
         self.function = function
@@ -67,8 +63,6 @@ class Sender:
         self._tail = b"]"
         if overwrite:
             self._tail += b', "overwrite": true'
-        if only_new:
-            self._tail += b', "onlyNew": true'
         self._lock = threading.Lock()
         self._callable = False
         self._last_words = ""

@@ -62,7 +62,6 @@ def _function_sender(table: TableContext, binding: Binding) -> Sender:
         table.table.function,
         load.pace,
         overwrite=load.overwrite and not binding.leave,
-        only_new=bool(binding.leave),
     )
 
 

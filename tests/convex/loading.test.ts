@@ -284,7 +284,7 @@ test("each of the twelve loads into its own table", async () => {
   assert.equal((await everything(t, "migrationLedger")).length, 12);
 });
 
-test("with onlyNew what is there is left alone, whatever its digest", async () => {
+test("a record with a pending digest leaves an existing document alone, whatever its digest", async () => {
   const { t, workspace } = await start();
   const record = (sourceId: string, digest: string, title: string) => ({
     sourceId,
@@ -295,7 +295,6 @@ test("with onlyNew what is there is left alone, whatever its digest", async () =
   await t.mutation(load, { records: [record("0", "d", "whole")] });
   const report = await t.mutation(load, {
     records: [record("0", "pending:e", "half"), record("1", "pending:f", "half")],
-    onlyNew: true,
   });
   assert.deepEqual(
     report.results.map(({ did }) => did),
@@ -305,7 +304,10 @@ test("with onlyNew what is there is left alone, whatever its digest", async () =
   assert.deepEqual(titles, ["whole", "half"]);
   const digests = (await everything(t, "migrationLedger")).map(({ digest }) => digest);
   assert.deepEqual(digests, ["d", "pending:f"]);
-  const completed = await t.mutation(load, { records: [record("1", "f", "whole")] });
+  // Complete it is the same document, so that nothing is written; or another one.
+  const same = await t.mutation(load, { records: [record("1", "f", "half")] });
+  assert.deepEqual([same.replaced, same.unchanged], [0, 1]);
+  const completed = await t.mutation(load, { records: [record("1", "g", "whole")] });
   assert.equal(completed.replaced, 1);
 });
 

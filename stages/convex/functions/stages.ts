@@ -19,8 +19,11 @@ import schema from "./schema";
 
 // The table `migrationLedger` says what was loaded from where. A row is written in the transaction
 // that writes the document, so that loading can be repeated. It has two hashes: `digest` is the
-// loader's, of the record that it sent, and means nothing here; `stored` is of the document as it
-// was written, and tells a later load whether the application has changed it since.
+// loader's, of the record that it sent; `stored` is of the document as it was written, and shows a
+// later load whether the application has changed it since.
+
+// A digest that begins with this is of a record without the fields that a second call brings.
+const PENDING = "pending:";
 
 type Loadable = Exclude<TableNames, "migrationLedger">;
 type LedgerRow = Doc<"migrationLedger">;
@@ -144,7 +147,6 @@ interface Incoming<T extends Loadable> {
 
 interface LoadOptions {
   overwrite?: boolean;
-  onlyNew?: boolean;
 }
 
 const loadReport = v.object({
@@ -168,7 +170,8 @@ type Loaded = LoadReport["results"][number];
  * own validator; a document that does not pass fails the whole call, and nothing of it is kept.
  *
  * - no ledger row, or its document is gone: inserted
- * - the same digest, or any with `onlyNew`: unchanged
+ * - the same digest: unchanged; so is any document for a record whose digest is pending, since it
+ *   may be complete already
  * - another digest: replaced; or a conflict, and left alone unless `overwrite`, when the document
  *   is no longer what was stored
  *
@@ -178,7 +181,7 @@ function bulkInsert<T extends Loadable>(
   table: T,
 ): RegisteredMutation<
   "internal",
-  { records: Incoming<T>[]; overwrite?: boolean; onlyNew?: boolean },
+  { records: Incoming<T>[]; overwrite?: boolean },
   Promise<LoadReport>
 > {
   loadedTables.add(table);
@@ -187,8 +190,6 @@ function bulkInsert<T extends Loadable>(
     args: {
       records: v.array(v.object({ sourceId: v.string(), digest: v.string(), document })),
       overwrite: v.optional(v.boolean()),
-      // For documents that a second call completes: an existing document may be complete already.
-      onlyNew: v.optional(v.boolean()),
     },
     returns: loadReport,
     handler: (ctx, { records, ...options }): Promise<LoadReport> =>
@@ -219,11 +220,13 @@ async function loadOne<T extends Loadable>(
   { sourceId, digest, document }: Incoming<T>,
   row: LedgerRow | null,
   present: Doc<T> | null,
-  { overwrite, onlyNew }: LoadOptions,
+  { overwrite }: LoadOptions,
 ): Promise<Loaded> {
   if (row !== null && present !== null) {
     const loaded = { sourceId, documentId: row.documentId };
-    if (row.digest === digest || onlyNew) return { ...loaded, did: "unchanged" };
+    // Nothing was left out of a document that is, complete, what its first call wrote.
+    const same = row.digest === digest || row.digest === PENDING + digest;
+    if (same || digest.startsWith(PENDING)) return { ...loaded, did: "unchanged" };
     if (!overwrite && (await storedHash(present)) !== row.stored) {
       return { ...loaded, did: "conflict" };
     }
