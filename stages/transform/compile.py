@@ -19,6 +19,7 @@ from stages.transform.native import json_sql
 from stages.transform.relations import JSON_VALUES
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 
@@ -53,7 +54,9 @@ def simple_check(field: str, rule: str, when: str, reason: str) -> Check:
     )
 
 
-def compile_field(model: Place, shape: Shape, column_type: str | None) -> Compiled:
+def compile_field(
+    connection: duckdb.DuckDBPyConnection, model: Place, shape: Shape, column_type: str | None
+) -> Compiled:
     """The staged value and the checks of one field.
 
     `column_type` is the type of the model's column of that name, None where it has none. Raises
@@ -74,7 +77,7 @@ def compile_field(model: Place, shape: Shape, column_type: str | None) -> Compil
         missing = text_sql("the field is required, the value is null")
         checks.append(simple_check(shape.name, "required_null", f"{column} IS NULL", missing))
     if shape.kind == "json" or column_type in ("JSON", "JSON[]"):
-        return _through_json(model, shape, column_type, checks)
+        return _through_json(connection, model, shape, column_type, checks)
     value, value_checks = _convert(model, shape, column, column_type)
     checks += value_checks
     if shape.choices:
@@ -95,10 +98,18 @@ def compile_field(model: Place, shape: Shape, column_type: str | None) -> Compil
     )
 
 
-def _through_json(model: Place, shape: Shape, column_type: str, checks: list[Check]) -> Compiled:
+def _through_json(
+    connection: duckdb.DuckDBPyConnection,
+    model: Place,
+    shape: Shape,
+    column_type: str,
+    checks: list[Check],
+) -> Compiled:
     joined = JSON_VALUES.of(shape.name)
     problem = Check(field=shape.name, problem=f"{joined}.problem")
-    text = json_sql(model, shape.name, shape.validator, name_sql(shape.name), column_type)
+    text = json_sql(
+        connection, model, shape.name, shape.validator, name_sql(shape.name), column_type
+    )
     value, size = f"{joined}.staged", f"{joined}.size"
     if shape.kind != "json":
         value = decode_value_sql(shape, f"({value})::JSON")

@@ -25,18 +25,25 @@ from stages.transform.duckdb_types import INTEGERS, LONG_INTEGERS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import duckdb
+
 TIMES = ("date", "time")
 
 
-def json_sql(model: Place, name: str, validator: Validator, column: str, column_type: str) -> str:
+def json_sql(
+    connection: duckdb.DuckDBPyConnection,
+    model: Place,
+    name: str,
+    validator: Validator,
+    column: str,
+    column_type: str,
+) -> str:
     """SQL of the JSON text of a column, NULL for NULL.
 
     `column_type` is DuckDB's name of its type. Raises FileError, with the path in the field, for
     a type that the validator can't take.
     """
-    import duckdb
-
-    kind = duckdb.sqltype(column_type)
+    kind = connection.sqltype(column_type)
     text = _Writer(model).text(kind, validator, column, name)
     return f"CASE WHEN {column} IS NOT NULL THEN {text} END"
 

@@ -105,7 +105,7 @@ def _compile(
     # A value map gives a text, whatever its column was.
     types = {**types, **{name: "VARCHAR" for name in table.values if name in types}}
     compiled = {
-        name: compile_field(at(model, lines, name), shape, types.get(name))
+        name: compile_field(context.connection, at(model, lines, name), shape, types.get(name))
         for name, shape in fields.items()
     }
     exported = context.schema.tables[table.name]

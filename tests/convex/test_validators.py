@@ -62,7 +62,7 @@ def judge(tried: list[tuple[Validator, list[Any]]]) -> list[list[dict[str, Any]]
         for n in range(longest)
     ]
     CONNECTION.executemany(f"INSERT INTO given VALUES ({', '.join('?' * (len(tried) + 1))})", rows)
-    compiled = {s.name: compile_field(Place("model"), s, "JSON") for s in shapes}
+    compiled = {s.name: compile_field(CONNECTION, Place("model"), s, "JSON") for s in shapes}
     columns = ", ".join(f"{column_sql(name_sql(s.name))} AS {name_sql(s.name)}" for s in shapes)
     CONNECTION.execute(f"CREATE OR REPLACE TEMP TABLE modelled AS SELECT n, {columns} FROM given")
     make_json_values(CONNECTION, compiled)
@@ -209,7 +209,7 @@ def test_texts_that_are_no_json_are_rejects() -> None:
     CONNECTION.execute("CREATE OR REPLACE TABLE odd (text VARCHAR)")
     CONNECTION.execute("INSERT INTO odd VALUES ('\"\\ud800\"'), ('{'), ('\"fine\"')")
     field = shape("t", Field(name="f", validator={"type": "any"}, optional=False))
-    compiled = {"f": compile_field(Place("model"), field, "JSON")}
+    compiled = {"f": compile_field(CONNECTION, Place("model"), field, "JSON")}
     CONNECTION.execute(
         f"CREATE OR REPLACE TEMP TABLE modelled AS SELECT {column_sql('text')} AS f FROM odd"
     )
@@ -290,7 +290,7 @@ def test_columns_of_any_type_are_staged_as_encoded_json(
 ) -> None:
     row = CONNECTION.execute(f"SELECT typeof({value})").fetchall()[0]
     field = shape("t", Field(name="f", validator=validator, optional=False))
-    compiled = {"f": compile_field(Place("model"), field, row[0])}
+    compiled = {"f": compile_field(CONNECTION, Place("model"), field, row[0])}
     CONNECTION.execute(
         "CREATE OR REPLACE TEMP TABLE modelled AS SELECT "
         f"{column_sql(str(compiled['f'].column))} AS f FROM (SELECT {value} AS f)"
@@ -324,7 +324,7 @@ def test_a_column_of_the_wrong_type_is_refused_with_its_path(
 ) -> None:
     field = shape("t", Field(name="f", validator=validator, optional=False))
     with pytest.raises(UserError) as error:
-        compile_field(Place("models/t.sql"), field, kind)
+        compile_field(CONNECTION, Place("models/t.sql"), field, kind)
     assert "models/t.sql" in error.value.message and words in error.value.message
     assert hint in str(error.value.hint)
 
@@ -337,4 +337,4 @@ VECTOR = {"type": "array", "value": NUMBER}
 )
 def test_lists_of_scalars_stay_columns(validator: Validator, kind: str) -> None:
     field = shape("t", Field(name="f", validator=validator, optional=False))
-    assert not compile_field(Place("model"), field, kind).json
+    assert not compile_field(CONNECTION, Place("model"), field, kind).json

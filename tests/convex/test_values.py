@@ -243,7 +243,8 @@ def test_a_document_may_have_exactly_one_mebibyte() -> None:
         "NULL::VARCHAR AS rule, NULL::VARCHAR AS reason"
     )
     compiled = {
-        name: compile_field(Place("model"), field, field.sql) for name, field in fields.items()
+        name: compile_field(CONNECTION, Place("model"), field, field.sql)
+        for name, field in fields.items()
     }
     make_json_values(CONNECTION, compiled)
     table = TargetTable(name="t", source="t", model="t.sql", function="f")
