@@ -91,7 +91,8 @@ class Inspection(OpenProject):
         and for what does more than read these files.
         """
         from stages.reading import confine, require_reading
-        from stages.views import connect, side_files
+        from stages.side_views import side_files
+        from stages.views import connect
 
         with self._errors("sql"):
             connection = connect(self.workspace, self.plan, locked=False)

@@ -25,7 +25,7 @@ from stages.consent import (
 from stages.errors import TooManyRejects, UserError
 from stages.inspection import Inspection, Tables, table_names
 from stages.options import command_of, refuse_mixed, refuse_unclear, require_choice
-from stages.project.plan import load_plan
+from stages.project.plan_reader import load_plan
 from stages.project.settings import load_source, resolve_target
 from stages.results import (
     Extracted,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from stages.errors import FileError, StagesError, Stopped, Transient, stopped_by_disk
 from stages.events import Emitter, OnEvent
 from stages.hints import Invocation
-from stages.project.plan import Plan, load_plan
+from stages.project.plan import Plan
+from stages.project.plan_reader import load_plan
 from stages.project.settings import (
     Settings,
     load_settings,

@@ -6,9 +6,7 @@ thrown away at any time.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
@@ -20,13 +18,11 @@ from stages.convex.validators.marks import marked_sql, unmarked_sql
 from stages.convex.validators.positions import refs_sql
 from stages.convex.validators.rewrite import Bind
 from stages.convex.values import Shape
-from stages.errors import UserError
 from stages.project.plan import Plan, TargetTable
 from stages.project.staged_schema import staged_shapes, with_references
-from stages.report.files import is_report
+from stages.side_views import side_views
 from stages.sql import file_sql, folder_sql, name_sql, open_duckdb, text_sql
 from stages.state.durable import make_folder, publish, read_json, write_text
-from stages.state.fingerprints import hash_file
 from stages.state.manifests import read_manifest
 from stages.state.workspace import Workspace
 
@@ -234,50 +230,6 @@ def load_rejects_sql(file: Path) -> str:
         f"read_json({file_sql(file)}, format = 'newline_delimited', ignore_errors = true, "
         f"columns = {columns})"
     )
-
-
-# ── side files ──────────────────────────────────────────────────────────────────────────────
-
-
-def side_files(workspace: Workspace, plan: Plan) -> dict[str, Path]:
-    """Name → CSV, JSON or Parquet file beside the plan; no target's report is one of them."""
-    files = {}
-    for file in sorted(workspace.migrations.glob("*")):
-        if file.suffix not in (".csv", ".json", ".parquet"):
-            continue
-        if not is_report(workspace, plan, file):
-            files[re.sub(r"\W", "_", file.stem)] = file
-    return files
-
-
-def side_views(workspace: Workspace, plan: Plan) -> Iterator[str]:
-    """`side.<file>`; a JSON object of plain values is a table of key and value."""
-    for name, file in side_files(workspace, plan).items():
-        path = file_sql(file.resolve())
-        if file.suffix == ".json" and _is_map(file):
-            body = (
-                f"SELECT e.key, e.value ->> '$' AS value "
-                f"FROM read_text({path}) t, json_each(t.content::JSON) e"
-            )
-        else:
-            reader = {".csv": "read_csv", ".json": "read_json", ".parquet": "read_parquet"}
-            body = f"FROM {reader[file.suffix]}({path})"
-        yield f"CREATE OR REPLACE VIEW side.{name_sql(name)} AS {body}"
-
-
-def _is_map(file: Path) -> bool:
-    try:
-        parsed = json.loads(file.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{file.name} is not JSON: {error}", f"edit {file}") from None
-    return isinstance(parsed, dict) and not any(
-        isinstance(value, dict | list) for value in parsed.values()
-    )
-
-
-def side_hashes(workspace: Workspace, plan: Plan) -> dict[str, str]:
-    """Content of the side files, for freshness."""
-    return {name: hash_file(file) for name, file in side_files(workspace, plan).items()}
 
 
 # ── documents with ids ──────────────────────────────────────────────────────────────────────

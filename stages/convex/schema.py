@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import FileError, Place, UserError
+from stages.project.text_files import require_utf_8
 from stages.state.durable import read_json, write_json
 from stages.state.fingerprints import fingerprint, hash_file
 from stages.state.workspace import Workspace
@@ -194,6 +195,7 @@ def _export(convex: Path, packages: Path) -> tuple[dict[str, Any], list[str]]:
             "the source's catalog",
             file=file,
         )
+    require_utf_8(file)
     node = shutil.which("node")
     if not node:
         raise UserError("node is not on the PATH", "install Node.js 20 or newer")
@@ -211,6 +213,9 @@ def _export(convex: Path, packages: Path) -> tuple[dict[str, Any], list[str]]:
         result = {"problem": "schema", "place": None, "message": _error_line(ran.stderr)}
     if "problem" in result:
         raise _problem(file, packages, result)
+    for path in result["inputs"]:
+        if "node_modules" not in Path(path).parts:
+            require_utf_8(Path(path))  # esbuild puts U+FFFD in the place of other bytes
     return result["exported"], [os.path.relpath(path, folder) for path in result["inputs"]]
 
 

@@ -27,7 +27,9 @@ from stages.init.typescript import (
     ledger_tables,
     loading_functions,
 )
-from stages.project.plan import Plan, ReferenceTable, TargetTable, load_plan
+from stages.project.plan import Plan, ReferenceTable, TargetTable
+from stages.project.plan_reader import load_plan
+from stages.project.text_files import read_text_file
 from stages.state.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -295,7 +297,7 @@ def _write(
 
 def _text_of(file: Path) -> str | None:
     try:
-        return file.read_text("utf-8")
+        return read_text_file(file)
     except FileNotFoundError:
         return None
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from stages.errors import FileError
+from stages.project.text_files import read_text_file
 from stages.state.workspace import Workspace
 
 
@@ -21,7 +22,7 @@ def read_model(workspace: Workspace, name: str) -> Model:
     """Read a model. Raises FileError where the file is missing."""
     file = workspace.model(name)
     try:
-        text = file.read_text("utf-8")
+        text = read_text_file(file)
     except FileNotFoundError:
         raise FileError(
             f"there is no model {name}", f"write {file}, one SELECT", file=file

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from stages.errors import FileError, Place
+from stages.project.text_files import read_text_file
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -24,8 +25,8 @@ def entry_error(file: Path, where: str, message: str, entry: str = "", hint: str
 def line_of(file: Path, path: str) -> int | None:
     """The line of an entry such as `tables.articles.orphans`, else of what it is in, or None."""
     try:
-        lines = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = read_text_file(file).splitlines()
+    except (OSError, FileError):
         return None
     places: list[tuple[str, int]] = []
     header = ""

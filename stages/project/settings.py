@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from stages.errors import SettingError, UserError
+from stages.errors import FileError, SettingError, UserError
 from stages.project.connection_string import check_db_url
 from stages.project.endpoints import (
     LOOPBACK,
@@ -27,6 +28,7 @@ from stages.project.endpoints import (
     supabase_ref,
 )
 from stages.project.plan import SETTING_NAMES, Plan
+from stages.project.text_files import read_text_file
 
 if TYPE_CHECKING:
     from stages.progress import Progress
@@ -132,11 +134,23 @@ def resolve_target(
 
 
 def read_environment(project: Path) -> dict[str, str]:
-    """.env.local below the process environment, which wins."""
+    """.env.local below the process environment, which wins. Raises FileError for one that can't be
+    read."""
     from dotenv import dotenv_values
 
-    file = {k: v for k, v in dotenv_values(project / ".env.local").items() if v}
-    return {**file, **os.environ}
+    file = project / ".env.local"
+    try:
+        text = read_text_file(file)
+    except FileNotFoundError:
+        text = ""
+    except OSError as error:
+        raise FileError(
+            f".env.local can't be read: {error.strerror}",
+            f"see: ls -l {shlex.quote(str(file))}",
+            file=file,
+        ) from None
+    given = {k: v for k, v in dotenv_values(stream=io.StringIO(text)).items() if v}
+    return {**given, **os.environ}
 
 
 def note_readable(project: Path) -> str | None:

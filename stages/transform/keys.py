@@ -47,7 +47,7 @@ def run_keys(
         same = manifest is not None and manifest["made_from"] == made_from
         damaged = describe_damage(workspace.keys, manifest["parts"]) if manifest and same else ""
         if manifest is None or not same or damaged:
-            inputs.make_views(connection)
+            inputs.make_views(connection, model)
             decided = _decide_keys(connection, workspace, plan, reference, model.text)
             manifest = {"made_from": made_from, **decided}
             write_json(file, manifest)

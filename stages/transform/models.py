@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from stages.errors import FileError, Place, StagesError, TableFailed
 from stages.limits import FIELD_NAME_LENGTH
 from stages.project.models import Model
 from stages.project.plan import Plan, TargetTable
+from stages.side_views import require_readable, side_contents
 from stages.sql import name_sql
 from stages.state.fingerprints import content_hash, fingerprint, hash_file
 from stages.state.integrity import require_whole
@@ -22,7 +23,7 @@ from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Workspace
 from stages.transform.relations import KEYLESS_ROWS
 from stages.transform.sql_ast import parse, refuse_chance, tables
-from stages.views import KEYLESS, macros, make, side_hashes, statements
+from stages.views import KEYLESS, macros, make, statements
 
 if TYPE_CHECKING:
     import duckdb
@@ -145,10 +146,11 @@ class Inputs:
     plan: Plan
     _known: dict[str, Any] = field(default_factory=dict)
     _viewed: bool = False
+    _read: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        for name, digest in side_hashes(self.workspace, self.plan).items():
-            self._known[f"side.{name}"] = digest
+        for name, content in side_contents(self.workspace, self.plan).items():
+            self._known[f"side.{name}"] = content
         for name in self.plan.sources:
             self._known[f"extract.{name}"] = self._of_manifest(
                 read_manifest(self.workspace.extract(name))
@@ -158,11 +160,24 @@ class Inputs:
                 read_manifest(self.workspace.reference(name))
             )
 
-    def make_views(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Make all views, the first time that they are needed; with many tables they take time."""
+    def make_views(self, connection: duckdb.DuckDBPyConnection, *models: Model | None) -> None:
+        """Make all views, the first time that they are needed; with many tables they take time.
+
+        Raises UserError where one of the models reads a side file that can't be read.
+        """
         if not self._viewed:
             make(connection, statements(self.workspace, self.plan))
             self._viewed = True
+        for model in models:
+            parsed = model and parse(connection, model.text)
+            named = tables(parsed) if parsed else ()
+            self.require_sides(connection, [n[5:] for n in named if n.startswith("side.")])
+
+    def require_sides(self, connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
+        """Raise UserError where one of these side files can't be read; each is read once."""
+        unread = {name.lower() for name in names} - self._read
+        require_readable(connection, self.workspace, self.plan, unread)
+        self._read.update(unread)
 
     @staticmethod
     def _of_manifest(manifest: Manifest | None) -> Any:

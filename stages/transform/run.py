@@ -165,7 +165,8 @@ def _require_inputs(
         if require_extract(workspace, table.source)["status"] != "missing":
             require_table(schema, plan, table.name)
     for side in plan.sides.values():
-        require_extract(workspace, side.of)
+        if side.of:
+            require_extract(workspace, side.of)
     for reference in plan.references.values():
         if reference.source:
             require_extract(workspace, reference.source)

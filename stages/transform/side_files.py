@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from stages.errors import UserError
 from stages.project.plan import Plan, SideFile
 from stages.project.plan_entries import entry_error
+from stages.side_views import side_files
 from stages.sql import first_row, name_sql
 from stages.state.durable import read_json, write_json
 from stages.state.fingerprints import fingerprint
 from stages.state.workspace import Workspace
 from stages.transform.models import Inputs, key_sql
 from stages.transform.relations import SIDE_ORPHANS
-from stages.views import side_files
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,6 +37,8 @@ def check_sides(
     before = read_json(workspace.sides) or {}
     figures: dict[str, dict[str, Any]] = {}
     for side in plan.sides.values():
+        if not side.of:
+            continue
         made_from = fingerprint(
             vars(side), inputs.content(f"side.{side.name}"), inputs.content(f"extract.{side.of}")
         )
@@ -45,6 +47,7 @@ def check_sides(
             figures[side.name] = known
             continue
         inputs.make_views(connection)
+        inputs.require_sides(connection, [side.name])
         rows, orphans, examples = _orphans(connection, workspace, plan, side)
         if orphans and side.orphans == "fail":
             raise UserError(

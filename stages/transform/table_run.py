@@ -99,7 +99,7 @@ class TableRun:
     def _prepare(self, model: Model, *, isolate: bool = False) -> CompiledModel:
         """Run the model into `modelled`, and make what its checks are joined to."""
         context = self.context
-        context.inputs.make_views(context.connection)
+        context.inputs.make_views(context.connection, model, context.drop_model())
         if self.cycle:
             compiled = self.cycle.prove(context)
             make_known(context, self.cycle.tables)

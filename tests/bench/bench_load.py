@@ -24,7 +24,7 @@ import click
 import duckdb
 
 from stages.project.freshness import staged_inputs
-from stages.project.plan import load_plan
+from stages.project.plan_reader import load_plan
 from stages.state.durable import write_json
 from stages.state.manifests import write_manifest
 from stages.state.parts import part_entry, write_parquet

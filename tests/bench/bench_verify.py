@@ -14,7 +14,7 @@ import click
 
 from stages.convex.schema import load_schema
 from stages.project.freshness import staged_inputs
-from stages.project.plan import load_plan
+from stages.project.plan_reader import load_plan
 from stages.state.durable import write_json
 from stages.state.fingerprints import hash_file
 from stages.state.parts import Part, part_entry

@@ -27,7 +27,7 @@ def stages(config: Config) -> None:
         import_module(name)
     from stages.extract.run import ExtractOptions, extract
     from stages.progress import Silent
-    from stages.project.plan import load_plan
+    from stages.project.plan_reader import load_plan
     from stages.project.settings import Secret, Source
     from stages.state.lock import data_lock
     from stages.state.workspace import Workspace

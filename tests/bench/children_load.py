@@ -15,7 +15,7 @@ from typing import Any
 from stages.convex.schema import Schema
 from stages.load import run
 from stages.progress import Silent
-from stages.project.plan import load_plan
+from stages.project.plan_reader import load_plan
 from stages.project.settings import Secret, Target
 from stages.state.durable import read_json
 from stages.state.journal import Journal

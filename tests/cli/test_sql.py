@@ -18,7 +18,7 @@ import pytest
 
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, shapes
-from stages.project.plan import load_plan
+from stages.project.plan_reader import load_plan
 from stages.sandbox import State
 from stages.sql import name_sql
 from tests.support.command_line import ROOT, Stages
@@ -318,7 +318,7 @@ def test_an_open_shell_does_not_stop_a_stage(extracted: Path, tmp_path: Path) ->
         side.write_text("a,b\n1,2\n")  # a new view: the database is made again
         stages.run("transform", "articles", "--restart")
         assert connection.sql("SELECT count(*) FROM transform.articles").fetchall() == [(34,)]
-    assert shell(database, "SELECT a, b FROM side.more;") == [{"a": 1, "b": 2}]
+    assert shell(database, "SELECT a, b FROM side.more;") == [{"a": "1", "b": "2"}]
 
 
 # ── stages sql ──────────────────────────────────────────────────────────────────────────────

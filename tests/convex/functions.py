@@ -13,7 +13,7 @@ from stages.init.typescript import (
     ledger_tables,
     loading_functions,
 )
-from stages.project.plan import load_plan
+from stages.project.plan_reader import load_plan
 from tests.support.command_line import ROOT
 
 CONVEX = ROOT / "convex"

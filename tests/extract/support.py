@@ -24,7 +24,8 @@ from stages.extract.results import ExtractResult
 from stages.extract.run import ExtractOptions
 from stages.extract.run import extract as run_extract
 from stages.extract.transport import Via
-from stages.project.plan import Plan, load_plan
+from stages.project.plan import Plan
+from stages.project.plan_reader import load_plan
 from stages.project.settings import Secret, Source
 from stages.sandbox import State
 from stages.state.manifests import read_manifest

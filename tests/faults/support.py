@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.convex import client
-from stages.project.plan import load_plan
+from stages.project.plan_reader import load_plan
 from stages.project.settings import Secret, Target
 from stages.sandbox import SandboxSource, State
 from stages.sandbox.service import environment

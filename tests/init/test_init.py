@@ -16,7 +16,7 @@ from stages import sandbox
 from stages.errors import UserError
 from stages.extract.run import ExtractOptions, extract
 from stages.progress import Silent
-from stages.project.plan import load_plan
+from stages.project.plan_reader import load_plan
 from stages.state.workspace import Workspace
 from stages.views import connect
 from tests.init.support import MIGRATIONS, model, run_init, source_of, spread_ledger, typecheck

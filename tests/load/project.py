@@ -19,7 +19,8 @@ from stages.load import run
 from stages.load.run import LoadOptions, LoadResult
 from stages.progress import Silent
 from stages.project.freshness import staged_inputs
-from stages.project.plan import Plan, load_plan
+from stages.project.plan import Plan
+from stages.project.plan_reader import load_plan
 from stages.project.settings import Secret, Target
 from stages.state.lock import data_lock
 from stages.state.manifests import write_manifest

@@ -11,7 +11,7 @@ import pytest
 
 from stages import sandbox
 from stages.convex.client import Deployment
-from stages.project.plan import load_plan
+from stages.project.plan_reader import load_plan
 from stages.project.settings import Secret, Target
 from stages.state.fingerprints import hash_file
 from tests.support.command_line import ROOT, Stages

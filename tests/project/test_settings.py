@@ -15,7 +15,8 @@ from stages.errors import UserError
 from stages.load.pace import PRODUCTION_RATE, Rate
 from stages.load.run import _rate
 from stages.progress import Silent
-from stages.project.plan import Plan, load_plan
+from stages.project.plan import Plan
+from stages.project.plan_reader import load_plan
 from stages.project.settings import (
     Secret,
     Settings,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.project.plan import load_plan
+from stages.project.plan_reader import load_plan
 from tests.support.command_line import ROOT, Stages
 from tests.support.project_copies import copy_data, copy_project, loaded_once
 

@@ -14,7 +14,8 @@ import pytest
 from stages.convex.schema import load_schema
 from stages.errors import UserError
 from stages.progress import Silent
-from stages.project.plan import Plan, load_plan
+from stages.project.plan import Plan
+from stages.project.plan_reader import load_plan
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Workspace
 from stages.transform.run import TransformOptions, TransformResult, transform

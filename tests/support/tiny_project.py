@@ -12,7 +12,8 @@ import pytest
 from stages.convex.schema import Schema
 from stages.errors import UserError
 from stages.progress import Silent
-from stages.project.plan import Plan, load_plan
+from stages.project.plan import Plan
+from stages.project.plan_reader import load_plan
 from stages.state.manifests import Manifest, read_manifest, write_manifest
 from stages.state.parts import part_entry, write_parquet, write_zero_rows
 from stages.state.workspace import Workspace

@@ -12,7 +12,7 @@ import pytest
 from stages.convex import pages
 from stages.convex.schema import load_schema
 from stages.progress import Silent
-from stages.project.plan import load_plan
+from stages.project.plan_reader import load_plan
 from stages.state.workspace import Workspace
 from stages.verify.run import VerifyOptions, verify
 from tests.verify.conftest import Moved
