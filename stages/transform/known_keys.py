@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 from stages.errors import UserError
 from stages.sql import file_sql, text_sql
 from stages.state.manifests import read_manifest
 from stages.state.workspace import Workspace
-from stages.transform.relations import KNOWN
+from stages.transform.compile import Compiled
+from stages.transform.models import sql_errors
+from stages.transform.references import listed_refs
+from stages.transform.relations import KNOWN, MODELLED, ORPHANS
 from stages.transform.table_context import TableContext
+
+NOTHING = "SELECT '' AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason WHERE false"
 
 
 def make_known(context: TableContext, cycle: Container[str] = ()) -> None:
@@ -23,20 +28,62 @@ def make_known(context: TableContext, cycle: Container[str] = ()) -> None:
 def _known_sql(context: TableContext, target: str) -> str:
     """SQL of (ref, rule, reason): rule is NULL where the key can be referred to."""
     plan = context.plan
-    if target in plan.references:
-        if plan.references[target].keys is None:
-            raise UserError(
-                f"{context.table.model} refers to `{target}`, which has no key model in the plan",
-                f"add keys and source to [reference.{target}]",
-            )
-        return _reference_sql(context.workspace, target)
     if target in plan.tables:
         return _documents_sql(context.workspace, target)
-    raise UserError(
-        f"{context.table.name} refers to `{target}`, which is neither in [tables] nor in "
-        "[reference] of the plan",
-        f"add [reference.{target}] with a key model, or [tables.{target}]",
-    )
+    if target in plan.references and plan.references[target].keys is not None:
+        return _reference_sql(context.workspace, target)
+    return NOTHING
+
+
+def refuse_unplanned(context: TableContext, fields: Mapping[str, Compiled]) -> None:
+    """Raise UserError for a reference to a table whose keys the plan doesn't give.
+
+    Reads `modelled` and `orphans of <field>`. A field that is left out, or always null, needs
+    nothing of the plan.
+    """
+    plan = context.plan
+    for target in context.targets:
+        reference = plan.references.get(target)
+        if target in plan.tables or (reference and reference.keys is not None):
+            continue
+        found = _first_reference(context, fields, target)
+        if found is None:
+            continue
+        where = f"{context.table.name}.{found[0]} of the row {found[1]} refers to `{target}`"
+        if reference:
+            raise UserError(
+                f"{where}, which has no key model in the plan",
+                f"add keys and source to [reference.{target}]",
+                tables=[context.table.name],
+            )
+        raise UserError(
+            f"{where}, which is neither in [tables] nor in [reference] of the plan",
+            f"leave the field out of {context.table.model}"
+            if target.startswith("_")
+            else f"add [reference.{target}] with a key model, or [tables.{target}]",
+            tables=[context.table.name],
+        )
+
+
+def _first_reference(
+    context: TableContext, fields: Mapping[str, Compiled], target: str
+) -> tuple[str, str] | None:
+    """(field, source key) of some reference to a table that has no known key."""
+    prefix = text_sql(f"{target}:")
+    for name, field in fields.items():
+        if field.column is None or target not in field.shape.targets:
+            continue
+        if listed_refs(field):
+            refs = f"SELECT _source_id, unnest(refs).r AS ref FROM {ORPHANS.of(name)}"
+        else:
+            refs = f"SELECT _source_id, {field.column} AS ref FROM {MODELLED}"
+        with sql_errors(context.table.model):
+            row = context.connection.execute(
+                f"SELECT _source_id FROM ({refs}) WHERE starts_with(ref, {prefix}) LIMIT 1"
+            ).fetchone()
+        if row:
+            return name, row[0]
+    return None
 
 
 def _reference_sql(workspace: Workspace, name: str) -> str:
@@ -59,7 +106,7 @@ def _documents_sql(workspace: Workspace, target: str) -> str:
     """
     manifest = read_manifest(workspace.transform(target))
     if not manifest or not manifest["parts"]:
-        return "SELECT '' AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason WHERE false"
+        return NOTHING
     documents = file_sql(workspace.transform(target) / "documents.parquet")
     rejects = file_sql(workspace.transform(target) / "rejects.parquet")
     prefix = text_sql(f"{target}:")

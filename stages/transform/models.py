@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,13 @@ from stages.limits import FIELD_NAME_LENGTH
 from stages.project.models import Model
 from stages.project.plan import Plan, TargetTable
 from stages.side_views import require_readable, side_contents
-from stages.sql import name_sql
+from stages.sql import name_sql, text_sql
 from stages.state.fingerprints import content_hash, fingerprint, hash_file
 from stages.state.integrity import require_whole
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Workspace
 from stages.transform.relations import KEYLESS_ROWS
-from stages.transform.sql_ast import parse, refuse_chance, tables
+from stages.transform.sql_ast import named_references, parse, refuse_chance, tables
 from stages.views import KEYLESS, macros, make, statements
 
 if TYPE_CHECKING:
@@ -52,6 +53,21 @@ def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict
 def at(model: Model, lines: Mapping[str, int], column: str) -> Place:
     """The model, and the line of one of its columns where that is known."""
     return Place(model.name, lines.get(column.lower()))
+
+
+def refuse_unknown_tables(model: Model, parsed: Any, known: Collection[str]) -> None:
+    """Raise FileError where `ref` or `refs` names a table that is none of the `known`."""
+    for name, line in named_references(model.text, parsed):
+        if name in known:
+            continue
+        near = get_close_matches(name, known, 1)
+        raise FileError(
+            f"{Place(model.name, line)}: ref names `{name}`, and neither the plan nor "
+            "convex/schema.ts has such a table",
+            f"did you mean {text_sql(near[0])}?" if near else f"it has: {', '.join(sorted(known))}",
+            file=model.name,
+            line=line,
+        )
 
 
 def refuse_columns(

@@ -21,6 +21,7 @@ from stages.transform.models import (
     hold_keyless,
     key_sql,
     refuse_columns,
+    refuse_unknown_tables,
     sql_errors,
 )
 from stages.transform.plan_checks import refuse_fields, with_values
@@ -99,6 +100,8 @@ def _compile(
     fields = shapes(table.name, context.schema.fields(table.name, columns))
     refuse_fields(plan.file, table, fields)
     parsed = parse(context.connection, model.text)
+    known = {*context.schema.tables, *plan.tables, *plan.references}
+    refuse_unknown_tables(model, parsed, known)
     lines = column_lines(model.text, parsed)
     refuse_columns(model, table, context.document, types, fields, lines)
     refuse_rules(plan, table, fields)

@@ -79,6 +79,15 @@ def line_at(sql: str, node: Mapping[str, Any]) -> int:
     return before.count(b"\n") + 1 if len(before) < len(sql.encode()) else 1
 
 
+def named_references(sql: str, parsed: Any) -> Iterator[tuple[str, int]]:
+    """(table, line) of every `ref('table', …)` and `refs('table', …)` in a query."""
+    for node in nodes(parsed):
+        if node.get("class") == "FUNCTION" and node["function_name"].lower() in ("ref", "refs"):
+            first = node["arguments"][0]["expression"] if node["arguments"] else {}
+            if first.get("class") == "CONSTANT" and first["literal"]["kind"] == "STRING":
+                yield first["literal"]["text"], line_at(sql, node)
+
+
 def column_lines(sql: str, parsed: Any) -> dict[str, int]:
     """Output column → its line in the model, as far as the SELECT names it."""
     if parsed is None:

@@ -12,7 +12,7 @@ from stages.state.integrity import describe_damage
 from stages.state.manifests import Manifest, read_manifest, write_manifest
 from stages.transform.checked_rows import checked_rows_sql, split_checked_rows
 from stages.transform.cycles import Cycle
-from stages.transform.known_keys import make_known
+from stages.transform.known_keys import make_known, refuse_unplanned
 from stages.transform.made_from import made_from
 from stages.transform.models import RowFailed
 from stages.transform.references import make_orphans
@@ -107,6 +107,7 @@ class TableRun:
             compiled = run_model(context, model, in_cycle=False, isolate=isolate)
             make_known(context)
         make_orphans(context.connection, compiled.fields, context.target_sources())
+        refuse_unplanned(context, compiled.fields)
         return compiled
 
     def _drop_intermediates(self) -> None:
