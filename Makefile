@@ -75,10 +75,11 @@ bench: $(READY) .venv-bench/.ready ## measure extract and transform beside what 
 	@.venv-installed/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock -r tests/installed/requirements.lock
 	@touch $@
 
-docs: $(READY) ## what is made by running stages in docs/init.md, another-project.md and python.md anew
+docs: $(READY) ## what is made by running stages in docs/init.md, another-project.md, python.md and rules.md anew
 	@.venv/bin/python -m tests.init.finished
 	@.venv/bin/python -m tests.migrations.page
 	@.venv/bin/python -m tests.docs.python_reference
+	@.venv/bin/python -m tests.docs.rules_page
 
 functions: $(READY) ## what convex/ has of stages/convex/functions anew
 	@.venv/bin/python -m tests.convex.functions

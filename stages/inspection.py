@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import UserError
@@ -51,26 +51,31 @@ class Inspection(OpenProject):
             return status(self.workspace, self.plan, self.hint)
 
     def rejects(self, tables: Tables = (), *, rule: str | None = None) -> list[RejectGroup]:
-        """What was rejected by transform and load, by table, field and rule, with examples."""
+        """What was rejected by transform and load, by table, field and rule, with examples.
+
+        Raises UserError for a `rule` that does not exist.
+        """
         from stages.rejects import list_rejects
 
         with self._errors("rejects"):
             chosen = self.plan.select_tables(table_names(tables))
             groups = list_rejects(self.workspace, self.plan, chosen, rule)
-            return [replace(group, edit=self.hint(group.edit)) for group in groups]
+            return [dataclasses.replace(group, edit=self.hint(group.edit)) for group in groups]
 
-    def report(self) -> Report:
+    def report(self, *, replace: bool = False) -> Report:
         """Write this target's two files of the report again, and return them.
 
-        Raises UserError where the existing report holds more than the data folder does.
+        Raises UserError where another data folder has written a report that holds more than this
+        one does, unless `replace`.
         """
-        from stages.report.build import refuse_emptier, write_report
+        from stages.report.build import write_report
         from stages.report.files import report_files
         from stages.state.durable import read_json
 
         with self._errors("report"):
-            refuse_emptier(self.workspace, self.plan)
-            write_report(self.workspace, self.plan, None, 0.0)
+            kept = write_report(self.workspace, self.plan, None, 0.0, replace=replace)
+            if kept:
+                raise UserError(kept.message, kept.hint)
             file, summary = report_files(self.workspace, self.plan)
             return Report(
                 figures=read_json(file) or {},
@@ -127,7 +132,7 @@ class Inspection(OpenProject):
         """Each result as an event when it is there, and all of them."""
         results = []
         for each in look():
-            result = replace(each, hint=each.hint and self.hint(each.hint))
+            result = dataclasses.replace(each, hint=each.hint and self.hint(each.hint))
             facts = {"ok": result.ok, "hint": result.hint}
             results.append(result)
             self._on_event(

@@ -92,7 +92,6 @@ class Migration(Inspection):
         from stages.extract.drift import sources_moved
         from stages.extract.reference import extract_references
         from stages.extract.run import ExtractOptions, extract
-        from stages.report.build import write_report
         from stages.views import refresh
 
         with self._errors("extract"):
@@ -120,7 +119,7 @@ class Migration(Inspection):
             refresh(self.workspace, self.plan)
             moved = sources_moved(self.workspace, result.tables)
             if moved:
-                write_report(self.workspace, self.plan, settings.target, seconds)
+                self._write_report(settings.target, seconds)
             if result.transport == "rest":
                 self.progress.note(
                     "read over REST, which has no snapshot: rows may be of different moments"
@@ -214,7 +213,6 @@ class Migration(Inspection):
         from stages.convex.ledger import require_target
         from stages.load.pace import read_rate
         from stages.readiness import require_ready
-        from stages.report.build import write_report
 
         with self._errors("load"):
             require_choice("through", through, ("functions", "http-action", "import"))
@@ -267,7 +265,7 @@ class Migration(Inspection):
                 )
                 result = load(self.workspace, self.plan, schema, target, options, self.progress)
             seconds = timer.stop()
-            write_report(self.workspace, self.plan, settings.target, seconds)
+            self._write_report(settings.target, seconds)
         return Loaded(
             complete=self.hint,
             tables={
@@ -319,7 +317,6 @@ class Migration(Inspection):
         """Read Convex back and compare it with what is staged; with `source`, also look whether the
         source has moved. `sample` documents a table, always the same ones."""
         from stages.extract.drift import source_drift
-        from stages.report.build import write_report
         from stages.verify.run import VerifyOptions, verify
 
         moved: dict[str, tuple[str, ...]] = {}
@@ -339,7 +336,7 @@ class Migration(Inspection):
             schema, target = self._schema(), settings.target
             result = verify(self.workspace, self.plan, schema, target, options, self.progress)
             seconds = timer.stop()
-            write_report(self.workspace, self.plan, settings.target, seconds)
+            self._write_report(settings.target, seconds)
         return Verified(
             complete=self.hint,
             tables={name: TableVerified(**proof.counts) for name, proof in result.tables.items()},
@@ -362,7 +359,6 @@ class Migration(Inspection):
         Documents that the app has changed are kept, unless `force`. `consent` is asked first: True
         will do, but for production the deployment's name.
         """
-        from stages.report.build import write_report
         from stages.rollback import RollbackOptions, rollback
 
         command = command_of("rollback", tables, force=force)
@@ -388,7 +384,7 @@ class Migration(Inspection):
             if not removals:
                 self.progress.note("nothing is loaded")
             seconds = timer.stop()
-            write_report(self.workspace, self.plan, settings.target, seconds)
+            self._write_report(settings.target, seconds)
         return RolledBack(
             complete=self.hint,
             tables=removals,

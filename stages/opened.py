@@ -25,6 +25,7 @@ from stages.state.workspace import Workspace
 if TYPE_CHECKING:
     from stages.convex.schema import Schema
     from stages.progress import Progress
+    from stages.project.settings import Target
 
 
 class OpenProject:
@@ -159,6 +160,14 @@ class OpenProject:
         target = (read_json(self.workspace.identity) or {}).get("deployment", "not asked yet")
         self.progress.note(f"Supabase {source} → Convex {target} (target {self.target})")
         self._note_age()
+
+    def _write_report(self, target: Target, seconds: float) -> None:
+        """Write the report of a stage that took so long, or say why a fuller one is kept."""
+        from stages.report.build import write_report
+
+        kept = write_report(self.workspace, self.plan, target, seconds)
+        if kept:
+            self.progress.note(f"the report is kept: {kept.message}; {kept.hint}")
 
     def _note_age(self) -> None:
         from stages.status import staged_age

@@ -27,7 +27,9 @@ def check_load(
 ) -> Iterator[CheckResult]:
     """One result at a time, for a load of some tables; a failure of one does not end the others.
 
-    What is deployed is listed to the admin key only: without one, the load itself finds out.
+    What is deployed is listed to the admin key only. Without one, a load learns from the HTTP
+    action's `epoch`, as it begins, whether the functions know the tables; not whether the deployed
+    schema is this one, nor whether a function is public.
     """
     yield _local_schema(schema)
     if target.admin_key:

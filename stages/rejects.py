@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
+from stages.errors import UserError
 from stages.project.plan import Plan, TargetTable
+from stages.rules import Rule, known_rule
 from stages.sql import file_sql, open_duckdb, text_sql
 from stages.state.failures import STAGES, Failure, Stage, read_failures
 from stages.state.workspace import Workspace
 from stages.views import load_rejects_sql
 
 EXAMPLES = 3
-FAILED = "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +38,31 @@ class RejectGroup:
 def list_rejects(
     workspace: Workspace, plan: Plan, tables: Iterable[TargetTable], rule: str | None
 ) -> list[RejectGroup]:
-    """What was rejected, by table; tables that failed come first, then the largest groups."""
+    """What was rejected, by table; tables that failed come first, then the largest groups.
+
+    Raises UserError for a `rule` that nothing is rejected by.
+    """
+    if rule is not None:
+        _require_rule(rule)
     tables = list(tables)
-    failed = _failed(workspace, plan, tables) if rule in (None, FAILED) else []
+    failed = _failed(workspace, plan, tables) if rule in (None, Rule.FAILED) else []
     return failed + _rejected(workspace, plan, tables, rule)
+
+
+def _require_rule(name: str) -> None:
+    rule = known_rule(name)
+    if rule and rule.kind == "change":
+        raise UserError(
+            f"`{name}` is a rule of changes, and no row is rejected by it",
+            f"see the values with: stages sql \"from changes where rule = '{name}'\"",
+        )
+    if not rule:
+        names = sorted(each for each in Rule if each.kind != "change")
+        near = get_close_matches(name, names, n=1)
+        raise UserError(
+            f"there is no rule `{name}`{f'; is it `{near[0]}`?' if near else ''}",
+            f"the rules are: {', '.join(names)}",
+        )
 
 
 def _failed(workspace: Workspace, plan: Plan, tables: list[TargetTable]) -> list[RejectGroup]:
@@ -60,7 +83,7 @@ def _failed(workspace: Workspace, plan: Plan, tables: list[TargetTable]) -> list
             table=name,
             stage=stage,
             field="",
-            rule=FAILED,
+            rule=Rule.FAILED,
             rows=0,
             examples=[{"source_id": "", "reason": failure.reason}],
             edit=_way_on(stage, failure),
@@ -111,33 +134,27 @@ def _rejected(
             rule=name,
             rows=count,
             examples=examples,
-            edit=_edit(workspace, plan.tables[table], stage, name),
+            edit=_edit(workspace, plan.tables[table], name),
         )
         for table, stage, field, name, count, examples in rows
     ]
 
 
-def _edit(workspace: Workspace, table: TargetTable, stage: str, rule: str) -> str:
+def _edit(workspace: Workspace, table: TargetTable, name: str) -> str:
     """Where a person can change what a rule does."""
-    if stage == "load":
-        return "the document itself, its model, or convex/schema.ts"
-    if rule == "dropped_on_purpose":
-        return table.drops
-    if rule == "not_unique":
-        where = f"unique in [tables.{table.name}] of {workspace.plan.name}"
-        return f"{table.model}, the source, or {where}"
-    if rule in ("orphan", "parent_rejected"):
-        return f"the source, or orphans in [tables.{table.name}] of {workspace.plan.name}"
-    if rule in ("ambiguous", "witnesses_disagree", "no_match", "no_document"):
-        return "the key model in .planning/migrations/keys/, or what is in Convex"
-    return f"{table.model}, or the source"
+    rule = known_rule(name)
+    if not rule:  # staged by another version
+        return f"{table.model}, or the source"
+    return rule.where_to_fix(
+        model=table.model, table=table.name, plan=workspace.plan.name, drops=table.drops
+    )
 
 
 def as_text(groups: Iterable[RejectGroup]) -> str:
     """The groups for people."""
     lines = []
     for group in groups:
-        if group.rule == FAILED:
+        if group.rule == Rule.FAILED:
             lines.append(f"{group.table}: {group.stage} failed: {group.examples[0]['reason']}")
             lines.append(f"    → {group.edit}")
             continue

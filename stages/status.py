@@ -12,6 +12,7 @@ from stages.load.importing.import_state import open_import
 from stages.project.freshness import stale
 from stages.project.plan import Plan
 from stages.project.reject_limits import staged_over_limit
+from stages.state.answers import Answer, read_answers
 from stages.state.durable import read_json
 from stages.state.failures import STAGES, Failure, Stage, read_failures
 from stages.state.identity import CLEARED
@@ -84,6 +85,8 @@ class TableStatus:
     """How far one Convex table is; None for a stage that it has not been through.
 
     `failures`: stage → why its last run failed; a stage that failed is not `complete`.
+    `existing`: what is to become of documents that Convex had before the first load, where a load
+    was asked to adopt them or to leave them.
     """
 
     source: str
@@ -92,6 +95,7 @@ class TableStatus:
     transform: TransformStatus | None
     load: LoadStatus | None
     verify: VerifyStatus | None
+    existing: Answer | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,8 +133,10 @@ def status(workspace: Workspace, plan: Plan, complete: Callable[[str], str]) -> 
         for stage in STAGES
         for failed in [read_failures(workspace, stage)]
     }
+    answers = read_answers(workspace)
     tables = {
-        table.name: _table(workspace, plan, table.name, failures) for table in plan.tables.values()
+        name: replace(_table(workspace, plan, name, failures), existing=answers.get(name))
+        for name in plan.tables
     }
     failed = failures["extract"]
     only_read = {
@@ -418,6 +424,11 @@ def as_text(standing: Status) -> str:
         for table in standing.tables.values()
     ):
         lines.append("* made from an older extract or model, or of an older load")
+    lines += [
+        f"documents that {name} had before its first load: {table.existing.words}"
+        for name, table in standing.tables.items()
+        if table.existing
+    ]
     for name, moved in _moved(standing.tables, standing.sources).items():
         lines.append(f"the source has moved since {name} was extracted: {moved}")
     failed = [

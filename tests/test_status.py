@@ -73,6 +73,14 @@ def test_a_source_that_has_moved_is_not_done() -> None:
     assert command.startswith("stages extract --restart orders") and not finished
 
 
+def test_a_source_that_is_only_read_and_has_moved_is_not_done() -> None:
+    moved = Moved(seen="2026-01-01T00:00:00+00:00", what=("another greatest key",))
+    only_read = {"plans": replace(EXTRACT, moved=moved), "prices": EXTRACT}
+    found = _next({"orders": DONE}, only_read, {}, (), None)
+    assert found.verdict == "the source has moved since it was extracted: plans"
+    assert found.command.startswith("stages extract --restart plans") and not found.finished
+
+
 def test_nothing_transformed_is_not_done() -> None:
     verdict, command, finished = step(transform=replace(TRANSFORM, documents=0))
     assert verdict == "nothing was transformed: no row became a document"

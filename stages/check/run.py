@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from stages.check.models import check_models
 from stages.check.source import check_source
-from stages.convex.client import Deployment
+from stages.convex.client import Channel, Deployment
 from stages.convex.ledger import ask_epoch, unknown_tables
 from stages.convex.pages import update_hint
 from stages.convex.schema import Schema
@@ -19,6 +19,8 @@ from stages.readiness import check_load, guarded, is_routed, list_functions
 from stages.results import CheckResult
 from stages.state.workspace import Workspace
 
+# The channel of those without the admin key.
+HTTP: Channel = "http-action"
 LEAST_DISK = 1 << 30
 
 
@@ -45,7 +47,13 @@ def _look(
         if result.name == "functions" and result.ok:
             yield from guarded("tables", lambda: _known_tables(plan, schema, settings.target))
     if settings.target.secret and settings.target.site_url:
-        yield from guarded("HTTP action", lambda: _http_action(plan, settings))
+        for result in guarded("HTTP action", lambda: _http_action(plan, settings)):
+            yield result
+            # The rest of what is deployed is listed to the admin key only.
+            if result.ok and not settings.target.admin_key:
+                yield from guarded(
+                    "tables", lambda: _known_tables(plan, schema, settings.target, HTTP)
+                )
     free = shutil.disk_usage(workspace.data if workspace.data.exists() else workspace.project).free
     yield CheckResult(
         "disk",
@@ -55,9 +63,11 @@ def _look(
     )
 
 
-def _known_tables(plan: Plan, schema: Schema, target: Target) -> Iterator[CheckResult]:
+def _known_tables(
+    plan: Plan, schema: Schema, target: Target, channel: Channel = "functions"
+) -> Iterator[CheckResult]:
     """Whether the functions were written for the plan's tables; a load asks as it begins."""
-    with Deployment(target, "functions") as deployment:
+    with Deployment(target, channel) as deployment:
         unknown = unknown_tables(
             ask_epoch(deployment, plan.module),
             [name for name in plan.tables if name in schema.tables],

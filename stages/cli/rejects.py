@@ -9,7 +9,7 @@ from stages.cli.context import Context, cli, json_option, pass_context, print_js
 
 @cli.command()
 @click.argument("tables", metavar="[TABLE]...", nargs=-1)
-@click.option("--rule", help="Only this rule.")
+@click.option("--rule", help="Only this rule, one of docs/rules.md.")
 @json_option
 @pass_context
 def rejects(context: Context, tables: tuple[str, ...], rule: str | None, as_json: bool) -> None:

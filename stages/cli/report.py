@@ -8,11 +8,12 @@ from stages.cli.context import Context, cli, json_option, pass_context, print_js
 
 
 @cli.command()
+@click.option("--replace", is_flag=True, help="Also a report of another data folder, holding more.")
 @json_option
 @pass_context
-def report(context: Context, as_json: bool) -> None:
+def report(context: Context, replace: bool, as_json: bool) -> None:
     """Write the report and the summary again, and print the summary."""
-    result = context.migration().report()
+    result = context.migration().report(replace=replace)
     if as_json:
         print_json(result.figures)
     else:

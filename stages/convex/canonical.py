@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from stages.convex.layouts import Layout, fitted_sql, sampled
 from stages.convex.relations import CANONICAL_JSON
 from stages.limits import ARRAY_ITEMS, DOCUMENT_NESTING, FIELD_NAME_LENGTH, OBJECT_FIELDS
+from stages.rules import Rule
 from stages.sql import Relation, first_row, name_sql
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def by_any_layout(connection: duckdb.DuckDBPyConnection, table: str, source: str
     run(
         f"INSERT INTO {table} SELECT t.text, f.canonical, f.size, coalesce("
         f"CASE WHEN f.depth > {DOCUMENT_NESTING - 1} "
-        f"THEN 'nesting: deeper than {DOCUMENT_NESTING} levels' END, f.problem, "
+        f"THEN '{Rule.NESTING}: deeper than {DOCUMENT_NESTING} levels' END, f.problem, "
         f"{_inexact_problem('t.text')}) FROM {table}_docs t JOIN {table}_folded_0 f USING (doc)"
     )
     for level in range(depth + 1):
@@ -147,13 +148,14 @@ def _fold(connection: duckdb.DuckDBPyConnection, table: str, level: int, *, last
         "string_agg(canonical, ',' ORDER BY id) AS as_array, "
         "sum(size) AS size, sum(strlen(key) + 1) AS names, count(*) AS n, "
         "count(DISTINCT key) AS n_keys, max(depth) AS depth, min(problem) AS problem, "
-        "min(CASE WHEN key LIKE '$%' THEN 'field_name: a key begins with $' "
+        f"min(CASE WHEN key LIKE '$%' THEN '{Rule.FIELD_NAME}: a key begins with $' "
         "WHEN NOT regexp_full_match(key, '[\\x20-\\x7e]*') "
-        "THEN 'field_name: a key has characters that are not printable ASCII' "
-        "WHEN key = '__proto__' THEN 'field_name: a key is __proto__, which JavaScript bends' "
-        "WHEN key = '' THEN 'field_name: a key is empty' "
-        "WHEN key LIKE '\\_%' ESCAPE '\\' THEN 'field_name: a key begins with _' "
-        f"WHEN strlen(key) > {FIELD_NAME_LENGTH} THEN 'field_name: a key is too long' END) "
+        f"THEN '{Rule.FIELD_NAME}: a key has characters that are not printable ASCII' "
+        "WHEN key = '__proto__' "
+        f"THEN '{Rule.FIELD_NAME}: a key is __proto__, which JavaScript bends' "
+        f"WHEN key = '' THEN '{Rule.FIELD_NAME}: a key is empty' "
+        f"WHEN key LIKE '\\_%' ESCAPE '\\' THEN '{Rule.FIELD_NAME}: a key begins with _' "
+        f"WHEN strlen(key) > {FIELD_NAME_LENGTH} THEN '{Rule.FIELD_NAME}: a key is too long' END) "
         "AS bad_name "
         f"FROM {table}_folded_{level + 1} GROUP BY doc, parent"
     )
@@ -183,15 +185,15 @@ def _fold(connection: duckdb.DuckDBPyConnection, table: str, level: int, *, last
         "AS depth, "
         "CASE l.type "
         "WHEN 'OBJECT' THEN CASE WHEN c.bad_name IS NOT NULL THEN c.bad_name "
-        "WHEN c.n_keys < c.n THEN 'duplicate_key: an object has a key twice' "
+        f"WHEN c.n_keys < c.n THEN '{Rule.DUPLICATE_KEY}: an object has a key twice' "
         f"WHEN c.n > {OBJECT_FIELDS} "
-        f"THEN 'too_many: an object has more than {OBJECT_FIELDS} fields' "
+        f"THEN '{Rule.TOO_MANY}: an object has more than {OBJECT_FIELDS} fields' "
         "ELSE c.problem END "
         f"WHEN 'ARRAY' THEN CASE WHEN c.n > {ARRAY_ITEMS} "
-        f"THEN 'too_many: an array has more than {ARRAY_ITEMS} items' ELSE c.problem END "
+        f"THEN '{Rule.TOO_MANY}: an array has more than {ARRAY_ITEMS} items' ELSE c.problem END "
         "WHEN 'VARCHAR' THEN NULL WHEN 'BOOLEAN' THEN NULL WHEN 'NULL' THEN NULL "
         "ELSE CASE WHEN isinf((l.leaf ->> '$')::DOUBLE) "
-        "THEN 'inexact_number: a number is beyond float64' END END AS problem "
+        f"THEN '{Rule.INEXACT_NUMBER}: a number is beyond float64' END END AS problem "
         f"FROM {table}_level_{level} l {join}"
     )
 
@@ -200,7 +202,7 @@ def _inexact_problem(text: str) -> str:
     """SQL: the problem of a text with a number that float64 does not hold, else NULL."""
     return (
         f"CASE WHEN regexp_matches({text}, '{LONG}') AND {_inexact(text)} "
-        "THEN 'inexact_number: a number has more digits than float64 holds' END"
+        f"THEN '{Rule.INEXACT_NUMBER}: a number has more digits than float64 holds' END"
     )
 
 

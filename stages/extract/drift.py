@@ -2,12 +2,18 @@
 
 Read directly, every row that was written since shows by its version (xmin). What a view or a
 foreign table gives, and what comes over REST, has none: an edit can't be seen there.
+
+The number of such rows is exact where one snapshot read the table while no other transaction was
+open. Of rows that were written by a transaction that was open then, or between two snapshots, it
+can't be said whether they were read: Postgres names no subtransactions of those that are open. They
+are counted, and the number is "at most".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from stages.errors import StagesError
 from stages.extract.catalog import Reading, Relations, resolve_reading
@@ -83,7 +89,9 @@ def sources_moved(workspace: Workspace, sources: Iterable[str]) -> dict[str, Mov
 
 def look_again(session: Session, reading: Reading, manifest: Manifest, unit: str) -> Look:
     """Compare the source with a table that is complete. `unit` as in `Reader.count_unit`."""
-    now = session.table_state(reading, manifest["snapshots"][-1])
+    # What was written after the first of several snapshots may be missing in a part.
+    first = manifest["snapshots"][0]
+    now = session.table_state(reading, first)
     parts, counted, then = manifest["parts"], manifest["counted"], manifest["rows"]
     last = parts[-1].get("last") if parts else None
     comparable = unit == "rows" or counted.get("of") == unit
@@ -96,7 +104,8 @@ def look_again(session: Session, reading: Reading, manifest: Manifest, unit: str
     elif reading.key and now.greatest not in (None, last):
         moved.append("another greatest key")
     if now.newer:
-        moved.append(f"{now.newer:,} rows written since")
+        exact = len(manifest["snapshots"]) == 1 and not _had_open(first)
+        moved.append(f"{'' if exact else 'at most '}{now.newer:,} rows written since")
     moved += changed_dependencies(reading, manifest)
     empty = unit == "rows" and now.rows == 0
     sure = not moved and (empty or (now.newer is not None and "depends_on" in manifest))
@@ -107,6 +116,12 @@ def look_again(session: Session, reading: Reading, manifest: Manifest, unit: str
     else:
         words = f"{_same(unit, comparable, now.greatest is not None)}; edits can't be seen"
     return Look(number=now.rows, moved=tuple(moved), sure=sure, words=words)
+
+
+def _had_open(snapshot: Mapping[str, Any]) -> bool:
+    """Whether transactions were open when it was taken; its text is `xmin:xmax:` and those."""
+    xmin, xmax, _ = snapshot["transactions"].split(":")
+    return bool(xmin != xmax)
 
 
 def changed_dependencies(reading: Reading, manifest: Manifest) -> list[str]:

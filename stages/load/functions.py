@@ -19,6 +19,7 @@ from stages.convex.pages import missing_function
 from stages.errors import TableFailed
 from stages.load.batches import Batch
 from stages.load.pace import Pace
+from stages.rules import Rule
 
 # A document's own fault, in the words of argument validation, schema and size checks.
 INVALID = re.compile(
@@ -142,7 +143,7 @@ class Sender:
                     f"{words}",
                     "is convex/schema.ts here the one that is deployed? see: stages check",
                 )
-        return Sent(rejects=[{"sourceId": source_id, "rule": "refused", "reason": words}])
+        return Sent(rejects=[{"sourceId": source_id, "rule": Rule.REFUSED, "reason": words}])
 
 
 def _no_fault_of_documents(error: FunctionError, deployment: Deployment) -> TableFailed:

@@ -15,6 +15,7 @@ from stages.load.functions import Sender, Sent
 from stages.load.relations import HELD_BACK
 from stages.prefetch import prefetch
 from stages.progress import Progress
+from stages.rules import Rule
 from stages.sql import file_sql
 from stages.state.durable import remove
 from stages.state.journal import Journal
@@ -106,7 +107,7 @@ def _record_held_back(table: TableContext, rejects: Journal) -> None:
         rejects.append(
             {
                 "sourceId": key,
-                "rule": "held_back",
+                "rule": Rule.HELD_BACK,
                 "reason": f"{parent} is not in Convex any more"
                 if deleted
                 else f"{parent} has no id: it was not loaded",

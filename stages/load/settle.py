@@ -10,6 +10,7 @@ from stages.load.connection import LOAD_MEMORY, SETTLE_MEMORY, limit_memory
 from stages.load.context import TableContext
 from stages.load.relations import ACKED, ACKED_DOCUMENTS, HELD_BACK, REFUSED_KEYS
 from stages.project.plan import TargetTable
+from stages.rules import Rule
 from stages.sql import file_sql, first_row
 from stages.state.durable import remove
 from stages.state.manifests import Manifest, write_manifest
@@ -120,7 +121,7 @@ def _read_refused(table: TableContext) -> None:
     """Make the temporary table `refused_keys`."""
     table.load.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {REFUSED_KEYS} AS SELECT sourceId AS source_id FROM "
-        f"{load_rejects_sql(table.rejects)} WHERE rule = 'refused'"
+        f"{load_rejects_sql(table.rejects)} WHERE rule = '{Rule.REFUSED}'"
     )
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from stages.errors import UserError
 from stages.hints import Invocation
 from stages.project.plan import Plan, TargetTable
 from stages.project.settings import Target
 from stages.report.files import report_files
+from stages.report.fuller import KeptReport, find_fuller, note_own
 from stages.report.markdown import summary_text
 from stages.report.notes import side_figures, unused_columns, url_classes
+from stages.rules import Rule, known_rule
+from stages.state.answers import read_answers
 from stages.state.durable import read_json, write_json, write_text
 from stages.state.failures import STAGES, Failure, Stage, read_failures
 from stages.state.manifests import Manifest, read_manifest
@@ -34,24 +37,40 @@ def build_report(workspace: Workspace, plan: Plan) -> dict[str, Any]:
         feeds[table.source] = feeds.get(table.source, 0) + 1
     unused = unused_columns(workspace, plan)
     failures = {stage: read_failures(workspace, stage) for stage in STAGES}
+    existing = {name: asdict(answer) for name, answer in read_answers(workspace).items()}
     return {
         table.source if feeds[table.source] == 1 else table.full_name: {
             **_entry(workspace, table, failures),
             "unused_columns": unused.get(table.source, []),
+            "existing": existing.get(table.name),
         }
         for table in plan.tables.values()
     }
 
 
-def write_report(workspace: Workspace, plan: Plan, target: Target | None, seconds: float) -> bool:
-    """Write both files, unless no figure has changed. Returns whether they were written."""
+def write_report(
+    workspace: Workspace,
+    plan: Plan,
+    target: Target | None,
+    seconds: float,
+    *,
+    replace: bool = False,
+) -> KeptReport | None:
+    """Write both files, unless no figure has changed.
+
+    A report that holds more, and that this data folder has not written, is kept unless `replace`;
+    returns why then, else None.
+    """
     file, summary = report_files(workspace, plan)
     stored = read_json(file)
     figures = _figures(workspace, plan, target, stored)
     if stored and figures == {each: stored.get(each) for each in figures}:
         # A kill may have come between the two files.
         write_text(summary, summary_text(stored))
-        return False
+        return None
+    kept = find_fuller(workspace, file, stored, figures["tables"]) if stored else None
+    if kept and not replace:
+        return kept
     report = {
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         "duration_seconds": round(seconds, 1),
@@ -59,32 +78,8 @@ def write_report(workspace: Workspace, plan: Plan, target: Target | None, second
     }
     write_json(file, report)
     write_text(summary, summary_text(report))
-    return True
-
-
-def refuse_emptier(workspace: Workspace, plan: Plan) -> None:
-    """Raise UserError where the written report holds more than this data folder does."""
-    file, _ = report_files(workspace, plan)
-    stored = (read_json(file) or {}).get("tables", {})
-    now = build_report(workspace, plan)
-    fewer = [
-        name
-        for name in stored.keys() & now.keys()
-        if _progress(now[name]["status"]) < _progress(stored[name]["status"])
-    ]
-    if fewer:
-        raise UserError(
-            f"{file} reports more than {workspace.data} holds, such as of {min(fewer)}: it says "
-            f"`{stored[min(fewer)]['status']}`, and here it is `{now[min(fewer)]['status']}`",
-            "name the data folder of that run with --data DIR; or move the report away, and run "
-            "again: stages report",
-        )
-
-
-def _progress(status: str) -> int:
-    """How far a table is; what is not in the list is loaded, wholly or not."""
-    steps = ("not extracted", "not transformed", "not loaded")
-    return steps.index(status) if status in steps else len(steps)
+    note_own(workspace, file)
+    return None
 
 
 def _figures(
@@ -92,6 +87,7 @@ def _figures(
 ) -> dict[str, Any]:
     standing = status(workspace, plan, own_commands(workspace).complete)
     deployment = target.deployment if target else standing.target
+    tables = build_report(workspace, plan)
     return {
         "plan": plan.name,
         "verdict": standing.verdict,
@@ -101,9 +97,21 @@ def _figures(
         "target": deployment or (stored or {}).get("target"),
         "version": version("supabase-to-convex"),
         "stages": stage_times(workspace),
-        "tables": build_report(workspace, plan),
+        "tables": tables,
+        "rules": _meanings(tables),
         "side_files": side_figures(workspace),
     }
+
+
+def _meanings(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Each rule that rows were skipped or values changed by → what it means."""
+    named = {
+        reason.rpartition(": ")[2]
+        for entry in tables.values()
+        for reason in (*entry["reasons"], *entry.get("changes", {}))
+    }
+    rules = [rule for name in sorted(named) if (rule := known_rule(name))]
+    return {rule.value: rule.meaning for rule in rules}
 
 
 def own_commands(workspace: Workspace) -> Invocation:
@@ -137,9 +145,9 @@ def _entry(
         f"{rule['field']}: {rule['rule']}" if rule["field"] else rule["rule"]: rule["rows"]
         for rule in transformed.get("rules", [])
     }
-    for name in ("refused", "held_back"):
-        if counts.get(name):
-            reasons[name] = counts[name]
+    for found in (Rule.REFUSED, Rule.HELD_BACK):
+        if counts.get(found):
+            reasons[found.value] = counts[found]
     not_loaded = max(0, rows - migrated - sum(reasons.values()))
     failures = _failures(workspace, table, kept)
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stages.report.notes import summary_lines
+from stages.state.answers import Answer
 
 COUNTED = ("source", "migrated", "skipped", "not_loaded")
 
@@ -74,6 +75,17 @@ def summary_text(report: dict[str, Any]) -> str:
         ]
     else:
         lines.append("Not counted yet: stages verify does.")
+    meanings = report.get("rules", {})
+    if meanings:
+        lines += ["", "## What the rules mean", ""]
+        lines += [f"- `{rule}`: {meaning}" for rule, meaning in meanings.items()]
+    existing = [
+        f"- {entry['target']}: {Answer(**entry['existing']).words}"
+        for entry in tables.values()
+        if entry.get("existing")
+    ]
+    if existing:
+        lines += ["", "## Documents from before the first load", "", *existing]
     errors = [f"- {name}: {e}" for name, entry in tables.items() for e in entry["errors"]]
     if errors:
         lines += ["", "## Errors", "", *errors]

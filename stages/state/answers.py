@@ -23,6 +23,14 @@ class Answer:
     by: str | None = None
     done: bool = False
 
+    @property
+    def words(self) -> str:
+        """The answer for people."""
+        if self.what == "beside":
+            return "kept beside what is loaded"
+        found = f"adopted by {self.by}" if self.by else "adopted"
+        return found if self.done else f"to be {found}, which the next load ends"
+
 
 def read_answers(workspace: Workspace) -> dict[str, Answer]:
     """Convex table → its answer, where one was given."""

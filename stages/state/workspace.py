@@ -121,6 +121,11 @@ class Workspace:
         return self.target_folder / "times.json"
 
     @property
+    def reported(self) -> Path:
+        """`…/report.json`: the digest of the report that was last written from here"""
+        return self.target_folder / "report.json"
+
+    @property
     def schema(self) -> Path:
         """`data/targets/production/schema.json`: convex/schema.ts as Convex exports it"""
         return self.target_folder / "schema.json"

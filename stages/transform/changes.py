@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from stages.project.plan import TargetTable
 from stages.project.plan_entries import entry_error
+from stages.rules import Rule
 from stages.sql import first_row, name_sql, text_sql
 from stages.transform.compile import Compiled
 from stages.transform.lineage import carried_columns
@@ -119,8 +120,8 @@ def _comparisons(
         name = compiled.shape.name
         for rule, when, change in _compare(compiled, column, columns[column]):
             possible = {
-                "null_filled": column in old_nulls,
-                "nulled_by_model": name in nulls and table.orphans.get(name) != "null",
+                Rule.NULL_FILLED: column in old_nulls,
+                Rule.NULLED_BY_MODEL: name in nulls and table.orphans.get(name) != "null",
             }
             if possible.get(rule, True):
                 comparisons.append((when, change))
@@ -138,13 +139,13 @@ def _nulls(
     return {column for column, n in zip(columns, filled, strict=True) if n < total}
 
 
-def _compare(compiled: Compiled, column: str, kind: str) -> list[tuple[str, str, str]]:
+def _compare(compiled: Compiled, column: str, kind: str) -> list[tuple[Rule, str, str]]:
     """(rule, condition, {field, rule, old, new}) of what may have happened to a value."""
     shape = compiled.shape
     new, old = f"d.{name_sql(shape.name)}", f"s.{name_sql(column)}"
     shown = f"encode_float({new})" if shape.kind == "number" else f"{new}::VARCHAR"
 
-    def change(rule: str, when: str, new_value: str) -> tuple[str, str, str]:
+    def change(rule: Rule, when: str, new_value: str) -> tuple[Rule, str, str]:
         struct = (
             f"{{'field': {text_sql(shape.name)}, 'rule': {text_sql(rule)}, "
             f"'old': {old}::VARCHAR, 'new': {new_value}}}"
@@ -152,8 +153,8 @@ def _compare(compiled: Compiled, column: str, kind: str) -> list[tuple[str, str,
         return rule, when, struct
 
     comparisons = [
-        change("null_filled", f"({old} IS NULL AND {new} IS NOT NULL)", shown),
-        change("nulled_by_model", f"({old} IS NOT NULL AND {new} IS NULL)", "NULL::VARCHAR"),
+        change(Rule.NULL_FILLED, f"({old} IS NULL AND {new} IS NOT NULL)", shown),
+        change(Rule.NULLED_BY_MODEL, f"({old} IS NOT NULL AND {new} IS NULL)", "NULL::VARCHAR"),
     ]
     macro = {"number": "to_ms", "bigint": "to_ms", "string": "to_iso"}.get(shape.kind)
     if kind.startswith("TIMESTAMP") and macro:
@@ -162,8 +163,8 @@ def _compare(compiled: Compiled, column: str, kind: str) -> list[tuple[str, str,
             f"CASE WHEN epoch_us({old}) BETWEEN {DATE_US[0]} AND {DATE_US[1]} "
             f"THEN epoch_us({old}) % 1000 <> 0 AND {new} = {macro}({old}) ELSE false END"
         )
-        comparisons.append(change("below_millisecond", cut, shown))
+        comparisons.append(change(Rule.BELOW_MILLISECOND, cut, shown))
     if kind == "VARCHAR" and (shape.item or shape.kind == "json"):
         bound = f"coalesce(regexp_matches({old}, '^(\\[-?\\d+:-?\\d+\\])+=\\{{'), false)"
-        comparisons.append(change("lower_bound_dropped", bound, f"to_json({new})::VARCHAR"))
+        comparisons.append(change(Rule.LOWER_BOUND_DROPPED, bound, f"to_json({new})::VARCHAR"))
     return comparisons

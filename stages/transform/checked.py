@@ -11,6 +11,7 @@ from stages.convex.validators.rewrite import Unorphan
 from stages.convex.values import document_sql
 from stages.limits import DOCUMENT_BYTES, EMPTY_DOCUMENT_BYTES
 from stages.project.plan import TargetTable
+from stages.rules import Rule
 from stages.sql import name_sql, text_sql
 from stages.transform.compile import Check, Compiled, simple_check
 from stages.transform.references import json_join, known_as, rule_of
@@ -103,7 +104,7 @@ def _checked_field(
                 Check(field=place.path, problem=f"({first}.rule || ': ' || {first}.reason)")
             )
             continue
-        name = text_sql("orphan_nulled" if rule == "null" else "orphan_dropped")
+        name = text_sql(Rule.ORPHAN_NULLED if rule == "null" else Rule.ORPHAN_DROPPED)
         changes.append(
             f"list_transform({here}, lambda o: "
             f"{{'field': {text_sql(place.path)}, 'rule': {name}, 'old': o.r}})"
@@ -140,12 +141,14 @@ def _checked_column(
     if rule_of(table, place) == "null":
         lost = (
             f"CASE WHEN {orphan} THEN [{{'field': {text_sql(shape.name)}, "
-            f"'rule': 'orphan_nulled', 'old': {field.value}}}] END"
+            f"'rule': '{Rule.ORPHAN_NULLED}', 'old': {field.value}}}] END"
         )
         return f"CASE WHEN NOT ({orphan}) THEN {field.value} END", [], [lost]
     nowhere = " or ".join(sources.get(target) or target for target in shape.targets)
     reason = f"coalesce({known}.reason, {field.value} || {text_sql(f' is not in {nowhere}')})"
-    problem = f"CASE WHEN {orphan} THEN coalesce({known}.rule, 'orphan') || ': ' || {reason} END"
+    problem = (
+        f"CASE WHEN {orphan} THEN coalesce({known}.rule, '{Rule.ORPHAN}') || ': ' || {reason} END"
+    )
     return field.value, [Check(field=shape.name, problem=problem)], []
 
 
@@ -157,7 +160,7 @@ def _size(compiled: Mapping[str, Compiled]) -> Check:
     ]
     size = " + ".join([str(EMPTY_DOCUMENT_BYTES), *sizes])
     words = text_sql(f"the document has more than {DOCUMENT_BYTES:,} bytes")
-    return simple_check("", "too_large", f"({size}) > {DOCUMENT_BYTES}", words)
+    return simple_check("", Rule.TOO_LARGE, f"({size}) > {DOCUMENT_BYTES}", words)
 
 
 def _concatenated(lists: list[str]) -> str:

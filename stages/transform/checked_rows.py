@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from stages.errors import Shortfall
+from stages.rules import Rule
 from stages.sql import first_row, name_sql
 from stages.transform.checked import checked_sql
 from stages.transform.compile import Compiled, documents_schema
@@ -62,8 +63,8 @@ def refuse_failing_orphans(context: TableContext, compiled: CompiledModel) -> No
             context.connection,
             "SELECT count(*), min(f.reason) "
             f"FROM (SELECT unnest(_failures) AS f FROM {FAILING}) "
-            "WHERE f.field = ? AND f.rule NOT IN ('required_null')",
-            [place.path],
+            "WHERE f.field = ? AND f.rule <> ?",
+            [place.path, Rule.REQUIRED_NULL],
         )
         if orphans:
             raise Shortfall(

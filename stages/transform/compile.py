@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from stages.convex.values import Shape, decode_value_sql, size_sql
 from stages.errors import FileError, Place
 from stages.limits import ARRAY_ITEMS
+from stages.rules import Rule
 from stages.sql import name_sql, text_sql
 from stages.transform.duckdb_types import EXACT_INTEGER, FLOATS, INTEGERS, SHORT_INTEGERS
 from stages.transform.native import json_sql
@@ -47,7 +48,7 @@ class Compiled:
     json: bool = False
 
 
-def simple_check(field: str, rule: str, when: str, reason: str) -> Check:
+def simple_check(field: str, rule: Rule, when: str, reason: str) -> Check:
     """A check by a condition; `reason` is SQL."""
     return Check(
         field=field, problem=f"CASE WHEN {when} THEN {text_sql(rule + ': ')} || {reason} END"
@@ -75,7 +76,7 @@ def compile_field(
     checks = []
     if shape.required:
         missing = text_sql("the field is required, the value is null")
-        checks.append(simple_check(shape.name, "required_null", f"{column} IS NULL", missing))
+        checks.append(simple_check(shape.name, Rule.REQUIRED_NULL, f"{column} IS NULL", missing))
     if shape.kind == "json" or column_type in ("JSON", "JSON[]"):
         return _through_json(connection, model, shape, column_type, checks)
     value, value_checks = _convert(model, shape, column, column_type)
@@ -88,7 +89,7 @@ def compile_field(
         if shape.item:
             others = f"list_filter({column}, lambda item: item NOT IN ({choices}))"
             outside, reason = f"len({others}) > 0", f"{others}[1]::VARCHAR || {words}"
-        checks.append(simple_check(shape.name, "not_in_union", outside, reason))
+        checks.append(simple_check(shape.name, Rule.NOT_IN_UNION, outside, reason))
     return Compiled(
         shape=shape,
         column=name_sql(shape.name),
@@ -159,13 +160,13 @@ def _array(model: Place, shape: Shape, column: str, column_type: str) -> tuple[s
     checks = [
         simple_check(
             shape.name,
-            "null_in_array",
+            Rule.NULL_IN_ARRAY,
             nulls,
             text_sql("the array holds a null, which the validator does not take"),
         ),
         simple_check(
             shape.name,
-            "too_many",
+            Rule.TOO_MANY,
             f"len({column}) > {ARRAY_ITEMS}",
             text_sql(f"the array has more than {ARRAY_ITEMS} items"),
         ),
@@ -179,7 +180,7 @@ def _array(model: Place, shape: Shape, column: str, column_type: str) -> tuple[s
 
 def _inexact(shape: Shape, when: str) -> Check:
     reason = text_sql("the number has no exact form in the target")
-    return simple_check(shape.name, "inexact_number", when, reason)
+    return simple_check(shape.name, Rule.INEXACT_NUMBER, when, reason)
 
 
 def _literal(value: object) -> str:

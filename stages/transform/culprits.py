@@ -6,33 +6,34 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from stages.rules import Rule, known_rule
 from stages.sql import name_sql, text_sql
 from stages.transform.aliases import parameters
 
 # A rule, and what a macro says by it in macros.sql; DuckDB's message holds both.
 REASONS = {
-    "infinite_time": "the time is infinite",
-    "time_out_of_range": "the time is beyond what JavaScript's Date holds",
-    "inexact_number": "the text is no number that a float64 holds, digit for digit",
-    "invalid_time": "the text is no time of day",
-    "invalid_vector": "the text is no vector",
-    "invalid_array": "the text is no array as Postgres writes it",
-    "array_dimensions": "the array has not the dimensions that the model reads",
+    Rule.INFINITE_TIME: "the time is infinite",
+    Rule.TIME_OUT_OF_RANGE: "the time is beyond what JavaScript's Date holds",
+    Rule.INEXACT_NUMBER: "the text is no number that a float64 holds, digit for digit",
+    Rule.INVALID_TIME: "the text is no time of day",
+    Rule.INVALID_VECTOR: "the text is no vector",
+    Rule.INVALID_ARRAY: "the text is no array as Postgres writes it",
+    Rule.ARRAY_DIMENSIONS: "the array has not the dimensions that the model reads",
 }
 # What any other expression fails by: a cast, a division, an overflow.
-OTHER = "failed_expression"
+OTHER = Rule.FAILED_EXPRESSION
 # The rules that each macro fails by.
 MACROS = {
-    "to_ms": ("infinite_time",),
-    "to_unix": ("infinite_time",),
-    "to_time": ("infinite_time",),
-    "to_iso": ("infinite_time", "time_out_of_range"),
-    "to_day": ("infinite_time", "time_out_of_range"),
-    "to_number": ("inexact_number",),
-    "time_ms": ("invalid_time",),
-    "pg_vector": ("invalid_vector",),
-    "pg_array": ("array_dimensions", "invalid_array"),
-    "pg_array_2d": ("array_dimensions",),
+    "to_ms": (Rule.INFINITE_TIME,),
+    "to_unix": (Rule.INFINITE_TIME,),
+    "to_time": (Rule.INFINITE_TIME,),
+    "to_iso": (Rule.INFINITE_TIME, Rule.TIME_OUT_OF_RANGE),
+    "to_day": (Rule.INFINITE_TIME, Rule.TIME_OUT_OF_RANGE),
+    "to_number": (Rule.INEXACT_NUMBER,),
+    "time_ms": (Rule.INVALID_TIME,),
+    "pg_vector": (Rule.INVALID_VECTOR,),
+    "pg_array": (Rule.ARRAY_DIMENSIONS, Rule.INVALID_ARRAY),
+    "pg_array_2d": (Rule.ARRAY_DIMENSIONS,),
 }
 # The second of two rules holds where this is true of the argument.
 SECOND = {
@@ -47,10 +48,11 @@ LONGEST = 100
 MESSAGE = re.compile(r"Could not convert string '(\w+): (.*)' to INT64", re.DOTALL)
 
 
-def split_message(words: str) -> tuple[str, str] | None:
+def split_message(words: str) -> tuple[Rule, str] | None:
     """(rule, value) of DuckDB's message where a macro failed; None for any other."""
     found = MESSAGE.search(words)
-    return (found[1], found[2]) if found and found[1] in REASONS else None
+    rule = known_rule(found[1]) if found else None
+    return (rule, found[2]) if found and rule in REASONS else None
 
 
 def culprit_sql(node: Mapping[str, Any], sql_of: Callable[[Mapping[str, Any]], str]) -> str:
@@ -165,6 +167,6 @@ def _unless(before: list[str], words: str) -> str:
     return f"CASE WHEN {' OR '.join(f'({each})' for each in before)} THEN NULL ELSE {words} END"
 
 
-def _reason(rule: str, value: str) -> str:
+def _reason(rule: Rule, value: str) -> str:
     words = f"{text_sql(f'{rule}: {REASONS[rule]}: ')} || left({value}::VARCHAR, {LONGEST})"
-    return words if rule != "infinite_time" else text_sql(f"{rule}: {REASONS[rule]}")
+    return words if rule is not Rule.INFINITE_TIME else text_sql(f"{rule}: {REASONS[rule]}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from stages.rules import Rule
 from stages.transform.compile import Check, Compiled, simple_check
 
 
@@ -33,4 +34,4 @@ def _check(field: Compiled, dimensions: int) -> Check:
     name = field.shape.name
     length = f"len({field.value})"
     reason = f"'the vector has ' || {length} || ' numbers, its index wants {dimensions}'"
-    return simple_check(name, "dimensions", f"{length} <> {dimensions}", reason)
+    return simple_check(name, Rule.DIMENSIONS, f"{length} <> {dimensions}", reason)

@@ -15,8 +15,6 @@ from stages.transform.relations import DROPPED, KEYED, MODEL_KEYS
 if TYPE_CHECKING:
     import duckdb
 
-RULE = "dropped_on_purpose"
-
 
 def drop_model(workspace: Workspace, table: TargetTable) -> Model | None:
     """The table's file of drops; None where there is none."""

@@ -17,6 +17,7 @@ from stages.convex.validators.marks import ambiguous_sql, excess_sql, marked_sql
 from stages.convex.validators.positions import REFS, refs_sql
 from stages.convex.validators.rewrite import Normalise
 from stages.convex.values import ID_LENGTH, Shape
+from stages.rules import Rule
 from stages.sql import name_sql, text_sql
 from stages.transform.compile import Compiled
 from stages.transform.relations import CANONICAL, JSON_VALUES, MODELLED, STORED_JSON_VALUES
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 # What is no JSON, or can't be marked, as the text that stands for it.
 INVALID, AMBIGUOUS = "invalid", "ambiguous"
 REASONS = {
-    INVALID: "invalid_json: the text is not JSON that Convex can hold; an unpaired surrogate?",
-    AMBIGUOUS: "type_mismatch: a text begins with U+F8FF, which stages keeps for itself",
+    INVALID: (
+        f"{Rule.INVALID_JSON}: the text is not JSON that Convex can hold; an unpaired surrogate?"
+    ),
+    AMBIGUOUS: f"{Rule.TYPE_MISMATCH}: a text begins with U+F8FF, which stages keeps for itself",
 }
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stages.errors import FileError
 from stages.project.models import read_model
 from stages.project.plan import Plan, ReferenceTable
+from stages.rules import Rule
 from stages.sql import first_row, name_sql
 from stages.state.durable import read_json, write_json
 from stages.state.fingerprints import fingerprint
@@ -140,10 +141,10 @@ def _make_decided(
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {DECIDED_KEYS} AS "
         "SELECT s.source_id, j.convex_id, j.rule, CASE "
-        "WHEN j.source_id IS NULL THEN 'no_match' "
-        "WHEN j.documents > 1 AND j.per_rule > 1 THEN 'ambiguous' "
-        "WHEN j.documents > 1 THEN 'witnesses_disagree' "
-        "WHEN r._id IS NULL THEN 'no_document' END AS problem, "
+        f"WHEN j.source_id IS NULL THEN '{Rule.NO_MATCH}' "
+        f"WHEN j.documents > 1 AND j.per_rule > 1 THEN '{Rule.AMBIGUOUS}' "
+        f"WHEN j.documents > 1 THEN '{Rule.WITNESSES_DISAGREE}' "
+        f"WHEN r._id IS NULL THEN '{Rule.NO_DOCUMENT}' END AS problem, "
         "CASE WHEN j.source_id IS NULL THEN 'nothing in Convex matches it' "
         "WHEN j.documents > 1 THEN j.said "
         "WHEN r._id IS NULL THEN j.convex_id || ' is not there' END AS reason "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 
 from stages.errors import UserError
+from stages.rules import Rule
 from stages.sql import file_sql, text_sql
 from stages.state.manifests import read_manifest
 from stages.state.workspace import Workspace
@@ -113,6 +114,6 @@ def _documents_sql(workspace: Workspace, target: str) -> str:
     return (
         f"SELECT {prefix} || _source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
         f"FROM read_parquet({documents}) UNION ALL "
-        f"SELECT {prefix} || source_id, 'parent_rejected', {prefix} || source_id || "
+        f"SELECT {prefix} || source_id, '{Rule.PARENT_REJECTED}', {prefix} || source_id || "
         f"' is rejected: ' || rule || ' ' || field FROM read_parquet({rejects})"
     )

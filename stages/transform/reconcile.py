@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from stages.errors import FileError
 from stages.project.models import Model
 from stages.project.plan import TargetTable
+from stages.rules import Rule
 from stages.sql import first_row
-from stages.transform.drops import RULE as DROP_RULE
 from stages.transform.drops import make_dropped
 from stages.transform.relations import DROPPED, FAILING, KEYED, MODEL_KEYS, PASSED, REJECTED
 from stages.transform.split_rows import SplitRows
@@ -108,11 +108,13 @@ def reconcile(
         if drops:
             left_out += f" ANTI JOIN {DROPPED} d ON d.source_id = k.source_id"
         selects.append(
-            "SELECT k.source_id, '', 'dropped_by_model', 'the model leaves this row out', '[]' "
+            f"SELECT k.source_id, '', '{Rule.DROPPED_BY_MODEL}', "
+            "'the model leaves this row out', '[]' "
             f"FROM {left_out}"
         )
     if drops:
-        selects.append(f"SELECT source_id, '', '{DROP_RULE}', reason, '[]' FROM {DROPPED}")
+        purpose = Rule.DROPPED_ON_PURPOSE
+        selects.append(f"SELECT source_id, '', '{purpose}', reason, '[]' FROM {DROPPED}")
     # CREATE … AS tells how many rows it has made.
     (rejects,) = first_row(
         connection, f"CREATE OR REPLACE TEMP TABLE {REJECTED} AS {' UNION ALL '.join(selects)}"

@@ -15,6 +15,7 @@ from stages.convex.values import Shape
 from stages.errors import UserError
 from stages.project.plan import Plan, TargetTable
 from stages.project.plan_entries import entry_error
+from stages.rules import Rule
 from stages.sql import name_sql, text_sql
 from stages.transform.compile import Compiled
 from stages.transform.relations import (
@@ -122,7 +123,7 @@ def make_orphans(
             f"CREATE OR REPLACE TEMP TABLE {ORPHANS.of(shape.name)} AS "
             "SELECT _source_id, list({'p': p, 'r': r, 'rule': rule, 'reason': reason} "
             "ORDER BY p, r) AS refs FROM (SELECT DISTINCT u._source_id, u.p, u.r, "
-            "coalesce(k.rule, 'orphan') AS rule, "
+            f"coalesce(k.rule, '{Rule.ORPHAN}') AS rule, "
             f"coalesce(k.reason, u.r || ' is not in ' || CASE u.p {nowhere} END) AS reason "
             f"FROM (SELECT _source_id, unnest(refs, recursive := true) FROM (SELECT m._source_id, "
             f"{refs} AS refs FROM {MODELLED} m {json_join(field)})) u "
@@ -190,7 +191,8 @@ def make_known_in_cycle(connection: duckdb.DuckDBPyConnection, tables: Iterable[
         prefix = text_sql(f"{table}:")
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {KNOWN.of(table)} AS SELECT o.ref, "
-            "CASE WHEN o.rule IS NOT NULL OR f.ref IS NOT NULL THEN 'parent_rejected' END AS rule, "
+            "CASE WHEN o.rule IS NOT NULL OR f.ref IS NOT NULL "
+            f"THEN '{Rule.PARENT_REJECTED}' END AS rule, "
             "CASE WHEN o.rule IS NOT NULL THEN o.ref || ' is rejected: ' || o.rule || ' ' || "
             "o.field WHEN f.ref IS NOT NULL THEN o.ref || ' is rejected: reference ' || f.field "
             f"END AS reason FROM {CYCLE_ROWS} o LEFT JOIN {REJECTED_IN_CYCLE} f USING (ref) "

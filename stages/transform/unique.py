@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stages.project.plan import TargetTable
+from stages.rules import Rule
 from stages.sql import first_row, name_sql, text_sql
 from stages.transform.relations import CHANGED_VALUES, COLLISIONS, FAILING, PASSED
 
 if TYPE_CHECKING:
     import duckdb
-
-RULE = "not_unique"
 
 
 def find_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -> None:
@@ -53,7 +52,7 @@ def _collisions(group: tuple[str, ...]) -> str:
     words = text_sql(f" rows have the same {' and '.join(group)}, the first is ")
     return (
         f"SELECT unnest(ids) AS _source_id, {text_sql(', '.join(group))} AS field, "
-        f"{text_sql(RULE)} AS rule, len(ids) || {words} || ids[1] AS reason "
+        f"{text_sql(Rule.NOT_UNIQUE)} AS rule, len(ids) || {words} || ids[1] AS reason "
         "FROM (SELECT list(_source_id ORDER BY _source_id) AS ids "
         f"FROM {PASSED} "
         f"WHERE {filled} GROUP BY {columns} HAVING count(*) > 1)"

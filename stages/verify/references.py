@@ -14,6 +14,7 @@ from stages.convex.values import Shape
 from stages.errors import StagesError
 from stages.project.models import read_model
 from stages.project.plan import TargetTable
+from stages.rules import Rule
 from stages.sql import file_sql, first_row, name_sql, text_sql
 from stages.state.workspace import Workspace
 from stages.verify.relations import (
@@ -107,7 +108,7 @@ def _make_accounts(
         f"JOIN {OWNED} o ON o.document_id = r._id) b "
         "ON b.source_id = s.source_id AND x.source_id IS NULL "
         f"LEFT JOIN (SELECT source_id, {nulled} FROM read_parquet({changes}) "
-        "WHERE rule IN ('orphan_nulled', 'orphan_dropped') GROUP BY 1) n "
+        f"WHERE rule IN ('{Rule.ORPHAN_NULLED}', '{Rule.ORPHAN_DROPPED}') GROUP BY 1) n "
         "ON n.source_id = s.source_id AND x.source_id IS NULL"
     )
 

@@ -185,6 +185,37 @@ def test_an_answer_of_no_has_the_question(production: Migration) -> None:
     assert [error.value.question] == asked
 
 
+@pytest.mark.parametrize("consent", [None, True, "other-name"])
+def test_rollback_asks_for_the_name_of_a_deployment_of_unknown_kind(
+    production: Migration, monkeypatch: pytest.MonkeyPatch, consent: bool | str | None
+) -> None:
+    """MIGRATION_SECRET alone does not say whose documents these are: it may be production."""
+    settings = {k: v for k, v in SETTINGS.items() if k != "CONVEX_DEPLOY_KEY"}
+    unknown = Migration(
+        production.project,
+        data=production.workspace.data,
+        target="default",
+        environment={**settings, "MIGRATION_SECRET": "s" * 32},
+    )
+
+    def asking(*args: Any) -> dict[str, TableRolledBack]:
+        confirm = args[5]
+        confirm({"articles": 3})
+        return {}
+
+    monkeypatch.setattr("stages.rollback.rollback", asking)
+    with pytest.raises(ConsentRequired) as error:
+        unknown.rollback(["articles"], consent=consent)
+    question = error.value.question
+    assert question.by_name and question.deployment == PRODUCTION
+    assert question.action == (
+        f"delete from Convex {PRODUCTION}: 3 of articles: `{PRODUCTION}` may be a production "
+        "deployment, as no deploy key says otherwise"
+    )
+    assert f" rollback articles --yes {PRODUCTION}" in (error.value.hint or "")
+    assert unknown.rollback(["articles"], consent=PRODUCTION).tables == {}
+
+
 # ── what falls short ────────────────────────────────────────────────────────────────────────
 
 

@@ -177,7 +177,10 @@ def test_status_and_rejects_for_people(loaded: Stages) -> None:
     shown = loaded.run("rejects", "webinars", "--rule", "ambiguous").stdout
     assert shown.splitlines()[0] == "webinars.workspace_id: ambiguous: 1 (transform)"
     assert "required_null" not in shown
-    assert loaded.run("rejects", "--rule", "no_such_rule").stdout == "no rejects\n"
+    assert loaded.run("rejects", "webinars", "--rule", "too_large").stdout == "no rejects\n"
+    refused = loaded.run("rejects", "--rule", "ambigous", code=2)
+    assert "there is no rule `ambigous`; is it `ambiguous`?" in refused.stderr
+    assert "the rules are: ambiguous, array_dimensions, " in refused.stderr
 
 
 # ── what writes nothing ─────────────────────────────────────────────────────────────────────

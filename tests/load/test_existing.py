@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,12 @@ import pytest
 from stages.errors import UserError
 from stages.load import adopt as adopting
 from stages.load.existing import Existing
-from stages.state.answers import read_answers
+from stages.report.build import write_report
+from stages.report.files import report_files
+from stages.state.answers import Answer, keep_answer, read_answers
+from stages.state.durable import read_json
 from stages.state.failures import read_failures
+from stages.status import as_text, status
 from tests.load.project import Project
 from tests.load.test_cycles import Killed
 from tests.load.test_once import PEOPLE, TEAMS, stage_all
@@ -145,6 +150,39 @@ def test_a_load_beside_existing_documents_asks_once(project: Project) -> None:
     project.load(restart=True)
     assert len(project.host.pages("pets")) == 27
     assert read_answers(project.workspace)["pets"].what == "beside"
+    shown = shown_answers(project)
+    beside = "kept beside what is loaded"
+    assert shown == ({"pets": {"what": "beside", "by": None, "done": False}}, {"pets": beside})
+
+
+def shown_answers(project: Project) -> tuple[dict[str, Any], dict[str, str]]:
+    """Answers as JSON and in words, which status and the report show alike."""
+    standing = status(project.workspace, project.plan, lambda text: text)
+    write_report(project.workspace, project.plan, project.target, 1.0)
+    file, summary = report_files(project.workspace, project.plan)
+    entries = (read_json(file) or {})["tables"].values()
+    given = {e["target"]: e["existing"] for e in entries if e["existing"]}
+    tables = standing.to_json()["tables"].items()
+    assert {name: table["existing"] for name, table in tables if table["existing"]} == given
+    had = re.findall(r"documents that (\w+) had before its first load: (.*)", as_text(standing))
+    section = summary.read_text("utf-8").partition("## Documents from before the first load\n")[2]
+    assert re.findall(r"- (\w+): (.*)", section.partition("##")[0]) == had
+    return given, dict(had)
+
+
+def test_each_answer_is_shown_by_status_and_report(project: Project) -> None:
+    stage_animals(project)
+    assert shown_answers(project) == ({}, {})
+    keep_answer(project.workspace, "teams", Answer(what="adopt", done=True))
+    keep_answer(project.workspace, "people", Answer(what="adopt", by="legacyId", done=True))
+    keep_answer(project.workspace, "pets", Answer(what="adopt", by="legacyId"))
+    given, words = shown_answers(project)
+    assert given["people"] == {"what": "adopt", "by": "legacyId", "done": True}
+    assert words == {
+        "teams": "adopted",
+        "people": "adopted by legacyId",
+        "pets": "to be adopted by legacyId, which the next load ends",
+    }
 
 
 def test_a_table_that_the_ledger_knows_is_not_asked_about(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stages.project.plan_reader import load_plan
+from stages.rules import known_rule
 from tests.support.command_line import ROOT, Stages
 from tests.support.project_copies import copy_data, copy_project, loaded_once
 
@@ -105,6 +106,14 @@ def test_summary_is_the_report_for_people(loaded: Stages) -> None:
         )
     assert "| **all** | | | 848 | 770 | 78 | 0 | |" in summary
     assert "- articles: workspace_id: witnesses_disagree: 1" in summary
+    occurring = {row["rule"] for row in loaded.sql("select rule from rejects")}
+    occurring |= {row["rule"] for row in loaded.sql("select rule from changes")}
+    rules = {name: known_rule(name) for name in sorted(occurring)}
+    assert report["rules"] == {name: rule and rule.meaning for name, rule in rules.items()}
+    assert all(rules.values())
+    assert len(occurring) > 10 and {"orphan", "below_millisecond"} <= occurring
+    for name, meaning in report["rules"].items():
+        assert f"- `{name}`: {meaning}\n" in summary
 
 
 def test_the_report_begins_with_a_verdict_and_names_what_was_done(loaded: Stages) -> None:

@@ -24,6 +24,7 @@ from stages.convex.validators.marks import (
     kind_sql,
     payload_sql,
 )
+from stages.rules import Rule
 from stages.sql import member_sql, text_sql
 
 EXACT = 2**53
@@ -83,7 +84,7 @@ def _takes_more(accepted: Alternatives) -> bool:
     )
 
 
-def wrong(rule: str, reason: str, path: str) -> str:
+def wrong(rule: Rule, reason: str, path: str) -> str:
     """SQL of a problem; `reason` is SQL too."""
     return f"({text_sql(rule + ': ')} || {reason} || ' at ' || {path})"
 
@@ -101,13 +102,13 @@ class _Check:
         cases = " ".join(f"WHEN {text_sql(k)} THEN {text_sql(w)}" for k, w in SAID.items())
         said = f"CASE kind {cases} ELSE 'a ' || lower(kind) END"
         expected = text_sql(f", not {describe(validator)}")
-        mismatch = wrong("type_mismatch", f"{said} || {expected}", path)
+        mismatch = wrong(Rule.TYPE_MISMATCH, f"{said} || {expected}", path)
         branches = "".join(
             f"WHEN {text_sql(name)} THEN {sql} " for name, sql in self._kinds(accepted, value, path)
         )
         null = ""
         if not accepted.null:
-            problem = wrong("required_null", text_sql("the value is null"), path)
+            problem = wrong(Rule.REQUIRED_NULL, text_sql("the value is null"), path)
             null = f"WHEN 'NULL' THEN {problem} "
         return (
             f"list_transform([{kind}], lambda kind: "
@@ -121,7 +122,7 @@ class _Check:
             for kind in (*PLAIN, "FLOAT"):
                 yield kind, inner
             yield from (
-                (kind, wrong("field_name", text_sql("a key begins with $"), path))
+                (kind, wrong(Rule.FIELD_NAME, text_sql("a key begins with $"), path))
                 for kind in ("INTEGER", "BYTES")
                 if kind not in accepted.kinds
             )
@@ -159,7 +160,7 @@ class _Check:
         if literals:
             taken.append(f"{text} IN ({', '.join(text_sql(str(x)) for x in literals)})")
         tables = " or ".join(dict.fromkeys(member["tableName"] for member in accepted.ids))
-        orphan = wrong("orphan", f"{text} || {text_sql(f' is no reference to {tables}')}", path)
+        orphan = wrong(Rule.ORPHAN, f"{text} || {text_sql(f' is no reference to {tables}')}", path)
         if taken:
             yield (
                 "STRING",
@@ -168,7 +169,7 @@ class _Check:
 
     def _none_of(self, value: str, path: str) -> str:
         reason = f"({value} ->> '$') || ' is none of the literals of the schema'"
-        return wrong("not_in_union", reason, path)
+        return wrong(Rule.NOT_IN_UNION, reason, path)
 
     def _number(self, accepted: Alternatives, value: str, path: str) -> str:
         """A plain JSON number: a float64, and a whole one where an int64 is due."""
@@ -187,14 +188,16 @@ class _Check:
             self._none_of(value, path)
             if literals
             else wrong(
-                "type_mismatch", f"({value} ->> '$') || ' is not a whole number up to 2^53'", path
+                Rule.TYPE_MISMATCH,
+                f"({value} ->> '$') || ' is not a whole number up to 2^53'",
+                path,
             )
         )
         return _unless(" OR ".join(taken), problem)
 
     def _wrapped(self, accepted: Alternatives, value: str, path: str) -> Iterator[tuple[str, str]]:
         payload = payload_sql(value)
-        malformed = wrong("type_mismatch", text_sql("an encoded value is malformed"), path)
+        malformed = wrong(Rule.TYPE_MISMATCH, text_sql("an encoded value is malformed"), path)
         if "NUMBER" in accepted.kinds and not accepted.anything:
             special = ", ".join(text_sql(text) for text in SPECIAL)
             yield "FLOAT", _unless(f"{payload} IN ({special})", malformed)
@@ -208,7 +211,7 @@ class _Check:
                 "INTEGER",
                 _unless(
                     f"{payload} IN ({among})",
-                    wrong("not_in_union", text_sql("the int64 is none of the literals"), path),
+                    wrong(Rule.NOT_IN_UNION, text_sql("the int64 is none of the literals"), path),
                 ),
             )
         if "BYTES" in accepted.kinds:
@@ -219,7 +222,7 @@ class _Check:
         if len(problems) == 1:
             return problems[0]
         count = text_sql(f"none of the {len(problems)} in the union takes it")
-        none = wrong("not_in_union", count, path)
+        none = wrong(Rule.NOT_IN_UNION, count, path)
         if choices:
             pairs = zip(choices, problems, strict=True)
             cases = " ".join(f"WHEN {condition} THEN {problem}" for condition, problem in pairs)
@@ -239,14 +242,13 @@ class _Check:
         declared = ", ".join(text_sql(name) for name in names) or "NULL"
         extra = f"list_filter(json_keys({value}), lambda k: (k IN ({declared})) IS NOT TRUE)[1]"
         problems = [
-            f"(({text_sql('extra_field: the field ')} || {extra} || ' is not in the schema at ' "
-            f"|| {path}))"
+            wrong(Rule.EXTRA_FIELD, f"'the field ' || {extra} || ' is not in the schema'", path)
         ]
         for number, name in enumerate(names, start=1):
             field = member["value"][name]
             inside = f"{at}[{number}]"
             inner = self.value(field["fieldType"], inside, f"{path} || {text_sql('.' + name)}")
-            absent = wrong("missing_field", text_sql(f"the field {name} is required"), path)
+            absent = wrong(Rule.MISSING_FIELD, text_sql(f"the field {name} is required"), path)
             if not field["optional"]:
                 problems.append(f"CASE WHEN {inside} IS NULL THEN {absent} ELSE {inner} END")
             elif alternatives(field["fieldType"]).null:
@@ -269,7 +271,7 @@ class _Check:
             taken += [f"{name}[1] = {text_sql(str(text))}" for text in keys.of_kind("STRING")]
             taken += [f"starts_with({name}[1], {text_sql(m['tableName'] + ':')})" for m in keys.ids]
             reason = text_sql(f"the key is not {describe(member['keys'])}")
-            problems.append(_unless(" OR ".join(taken), wrong("not_in_union", reason, here)))
+            problems.append(_unless(" OR ".join(taken), wrong(Rule.NOT_IN_UNION, reason, here)))
         problems.append(self.value(member["values"]["fieldType"], f"{name}[2]", here))
         return _first(entries_sql(value), f"lambda {name}: coalesce({', '.join(problems)}, NULL)")
 
@@ -304,7 +306,7 @@ def any_problem_sql(text: str, path: str) -> str:
     be an object with a key of $, and a float that JSON can say itself."""
     special = "|".join(payload.replace("+", "[+]") for payload in SPECIAL)
     rest = f"regexp_replace({text}, '\"{MARK}f({special})\"', '0', 'g')"
-    problem = wrong("field_name", text_sql("a key begins with $"), path)
+    problem = wrong(Rule.FIELD_NAME, text_sql("a key begins with $"), path)
     return (
         f"CASE WHEN contains({text}, '\"{MARK}') AND contains({rest}, '\"{MARK}') "
         f"THEN {problem} END"
