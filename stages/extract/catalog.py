@@ -62,7 +62,10 @@ class Reading:
     @property
     def fingerprint(self) -> str:
         """Changes when the same rows would be written otherwise; equal over both transports."""
-        columns = [[c.name, c.staged, c.rule.arrow] for c in self.columns]
+        columns = [
+            [c.name, c.staged, c.rule.arrow, *([c.rule.revision] if c.rule.revision > 1 else [])]
+            for c in self.columns
+        ]
         return fingerprint(self.schema, self.name, columns, self.key, self.where, self.sample)
 
 
