@@ -105,6 +105,7 @@ class PostgresReader:
                     "view": first[place]["definition"],
                     "children": json.loads(first[place]["children"]),
                 },
+                heirs=tuple((schema, name) for schema, name in json.loads(first[place]["heirs"])),
             )
             for place, table_columns in columns.items()
         }
@@ -175,15 +176,16 @@ class PostgresSession:
     def size(self, reading: Reading) -> Size:
         if reading.virtual or reading.where:
             return Size(rows=self.count(reading), bytes=None, exact=True)
-        relation = text_sql(_qualified_name(reading))
+        relation = text_sql(f"{name_sql(reading.schema)}.{name_sql(reading.name)}")
+        sql = _sql("size.sql").format(relation=relation, with_children=not reading.only)
         with translated():
-            row = _one(self._connection, _sql("size.sql").format(relation=relation))
+            row = _one(self._connection, sql)
         if row["unknown"] or row["rows"] < 0:
             return Size(rows=self.count(reading), bytes=row["bytes"], exact=True)
         return Size(rows=row["rows"], bytes=row["bytes"])
 
     def count(self, reading: Reading, *, filtered: bool = True) -> int:
-        source = _from(reading) if filtered else _qualified_name(reading)
+        source = _from(reading) if filtered else reading.from_sql
         with translated():
             row = _one(self._connection, f"SELECT count(*) AS n FROM {source}")
         return int(row["n"])
@@ -206,7 +208,7 @@ class PostgresSession:
                 [str(value) for value in row.values()]
                 for row in query_rows(
                     self._connection,
-                    f"SELECT {texts} FROM {_qualified_name(reading)} t "
+                    f"SELECT {texts} FROM {reading.from_sql} t "
                     f"TABLESAMPLE SYSTEM ({share:.4f}) REPEATABLE (0) ORDER BY {names}",
                 )
             ]
@@ -288,7 +290,7 @@ def _select_list(reading: Reading) -> str:
 
 def _select(reading: Reading, span: Span) -> str:
     # A column's own name wins over an alias in WHERE, but not in ORDER BY: hence the prefix.
-    sql = f"SELECT {_select_list(reading)} FROM {_qualified_name(reading)} t"
+    sql = f"SELECT {_select_list(reading)} FROM {reading.from_sql} t"
     conditions = [f"({reading.where})"] if reading.where else []
     if not reading.key:
         return sql + (f" WHERE {conditions[0]}" if conditions else "")
@@ -312,13 +314,9 @@ def _sql(name: str) -> str:
     return resources.files("stages.extract").joinpath(name).read_text("utf-8")
 
 
-def _qualified_name(reading: Reading) -> str:
-    return f"{name_sql(reading.schema)}.{name_sql(reading.name)}"
-
-
 def _from(reading: Reading) -> str:
     where = f" WHERE ({reading.where})" if reading.where else ""
-    return f"{_qualified_name(reading)} t{where}"
+    return f"{reading.from_sql} t{where}"
 
 
 def _plain(array: pa.Array) -> pa.Array:

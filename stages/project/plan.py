@@ -38,6 +38,7 @@ class SourceTable:
     table: str
     key: tuple[str, ...] = ()
     where: str | None = None
+    only: bool = False
     exclude: tuple[str, ...] = ()
     as_text: tuple[str, ...] = ()
     include_secrets: tuple[str, ...] = ()
@@ -293,6 +294,7 @@ class _Reader(Entries):
                 "table",
                 "key",
                 "where",
+                "only",
                 "exclude",
                 "as_text",
                 "include_secrets",
@@ -312,6 +314,7 @@ class _Reader(Entries):
             table=table,
             key=key,
             where=self.text(raw, "where", "", where) if "where" in raw else None,
+            only=self.flag(raw, "only", where),
             exclude=exclude,
             as_text=self.texts(raw, "as_text", where),
             include_secrets=self.texts(raw, "include_secrets", where),

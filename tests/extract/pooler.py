@@ -8,11 +8,9 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit, urlunsplit
-
-import psycopg
 
 from stages.project.settings import Secret, Source
 
@@ -27,6 +25,8 @@ class Pooler:
     """`used` lists the process ids of the servers that transactions were given, in order."""
 
     address: tuple[str, int]
+    # What another client has left in each server session.
+    left: str = ""
     idle: deque[Server] = field(default_factory=deque)
     used: list[int] = field(default_factory=list)
 
@@ -56,6 +56,7 @@ class Pooler:
             if kind == b"K":
                 server.pid = struct.unpack("!i", message[5:9])[0]
             if kind == b"Z":
+                server.query(self.left)
                 return server
             if kind == b"R" and message[5:9] not in (b"\0\0\0\0", b"\0\0\0\x0c"):
                 server.socket.sendall(_message(client)[1])  # its part of the login
@@ -92,6 +93,13 @@ class Server:
     socket: socket.socket
     pid: int = 0
 
+    def query(self, sql: str) -> None:
+        """Carry out some statements, whose results nobody sees."""
+        body = sql.encode() + b"\0"
+        self.socket.sendall(b"Q" + struct.pack("!i", len(body) + 4) + body)
+        while (answer := _message(self.socket))[0] != b"Z":
+            assert answer[0] != b"E", answer[1]
+
 
 def _exactly(sock: socket.socket, size: int) -> bytes:
     parts = bytearray()
@@ -110,12 +118,15 @@ def _message(sock: socket.socket) -> tuple[bytes, bytes]:
 
 
 @contextmanager
-def pooler(source: Source, *, servers: int, spoil: Mapping[str, str]) -> Iterator[Source]:
-    """The source behind a pooler, whose server sessions others have spoiled by SET."""
+def pooler(source: Source, left: Mapping[str, str]) -> Iterator[tuple[Source, Pooler]]:
+    """The source behind a pooler, in whose server sessions others have left these settings."""
     assert source.db_url is not None
     parts = urlsplit(source.db_url.reveal())
-    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as others:
-        pool = Pooler(address=(str(parts.hostname), int(parts.port or 5432)))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        pool = Pooler(
+            address=(str(parts.hostname), int(parts.port or 5432)),
+            left="; ".join(f"SET {name} = {listed(value)}" for name, value in left.items()),
+        )
 
         def accept() -> None:
             with suppress(OSError):
@@ -126,17 +137,12 @@ def pooler(source: Source, *, servers: int, spoil: Mapping[str, str]) -> Iterato
         threading.Thread(target=accept, daemon=True).start()
         login = parts.netloc.rpartition("@")[0]
         netloc = f"{login}@127.0.0.1:{listener.getsockname()[1]}"
-        url = urlunsplit(parts._replace(netloc=netloc))
-        clients = [
-            others.enter_context(psycopg.connect(url, autocommit=True, prepare_threshold=None))
-            for _ in range(servers)
-        ]
-        settings = "; ".join(f"SET {n} = {_listed(v)}" for n, v in spoil.items())
-        for client in clients:  # each of them gets the next server
-            client.execute(settings.encode())
-        yield replace(source, db_url=Secret(url))
+        yield replace(source, db_url=Secret(urlunsplit(parts._replace(netloc=netloc)))), pool
         listener.shutdown(socket.SHUT_RDWR)
+        for server in pool.idle:
+            server.socket.close()
 
 
-def _listed(value: str) -> str:
+def listed(value: str) -> str:
+    """A setting's value for SET, of one item or several."""
     return ", ".join(f"'{part.strip()}'" for part in value.split(","))

@@ -13,11 +13,13 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from stages.errors import StagesError
+from stages.extract import postgres_session
 from stages.extract.decode import INFINITY_DAYS, INFINITY_US
 from stages.extract.transport import Via
 from stages.project.settings import Source
 from stages.sql import name_sql as sql_name
-from tests.extract.pooler import pooler
+from tests.extract.pooler import listed, pooler
 from tests.extract.support import DATABASE, TRANSPORTS, Database, Project, with_rest
 
 OWN_TYPES = """
@@ -354,19 +356,16 @@ def hostile(
         yield source
     elif request.param == "pooler":
         left = {n: v for n, v in HOSTILE.items() if n != "quote_all_identifiers"}
-        with pooler(source, servers=3, spoil=left) as pooled:
+        with pooler(source, left) as (pooled, pool):
             yield pooled
+        assert len(set(pool.used)) > 2
     else:
         of = f"DATABASE {DATABASE}" if request.param == "database" else f"ROLE {role}"
         for name, value in HOSTILE.items():
-            torture.admin.execute(f"ALTER {of} SET {name} = {_listed(value)}".encode())
+            torture.admin.execute(f"ALTER {of} SET {name} = {listed(value)}".encode())
         yield source
         for name in HOSTILE:
             torture.admin.execute(f"ALTER {of} RESET {name}".encode())
-
-
-def _listed(value: str) -> str:
-    return ", ".join(f"'{part.strip()}'" for part in value.split(","))
 
 
 @pytest.mark.parametrize("hostile", LEVELS, indirect=True)
@@ -380,6 +379,24 @@ def test_settings_change_no_byte(
             for each in (project, staged["postgres"])
         )
         assert here == calm
+
+
+def test_pooler_that_quotes_all_names_is_refused(torture: Database, tmp_path: Path) -> None:
+    """The driver asks for the types before its transaction, and asks a session that is spoiled."""
+    with (
+        pooler(torture.source, {"quote_all_identifiers": "on"}) as (pooled, _),
+        pytest.raises(StagesError, match="quote_all_identifiers was on") as refused,
+    ):
+        _extract(pooled, tmp_path, "postgres")
+    assert "to that of the session pooler" in (refused.value.hint or "")
+
+
+def test_setting_that_does_not_hold_stops_all(
+    torture: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgres_session.SETTINGS, "DateStyle", "iso, ymd")
+    with pytest.raises(StagesError, match="DateStyle is 'ISO, YMD' in the session"):
+        _extract(torture.source, tmp_path, "postgres")
 
 
 def test_describe_is_one_over_both(staged: dict[Via, Project]) -> None:
