@@ -18,6 +18,8 @@ from stages.project.settings import Secret, Source
 VERSION = 196608
 ASKS_FOR_ENCRYPTION = (80877103, 80877104)
 KEPT_AT_START = (b"user", b"database")
+# AuthenticationOk and SASLFinal, which ask for nothing.
+LOGIN_ENDS = (b"\0\0\0\0", b"\0\0\0\x0c")
 
 
 @dataclass
@@ -27,94 +29,97 @@ class Pooler:
     address: tuple[str, int]
     # What another client has left in each server session.
     left: str = ""
-    idle: deque[Server] = field(default_factory=deque)
+    idle: deque[Peer] = field(default_factory=deque)
     used: list[int] = field(default_factory=list)
 
-    def serve(self, client: socket.socket) -> None:
+    def serve(self, accepted: socket.socket) -> None:
         """One client, to its end. Its login makes one more server session for everybody."""
-        with closing(client), suppress(OSError, EOFError):
+        client = Peer(accepted)
+        with closing(accepted), suppress(OSError, EOFError):
             self.idle.append(self._login(client))
             while self._transaction(client):
                 pass
 
-    def _login(self, client: socket.socket) -> Server:
+    def _login(self, client: Peer) -> Peer:
         while True:
-            body = _exactly(client, struct.unpack("!i", _exactly(client, 4))[0] - 4)
+            body = client.read(struct.unpack("!i", client.read(4))[0] - 4)
             if struct.unpack("!i", body[:4])[0] not in ASKS_FOR_ENCRYPTION:
                 break
-            client.sendall(b"N")
+            client.send(b"N")
         words = body[4:].rstrip(b"\0").split(b"\0")
         # A pooler's server sessions have none of a client's parameters.
-        named = [w for pair in zip(words[::2], words[1::2], strict=True)
-                 if pair[0] in KEPT_AT_START for w in pair]  # fmt: skip
+        pairs = zip(words[::2], words[1::2], strict=True)
+        named = [word for pair in pairs if pair[0] in KEPT_AT_START for word in pair]
         start = struct.pack("!i", VERSION) + b"\0".join(named) + b"\0\0"
-        server = Server(socket.create_connection(self.address))
-        server.socket.sendall(struct.pack("!i", len(start) + 4) + start)
+        server = Peer(socket.create_connection(self.address))
+        server.send(struct.pack("!i", len(start) + 4) + start)
         while True:
-            kind, message = _message(server.socket)
-            client.sendall(message)
+            kind, message = server.message()
+            client.send(message)
             if kind == b"K":
                 server.pid = struct.unpack("!i", message[5:9])[0]
             if kind == b"Z":
                 server.query(self.left)
                 return server
-            if kind == b"R" and message[5:9] not in (b"\0\0\0\0", b"\0\0\0\x0c"):
-                server.socket.sendall(_message(client)[1])  # its part of the login
+            if kind == b"R" and message[5:9] not in LOGIN_ENDS:
+                server.send(client.message()[1])  # its part of the login
 
-    def _transaction(self, client: socket.socket) -> bool:
+    def _transaction(self, client: Peer) -> bool:
         """Carry one transaction over; False where the client has ended."""
-        kind, message = _message(client)
+        kind, message = client.message()
         if kind == b"X":
             return False
         server = self.idle.popleft()
         self.used.append(server.pid)
         waiting = 0
         while True:
-            server.socket.sendall(message)
+            server.send(message)
             waiting += kind in (b"Q", b"S")
             while waiting:
-                answer, message = _message(server.socket)
-                client.sendall(message)
+                answer, message = server.message()
+                client.send(message, more=answer != b"Z")
                 if answer == b"Z":
                     waiting -= 1
                     if not waiting and message[5:6] == b"I":
                         self.idle.append(server)
                         return True
-            kind, message = _message(client)
+            kind, message = client.message()
             if kind == b"X":
                 server.socket.close()  # in the midst of a transaction: nobody else gets it
                 return False
 
 
-@dataclass
-class Server:
-    """A session of the server."""
+class Peer:
+    """A connection, buffered; `pid` is the process of a server's."""
 
-    socket: socket.socket
-    pid: int = 0
+    def __init__(self, of: socket.socket) -> None:
+        self.socket = of
+        self.pid = 0
+        self._incoming = of.makefile("rb")
+        self._outgoing = of.makefile("wb", buffering=1 << 16)
+
+    def read(self, size: int) -> bytes:
+        data = self._incoming.read(size)
+        if len(data) < size:
+            raise EOFError
+        return data
+
+    def message(self) -> tuple[bytes, bytes]:
+        """A message's kind, and all of it."""
+        head = self.read(5)
+        return head[:1], head + self.read(struct.unpack("!i", head[1:])[0] - 4)
+
+    def send(self, data: bytes, *, more: bool = False) -> None:
+        self._outgoing.write(data)
+        if not more:
+            self._outgoing.flush()
 
     def query(self, sql: str) -> None:
         """Carry out some statements, whose results nobody sees."""
         body = sql.encode() + b"\0"
-        self.socket.sendall(b"Q" + struct.pack("!i", len(body) + 4) + body)
-        while (answer := _message(self.socket))[0] != b"Z":
+        self.send(b"Q" + struct.pack("!i", len(body) + 4) + body)
+        while (answer := self.message())[0] != b"Z":
             assert answer[0] != b"E", answer[1]
-
-
-def _exactly(sock: socket.socket, size: int) -> bytes:
-    parts = bytearray()
-    while len(parts) < size:
-        part = sock.recv(size - len(parts))
-        if not part:
-            raise EOFError
-        parts += part
-    return bytes(parts)
-
-
-def _message(sock: socket.socket) -> tuple[bytes, bytes]:
-    """A message's kind, and all of it."""
-    head = _exactly(sock, 5)
-    return head[:1], head + _exactly(sock, struct.unpack("!i", head[1:])[0] - 4)
 
 
 @contextmanager
