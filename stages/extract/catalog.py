@@ -22,7 +22,7 @@ class Relation:
     is what its rows depend on and no version of a row shows, as far as the source says: `view`, a
     hash of its definition (None for a table), and `children`, the ids of its partitions and heirs.
     `heirs` are (schema, table) of its children by INHERITS, whose rows it gives too; None where the
-    source does not say (REST).
+    source does not say (REST). `unreadable` says why a column would arrive as something else.
     """
 
     schema: str
@@ -34,6 +34,7 @@ class Relation:
     virtual: bool = False
     depends_on: Mapping[str, Any] = field(default_factory=dict)
     heirs: tuple[tuple[str, str], ...] | None = None
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +121,13 @@ def resolve_reading(entry: SourceTable, relation: Relation) -> Reading:
     if place in auth_tables.TABLES:
         left_out |= set(names) - set(auth_tables.TABLES[place]) - set(entry.include_secrets)
     read = [column for column in relation.columns if column.name not in left_out]
+    for column in read:
+        if column.name in relation.unreadable:
+            raise TableFailed(
+                f"{relation.schema}.{relation.name}: {relation.unreadable[column.name]}",
+                f'make a view with "{column.name}"::numeric and name it as `table` of '
+                f"[sources.{entry.name}], or exclude the column",
+            )
     if place in auth_tables.TABLES:
         read.sort(key=lambda column: auth_tables.position(place, column.name))
     columns = _distinct(replace(column, as_text=column.name in entry.as_text) for column in read)

@@ -15,7 +15,14 @@ from stages.errors import Stopped, TableFailed
 from stages.extract.catalog import ForeignKeyEdge, Reading, Relation, Relations
 from stages.extract.decode import DoesNotFit, from_driver
 from stages.extract.postgres_errors import translated
-from stages.extract.postgres_session import begin, connect, open_first, query_rows
+from stages.extract.postgres_session import (
+    MONEY_DIGITS,
+    begin,
+    connect,
+    money_digits,
+    open_first,
+    query_rows,
+)
 from stages.extract.reader import Key, Size, Span, TableState, key_texts
 from stages.extract.types import PRINTED, Column, arrow_schema
 from stages.project.settings import Secret, Source
@@ -31,6 +38,7 @@ JOBS = 2
 MOST_CONNECTIONS = 4
 # Keys that are sampled to cut a table into spans.
 SAMPLED_KEYS = 8_000
+MONEY = ("money", "_money")
 # Milliseconds for one row of a table or view, when somebody only looks.
 PROBE_TIME = 5000
 
@@ -94,6 +102,9 @@ class PostgresReader:
             )
             if row["key_position"] is not None:
                 keys.setdefault(place, {})[row["key_position"]] = row["column_name"]
+        digits = MONEY_DIGITS
+        if any(c.type in MONEY for those in columns.values() for c in those):
+            digits = money_digits(self._coordinator)
         return {
             place: Relation(
                 schema=place[0],
@@ -104,6 +115,12 @@ class PostgresReader:
                 depends_on={
                     "view": first[place]["definition"],
                     "children": json.loads(first[place]["children"]),
+                },
+                unreadable={
+                    column.name: f"money in `{column.name}` has {digits} digits after its point in "
+                    f"the source's own lc_monetary, and {MONEY_DIGITS} in C, which extract prints"
+                    for column in table_columns
+                    if column.type in MONEY and digits != MONEY_DIGITS
                 },
                 heirs=tuple((schema, name) for schema, name in json.loads(first[place]["heirs"])),
             )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TRANSACTION = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 # Each as Postgres reads it back.
 SETTINGS = {
-    # The bytes of a text, and how a value prints.
+    # The bytes of a text, and how a value prints. The locale C is everywhere: $1,234.50.
     "client_encoding": "UTF8",
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
@@ -54,6 +54,9 @@ SETTINGS = {
 }
 
 
+# Digits after the point of money in the locale C. Another locale may take the stored number for
+# another amount: 1234 is $12.34, and ¥1,234.
+MONEY_DIGITS = 2
 # Before its first transaction the driver asks for the names of functions, and knows no type where
 # they are quoted.
 PLAIN_NAMES = "-c quote_all_identifiers=off"
@@ -65,6 +68,16 @@ CURE = (
 
 class TypesUnknown(StagesError):
     """The driver has asked for Postgres' types in a session that quotes all names."""
+
+
+def money_digits(connection: dbapi.Connection) -> int:
+    """Digits after the point of money as the source has it by itself, in a transaction of ours."""
+    own = "SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'lc_monetary'"
+    with translated():
+        query_rows(connection, f"SELECT set_config('lc_monetary', ({own}), true) AS own")
+        (row,) = query_rows(connection, "SELECT scale(0::money::numeric)::int4 AS digits")
+        query_rows(connection, _select("set_config({name}, {value}, true)"))
+    return int(row["digits"])
 
 
 def open_first(url: Secret) -> tuple[Secret, dbapi.Connection]:

@@ -83,14 +83,14 @@ def test_only_reads_a_table_s_own_rows(here: Project) -> None:
     assert here.extract("postgres").tables["vehicles"]["rows"] == 4
 
 
-def test_a_child_s_row_is_none_of_only(here: Project, cases: Database) -> None:
-    """Neither a row nor a table that is written to below says that the parent has moved."""
-    here.plan(vehicles={"table": "cases.vehicles", "only": True})
-    here.extract("postgres")
+def test_a_child_s_row_is_none_of_only(project: Project, cases: Database) -> None:
+    """Neither a row of a child nor a new child says that the parent has moved."""
+    project.plan(vehicles={"table": "cases.vehicles", "only": True})
+    project.extract("postgres")
     cases.sql("INSERT INTO cases.trucks VALUES (11, 'eleven', 1)")
     cases.sql("CREATE TABLE cases.vans () INHERITS (cases.vehicles)")
     try:
-        assert here.extract("postgres").tables["vehicles"]["status"] == "unchanged"
+        assert project.extract("postgres").tables["vehicles"]["status"] == "unchanged"
     finally:
         cases.sql("DROP TABLE cases.vans; DELETE FROM cases.trucks WHERE id = 11")
 

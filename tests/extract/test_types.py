@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from stages.errors import StagesError
-from stages.extract import postgres_session
+from stages.extract import postgres, postgres_session
 from stages.extract.decode import INFINITY_DAYS, INFINITY_US
 from stages.extract.transport import Via
 from stages.project.settings import Source
@@ -397,6 +397,21 @@ def test_setting_that_does_not_hold_stops_all(
     monkeypatch.setitem(postgres_session.SETTINGS, "DateStyle", "iso, ymd")
     with pytest.raises(StagesError, match="DateStyle is 'ISO, YMD' in the session"):
         _extract(torture.source, tmp_path, "postgres")
+
+
+def test_money_of_another_scale_is_refused(
+    torture: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where lc_monetary is ja_JP, whose yen have no digits after the point. The locale is not on
+    every machine: here it is the locale C that is taken to have three."""
+    monkeypatch.setattr(postgres, "MONEY_DIGITS", 3)
+    project = Project(tmp_path, torture.source)
+    entry = {"table": "torture.types"}
+    project.plan(types=entry, others={**entry, "exclude": ["c_money", "c_cash"]})
+    result = project.extract("postgres")
+    assert result.failed == ["types"]
+    for words in ("money in `c_money` has 2 digits after its point", '"c_money"::numeric'):
+        assert words in result.tables["types"]["error"]
 
 
 def test_describe_is_one_over_both(staged: dict[Via, Project]) -> None:
