@@ -62,7 +62,6 @@ RULES: dict[str, TypeRule] = {
     "jsonb": TypeRule(form="json", arrow="json", rest_cast="text"),
     "bpchar": _UNCAST,
     "inet": _UNCAST,
-    "cidr": _UNCAST,
     "xml": _UNCAST,
 }
 # What other places call these types: format_type(), and OpenAPI's `format`.

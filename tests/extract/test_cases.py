@@ -78,6 +78,8 @@ def test_only_reads_a_table_s_own_rows(here: Project) -> None:
     assert "INHERITS" not in here.heard.text
     again = here.extract("postgres")
     assert {table["status"] for table in again.tables.values()} == {"unchanged"}
+    here.extract("postgres", restart=True, sample=9)
+    assert here.column("vehicles", "id") == [1, 2]
     # What the plan says now is not what was read.
     here.plan(**EVERYTHING)
     assert here.extract("postgres").tables["vehicles"]["rows"] == 4
