@@ -10,6 +10,7 @@ from stages.errors import TableFailed
 from stages.extract import auth_tables
 from stages.extract.types import Column
 from stages.project.plan import SourceTable
+from stages.sql import name_sql
 from stages.state.fingerprints import fingerprint
 
 
@@ -20,6 +21,8 @@ class Relation:
     `key_ordered` is False where only the set of key columns is known (OpenAPI). `depends_on`
     is what its rows depend on and no version of a row shows, as far as the source says: `view`, a
     hash of its definition (None for a table), and `children`, the ids of its partitions and heirs.
+    `heirs` are (schema, table) of its children by INHERITS, whose rows it gives too; None where the
+    source does not say (REST). `unreadable` says why a column would arrive as something else.
     """
 
     schema: str
@@ -30,6 +33,8 @@ class Relation:
     # A view or foreign table, or with a foreign partition: rows without transaction ids and places.
     virtual: bool = False
     depends_on: Mapping[str, Any] = field(default_factory=dict)
+    heirs: tuple[tuple[str, str], ...] | None = None
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +42,7 @@ class Reading:
     """One table as it will be read: columns chosen, key settled, filter as the plan says.
 
     `sample` is how many rows of the table a sample asked for, apart from those referred to.
+    `only` leaves out the rows of children by INHERITS; else `heirs` are those whose rows come too.
     """
 
     source: str
@@ -49,6 +55,14 @@ class Reading:
     sample: int | None = None
     # As of the relation, and the `labels` of its columns.
     depends_on: Mapping[str, Any] = field(default_factory=dict)
+    only: bool = False
+    heirs: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def from_sql(self) -> str:
+        """The relation as FROM names it."""
+        only = "ONLY " if self.only else ""
+        return f"{only}{name_sql(self.schema)}.{name_sql(self.name)}"
 
     @property
     def place(self) -> tuple[str, str]:
@@ -62,8 +76,14 @@ class Reading:
     @property
     def fingerprint(self) -> str:
         """Changes when the same rows would be written otherwise; equal over both transports."""
-        columns = [[c.name, c.staged, c.rule.arrow] for c in self.columns]
-        return fingerprint(self.schema, self.name, columns, self.key, self.where, self.sample)
+        columns = [
+            [c.name, c.staged, c.rule.arrow, *([c.rule.revision] if c.rule.revision > 1 else [])]
+            for c in self.columns
+        ]
+        only = ("only",) if self.only else ()
+        return fingerprint(
+            self.schema, self.name, columns, self.key, self.where, self.sample, *only
+        )
 
 
 Relations = Mapping[tuple[str, str], Relation]
@@ -94,11 +114,20 @@ def resolve_reading(entry: SourceTable, relation: Relation) -> Reading:
             "tell their order",
             f"add key = {list(relation.key)!r}, in index order, to [sources.{entry.name}]",
         )
+    if entry.only:
+        _require_heirs(entry, relation)
     left_out = set(entry.exclude)
     place = (relation.schema, relation.name)
     if place in auth_tables.TABLES:
         left_out |= set(names) - set(auth_tables.TABLES[place]) - set(entry.include_secrets)
     read = [column for column in relation.columns if column.name not in left_out]
+    for column in read:
+        if column.name in relation.unreadable:
+            raise TableFailed(
+                f"{relation.schema}.{relation.name}: {relation.unreadable[column.name]}",
+                f'make a view with "{column.name}"::numeric and name it as `table` of '
+                f"[sources.{entry.name}], or exclude the column",
+            )
     if place in auth_tables.TABLES:
         read.sort(key=lambda column: auth_tables.position(place, column.name))
     columns = _distinct(replace(column, as_text=column.name in entry.as_text) for column in read)
@@ -113,9 +142,30 @@ def resolve_reading(entry: SourceTable, relation: Relation) -> Reading:
         virtual=relation.virtual,
         depends_on={
             **relation.depends_on,
+            **({"children": []} if entry.only else {}),
             "labels": {c.name: list(c.labels) for c in columns if c.labels is not None},
         },
+        only=entry.only,
+        heirs=() if entry.only else relation.heirs or (),
     )
+
+
+def _require_heirs(entry: SourceTable, relation: Relation) -> None:
+    """Refuse `only` where it can't be kept, or would read nothing."""
+    table = f"{relation.schema}.{relation.name}"
+    if relation.heirs is None:
+        raise TableFailed(
+            f"[sources.{entry.name}] says only = true, which REST can't ask for: it gives the rows "
+            "of a table's children with its own",
+            f"set SUPABASE_DB_URL, or make a view of SELECT * FROM ONLY {table} and name it as "
+            "`table`",
+        )
+    if relation.depends_on.get("children") and not relation.heirs:
+        raise TableFailed(
+            f"[sources.{entry.name}] says only = true, but all rows of {table} are in its "
+            "partitions",
+            "take `only` out of the plan",
+        )
 
 
 def _distinct(columns: Iterable[Column]) -> tuple[Column, ...]:

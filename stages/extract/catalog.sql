@@ -1,7 +1,8 @@
 -- Tables, views and foreign tables of every schema that is not Postgres' own, a row a column.
 -- pg_catalog, not information_schema, which hides what the role may not touch. A domain is given
 -- as its base type, as REST gives it. With what rows depend on beside their own versions: labels of
--- enums, the definitions of views (with those below), the partitions and children of a table.
+-- enums, the definitions of views (with those below), the partitions and children of a table. Heirs
+-- are children by INHERITS, all the way down: tables of their own, whose rows their parents give too.
 WITH RECURSIVE base AS (
     SELECT t.oid, t.oid AS base_oid, t.typtype, t.typbasetype FROM pg_type t
     UNION ALL
@@ -43,8 +44,11 @@ WITH RECURSIVE base AS (
     SELECT p.top, i.inhrelid FROM child p JOIN pg_inherits i ON i.inhparent = p.oid
 ), divided AS (
     SELECT p.top, json_agg(p.oid::int8 ORDER BY p.oid)::text AS children,
+        json_agg(json_build_array(n.nspname, c.relname) ORDER BY n.nspname, c.relname)
+            FILTER (WHERE NOT c.relispartition)::text AS heirs,
         bool_or(c.relkind = 'f') AS has_foreign
-    FROM child p JOIN pg_class c ON c.oid = p.oid GROUP BY p.top
+    FROM child p JOIN pg_class c ON c.oid = p.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+    GROUP BY p.top
 )
 SELECT
     n.nspname::text AS table_schema,
@@ -57,6 +61,7 @@ SELECT
     l.labels,
     v.definition,
     coalesce(p.children, '[]') AS children,
+    coalesce(p.heirs, '[]') AS heirs,
     array_position((i.indkey::int2[])[:i.indnkeyatts - 1], a.attnum)::int4 AS key_position
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -93,7 +93,25 @@ def decode_column(values: pa.Array, form: str, target: pa.DataType, column: str)
         return _timestamps(values, target, column)
     if form == "date":
         return _dates(values, column)
+    if form == "real":
+        return shortest_double(values.cast(pa.float32()))
     return values.cast(target)
+
+
+def from_driver(values: pa.Array, field: pa.Field) -> pa.Array:
+    """A column as the ADBC driver gives it, as its Parquet type."""
+    import pyarrow as pa
+
+    if pa.types.is_float32(values.type):
+        return shortest_double(values)
+    return repair(values, field.name).cast(field.type)
+
+
+def shortest_double(values: pa.Array) -> pa.Array:
+    """Each float4 as the double of its shortest decimal, which is what Postgres prints."""
+    import pyarrow as pa
+
+    return values.cast(pa.string()).cast(pa.float64())
 
 
 def _hex(values: pa.Array, fixed: int | None = None) -> pa.Array:

@@ -6,19 +6,25 @@ Source of the rules on snapshots, poolers and row security: Postgres' documentat
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from stages.errors import StagesError, Stopped, TableFailed, Transient
+from stages.errors import Stopped, TableFailed
 from stages.extract.catalog import ForeignKeyEdge, Reading, Relation, Relations
-from stages.extract.decode import DoesNotFit, repair
+from stages.extract.decode import DoesNotFit, from_driver
+from stages.extract.postgres_errors import translated
+from stages.extract.postgres_session import (
+    MONEY_DIGITS,
+    begin,
+    connect,
+    money_digits,
+    open_first,
+    query_rows,
+)
 from stages.extract.reader import Key, Size, Span, TableState, key_texts
-from stages.extract.types import Column, arrow_schema
-from stages.project.connection_string import secure_db_url
+from stages.extract.types import PRINTED, Column, arrow_schema
 from stages.project.settings import Secret, Source
 from stages.sql import name_sql, text_sql
 
@@ -32,19 +38,9 @@ JOBS = 2
 MOST_CONNECTIONS = 4
 # Keys that are sampled to cut a table into spans.
 SAMPLED_KEYS = 8_000
+MONEY = ("money", "_money")
 # Milliseconds for one row of a table or view, when somebody only looks.
 PROBE_TIME = 5000
-# The driver begins the transaction by itself, in one message: behind a pooler in transaction mode
-# a BEGIN of our own could be prepared on one server and asked for on another.
-TRANSACTION = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-# Text forms must not depend on how the role or the database is set up; a dump must see every row
-# or fail, and may take as long as it takes.
-PREPARE = """
-SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s';
-SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off;
-SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'postgres';
-SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL jit = off
-"""
 
 
 class PostgresReader:
@@ -57,13 +53,9 @@ class PostgresReader:
 
     def __init__(self, source: Source) -> None:
         assert source.db_url is not None
-        self.url = source.db_url
         self._pids: list[int] = []
-        self._coordinator = _connect(self.url)
-        with _translated():
-            with self._coordinator.cursor() as cursor:
-                cursor.execute(TRANSACTION)
-                _prepare(cursor)
+        self.url, self._coordinator = open_first(source.db_url)
+        with translated():
             self._facts = _one(
                 self._coordinator,
                 "SELECT pg_export_snapshot()::text AS snapshot, "
@@ -110,6 +102,9 @@ class PostgresReader:
             )
             if row["key_position"] is not None:
                 keys.setdefault(place, {})[row["key_position"]] = row["column_name"]
+        digits = MONEY_DIGITS
+        if any(c.type in MONEY for those in columns.values() for c in those):
+            digits = money_digits(self._coordinator)
         return {
             place: Relation(
                 schema=place[0],
@@ -121,6 +116,13 @@ class PostgresReader:
                     "view": first[place]["definition"],
                     "children": json.loads(first[place]["children"]),
                 },
+                unreadable={
+                    column.name: f"money in `{column.name}` has {digits} digits after its point in "
+                    f"the source's own lc_monetary, and {MONEY_DIGITS} in C, which extract prints"
+                    for column in table_columns
+                    if column.type in MONEY and digits != MONEY_DIGITS
+                },
+                heirs=tuple((schema, name) for schema, name in json.loads(first[place]["heirs"])),
             )
             for place, table_columns in columns.items()
         }
@@ -142,8 +144,8 @@ class PostgresReader:
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """What a query of the catalog gives, in the snapshot; for few rows."""
-        with _translated():
-            return _rows(self._coordinator, sql)
+        with translated():
+            return query_rows(self._coordinator, sql)
 
     def is_missing(self, schema: str, table: str) -> bool:
         return True  # pg_catalog hides nothing
@@ -152,7 +154,7 @@ class PostgresReader:
         return "rows"
 
     def allowed_jobs(self, requested: int | None) -> int:
-        with _translated():
+        with translated():
             row = _one(
                 self._coordinator,
                 "SELECT (current_setting('max_connections')::int4 - count(*))::int4 AS free "
@@ -163,8 +165,8 @@ class PostgresReader:
 
     def find_blocked(self) -> str | None:
         pids = ",".join(str(pid) for pid in self._pids)
-        with _translated():
-            rows = _rows(self._coordinator, _sql("waiting.sql").format(pids=f"'{{{pids}}}'"))
+        with translated():
+            rows = query_rows(self._coordinator, _sql("waiting.sql").format(pids=f"'{{{pids}}}'"))
         return f"process {rows[0]['pid']} waits for {rows[0]['what']}" if rows else None
 
     def session(self) -> PostgresSession:
@@ -180,30 +182,28 @@ class PostgresSession:
     """One connection that sees the exported snapshot."""
 
     def __init__(self, url: Secret, snapshot: str) -> None:
-        self._connection = _connect(url)
+        self._connection = connect(url)
         self._snapshot = snapshot
         self._begin()
         self.pid = int(_one(self._connection, "SELECT pg_backend_pid() AS pid")["pid"])
 
     def _begin(self) -> None:
-        with _translated(), self._connection.cursor() as cursor:
-            cursor.execute(TRANSACTION)
-            cursor.execute(f"SET TRANSACTION SNAPSHOT {text_sql(self._snapshot)}")
-            _prepare(cursor)
+        begin(self._connection, self._snapshot)
 
     def size(self, reading: Reading) -> Size:
         if reading.virtual or reading.where:
             return Size(rows=self.count(reading), bytes=None, exact=True)
-        relation = text_sql(_qualified_name(reading))
-        with _translated():
-            row = _one(self._connection, _sql("size.sql").format(relation=relation))
+        relation = text_sql(f"{name_sql(reading.schema)}.{name_sql(reading.name)}")
+        sql = _sql("size.sql").format(relation=relation, with_children=not reading.only)
+        with translated():
+            row = _one(self._connection, sql)
         if row["unknown"] or row["rows"] < 0:
             return Size(rows=self.count(reading), bytes=row["bytes"], exact=True)
         return Size(rows=row["rows"], bytes=row["bytes"])
 
     def count(self, reading: Reading, *, filtered: bool = True) -> int:
-        source = _from(reading) if filtered else _qualified_name(reading)
-        with _translated():
+        source = _from(reading) if filtered else reading.from_sql
+        with translated():
             row = _one(self._connection, f"SELECT count(*) AS n FROM {source}")
         return int(row["n"])
 
@@ -215,14 +215,17 @@ class PostgresSession:
         share = min(100.0, 100.0 * SAMPLED_KEYS / size.rows)
         # The prefix, since a bare name in ORDER BY would mean the text of the output.
         names = ", ".join(f"t.{name_sql(name)}" for name in reading.key)
-        texts = ", ".join(f"t.{name_sql(name)}::text" for name in reading.key)
+        texts = ", ".join(
+            f"{PRINTED.format(c=f't.{name_sql(name)}')} AS k{number}"
+            for number, name in enumerate(reading.key)
+        )
         # Whole pages by chance, the same ones each time: quick on a table of any size.
-        with _translated():
+        with translated():
             keys = [
                 [str(value) for value in row.values()]
-                for row in _rows(
+                for row in query_rows(
                     self._connection,
-                    f"SELECT {texts} FROM {_qualified_name(reading)} t "
+                    f"SELECT {texts} FROM {reading.from_sql} t "
                     f"TABLESAMPLE SYSTEM ({share:.4f}) REPEATABLE (0) ORDER BY {names}",
                 )
             ]
@@ -231,7 +234,7 @@ class PostgresSession:
 
     def probe(self, reading: Reading) -> None:
         """A view that takes long is no failure. The session can be used after one."""
-        with _translated(), self._connection.cursor() as cursor:
+        with translated(), self._connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = {PROBE_TIME}")
         sql = f"SELECT {_select_list(reading)} FROM {_from(reading)} LIMIT 1"
         try:
@@ -241,7 +244,7 @@ class PostgresSession:
             if "statement timeout" not in error.message:
                 raise
         finally:
-            with _translated():
+            with translated():
                 self._connection.rollback()
             self._begin()
 
@@ -252,7 +255,7 @@ class PostgresSession:
             if xmin and not reading.virtual
             else "NULL::int8"
         )
-        with _translated():
+        with translated():
             row = _one(
                 self._connection, f"SELECT count(*) AS n, {newer} AS newer FROM {_from(reading)}"
             )
@@ -275,7 +278,7 @@ class PostgresSession:
         import pyarrow as pa
 
         schema = arrow_schema(reading.columns)
-        with _translated(), self._connection.cursor() as cursor:
+        with translated(), self._connection.cursor() as cursor:
             cursor.adbc_statement.set_options(
                 **{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)}
             )
@@ -283,7 +286,7 @@ class PostgresSession:
             for batch in cursor.fetch_record_batch():
                 try:
                     arrays = [
-                        repair(_plain(batch.column(i)), field.name).cast(field.type)
+                        from_driver(_plain(batch.column(i)), field)
                         for i, field in enumerate(schema)
                     ]
                 except DoesNotFit as error:
@@ -297,16 +300,14 @@ class PostgresSession:
 
 def _select_list(reading: Reading) -> str:
     return ", ".join(
-        f"{name_sql(c.name)}::{c.rule.direct_cast} AS {name_sql(c.staged)}"
-        if c.rule.direct_cast
-        else f"{name_sql(c.name)} AS {name_sql(c.staged)}"
+        f"{c.rule.direct.format(c=f't.{name_sql(c.name)}')} AS {name_sql(c.staged)}"
         for c in reading.columns
     )
 
 
 def _select(reading: Reading, span: Span) -> str:
     # A column's own name wins over an alias in WHERE, but not in ORDER BY: hence the prefix.
-    sql = f"SELECT {_select_list(reading)} FROM {_qualified_name(reading)} t"
+    sql = f"SELECT {_select_list(reading)} FROM {reading.from_sql} t"
     conditions = [f"({reading.where})"] if reading.where else []
     if not reading.key:
         return sql + (f" WHERE {conditions[0]}" if conditions else "")
@@ -330,13 +331,9 @@ def _sql(name: str) -> str:
     return resources.files("stages.extract").joinpath(name).read_text("utf-8")
 
 
-def _qualified_name(reading: Reading) -> str:
-    return f"{name_sql(reading.schema)}.{name_sql(reading.name)}"
-
-
 def _from(reading: Reading) -> str:
     where = f" WHERE ({reading.where})" if reading.where else ""
-    return f"{_qualified_name(reading)} t{where}"
+    return f"{reading.from_sql} t{where}"
 
 
 def _plain(array: pa.Array) -> pa.Array:
@@ -348,28 +345,8 @@ def _plain(array: pa.Array) -> pa.Array:
     return array
 
 
-def _prepare(cursor: dbapi.Cursor) -> None:
-    for statement in PREPARE.split(";"):
-        cursor.execute(statement)
-
-
-def _connect(url: Secret) -> dbapi.Connection:
-    from adbc_driver_postgresql import dbapi
-
-    address = secure_db_url(url.reveal())
-    with _translated(connecting=True):
-        return dbapi.connect(address)
-
-
-def _rows(connection: dbapi.Connection, sql: str) -> list[dict[str, Any]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-        rows: list[dict[str, Any]] = cursor.fetch_arrow_table().to_pylist()
-        return rows
-
-
 def _one(connection: dbapi.Connection, sql: str) -> dict[str, Any]:
-    return _rows(connection, sql)[0]
+    return query_rows(connection, sql)[0]
 
 
 def _optional(connection: dbapi.Connection, sql: str) -> dict[str, Any] | None:
@@ -382,74 +359,3 @@ def _optional(connection: dbapi.Connection, sql: str) -> dict[str, Any] | None:
         return _one(connection, sql) if allowed["ok"] else None
     except TableFailed:
         return None
-
-
-@contextmanager
-def _translated(*, connecting: bool = False) -> Iterator[None]:
-    """The driver's errors as ours. While rows stream they are a bare OSError without a code."""
-    from adbc_driver_manager import Error
-
-    try:
-        yield
-    except (Error, OSError) as error:
-        raise _error_for(error, connecting) from None
-
-
-def _error_for(error: Exception, connecting: bool) -> StagesError:
-    words = _clean(str(error))
-    state = getattr(error, "sqlstate", None) or _state_of(words)
-    if "password authentication failed" in words or state in ("28P01", "28000"):
-        return StagesError(
-            f"Postgres refused the login: {words}",
-            "check the user and password in SUPABASE_DB_URL (percent-encode special characters)",
-        )
-    if "Tenant or user not found" in words:
-        return StagesError(
-            "the pooler knows no such project or user (Tenant or user not found)",
-            "the user of a pooler is postgres.<ref>, and its host is of the project's region: copy "
-            "SUPABASE_DB_URL again from the project's Connect page",
-        )
-    if "MaxClientsInSessionMode" in words or "max clients reached" in words.lower():
-        return Transient(
-            f"the pooler has no connection left: {words}",
-            "close other clients or raise the pool size in the project's database settings, then "
-            "run the same command again",
-        )
-    if state == "3D000" or re.search(r'database "[^"]*" does not exist', words):
-        return StagesError(
-            f"SUPABASE_DB_URL names a database that is not there: {words}",
-            "Supabase's is called postgres: the address ends with /postgres",
-        )
-    if "could not translate host name" in words or "Network is unreachable" in words:
-        return StagesError(
-            f"Postgres can't be reached: {words}",
-            "a direct host (db.<ref>.supabase.co) may answer to IPv6 only: use the session "
-            "pooler's address from the project's Connect page",
-        )
-    if connecting:
-        return Transient(
-            f"no connection to Postgres: {words}",
-            "see if host and port in SUPABASE_DB_URL are right, and the database is up",
-        )
-    if "row-level security" in words:
-        return TableFailed(
-            f"row security would hide rows: {words}",
-            "use a role with BYPASSRLS, such as postgres of the project",
-        )
-    if state == "42501":
-        return TableFailed(f"no right to read: {words}", "grant SELECT to the role, or exclude it")
-    if (state or "")[:2] in ("08", "57", "53") or "connection" in words.lower():
-        return Stopped(f"the connection to Postgres was lost: {words}", "run again: stages extract")
-    return TableFailed(f"Postgres says: {words}", "see [sources] of the plan")
-
-
-def _state_of(words: str) -> str | None:
-    match = re.search(r"SQLSTATE[: ]+([0-9A-Z]{5})", words)
-    return match[1] if match else None
-
-
-def _clean(words: str) -> str:
-    """The first telling line, without the address that may hold a password."""
-    line = " ".join(words.split())
-    line = re.sub(r"postgres(ql)?://\S+", "postgresql://…", line)
-    return line[:300]

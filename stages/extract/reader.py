@@ -122,24 +122,36 @@ def key_texts(table: pa.Table, reading: Reading, row: int) -> Key | None:
 def require_key(table: pa.Table, reading: Reading, before: Key | None) -> None:
     """Refuse a key that is null, or there twice, in rows in key order that follow on `before`.
 
-    Postgres vouches for a primary key; for one that the plan names nobody does, and a reading that
-    goes on after a key would lose rows without a word.
+    Postgres vouches for a primary key; for one that the plan names nobody does, nor for one that
+    children by INHERITS share. A reading that goes on after such a key would lose rows without a
+    word.
     """
     import pyarrow.compute as pc
 
     from stages.errors import TableFailed
 
-    twice = table.num_rows > 0 and key_texts(table, reading, 0) == before
+    row = 0 if table.num_rows > 0 and key_texts(table, reading, 0) == before else -1
     columns = [table.column(c.staged).combine_chunks() for c in reading.key_columns]
     plain = [getattr(values, "storage", values) for values in columns]
-    if not twice and not any(values.null_count for values in plain):
+    if row < 0 and not any(values.null_count for values in plain):
         same = [pc.equal(values.slice(1), values.slice(0, len(values) - 1)) for values in plain]
-        twice = bool(pc.any(reduce(pc.and_, same)).as_py())
-        if not twice:
+        row = pc.index(reduce(pc.and_, same), True).as_py()
+        if row < 0:
             return
+        row += 1
+    if row >= 0 and reading.heirs:
+        values = key_texts(table, reading, row) or []
+        key = ", ".join(f"{n} = {v}" for n, v in zip(reading.key, values, strict=True))
+        heirs = ", ".join(".".join(place) for place in reading.heirs)
+        raise TableFailed(
+            f"{reading.schema}.{reading.name} gives the rows of its children {heirs} too "
+            f"(INHERITS), and more than one row of them all has the key {key}",
+            f"add only = true to [sources.{reading.source}] of the plan, and a source for each "
+            "child whose rows are meant to come",
+        )
     raise TableFailed(
         f"key = {list(reading.key)!r} of [sources.{reading.source}] is "
-        f"{'not unique' if twice else 'null in some rows'}",
+        f"{'not unique' if row >= 0 else 'null in some rows'}",
         "name columns that are unique and not null",
     )
 

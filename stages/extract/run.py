@@ -63,7 +63,7 @@ def extract(
         identity = _refuse_other_source(workspace, source, reader.identity())
         catalog = reader.catalog()
         record_identity(workspace.source, identity)
-        run = _Run(reader, catalog, workspace, restart, options, progress)
+        run = _Run(plan, reader, catalog, workspace, restart, options, progress)
         run.resolve(entries)
         run.show_schemas()
         run.read(entries, before_parts=partial(refresh, workspace, plan))
@@ -114,6 +114,7 @@ class _Run:
 
     def __init__(
         self,
+        plan: Plan,
         reader: Reader,
         catalog: Relations,
         workspace: Workspace,
@@ -121,6 +122,7 @@ class _Run:
         options: ExtractOptions,
         progress: Progress,
     ) -> None:
+        self.plan = plan
         self.reader = reader
         self.workspace = workspace
         self.catalog = catalog
@@ -149,6 +151,7 @@ class _Run:
             if entry.include_secrets:
                 secrets = ", ".join(entry.include_secrets)
                 self.progress.note(f"{entry.name}: secrets are read, as the plan says: {secrets}")
+        self._note_heirs()
         if self.options.sample is not None:
             from stages.extract.sample import sample_readings
 
@@ -156,6 +159,24 @@ class _Run:
             self.progress.note(
                 f"a sample: {self.options.sample:,} rows a table, and the rows that they refer to"
             )
+
+    def _note_heirs(self) -> None:
+        """Whose rows a table gives besides its own, and which of them come twice."""
+        sources: dict[tuple[str, str], list[str]] = {}
+        for entry in self.plan.sources.values():
+            sources.setdefault((entry.schema, entry.table), []).append(entry.name)
+        for name, reading in self.readings.items():
+            if not reading.heirs:
+                continue
+            heirs = ", ".join(".".join(place) for place in reading.heirs)
+            note = f"{name}: holds the rows of its children {heirs} too (INHERITS)"
+            again = ", ".join(s for place in reading.heirs for s in sources.get(place, ()))
+            if again:
+                note += (
+                    f", which come again as {again}; to read its own rows, add only = true to "
+                    f"[sources.{name}] of the plan"
+                )
+            self.progress.note(note)
 
     def show_schemas(self) -> None:
         """No rows yet, but their form: views can be made before the first part is closed."""

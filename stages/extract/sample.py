@@ -45,10 +45,12 @@ def _condition(
     rows: int,
     visited: frozenset[tuple[str, str]],
 ) -> str:
-    table = f"{name_sql(reading.schema)}.{name_sql(reading.name)}"
     key_columns = ", ".join(name_sql(name) for name in reading.key) or "ctid"
     filtered = f"WHERE ({reading.where}) " if reading.where else ""
-    sampled = f"SELECT {key_columns} FROM {table} {filtered}ORDER BY {key_columns} LIMIT {rows}"
+    sampled = (
+        f"SELECT {key_columns} FROM {reading.from_sql} {filtered}"
+        f"ORDER BY {key_columns} LIMIT {rows}"
+    )
     conditions = [f"({key_columns}) IN ({sampled})"]
     for key in keys:
         child = readings.get(key.child)
@@ -57,7 +59,7 @@ def _condition(
         condition = _condition(child, readings, keys, rows, visited | {reading.place})
         parents = ", ".join(name_sql(name) for name in key.parent_columns)
         children = ", ".join(name_sql(name) for name in key.child_columns)
-        source = f"{name_sql(child.schema)}.{name_sql(child.name)}"
-        conditions.append(f"({parents}) IN (SELECT {children} FROM {source} WHERE {condition})")
+        referring = f"SELECT {children} FROM {child.from_sql} WHERE {condition}"
+        conditions.append(f"({parents}) IN ({referring})")
     either = f"({' OR '.join(conditions)})"
     return f"({reading.where}) AND {either}" if reading.where else either

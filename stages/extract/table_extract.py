@@ -103,7 +103,7 @@ class TableExtract:
                 deadline.check()
                 if not rows.num_rows:
                     continue
-                if self.entry.key:
+                if self.entry.key or (reading.key and reading.heirs):
                     require_key(rows, reading, last)
                 if writer is None:
                     writer = PartWriter(self.folder / part_name(gap.span, number), schema)

@@ -1,8 +1,8 @@
 """One table of rules: how each Postgres type travels, and what it is in Parquet.
 
 A short list of types comes natively; every other type, also one that nobody has heard of, comes
-as the text that Postgres itself prints, which loses nothing. Both transports use these rules, so
-`DESCRIBE extract.t` is the same over both.
+as the text that Postgres itself prints (its output function's, as COPY does), which loses nothing.
+Both transports use these rules, so `DESCRIBE extract.t` is the same over both.
 """
 
 from __future__ import annotations
@@ -14,26 +14,41 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # How a value looks in PostgREST's JSON, and so how it is decoded.
-Form = Literal["integer", "boolean", "text", "float", "uuid", "bytes", "date", "timestamp", "json"]
+Form = Literal[
+    "integer", "boolean", "text", "real", "float", "uuid", "bytes", "date", "timestamp", "json"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TypeRule:
-    """How a type travels. A cast is what the column is cast to at the source; "" for none."""
+    """How a type travels: `direct` is SQL of the column `{c}`, `rest_cast` what REST casts it to.
+
+    `revision` is greater than 1 where what is staged is not what it once was: extracts of before
+    are read anew.
+    """
 
     form: Form
     arrow: str
-    direct_cast: str = ""
+    direct: str = "{c}"
     rest_cast: str = ""
+    revision: int = 1
 
 
-TEXT = TypeRule(form="text", arrow="string", direct_cast="text", rest_cast="text")
+# What the output function prints. A cast to text is not that for bpchar, inet, bool and xml, nor
+# for a type with a cast of its own. IS NOT NULL would be false of a row that holds a null.
+PRINTED = "CASE WHEN {c} IS DISTINCT FROM NULL THEN concat({c}) END"
+TEXT = TypeRule(form="text", arrow="string", direct=PRINTED, rest_cast="text")
+# Types whose cast to text prints something else: JSON has what the output function prints.
+_UNCAST = TypeRule(form="text", arrow="string", direct=PRINTED, revision=2)
+# REST has no cast of bool that prints `t` but this one.
+_BOOL_AS_TEXT = TypeRule(form="text", arrow="string", direct=PRINTED, rest_cast="name", revision=2)
 # OpenAPI calls int2 and int4 both `int32`, so both are int32 over both transports.
 RULES: dict[str, TypeRule] = {
-    "int2": TypeRule(form="integer", arrow="int32", direct_cast="int4"),
+    "int2": TypeRule(form="integer", arrow="int32", direct="{c}::int4"),
     "int4": TypeRule(form="integer", arrow="int32"),
     "int8": TypeRule(form="integer", arrow="int64"),
-    "float4": TypeRule(form="float", arrow="float", rest_cast="text"),
+    # A double, as arrays of it become too: the shortest decimal, and not 0.10000000149011612.
+    "float4": TypeRule(form="real", arrow="double", rest_cast="text"),
     "float8": TypeRule(form="float", arrow="double", rest_cast="text"),
     "bool": TypeRule(form="boolean", arrow="bool"),
     "text": TypeRule(form="text", arrow="string"),
@@ -45,6 +60,9 @@ RULES: dict[str, TypeRule] = {
     "timestamptz": TypeRule(form="timestamp", arrow="timestamptz"),
     "json": TypeRule(form="json", arrow="json", rest_cast="text"),
     "jsonb": TypeRule(form="json", arrow="json", rest_cast="text"),
+    "bpchar": _UNCAST,
+    "inet": _UNCAST,
+    "xml": _UNCAST,
 }
 # What other places call these types: format_type(), and OpenAPI's `format`.
 ALIASES = {
@@ -56,6 +74,7 @@ ALIASES = {
     "real": "float4",
     "double precision": "float8",
     "boolean": "bool",
+    "character": "bpchar",
     "character varying": "varchar",
     "timestamp without time zone": "timestamp",
     "timestamp with time zone": "timestamptz",
@@ -83,9 +102,10 @@ class Column:
 
     @property
     def rule(self) -> TypeRule:
-        if self.as_text:
-            return TEXT
-        return RULES.get(ALIASES.get(self.type, self.type), TEXT)
+        rule = RULES.get(ALIASES.get(self.type, self.type), TEXT)
+        if not self.as_text or rule.form == "text":
+            return rule
+        return _BOOL_AS_TEXT if rule.form == "boolean" else TEXT
 
     @property
     def arrow(self) -> pa.DataType:

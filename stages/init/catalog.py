@@ -74,7 +74,10 @@ class CatalogIndex:
 
 @dataclass(frozen=True, kw_only=True)
 class CatalogTable:
-    """A table or view. `key` is its primary key, `key_ordered` whether in its order."""
+    """A table or view. `key` is its primary key, `key_ordered` whether in its order.
+
+    `heirs` are its children by INHERITS, whose rows it gives too; none are seen over REST.
+    """
 
     schema: str
     name: str
@@ -85,6 +88,7 @@ class CatalogTable:
     unique: tuple[tuple[str, ...], ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     indexes: tuple[CatalogIndex, ...] = ()
+    heirs: tuple[Place, ...] = ()
 
     @property
     def place(self) -> Place:
@@ -221,6 +225,7 @@ def _table(relation: Relation, facts: Mapping[str, _Facts]) -> CatalogTable:
         key=tuple(name for name in relation.key if name in columns),
         key_ordered=relation.key_ordered,
         virtual=relation.virtual,
+        heirs=relation.heirs or (),
     )
 
 

@@ -20,6 +20,7 @@ INTEGER_TYPES = {"int2", "int4", "int8", "oid"}
 FLOAT_TYPES = {"float4", "float8"}
 TIME_TYPES = {"timestamp", "timestamptz"}
 VECTOR_TYPES = {"vector", "halfvec"}
+PADDED = "{} is filled with spaces to its length, as Postgres prints it: are they meant?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +156,8 @@ def _mixed(column: CatalogColumn, name: str, union: list[Validator]) -> Value:
 
 def _string(column: CatalogColumn, name: str) -> Value:
     type_family = family(column)
+    if _is_padded(column, column.type):
+        return Value(name).doubt(PADDED.format(column.declared), f"rtrim({name})")
     if type_family in ("text", "numeric", "vector"):
         return Value(name)
     if type_family == "time":
@@ -174,6 +177,11 @@ def _string(column: CatalogColumn, name: str) -> Value:
             f"{name}::VARCHAR",
         )
     return Value(f"{name}::VARCHAR")
+
+
+def _is_padded(column: CatalogColumn, kind: str | None) -> bool:
+    """Whether a column, or its items, are of char(n), which Postgres fills with spaces."""
+    return kind == "bpchar" and not re.match(r"character\(1\)|char\(1\)", column.declared)
 
 
 def _number(column: CatalogColumn, name: str) -> Value:
@@ -270,7 +278,8 @@ def _literals(column: CatalogColumn, name: str, values: list[Any]) -> Value:
         if family(column) in ("integer", "float", "numeric") and not big:
             _doubt_missing(converted, converted.sql, column.choices, values, {})
         return converted
-    converted = _string(column, name)
+    # Postgres compares char(n) without the spaces that it ends in.
+    converted = Value(f"rtrim({name})") if column.type == "bpchar" else _string(column, name)
     if not column.choices:
         return converted.doubt(
             f"{column.declared} may hold anything, the field takes only {_listed(values)}; "
@@ -403,7 +412,10 @@ def _items(column: CatalogColumn, name: str, kind: Kind) -> Value:
 
     if kind == "string":
         by_family = {"time": "to_iso(item::TIMESTAMPTZ)", "boolean": "(item = 't')::VARCHAR"}
-        return Value(each(by_family[item]) if item in by_family else items)
+        value = Value(each(by_family[item]) if item in by_family else items)
+        if _is_padded(column, column.item):
+            value.doubt(PADDED.format(column.declared), each("rtrim(item)"))
+        return value
     if kind == "number" and item in ("integer", "float", "numeric"):
         return Value(f"{items}::DOUBLE[]")
     if kind == "number" and item in ("time", "date"):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from stages.convex.schema import Schema
 from stages.convex.validators.positions import positions
+from stages.init.catalog import CatalogTable, Place
 from stages.init.conversion import family
 from stages.init.pairing import Paired, Pairing
 from stages.init.reference import is_reference
@@ -26,7 +27,7 @@ def plan_text(name: str, pairing: Pairing, references: Sequence[str]) -> str:
     ]
     pairs = list(pairing.tables.values())
     for paired in pairs:
-        lines += _source(paired)
+        lines += _source(paired, pairing)
     if references:
         lines += ["", "# Already in Convex: their ids are found by key models."]
     for target in references:
@@ -43,7 +44,7 @@ def plan_text(name: str, pairing: Pairing, references: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _source(paired: Paired) -> list[str]:
+def _source(paired: Paired, pairing: Pairing) -> list[str]:
     """An entry where the name alone does not say it."""
     table, lines = paired.table, []
     if table.schema != "public" or table.name != paired.source:
@@ -56,7 +57,23 @@ def _source(paired: Paired) -> list[str]:
         elif not table.key:
             lines.append("# unique and not null; the table has no primary key")
         lines.append(f"key = {json.dumps(list(table.row_key), ensure_ascii=False)}")
+    lines += _only(table, {pair.table.place for pair in pairing.tables.values()})
     return ["", f"[sources.{_key(paired.source)}]", *lines] if lines else []
+
+
+def _only(table: CatalogTable, taken: set[Place]) -> list[str]:
+    """Children by INHERITS: their rows come once, with their own tables where these are taken."""
+    again = [_place(*place) for place in table.heirs if place in taken]
+    others = [_place(*place) for place in table.heirs if place not in taken]
+    if not again:
+        named = ", ".join(others)
+        return [f"# {named}: the rows of these children (INHERITS) come with it."] if others else []
+    lines = [f"only = true   # {', '.join(again)} (INHERITS) come by themselves"]
+    if others:
+        lines.append(
+            f"# TODO only = true leaves out the rows of {', '.join(others)}: are they meant?"
+        )
+    return lines
 
 
 def _reference(target: str, paired: Paired | None) -> list[str]:

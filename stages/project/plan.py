@@ -36,6 +36,7 @@ class SourceTable:
     table: str
     key: tuple[str, ...] = ()
     where: str | None = None
+    only: bool = False
     exclude: tuple[str, ...] = ()
     as_text: tuple[str, ...] = ()
     include_secrets: tuple[str, ...] = ()

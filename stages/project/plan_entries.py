@@ -98,6 +98,12 @@ class Entries:
             raise self.fail(f"{where}: `{name}` is not a list of texts", where, name)
         return tuple(value)
 
+    def flag(self, raw: dict[str, Any], name: str, where: str) -> bool:
+        value = raw.get(name, False)
+        if not isinstance(value, bool):
+            raise self.fail(f"{where}: `{name}` is true or false", where, name)
+        return value
+
     def choice(self, raw: dict[str, Any], name: str, choices: tuple[str, ...], where: str) -> str:
         value = raw.get(name, choices[0])
         if value not in choices:

@@ -1,4 +1,5 @@
-"""Every type at its edges is what Postgres itself prints, over both transports."""
+"""Every type at its edges is what Postgres itself prints (what COPY gives), over both transports,
+and read directly whatever client, role and database are set up to."""
 
 from __future__ import annotations
 
@@ -6,14 +7,20 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import duckdb
 import pyarrow as pa
 import pytest
 
+from stages.errors import StagesError
+from stages.extract import postgres, postgres_session
 from stages.extract.decode import INFINITY_DAYS, INFINITY_US
 from stages.extract.transport import Via
-from tests.extract.support import TRANSPORTS, Database, Project, with_rest
+from stages.project.settings import Source
+from stages.sql import name_sql as sql_name
+from tests.extract.pooler import listed, pooler
+from tests.extract.support import DATABASE, TRANSPORTS, Database, Project, with_rest
 
 OWN_TYPES = """
 CREATE TYPE torture.mood AS ENUM ('ok', 'not "ok"', 'a,b', '', 'ünwell');
@@ -28,6 +35,17 @@ CREATE TYPE torture.nested AS (p torture.pair, list int[], at timestamptz);
 CREATE DOMAIN torture.pair_domain AS torture.pair;
 CREATE TYPE torture.span AS RANGE (subtype = float8, subtype_diff = float8mi);
 CREATE TYPE torture."Odd.Type" AS ENUM ('x', 'Y');
+CREATE DOMAIN torture.address AS inet;
+CREATE DOMAIN torture.home AS torture.address;
+CREATE DOMAIN torture.code AS char(5);
+CREATE DOMAIN torture.flag AS bool;
+CREATE DOMAIN torture.share AS real;
+CREATE DOMAIN torture.codes AS char(3)[];
+CREATE TYPE torture.printed AS (ip inet, code char(4), flag bool, share real, cash money);
+CREATE TYPE torture.loud AS (a int, b int);
+CREATE FUNCTION torture.shout(torture.loud) RETURNS text LANGUAGE sql IMMUTABLE
+  RETURN 'not what its output function prints';
+CREATE CAST (torture.loud AS text) WITH FUNCTION torture.shout(torture.loud);
 """
 # Column → Postgres type, and the edge values of it; the shorter lists end in nulls.
 EDGES: dict[str, tuple[str, list[str | None]]] = {
@@ -58,6 +76,9 @@ EDGES: dict[str, tuple[str, list[str | None]]] = {
     "c_bytea": ("bytea", ["\\x", "\\x00", "\\xff00ff", "\\x5c786161", None]),
     "c_uuid": ("uuid", ["00000000-0000-0000-0000-000000000000",
                         "ffffffff-ffff-ffff-ffff-ffffffffffff", None]),
+    "c_xid": ("xid", ["4294967295"]),
+    "c_tid": ("tid", ["(4294967295,65535)"]),
+    "c_pg_snapshot": ("pg_snapshot", ["10:20:10,14,15"]),
     # times
     "c_date": ("date", ["1970-01-01", "1969-12-31", "4713-01-01 BC", "0001-12-31 BC",
                         "12345-06-07", "5874897-12-31", "infinity", "-infinity"]),
@@ -93,6 +114,17 @@ EDGES: dict[str, tuple[str, list[str | None]]] = {
     "c_uuids": ("uuid[]", ["{00000000-0000-0000-0000-000000000000}"]),
     "c_int2vector": ("int2vector", ["", "1 2 -3"]),
     "c_oidvector": ("oidvector", ["4294967295 0"]),
+    "c_inets": ("inet[]", ['{203.0.113.7,10.0.0.1/24,::1,NULL}']),
+    "c_chars": ("char(5)[]", ['{ab,"",abcde,NULL}', "{{a,b},{c,d}}"]),
+    "c_letters": ('"char"[]', ['{a,"",\\\\}']),
+    "c_bools": ("bool[]", ["{t,f,NULL}"]),
+    "c_reals": ("real[]", ["{0.1,-0,NaN,1e-45,0.33333334,Infinity}"]),
+    "c_cash": ("money[]", ['{"$1,234.50",-0.01}']),
+    "c_spans_of_time": ("interval[]", ['{"1 year -2 days 03:04:05.678",0}']),
+    "c_times": ("timetz[]", ["{24:00:00-15:59}"]),
+    "c_bits": ("bit(3)[]", ["{101,000}"]),
+    "c_nets": ("cidr[]", ["{10.0.0.0/8,10.0.0.1/32}"]),
+    "c_names": ("name[]", ['{"Some Name",""}']),
     # ranges
     "c_int4range": ("int4range", ["empty", "[1,10)", "(,5)", "(,)"]),
     "c_int8range": ("int8range", ["[-9223372036854775808,9223372036854775807)"]),
@@ -105,8 +137,9 @@ EDGES: dict[str, tuple[str, list[str | None]]] = {
     "c_span": ("torture.span", ["[0.1,NaN]", "empty"]),
     "c_spans": ("torture.span[]", ['{"[0.1,0.2)",empty}']),
     # networks, bits, search, shapes
-    "c_inet": ("inet", ["10.0.0.1/8", "::1", "::ffff:1.2.3.4/128", "192.168.0.1"]),
-    "c_cidr": ("cidr", ["10.0.0.0/8", "2001:db8::/32"]),
+    "c_inet": ("inet", ["10.0.0.1/8", "::1", "::ffff:1.2.3.4/128", "192.168.0.1",
+                        "203.0.113.7", "203.0.113.7/24", "::/0"]),
+    "c_cidr": ("cidr", ["10.0.0.0/8", "2001:db8::/32", "10.0.0.1", "::/0"]),
     "c_macaddr": ("macaddr", ["08:00:2b:01:02:03"]),
     "c_macaddr8": ("macaddr8", ["08:00:2b:01:02:03:04:05"]),
     "c_bit": ("bit(5)", ["10101", "00000"]),
@@ -139,20 +172,56 @@ EDGES: dict[str, tuple[str, list[str | None]]] = {
     "c_pairs": ("torture.pair[]", ['{"(1,x,ok)",NULL}']),
     "c_pair_domain": ("torture.pair_domain", ["(7,seven,)"]),
     "c_nested": ("torture.nested", ['("(1,x,ok)","{1,NULL}",infinity)']),
+    "c_address": ("torture.address", ["203.0.113.7", "10.0.0.1/24"]),
+    "c_home": ("torture.home", ["203.0.113.7"]),
+    "c_addresses": ("torture.address[]", ["{203.0.113.7}"]),
+    "c_code": ("torture.code", ["", "ab", "abcde"]),
+    "c_codes": ("torture.codes", ["{a,bc}"]),
+    "c_flag": ("torture.flag", ["t", "f"]),
+    "c_share": ("torture.share", ["0.1", "-0", "NaN"]),
+    "c_printed": ("torture.printed", ['(203.0.113.7,ab,t,0.1,"$1,234.50")', "(,,,,)"]),
+    "c_loud": ("torture.loud", ["(1,2)", "(,)"]),
+    # names of Postgres' own things, which depend on the search path
+    "c_regclass": ("regclass", ["torture.numbers", "pg_class", "public.things"]),
+    "c_regtype": ("regtype", ["torture.mood", 'torture."Odd.Type"', "int4"]),
+    "c_regtypes": ("regtype[]", ['{torture.mood,"character varying"}']),
+    "c_regprocedure": ("regprocedure", ["torture.shout(torture.loud)"]),
+    "c_regnamespace": ("regnamespace", ["torture"]),
+    "c_regoperator": ("regoperator", ["+(integer,integer)"]),
 }  # fmt: skip
 ROWS = max(len(values) for _, values in EDGES.values()) + 1
-# Arrow types that are not text, and how Postgres is asked for the same in exact text.
-NATIVE = {
-    "int32": "{c}::text", "int64": "{c}::text", "bool": "{c}::text",
-    "float": "{c}::text", "double": "{c}::text", "binary": "{c}::text",
-    "extension<arrow.uuid>": "{c}::text", "extension<arrow.json>": "{c}::text",
+# REST prints names of the schema that it serves without it, and its cast to text is the type's own.
+DIRECT_ONLY = {
+    "c_regclass", "c_regtype", "c_regtypes", "c_regprocedure", "c_regnamespace", "c_loud",
+}  # fmt: skip
+# Arrow types that are no text, and SQL of the same number, where a number is what is staged.
+NUMBERS = {
     "date32[day]": "CASE WHEN isfinite({c}) THEN ({c} - DATE 'epoch')::text ELSE {c}::text END",
     "timestamp[us]": "CASE WHEN isfinite({c}) THEN (extract(epoch FROM {c}) * 1000000)"
                      "::numeric(30,0)::text ELSE {c}::text END",
 }  # fmt: skip
-NATIVE["timestamp[us, tz=UTC]"] = NATIVE["timestamp[us]"]
+NUMBERS["timestamp[us, tz=UTC]"] = NUMBERS["timestamp[us]"]
 INFINITIES = {INFINITY_US: "infinity", -INFINITY_US: "-infinity"}
 INFINITE_DAYS = {INFINITY_DAYS: "infinity", -INFINITY_DAYS: "-infinity"}
+# Each changes what a session prints, or reads, by itself.
+HOSTILE = {
+    "client_encoding": "LATIN1",
+    "datestyle": "SQL, DMY",
+    "intervalstyle": "iso_8601",
+    "timezone": "Asia/Kolkata",
+    "extra_float_digits": "-15",
+    "bytea_output": "escape",
+    "lc_monetary": "POSIX",
+    "xmloption": "document",
+    "quote_all_identifiers": "on",
+    "search_path": "torture, pg_catalog",
+    "standard_conforming_strings": "off",
+    "array_nulls": "off",
+    "transform_null_equals": "on",
+    "row_security": "on",
+    "gin_fuzzy_search_limit": "1",
+}
+LEVELS = ("client", "role", "database", "pooler")
 
 
 def as_text(column: pa.ChunkedArray) -> list[str | None]:
@@ -176,24 +245,30 @@ def _text(value: Any, kind: str) -> str | None:
     if value is None:
         return None
     if kind == "bool":
-        return "true" if value else "false"
+        return "t" if value else "f"
     if kind == "binary":
         return f"\\x{value.hex()}"
-    return bits(value, kind) if kind in ("float", "double") else str(value)
+    return bits(value) if kind == "double" else str(value)
 
 
-def bits(value: float | str, kind: str) -> str:
+def bits(value: float | str) -> str:
     """A float by its bits, so that -0 is not 0; all NaN are one."""
     number = float(value)
-    if number != number:
-        return "NaN"
-    return struct.pack("<f" if kind == "float" else "<d", number).hex()
+    return "NaN" if number != number else struct.pack("<d", number).hex()
+
+
+def copied(database: Database, items: list[str]) -> list[list[str | None]]:
+    """What `COPY … TO` prints of these items of a SELECT, a list for each of them."""
+    sql = f"COPY (SELECT {', '.join(items)} FROM torture.types ORDER BY n) TO STDOUT"
+    with database.owner.cursor() as cursor, cursor.copy(sql.encode()) as copy:
+        return [list(column) for column in zip(*copy.rows(), strict=True)]
 
 
 @pytest.fixture(scope="module")
 def torture(database: Database) -> Iterator[Database]:
     """The table torture.types; its last row is all null."""
     database.sql(OWN_TYPES)
+    database.sql("CREATE TABLE torture.numbers (); CREATE TABLE public.things ()")
     columns = ", ".join(f"{name} {kind}" for name, (kind, _) in EDGES.items())
     database.sql(f"CREATE TABLE torture.types (n int PRIMARY KEY, {columns})")
     holes = ", ".join(f"%s::text::{kind}" for kind, _ in EDGES.values())
@@ -202,41 +277,141 @@ def torture(database: Database) -> Iterator[Database]:
         insert = f"INSERT INTO torture.types VALUES ({n}, {holes})"
         database.owner.execute(insert.encode(), row)
     yield database
-    database.sql("DROP SCHEMA torture CASCADE; CREATE SCHEMA torture")
+    database.sql("DROP SCHEMA torture CASCADE; CREATE SCHEMA torture; DROP TABLE public.things")
 
 
 @pytest.fixture(scope="module")
 def staged(
     torture: Database, rest: str, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[Via, Project]:
-    """The table as it was extracted over each transport."""
-    return {via: _extract(torture, rest, tmp_path_factory.mktemp(via), via) for via in TRANSPORTS}
+    """The table as it was extracted over each transport, once with all columns as text."""
+    source = with_rest(torture.source, rest)
+    return {via: _extract(source, tmp_path_factory.mktemp(via), via) for via in TRANSPORTS}
 
 
-def _extract(torture: Database, rest: str, folder: Path, via: Via) -> Project:
-    project = Project(folder, with_rest(torture.source, rest))
-    project.plan(types={"table": "torture.types"})
+def _extract(source: Source, folder: Path, via: Via) -> Project:
+    project = Project(folder, source)
+    entry = {"table": "torture.types"}
+    project.plan(types=entry, texts={**entry, "as_text": list(EDGES)})
     result = project.extract(via)
-    assert result.tables["types"]["status"] == "complete", result.tables
-    assert result.tables["types"]["rows"] == ROWS
+    for name in ("types", "texts"):
+        assert result.tables[name]["status"] == "complete", result.tables
+        assert result.tables[name]["rows"] == ROWS
     return project
 
 
-@pytest.mark.parametrize("via", TRANSPORTS)
-@pytest.mark.parametrize("name", EDGES)
+@pytest.fixture(scope="module")
+def printed(torture: Database, staged: dict[Via, Project]) -> dict[str, list[str | None]]:
+    """What Postgres prints of each column, or the number that is staged of it."""
+    types = staged["postgres"].table("types").schema
+    items = [NUMBERS.get(str(types.field(name).type), "{c}").format(c=name) for name in EDGES]
+    return dict(zip(EDGES, copied(torture, items), strict=True))
+
+
+COMPARED = [
+    (via, name) for via in TRANSPORTS for name in EDGES if via != "rest" or name not in DIRECT_ONLY
+]
+
+
+@pytest.mark.parametrize(("via", "name"), COMPARED)
 def test_column_is_what_postgres_prints(
-    torture: Database, staged: dict[Via, Project], name: str, via: Via
+    printed: dict[str, list[str | None]], staged: dict[Via, Project], name: str, via: Via
 ) -> None:
     column = staged[via].table("types").column(name)
-    kind = str(column.type)
-    query = NATIVE.get(kind, "{c}::text").format(c=name)
-    printed = [row[0] for row in torture.rows(f"SELECT {query} FROM torture.types ORDER BY n")]
-    if kind in ("float", "double"):
-        printed = [None if text is None else bits(text, kind) for text in printed]
-    assert as_text(column) == printed
+    texts = printed[name]
+    if str(column.type) == "double":
+        texts = [None if text is None else bits(text) for text in texts]
+    assert as_text(column) == texts
     edges = EDGES[name][1]
     nulls = [value is None for value in edges] + [True] * (ROWS - len(edges))
-    assert [value is None for value in printed] == nulls
+    assert [value is None for value in texts] == nulls
+
+
+@pytest.mark.parametrize("via", TRANSPORTS)
+def test_as_text_is_what_postgres_prints(
+    torture: Database, staged: dict[Via, Project], via: Via
+) -> None:
+    names = [name for through, name in COMPARED if through == via]
+    texts = staged[via].table("texts")
+    for name, expected in zip(names, copied(torture, names), strict=True):
+        assert texts.column(name).to_pylist() == expected, name
+
+
+@pytest.fixture
+def hostile(
+    torture: Database, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Source]:
+    """The source, with all settings turned against us on one level."""
+    source = torture.source
+    assert source.db_url is not None
+    role = sql_name(unquote(urlsplit(source.db_url.reveal()).username or ""))
+    if request.param == "client":
+        options = " ".join(
+            f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in HOSTILE.items()
+        )
+        monkeypatch.setenv("PGOPTIONS", options)
+        monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+        monkeypatch.setenv("PGDATESTYLE", "German")
+        monkeypatch.setenv("PGTZ", "Asia/Kolkata")
+        yield source
+    elif request.param == "pooler":
+        left = {n: v for n, v in HOSTILE.items() if n != "quote_all_identifiers"}
+        with pooler(source, left) as (pooled, pool):
+            yield pooled
+        assert len(set(pool.used)) > 2
+    else:
+        of = f"DATABASE {DATABASE}" if request.param == "database" else f"ROLE {role}"
+        for name, value in HOSTILE.items():
+            torture.admin.execute(f"ALTER {of} SET {name} = {listed(value)}".encode())
+        yield source
+        for name in HOSTILE:
+            torture.admin.execute(f"ALTER {of} RESET {name}".encode())
+
+
+@pytest.mark.parametrize("hostile", LEVELS, indirect=True)
+def test_settings_change_no_byte(
+    staged: dict[Via, Project], hostile: Source, tmp_path: Path
+) -> None:
+    project = _extract(hostile, tmp_path, "postgres")
+    for name in ("types", "texts"):
+        here, calm = (
+            [content for *_, content in each.files(name).values()]
+            for each in (project, staged["postgres"])
+        )
+        assert here == calm
+
+
+def test_pooler_that_quotes_all_names_is_refused(torture: Database, tmp_path: Path) -> None:
+    """The driver asks for the types before its transaction, and asks a session that is spoiled."""
+    with (
+        pooler(torture.source, {"quote_all_identifiers": "on"}) as (pooled, _),
+        pytest.raises(StagesError, match="quote_all_identifiers was on") as refused,
+    ):
+        _extract(pooled, tmp_path, "postgres")
+    assert "to that of the session pooler" in (refused.value.hint or "")
+
+
+def test_setting_that_does_not_hold_stops_all(
+    torture: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgres_session.SETTINGS, "DateStyle", "iso, ymd")
+    with pytest.raises(StagesError, match="DateStyle is 'ISO, YMD' in the session"):
+        _extract(torture.source, tmp_path, "postgres")
+
+
+def test_money_of_another_scale_is_refused(
+    torture: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where lc_monetary is ja_JP, whose yen have no digits after the point. The locale is not on
+    every machine: here it is the locale C that is taken to have three."""
+    monkeypatch.setattr(postgres, "MONEY_DIGITS", 3)
+    project = Project(tmp_path, torture.source)
+    entry = {"table": "torture.types"}
+    project.plan(types=entry, others={**entry, "exclude": ["c_money", "c_cash"]})
+    result = project.extract("postgres")
+    assert result.failed == ["types"]
+    for words in ("money in `c_money` has 2 digits after its point", '"c_money"::numeric'):
+        assert words in result.tables["types"]["error"]
 
 
 def test_describe_is_one_over_both(staged: dict[Via, Project]) -> None:
@@ -246,7 +421,7 @@ def test_describe_is_one_over_both(staged: dict[Via, Project]) -> None:
     assert [types[name] for name in ("c_int2", "c_small_positive", "c_float4", "c_moment")] == [
         "INTEGER",
         "BIGINT",
-        "FLOAT",
+        "DOUBLE",
         "TIMESTAMP WITH TIME ZONE",
     ]
     assert [types[name] for name in ("c_uuid", "c_json", "c_document", "c_bytea", "c_date")] == [
@@ -265,8 +440,15 @@ def test_describe_is_one_over_both(staged: dict[Via, Project]) -> None:
         "c_mood",
         "c_vector",
         "c_oid",
+        "c_char",
+        "c_inet",
     }
     assert {types[name] for name in texts} == {"VARCHAR"}
+
+
+def test_real_is_its_shortest_decimal(staged: dict[Via, Project]) -> None:
+    assert staged["postgres"].column("types", "c_float4")[2] == 0.1
+    assert staged["rest"].column("types", "c_share")[0] == 0.1
 
 
 @pytest.mark.parametrize("via", TRANSPORTS)

@@ -149,6 +149,9 @@ CASES: list[tuple[CatalogColumn, dict[str, Any], str, Any]] = [
     (column("extensions.vector"), ANY, "'[1,2.5]'", "[1.0,2.5]"),
     (column("mood", choices=("so_far", "good")), one_of("soFar", "good"), "'so_far'", "soFar"),
     (column("int4", choices=(1, 2)), one_of(1, 2), "2", 2),
+    (column("bpchar", declared="character(5)", choices=("ab", "cd")), one_of("ab", "cd"),
+     "'ab   '", "ab"),
+    (column("bpchar", declared="character(1)"), STRING, "' '", " "),
     (column("int4"), {"type": "union", "value": [STRING, NUMBER]}, "2", "2"),
     (column("text"), {"type": "union", "value": [NUMBER, STRING]}, "'x'", '"x"'),
 ]  # fmt: skip
@@ -181,6 +184,8 @@ DOUBTFUL: list[tuple[CatalogColumn, dict[str, Any], str]] = [
     (column("int4"), BOOLEAN, "true or false"),
     (column("text"), BOOLEAN, "neither becomes null"),
     (column("text"), BYTES, "UTF-8"),
+    (column("bpchar", declared="character(5)"), STRING, "character(5) is filled with spaces"),
+    (column("bpchar[]", item="bpchar", declared="character(5)[]"), many(STRING), "filled with"),
     (column("text"), OBJECT, "as JSON"),
     (column("text"), many(STRING), "as a list"),
     (column("numeric"), INT64, "no whole number"),

@@ -259,6 +259,42 @@ export default defineSchema({
     assert (other.schema, other.table, other.key) == ("app", "leftovers", ("n",))
 
 
+def test_rows_of_children_by_inherits_come_once(torture: sandbox.State, project: Path) -> None:
+    (project / "convex" / "schema.ts").write_text(
+        """import { defineSchema, defineTable } from "convex/server";
+import { v } from "convex/values";
+const document = defineTable({ name: v.string() });
+export default defineSchema({ vehicles: document, trucks: document, boats: document });
+"""
+    )
+    with psycopg.connect(torture.source.db_url, autocommit=True) as connection:
+        connection.execute(
+            """
+            CREATE SCHEMA app;
+            CREATE TABLE app.vehicles (id int PRIMARY KEY, name text NOT NULL);
+            CREATE TABLE app.trucks (PRIMARY KEY (id)) INHERITS (app.vehicles);
+            CREATE TABLE app.old_cars (PRIMARY KEY (id)) INHERITS (app.vehicles);
+            CREATE TABLE app.boats (id int PRIMARY KEY, name text NOT NULL);
+            CREATE TABLE app.old_boats (PRIMARY KEY (id)) INHERITS (app.boats);
+            """
+        )
+        try:
+            run_init(project, source_of(torture), schemas=("app",))
+        finally:
+            connection.execute("DROP SCHEMA app CASCADE")
+    text = (project / MIGRATIONS / "plan.toml").read_text("utf-8")
+    for lines in (
+        "only = true   # app.trucks (INHERITS) come by themselves\n"
+        "# TODO only = true leaves out the rows of app.old_cars: are they meant?\n",
+        "# app.old_boats: the rows of these children (INHERITS) come with it.\n",
+    ):
+        assert lines in text
+    plan = load_plan(project / MIGRATIONS / "plan.toml")
+    assert {name: source.only for name, source in plan.sources.items()} == {
+        "vehicles": True, "trucks": False, "boats": False,
+    }  # fmt: skip
+
+
 def test_a_file_of_the_same_name_is_not_touched(torture: sandbox.State, project: Path) -> None:
     (project / "convex" / "stages.ts").write_text("export const mine = 1;\n")
     (project / ".gitignore").write_text("node_modules\n")
