@@ -16,6 +16,7 @@ from stages.project.plan_entries import entry_error
 from stages.sql import first_row, name_sql, text_sql
 from stages.transform.compile import Compiled
 from stages.transform.lineage import carried_columns
+from stages.transform.models import source_rows
 from stages.transform.relations import CHANGED_VALUES, PASSED
 from stages.transform.run_model import CompiledModel
 from stages.transform.table_context import TableContext
@@ -56,7 +57,7 @@ def _compared_sql(context: TableContext, compiled: CompiledModel, nulls: Contain
     if key is None:
         return ""
     connection, table = context.connection, context.table
-    source = f"extract.{name_sql(table.source)}"
+    source = f"({source_rows(context.workspace, table.source)})"
     columns = {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
     for column in table.lineage.values():
         if column not in columns:

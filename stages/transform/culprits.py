@@ -9,6 +9,10 @@ from typing import Any
 from stages.sql import name_sql, text_sql
 from stages.transform.aliases import parameters
 
+# What any other expression fails by: a cast, a division, an overflow.
+OTHER = "failed_expression"
+# What a cast to JSON fails by, and where the text is a column of json, whatever reads it.
+NO_JSON = "invalid_json"
 # A rule, and what a macro says by it in macros.sql; DuckDB's message holds both.
 REASONS = {
     "infinite_time": "the time is infinite",
@@ -17,10 +21,9 @@ REASONS = {
     "invalid_time": "the text is no time of day",
     "invalid_vector": "the text is no vector",
     "invalid_array": "the text is no array as Postgres writes it",
+    NO_JSON: "the text is not JSON that Convex can hold",
     "array_dimensions": "the array has not the dimensions that the model reads",
 }
-# What any other expression fails by: a cast, a division, an overflow.
-OTHER = "failed_expression"
 # The rules that each macro fails by.
 MACROS = {
     "to_ms": ("infinite_time",),
@@ -45,10 +48,13 @@ OF_EACH_ITEM = {"list_transform", "array_transform", "apply", "list_apply", "arr
                 "list_filter", "array_filter", "filter"}  # fmt: skip
 LONGEST = 100
 MESSAGE = re.compile(r"Could not convert string '(\w+): (.*)' to INT64", re.DOTALL)
+MALFORMED = re.compile(r'Malformed JSON .*?Input: "(.*)"', re.DOTALL)
 
 
 def split_message(words: str) -> tuple[str, str] | None:
     """(rule, value) of DuckDB's message where a macro failed; None for any other."""
+    if malformed := MALFORMED.search(words):
+        return NO_JSON, malformed[1]
     found = MESSAGE.search(words)
     return (found[1], found[2]) if found and found[1] in REASONS else None
 
@@ -133,6 +139,8 @@ class _Culprits:
             for other in others:
                 second = SECOND[name].format(value)
                 words = f"CASE WHEN {second} THEN {_reason(other, value)} ELSE {words} END"
+        elif _is_cast_to_json(node):
+            words = _reason(NO_JSON, self._sql(node["child"]))
         else:
             values = [f"coalesce({each}::VARCHAR, 'NULL')" for each in self._inputs(node)]
             head = f"{OTHER}: {_cut(self._sql(node))} fails"
@@ -156,6 +164,11 @@ class _Culprits:
                 elif each.get("class") not in ("LAMBDA", "SUBQUERY", "TYPE"):
                     waiting += reversed(list(each.values()))
         return list(found)
+
+
+def _is_cast_to_json(node: Mapping[str, Any]) -> bool:
+    cast = node.get("type") == "OPERATOR_CAST" and not node["try_cast"]
+    return cast and str(node["type_expr"]["type_name"]).upper() == "JSON"
 
 
 def _unless(before: list[str], words: str) -> str:

@@ -18,7 +18,8 @@ from stages.project.models import Model
 from stages.sql import first_row, name_sql, text_sql
 from stages.transform.aliases import replace_aliases
 from stages.transform.checked import FAILURES
-from stages.transform.culprits import MACROS, OTHER, REASONS, culprit_sql, split_message
+from stages.transform.culprits import MACROS, NO_JSON, OTHER, REASONS, culprit_sql, split_message
+from stages.transform.json_texts import cast_in_items
 from stages.transform.models import RowFailed, sql_errors
 from stages.transform.relations import ISOLATED
 from stages.transform.sql_ast import (
@@ -148,6 +149,7 @@ class _Isolation:
 
     def _select(self, node: Node) -> str:
         """SQL of a SELECT whose items are wrapped as far as TRY takes them."""
+        node = cast_in_items(self._connection, node)
         items = self._without_aliases(node)
         wrapped: list[Node] = []
         columns: dict[str, _Item] = {}
@@ -328,6 +330,11 @@ class _Isolation:
             where = f"{self._model.name}, line {error.line or line or 1}"
             return TableFailed(f"{where}: {OTHER}: {error.words}", self._hint())
         rule, value = failed
+        if rule == NO_JSON:
+            return TableFailed(
+                f"{self._model.name}: {rule}: {REASONS[rule]}: {value}",
+                f"{self._hint()}; or read as_text.<source>, where json is text, without these rows",
+            )
         names = {name for name, rules in MACROS.items() if rule in rules}
         where = f"{self._model.name}, line {self._line(names) or 1}"
         return TableFailed(f"{where}: {rule}: {REASONS[rule]}: {value}", self._hint())

@@ -22,7 +22,15 @@ from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Workspace
 from stages.transform.relations import KEYLESS_ROWS
 from stages.transform.sql_ast import parse, refuse_chance, tables
-from stages.views import KEYLESS, macros, make, side_hashes, statements
+from stages.views import (
+    KEYLESS,
+    json_texts,
+    macros,
+    make,
+    side_hashes,
+    statements,
+    with_texts,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -150,9 +158,8 @@ class Inputs:
         for name, digest in side_hashes(self.workspace, self.plan).items():
             self._known[f"side.{name}"] = digest
         for name in self.plan.sources:
-            self._known[f"extract.{name}"] = self._of_manifest(
-                read_manifest(self.workspace.extract(name))
-            )
+            content = self._of_manifest(read_manifest(self.workspace.extract(name)))
+            self._known[f"extract.{name}"] = self._known[f"as_text.{name}"] = content
         for name in self.plan.references:
             self._known[f"reference.{name}"] = self._of_manifest(
                 read_manifest(self.workspace.reference(name))
@@ -240,9 +247,20 @@ def hold_keyless(connection: duckdb.DuckDBPyConnection, workspace: Workspace, so
         "SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [KEYLESS_ROWS.plain_name(source)]
     ).fetchall()
     if not exists:
-        rows, view = KEYLESS_ROWS.of(source), name_sql(source)
-        connection.execute(f"CREATE TABLE main.{KEYLESS_ROWS.of(source)} AS FROM extract.{view}")
-        connection.execute(f"CREATE OR REPLACE VIEW extract.{view} AS FROM main.{rows}")
+        rows, view = KEYLESS_ROWS.of(source), f"extract.{name_sql(source)}"
+        if json_texts(workspace.extract(source)):
+            view = f"as_text.{name_sql(source)}"
+        connection.execute(f"CREATE TABLE main.{rows} AS FROM {view}")
+        connection.execute(f"CREATE OR REPLACE VIEW {view} AS FROM main.{rows}")
+
+
+def source_rows(workspace: Workspace, source: str) -> str:
+    """SQL of a source's rows as they can always be read: json that is none is a text in JSON."""
+    texts = json_texts(workspace.extract(source))
+    if not texts:
+        return f"FROM extract.{name_sql(source)}"
+    form = "coalesce(try_cast({0} AS JSON), to_json({0}))"
+    return with_texts(f"as_text.{name_sql(source)}", texts, form)
 
 
 @cache

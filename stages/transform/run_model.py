@@ -21,6 +21,7 @@ from stages.transform.models import (
     hold_keyless,
     key_sql,
     refuse_columns,
+    source_rows,
     sql_errors,
 )
 from stages.transform.plan_checks import refuse_fields, with_values
@@ -130,6 +131,6 @@ def _make_keyed(context: TableContext) -> None:
         rows = f"SELECT m._source_id AS source_id, m AS row FROM {MODELLED} m"
     else:
         key = key_sql(context.workspace, context.table.source)
-        source = name_sql(context.table.source)
-        rows = f"SELECT {key} AS source_id, s AS row FROM extract.{source} s"
+        source = source_rows(context.workspace, context.table.source)
+        rows = f"SELECT {key} AS source_id, s AS row FROM ({source}) s"
     context.connection.execute(f"CREATE OR REPLACE TEMP VIEW {KEYED} AS {rows}")

@@ -41,7 +41,7 @@ def page() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'Asia/Jakarta'")
     connection.execute(macros())
-    connection.execute("CREATE SCHEMA extract; CREATE SCHEMA side")
+    connection.execute("CREATE SCHEMA extract; CREATE SCHEMA as_text; CREATE SCHEMA side")
     for sql, _ in BLOCKS:
         if sql.startswith("CREATE"):
             connection.execute(sql)
