@@ -132,16 +132,22 @@ class _Isolation:
         return alike
 
     def _distinct(self, sql: str) -> str:
-        """Of rows that do not fail, each once; of those that do, all, or one a key."""
+        """Of rows that do not fail, each once; of those that do, all, or one a key.
+
+        Whether a row that fails would have been the same as another of its key is not known: of a
+        source row nothing is a document then, and of derived rows the others are.
+        """
         failing = "FROM isolated_rows WHERE len(_failed) > 0"
+        passing = "SELECT DISTINCT * FROM isolated_rows WHERE len(_failed) = 0"
         if self._derived:
-            number = "row_number() OVER (PARTITION BY _source_id)"
+            passes = "_source_id IN (SELECT _source_id FROM isolated_rows WHERE len(_failed) = 0)"
+            number = f"(row_number() OVER (PARTITION BY _source_id) + if({passes}, 1, 0))"
             again = f"CASE {number} WHEN 1 THEN '' ELSE ' (' || {number} || ')' END"
             numbered = f"_source_id::VARCHAR || {again}"
             failing = f"SELECT * REPLACE ({numbered} AS _source_id) {failing}"
         else:
+            passing = f"FROM ({passing}) ANTI JOIN (SELECT _source_id {failing}) USING (_source_id)"
             failing = f"SELECT DISTINCT ON (_source_id) * {failing}"
-        passing = "SELECT DISTINCT * FROM isolated_rows WHERE len(_failed) = 0"
         return f"WITH isolated_rows AS ({sql}) {passing} UNION ALL {failing}"
 
     def _query(self, node: Node) -> str:

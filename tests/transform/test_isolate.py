@@ -353,6 +353,32 @@ def test_each_failing_row_of_distinct_and_union_is_counted(small: Small) -> None
         assert small.accounted("things")
 
 
+def test_a_row_that_fails_in_one_half_of_a_union_is_a_reject(small: Small) -> None:
+    """And no document of its other half; of derived rows, that document stays."""
+    rows = table(n=["1", "x", "2", "y"], m=["1", "2", "z", "w"])
+    things(small, rows, {"x": NUMBER}, "id AS x")
+    for sql in (
+        "SELECT key(id) AS _source_id, to_number(n) AS x FROM extract.things UNION "
+        "SELECT key(id), to_number(m) FROM extract.things",
+        "SELECT DISTINCT key(id) AS _source_id, to_number(u) AS x "
+        "FROM extract.things, unnest([n, m]) u(u)",
+    ):
+        small.model("things", sql)
+        small.transform()
+        assert {k: d["x"] for k, d in small.documents("things").items()} == {"1": 1.0}
+        assert small.rejected("things") == {k: ("x", "inexact_number") for k in "234"}, sql
+        assert small.accounted("things")
+    things(small, rows, {"x": NUMBER}, "id AS x", "grain = 'derived'")
+    small.model("things", sql)
+    small.transform()
+    assert {k: d["x"] for k, d in small.documents("things").items()} == {
+        "1": 1.0, "2": 2.0, "3": 2.0,
+    }  # fmt: skip
+    keys = ["2 (2)", "3 (2)", "4", "4 (2)"]
+    assert small.rejected("things") == dict.fromkeys(keys, ("x", "inexact_number"))
+    assert small.accounted("things")
+
+
 # ── plain and wrapped ───────────────────────────────────────────────────────
 
 TEXTS = (None, "", "a", "B-c", "1", "-2.5", "NULL", "é🎉", "{x,y}", "'", "2024-02-30", "1e400")
