@@ -160,7 +160,10 @@ def _array(model: Place, shape: Shape, column: str, column_type: str) -> tuple[s
         ),
     ]
     for check in inner:
-        problems = f"list_transform({column}, lambda item: {check.problem})"
+        # The place is made where there is a problem only.
+        here = f"({check.problem}) || {text_sql(f' at {shape.name}[')} || (place - 1) || ']'"
+        problem = f"CASE WHEN ({check.problem}) IS NOT NULL THEN {here} END"
+        problems = f"list_transform({column}, lambda item, place: {problem})"
         first = f"list_filter({problems}, lambda p: p IS NOT NULL)[1]"
         checks.append(Check(field=shape.name, problem=first))
     return f"{column}::{shape.sql}", checks

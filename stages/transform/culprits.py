@@ -18,6 +18,9 @@ REASONS = {
     "infinite_time": "the time is infinite",
     "time_out_of_range": "the time is beyond what JavaScript's Date holds",
     "inexact_number": "the text is no number that a float64 holds, digit for digit",
+    "inexact_interval": "the interval has no exact number of seconds",
+    "not_int64": "the text is no whole number that an int64 holds",
+    "invalid_money": "the money is not written as in -$1,234.56",
     "invalid_time": "the text is no time of day",
     "invalid_vector": "the text is no vector",
     "invalid_array": "the text is no array as Postgres writes it",
@@ -32,6 +35,9 @@ MACROS = {
     "to_iso": ("infinite_time", "time_out_of_range"),
     "to_day": ("infinite_time", "time_out_of_range"),
     "to_number": ("inexact_number",),
+    "to_int64": ("not_int64",),
+    "money_number": ("inexact_number", "invalid_money"),
+    "interval_seconds": ("inexact_interval",),
     "time_ms": ("invalid_time",),
     "pg_vector": ("invalid_vector",),
     "pg_array": ("array_dimensions", "invalid_array"),
@@ -41,11 +47,12 @@ MACROS = {
 SECOND = {
     "to_iso": "NOT isinf({0})",
     "to_day": "NOT isinf({0})",
+    "money_number": "NOT regexp_full_match({0}, '-?[^\\d.,-]*\\d{{1,3}}(,\\d{{3}})*\\.\\d\\d')",
     "pg_array": "without_bounds({0}) NOT LIKE '{{{{%'",
 }
 # Functions that call a lambda with each item of their first argument, and its number.
-OF_EACH_ITEM = {"list_transform", "array_transform", "apply", "list_apply", "array_apply",
-                "list_filter", "array_filter", "filter"}  # fmt: skip
+OF_LISTS = {"list_transform", "array_transform", "apply", "list_apply", "array_apply"}
+OF_EACH_ITEM = {*OF_LISTS, "list_filter", "array_filter", "filter"}
 LONGEST = 100
 MESSAGE = re.compile(r"Could not convert string '(\w+): (.*)' to INT64", re.DOTALL)
 MALFORMED = re.compile(r'Malformed JSON .*?Input: "(.*)"', re.DOTALL)
@@ -59,12 +66,15 @@ def split_message(words: str) -> tuple[str, str] | None:
     return (found[1], found[2]) if found and found[1] in REASONS else None
 
 
-def culprit_sql(node: Mapping[str, Any], sql_of: Callable[[Mapping[str, Any]], str]) -> str:
+def culprit_sql(
+    node: Mapping[str, Any], sql_of: Callable[[Mapping[str, Any]], str], name: str
+) -> str:
     """SQL of "rule: reason" for a row in which an expression fails; `sql_of` is that of a node.
 
-    Every part of the expression is tried, innermost first, and only where it would be evaluated.
+    Of a list that a lambda makes, the reason ends with the place, `at name[0]`. Every part of the
+    expression is tried, innermost first, and only where it would be evaluated.
     """
-    found = [f"TRY({each})" for each in _Culprits(sql_of).of(node)]
+    found = [f"TRY({each})" for each in _Culprits(sql_of).of(node, text_sql(name))]
     nothing = text_sql(f"{OTHER}: {_cut(sql_of(node))} fails")
     return f"coalesce({', '.join([*found, nothing])})"
 
@@ -76,9 +86,13 @@ def _cut(words: str) -> str:
 class _Culprits:
     def __init__(self, sql_of: Callable[[Mapping[str, Any]], str]) -> None:
         self._sql = sql_of
+        self._numbers = 0
 
-    def of(self, node: Any) -> Iterator[str]:
-        """SQL of the words for each part of an expression, NULL where that part does not fail."""
+    def of(self, node: Any, place: str | None = None) -> Iterator[str]:
+        """SQL of the words for each part of an expression, NULL where that part does not fail.
+
+        `place` is SQL of where the expression's value will be, where that is known.
+        """
         if isinstance(node, list):
             for each in node:
                 yield from self.of(each)
@@ -91,9 +105,13 @@ class _Culprits:
         elif node.get("type") == "OPERATOR_COALESCE":
             yield from self._of_coalesce(node["children"])
         elif str(node.get("function_name")).lower() in OF_EACH_ITEM:
-            yield from self._of_items(node)
+            yield from self._of_items(node, place)
         elif node.get("class") == "LAMBDA":
             return
+        elif node.get("type") == "OPERATOR_CAST":
+            yield from self.of(node["child"], place)
+        elif str(node.get("function_name")).lower() == "to_json":
+            yield from self.of(node["arguments"][0]["expression"], place)
         else:
             for name, part in node.items():
                 if name not in ("type_expr", "order_bys", "filter", "qualified_name"):
@@ -119,15 +137,25 @@ class _Culprits:
             for words in self.of(child):
                 yield _unless(before, words)
 
-    def _of_items(self, node: Mapping[str, Any]) -> Iterator[str]:
+    def _of_items(self, node: Mapping[str, Any], place: str | None) -> Iterator[str]:
         items, *functions = [argument["expression"] for argument in node["arguments"]]
         yield from self.of(items)
         for function in functions:
             if function["class"] != "LAMBDA":
                 continue
-            names = ", ".join(name_sql(name) for name in parameters(function))
-            for words in self.of(function["expr"]):
-                each = f"list_transform({self._sql(items)}, lambda {names}: {words})"
+            names = parameters(function)
+            if place is not None and str(node["function_name"]).lower() in OF_LISTS:
+                if len(names) == 1:
+                    names.append(f"place {self._numbers}")
+                    self._numbers += 1
+                here = f"{place} || '[' || ({name_sql(names[1])} - 1) || ']'"
+            else:
+                here = None
+            inner = str(function["expr"].get("function_name")).lower() in OF_LISTS
+            listed = ", ".join(name_sql(name) for name in names)
+            for each_words in self.of(function["expr"], here if inner else None):
+                words = each_words if inner or here is None else f"{each_words} || ' at ' || {here}"
+                each = f"list_transform({self._sql(items)}, lambda {listed}: {words})"
                 yield f"list_filter({each}, lambda words: words IS NOT NULL)[1]"
 
     def _words(self, node: Mapping[str, Any]) -> str:

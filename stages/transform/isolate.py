@@ -197,7 +197,7 @@ class _Isolation:
         return parse_expression(
             self._connection,
             f"coalesce(TRY(struct_pack(v := {value}, w := NULL::VARCHAR)), "
-            f"struct_pack(v := NULL, w := {culprit_sql(item, self._sql_of)}))",
+            f"struct_pack(v := NULL, w := {culprit_sql(item, self._sql_of, _name(item))}))",
         )
 
     def _without_aliases(self, node: Node) -> list[Node]:
@@ -323,7 +323,8 @@ class _Isolation:
                     self._connection.execute(
                         f"UPDATE {ISOLATED} SET _failed = list_transform(_failed, lambda "
                         "failed: CASE WHEN failed.field = ? AND failed.rule = ? THEN struct_pack("
-                        "field := failed.field, rule := failed.rule, reason := ?) ELSE failed END) "
+                        "field := failed.field, rule := failed.rule, reason := ? || "
+                        "regexp_extract(failed.reason, ' at [^ ]+]$')) ELSE failed END) "
                         "WHERE _source_id::VARCHAR = ?",
                         [item.name, OTHER, words, key],
                     )

@@ -247,11 +247,13 @@ def hold_keyless(connection: duckdb.DuckDBPyConnection, workspace: Workspace, so
         "SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [KEYLESS_ROWS.plain_name(source)]
     ).fetchall()
     if not exists:
-        rows, view = KEYLESS_ROWS.of(source), f"extract.{name_sql(source)}"
-        if json_texts(workspace.extract(source)):
-            view = f"as_text.{name_sql(source)}"
-        connection.execute(f"CREATE TABLE main.{rows} AS FROM {view}")
-        connection.execute(f"CREATE OR REPLACE VIEW {view} AS FROM main.{rows}")
+        rows, view = KEYLESS_ROWS.of(source), name_sql(source)
+        schema = "as_text" if json_texts(workspace.extract(source)) else "extract"
+        connection.execute(f"CREATE TABLE main.{KEYLESS_ROWS.of(source)} AS FROM {schema}.{view}")
+        if schema == "extract":
+            connection.execute(f"CREATE OR REPLACE VIEW extract.{view} AS FROM main.{rows}")
+        else:
+            connection.execute(f"CREATE OR REPLACE VIEW as_text.{view} AS FROM main.{rows}")
 
 
 def source_rows(workspace: Workspace, source: str) -> str:

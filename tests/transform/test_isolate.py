@@ -366,7 +366,7 @@ def test_a_row_that_fails_in_one_half_of_a_union_is_a_reject(small: Small) -> No
         small.model("things", sql)
         small.transform()
         assert {k: d["x"] for k, d in small.documents("things").items()} == {"1": 1.0}
-        assert small.rejected("things") == {k: ("x", "inexact_number") for k in "234"}, sql
+        assert small.rejected("things") == dict.fromkeys("234", ("x", "inexact_number")), sql
         assert small.accounted("things")
     things(small, rows, {"x": NUMBER}, "id AS x", "grain = 'derived'")
     small.model("things", sql)
