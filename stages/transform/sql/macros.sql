@@ -86,9 +86,9 @@ CREATE OR REPLACE MACRO time_ms(literal) AS
         WHEN literal IS NULL THEN NULL
         WHEN NOT regexp_full_match(literal, '\d\d:\d\d:\d\d(\.\d+)?([-+][\d:]+)?')
             THEN no_value('invalid_time', literal)
-        WHEN offset_ms(literal) <> 0
-            THEN (clock_ms(literal) - offset_ms(literal) + 2 * 86400000) % 86400000
-        ELSE clock_ms(literal)
+        WHEN NOT contains(literal, '+') AND NOT contains(literal, '-') THEN clock_ms(literal)
+        WHEN offset_ms(literal) = 0 THEN clock_ms(literal)
+        ELSE (clock_ms(literal) - offset_ms(literal) + 2 * 86400000) % 86400000
     END;
 
 -- Seconds of Postgres' text of an interval, such as -1 days +02:03:00; a day has 24 hours. Not of
