@@ -385,8 +385,8 @@ def _array(column: CatalogColumn, name: str, item: Validator) -> Value:
     if type_family == "json":
         return _json(column, name, _has_ids(item))
     if type_family == "text" and kind == "number":
-        texts = f"string_split(trim({name}, '[] '), ',')"
-        return Value(f"list_transform({texts}, lambda item: to_number(trim(item)))").doubt(
+        each = f"list_transform({name}::VARCHAR[], lambda item: to_number(item))"
+        return Value(each).doubt(
             f"{column.declared} as a list of numbers: what is none is rejected"
         )
     if type_family == "text":

@@ -206,6 +206,7 @@ DOUBTFUL: list[tuple[CatalogColumn, dict[str, Any], str]] = [
     (column("text"), BYTES, "UTF-8"),
     (column("text"), OBJECT, "as JSON"),
     (column("text"), many(STRING), "as a list"),
+    (column("text"), many(NUMBER), "is rejected"),
     (column("numeric"), INT64, "no whole number"),
     (column("interval"), NUMBER, "seconds"),
     (column("money"), NUMBER, "lc_monetary"),
