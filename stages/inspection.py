@@ -89,9 +89,9 @@ class Inspection(OpenProject):
     ) -> duckdb.DuckDBPyRelation:
         """Run SQL over the staged files.
 
-        It can only read them. The schemas are extract, reference, side, keys, transform, bound and
-        load; the views rejects and changes hold all tables. `tables`: name → pandas or Arrow table
-        to join with; SQL sees no other variable. The relation is lazy: take it with
+        It can only read them. The schemas are extract, as_text, reference, side, keys, transform,
+        bound and load; the views rejects and changes hold all tables. `tables`: name → pandas or
+        Arrow table to join with; SQL sees no other variable. The relation is lazy: take it with
         `to_arrow_table()`, `df()`, `fetchall()`. Raises UserError for what DuckDB does not take,
         and for what does more than read these files.
         """

@@ -82,6 +82,23 @@ class Rule(StrEnum):
         "int64 is too short for it, or the text is no number",
         fix=_SCHEMA,
     )
+    INEXACT_INTERVAL = _About(
+        "inexact_interval",
+        meaning="the interval has no exact number of seconds",
+        cause="interval_seconds() was given months or years, which have no length, or a fraction that "
+        "a float64 would round",
+    )
+    NOT_INT64 = _About(
+        "not_int64",
+        meaning="the text is no whole number that an int64 holds",
+        cause="to_int64() was given a fraction, a number beyond 2^63, or a text that is no number",
+        fix=_SCHEMA,
+    )
+    INVALID_MONEY = _About(
+        "invalid_money",
+        meaning="the text is no amount of money as Postgres writes it",
+        cause="money_number() takes -$1,234.56",
+    )
     INVALID_TIME = _About(
         "invalid_time",
         meaning="the text is no time of day",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # The column that tells rows apart in the view of a source without a key.
 KEYLESS = '"_key"'
-SCHEMAS = ("extract", "reference", "side", "keys", "transform", "bound", "load")
+SCHEMAS = ("extract", "as_text", "reference", "side", "keys", "transform", "bound", "load")
 BOUND_VIEW = "CREATE OR REPLACE VIEW bound."
 # What DuckDB may hold before it spills; the process takes some 300 MiB more.
 MEMORY = "640MB"
@@ -72,7 +72,8 @@ def connect(
     )
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(values())
-    make(connection, statements(workspace, plan) if views else [macros()])
+    shown = statements(workspace, plan, null_for_no_value=not locked)
+    make(connection, shown if views else [macros()])
     return connection
 
 
@@ -103,14 +104,20 @@ def values() -> str:
     return resources.files("stages.convex").joinpath("values.sql").read_text("utf-8")
 
 
-def statements(workspace: Workspace, plan: Plan) -> Iterator[str]:
-    """SQL that makes every macro, schema and view whose files are there."""
+def statements(
+    workspace: Workspace, plan: Plan, *, null_for_no_value: bool = False
+) -> Iterator[str]:
+    """SQL that makes every macro, schema and view whose files are there.
+
+    A json text that DuckDB can't read is an error where a view's column is read, or
+    `null_for_no_value`.
+    """
     yield macros()
     yield source_uuid_macro()
     for schema in SCHEMAS:
         yield f"CREATE SCHEMA IF NOT EXISTS {schema}"
     for name in plan.sources:
-        yield from _over(workspace.extract(name), "extract", name)
+        yield from _over(workspace.extract(name), "extract", name, null_for_no_value)
     for name in plan.references:
         yield from _over(workspace.reference(name), "reference", name)
     yield from side_views(workspace, plan)
@@ -130,7 +137,7 @@ def statements(workspace: Workspace, plan: Plan) -> Iterator[str]:
 def refresh(workspace: Workspace, plan: Plan) -> None:
     """Make data/stages.duckdb anew if its SQL has changed: aside, then renamed over the old one."""
 
-    sql = [*statements(workspace, plan), *NULL_FOR_NO_VALUE]
+    sql = [*statements(workspace, plan, null_for_no_value=True), *NULL_FOR_NO_VALUE]
     text = ";\n".join(sql) + ";\n"
     source = workspace.database.with_suffix(".sql")
     if workspace.database.exists() and source.exists() and source.read_text("utf-8") == text:
@@ -149,11 +156,29 @@ def refresh(workspace: Workspace, plan: Plan) -> None:
     write_text(source, text if whole else "")
 
 
-def _over(folder: Path, schema: str, name: str) -> Iterator[str]:
+def _over(folder: Path, schema: str, name: str, null_for_no_value: bool = False) -> Iterator[str]:
+    """The view of a folder's rows; where they hold json as text, also `as_text.<source>`."""
     if (folder / "schema.parquet").exists():
         files = f"read_parquet({folder_sql(folder, '*.parquet')})"
         rows = _numbered(folder, files) if schema == "extract" else f"FROM {files}"
+        texts = json_texts(folder)
+        if texts:
+            yield f"CREATE OR REPLACE VIEW as_text.{name_sql(name)} AS {rows}"
+            cast = "try_cast({0} AS JSON)" if null_for_no_value else "{0}::JSON"
+            rows = with_texts(f"as_text.{name_sql(name)}", texts, cast)
         yield f"CREATE OR REPLACE VIEW {schema}.{name_sql(name)} AS {rows}"
+
+
+def json_texts(folder: Path) -> list[str]:
+    """The columns of an extract that hold json as text."""
+    texts: list[str] = (read_manifest(folder) or {}).get("json", [])
+    return texts
+
+
+def with_texts(rows: str, texts: Iterable[str], form: str) -> str:
+    """SQL of a relation with some of its columns in another form; `{0}` in it is the column."""
+    columns = ", ".join(f"{form.format(name_sql(c))} AS {name_sql(c)}" for c in texts)
+    return f"SELECT * REPLACE ({columns}) FROM {rows}"
 
 
 def _numbered(folder: Path, files: str) -> str:

@@ -16,8 +16,8 @@ from stages.cli.context import Context, cli, json_option, pass_context, print_js
 def sql(context: Context, query: str | None, as_json: bool) -> None:
     """Run SQL over the staged files; without QUERY, over what stdin holds.
 
-    The schemas are extract, reference, side, keys, transform, bound and load; the views rejects
-    and changes hold all tables.
+    The schemas are extract, as_text, reference, side, keys, transform, bound and load; the views
+    rejects and changes hold all tables.
     """
     from stages.sql import query_errors
 

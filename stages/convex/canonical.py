@@ -56,6 +56,21 @@ def canonicalise(connection: duckdb.DuckDBPyConnection, table: str, selects: lis
     connection.execute(f"DROP TABLE IF EXISTS {table}_texts")
 
 
+def place_inexact(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """End the problem of each inexact number in `table` with its place: ` at $.prices[0]`."""
+    which = "problem LIKE 'inexact_number: %'"
+    if not first_row(connection, f"SELECT count(*) FROM {table} WHERE {which}")[0]:
+        return
+    text = "n.value::VARCHAR"
+    connection.execute(
+        f"UPDATE {table} SET problem = problem || ' at ' || place FROM "
+        "(SELECT text AS of, min_by(n.fullkey, n.id) AS place "
+        f"FROM (SELECT text FROM {table} WHERE {which}), json_tree(text::JSON) AS n "
+        "WHERE n.type IN ('UBIGINT', 'BIGINT', 'HUGEINT', 'UHUGEINT', 'DOUBLE') "
+        f"AND (isinf(({text})::DOUBLE) OR {_inexact(text)}) GROUP BY text) WHERE text = of"
+    )
+
+
 def canonicalise_columns(
     connection: duckdb.DuckDBPyConnection, relation: Relation, columns: list[str]
 ) -> None:

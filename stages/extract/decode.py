@@ -88,7 +88,10 @@ def decode_column(values: pa.Array, form: str, target: pa.DataType, column: str)
     if form == "bytes":
         return _hex(values)
     if form == "json":
-        return pa.ExtensionArray.from_storage(target, values.cast(pa.string()))
+        texts = values.cast(pa.string())
+        if target == texts.type:
+            return texts
+        return pa.ExtensionArray.from_storage(target, texts)
     if form == "timestamp":
         return _timestamps(values, target, column)
     if form == "date":

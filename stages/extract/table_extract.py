@@ -23,7 +23,7 @@ from stages.extract.reader import Key, Reader, Session, Size, key_texts, require
 from stages.extract.results import TableResult, failed_result, uncounted_note
 from stages.extract.reuse import compare_with_source, usable_manifest
 from stages.extract.row_count import RowCount
-from stages.extract.types import arrow_schema
+from stages.extract.types import JSON_TEXT, arrow_schema
 from stages.progress import Progress
 from stages.project.plan import SourceTable
 from stages.state.durable import remove
@@ -162,6 +162,7 @@ class TableExtract:
             "spec": reading.fingerprint,
             "columns": [{"name": c.staged, "postgres": c.type} for c in reading.columns],
             "renamed": renamed_columns(reading),
+            "json": [c.staged for c in reading.columns if c.rule.arrow == JSON_TEXT],
             "key": [c.staged for c in reading.key_columns],
             "depends_on": reading.depends_on,
             "where": self.entry.where,

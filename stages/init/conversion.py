@@ -19,6 +19,8 @@ Kind = str
 INTEGER_TYPES = {"int2", "int4", "int8", "oid"}
 FLOAT_TYPES = {"float4", "float8"}
 TIME_TYPES = {"timestamp", "timestamptz"}
+# What the text of an item is cast to; that of a time without a zone is not one of a zone.
+TIME_CASTS = {"timestamp": "TIMESTAMP", "date": "DATE"}
 VECTOR_TYPES = {"vector", "halfvec"}
 PADDED = "{} is filled with spaces to its length, as Postgres prints it: are they meant?"
 
@@ -195,15 +197,16 @@ def _number(column: CatalogColumn, name: str) -> Value:
     if type_family == "boolean":
         return Value(f"{name}::INTEGER").doubt("true and false as 1 and 0")
     if type_family == "json":
-        return Value(f"try_cast({name} ->> '$' AS DOUBLE)").doubt(
-            "JSON as a number: what is none becomes null", f"({name} ->> '$.field')::DOUBLE"
-        )
+        return Value(name)
     if column.type == "money":
-        digits = f"regexp_replace({name}, '[^0-9.-]', '', 'g')"
-        return Value(f"try_cast({digits} AS DOUBLE)").doubt("money is text in a local form")
+        return Value(f"money_number({name})").doubt(
+            "money is text in the form of the source's lc_monetary: one that is not as in "
+            "-$1,234.56 is rejected"
+        )
     if column.type == "interval":
-        return Value(f"epoch({name}::INTERVAL)").doubt(
-            "interval as a number of seconds", f"epoch({name}::INTERVAL) * 1000"
+        return Value(f"interval_seconds({name})").doubt(
+            "interval as a number of seconds; one with months or years is rejected",
+            f"interval_seconds({name}) * 1000",
         )
     if column.type in ("time", "timetz"):
         return Value(f"time_ms({name})").doubt(
@@ -211,13 +214,15 @@ def _number(column: CatalogColumn, name: str) -> Value:
         )
     if type_family in ("uuid", "bytes", "array", "vector"):
         return Value(None).doubt(f"{column.declared} is no number")
-    moment = f"to_ms(try_cast({name} AS TIMESTAMPTZ))"
+    moment = f"to_ms({name}::TIMESTAMPTZ)"
     if looks_like_time(column.name):
         return Value(moment).doubt(
-            f"{column.declared} as a time: what is none becomes null", f"try_cast({name} AS DOUBLE)"
+            f"{column.declared} as a time: what is none is rejected", f"to_number({name})"
         )
-    return Value(f"try_cast({name} AS DOUBLE)").doubt(
-        f"{column.declared} as a number: what is none becomes null", f"{name}::DOUBLE", moment
+    return Value(f"to_number({name})").doubt(
+        f"{column.declared} as a number: what is none is rejected",
+        f"TRY(to_number({name}))",
+        moment,
     )
 
 
@@ -229,10 +234,11 @@ def _bigint(column: CatalogColumn, name: str) -> Value:
         return Value(f"to_ms({name})")
     if re.fullmatch(r"numeric\(\d+(,0)?\)", column.declared):
         return Value(f"{name}::HUGEINT")
+    if type_family == "json":
+        return Value(f"to_int64({name}::VARCHAR)")
     if type_family in ("numeric", "text"):
-        whole = f"CASE WHEN {name} NOT LIKE '%.%' THEN try_cast({name} AS BIGINT) END"
-        return Value(whole).doubt(
-            f"{column.declared} as an int64: what is no whole number becomes null",
+        return Value(f"to_int64({name})").doubt(
+            f"{column.declared} as an int64: what is no whole number is rejected",
             f"round({name}::DECIMAL(38, 9))::HUGEINT",
         )
     return Value(None).doubt(f"{column.declared} is no int64")
@@ -244,11 +250,13 @@ def _boolean(column: CatalogColumn, name: str) -> Value:
         return Value(name)
     if type_family in ("integer", "float"):
         return Value(f"{name} <> 0").doubt(f"{column.declared} as true or false")
+    if type_family == "json":
+        return Value(name)
     if type_family == "text":
-        return Value(
-            f"CASE WHEN lower({name}) IN ('t', 'true', 'y', 'yes', '1') THEN true "
-            f"WHEN lower({name}) IN ('f', 'false', 'n', 'no', '0') THEN false END"
-        ).doubt(f"{column.declared} as true or false: what is neither becomes null")
+        return Value(f"{name}::BOOLEAN").doubt(
+            f"{column.declared} as true or false: what is neither is rejected",
+            f"TRY({name}::BOOLEAN)",
+        )
     if type_family in ("time", "date"):
         return Value(f"{name} IS NOT NULL").doubt("a time as true, none as false")
     return Value(None).doubt(f"{column.declared} is no boolean")
@@ -340,8 +348,10 @@ def _json(column: CatalogColumn, name: str, ids: bool = False) -> Value:
     type_family = family(column)
     value = Value(name)
     if type_family == "text":
-        value = Value(f"try_cast({name} AS JSON)").doubt(
-            f"{column.declared} as JSON: what is none becomes null", "{'field': …}"
+        value = Value(f"{name}::JSON").doubt(
+            f"{column.declared} as JSON: what is none is rejected",
+            f"try_cast({name} AS JSON)",
+            "{'field': …}",
         )
     elif type_family != "json":
         return Value(None).doubt(f"{column.declared} is no object", "{'field': …}")
@@ -359,8 +369,9 @@ def _any(column: CatalogColumn, name: str) -> Value:
         return Value(name)
     if type_family == "array":
         item = family_of(column.item or "text")
-        numbers = item in ("integer", "float", "numeric")
-        return Value(f"to_json({_items(column, name, 'number' if numbers else 'string').sql})")
+        if item in ("integer", "float", "numeric"):
+            return _items(column, name, "number")
+        return Value(f"to_json({_items(column, name, 'string').sql})")
     if type_family == "vector":
         return Value(f"to_json(pg_vector({name}))")
     natural = {"numeric": _number, "time": _number, "date": _string, "bytes": _string}
@@ -370,26 +381,22 @@ def _any(column: CatalogColumn, name: str) -> Value:
 
 def _array(column: CatalogColumn, name: str, item: Validator) -> Value:
     type_family, item_members = family(column), union_members(item)
-    kind = item_members[0]["type"] if len(item_members) == 1 else "union"
-    if item_members and all(member["type"] == "literal" for member in item_members):
-        kind = "string" if isinstance(item_members[0]["value"], str) else "number"
+    kind = _kind(item_members)
     if type_family == "vector":
         return Value(f"pg_vector({name})") if kind == "number" else _any(column, name)
+    if type_family == "array" and kind == "array":
+        inner = union_members(item_members[0]["value"])
+        return _items(column, name, _kind(inner), lists=True)
     if type_family == "array":
         return _items(column, name, kind)
+    if type_family == "json" and kind == "bigint":
+        return Value(f"list_transform({name}::JSON[], lambda item: to_int64(item::VARCHAR))")
     if type_family == "json":
-        casts = {
-            "string": "",
-            "number": "::DOUBLE[]",
-            "boolean": "::BOOLEAN[]",
-            "bigint": "::BIGINT[]",
-        }
-        if kind not in casts:
-            return _json(column, name, _has_ids(item))
-        return Value(f"{json_items(name)}{casts[kind]}")
+        return _json(column, name, _has_ids(item))
     if type_family == "text" and kind == "number":
-        return Value(f"try_cast({name} AS DOUBLE[])").doubt(
-            f"{column.declared} as a list of numbers: what is none becomes null"
+        each = f"list_transform({name}::VARCHAR[], lambda item: to_number(item))"
+        return Value(each).doubt(
+            f"{column.declared} as a list of numbers: what is none is rejected"
         )
     if type_family == "text":
         return Value(f"string_split({name}, ',')").doubt(
@@ -398,34 +405,49 @@ def _array(column: CatalogColumn, name: str, item: Validator) -> Value:
     return Value(None).doubt(f"{column.declared} is no list", f"[{name}]")
 
 
+def _kind(item_members: list[Validator]) -> Kind:
+    """The kind of an array's items: literals are of that of their values, several are a union."""
+    if item_members and all(member["type"] == "literal" for member in item_members):
+        return "string" if isinstance(item_members[0]["value"], str) else "number"
+    return str(item_members[0]["type"]) if len(item_members) == 1 else "union"
+
+
 def json_items(name: str) -> str:
-    """The items of a JSON array as texts; null for JSON that is none."""
-    return f"(CASE WHEN json_type({name}) = 'ARRAY' THEN {name} ->> '$[*]' END)"
+    """The items of a JSON array as texts; JSON that is none fails."""
+    return f"list_transform({name}::JSON[], lambda item: item ->> '$')"
 
 
-def _items(column: CatalogColumn, name: str, kind: Kind) -> Value:
-    """A Postgres array, which is staged as its text, as a list of this kind."""
+def _items(column: CatalogColumn, name: str, kind: Kind, *, lists: bool = False) -> Value:
+    """A Postgres array, which is staged as its text, as a list of this kind, or of such `lists`."""
     items, item = f"pg_array({name})", family_of(column.item or "text")
+    array = "[]"
+    if lists:
+        items, array = f"pg_array_2d({name})", "[][]"
 
     def each(what: str) -> str:
-        return f"list_transform({items}, lambda item: {what})"
+        if lists:
+            what = f"list_transform(line, lambda item: {what})"
+        return f"list_transform({items}, lambda {'line' if lists else 'item'}: {what})"
 
+    moment = f"item::{TIME_CASTS.get(column.item or '', 'TIMESTAMPTZ')}"
     if kind == "string":
-        by_family = {"time": "to_iso(item::TIMESTAMPTZ)", "boolean": "(item = 't')::VARCHAR"}
+        by_family = {"time": f"to_iso({moment})", "boolean": "(item = 't')::VARCHAR"}
         value = Value(each(by_family[item]) if item in by_family else items)
         if _is_padded(column, column.item):
             value.doubt(PADDED.format(column.declared), each("rtrim(item)"))
         return value
-    if kind == "number" and item in ("integer", "float", "numeric"):
-        return Value(f"{items}::DOUBLE[]")
-    if kind == "number" and item in ("time", "date"):
-        return Value(each("to_ms(item::TIMESTAMPTZ)"))
+    if kind in ("number", "bigint") and item == "integer":
+        return Value(f"{items}::BIGINT{array}")
+    if kind == "number" and item in ("float", "numeric"):
+        return Value(each("to_number(item)"))
+    if kind in ("number", "bigint") and item in ("time", "date"):
+        return Value(each(f"to_ms({moment})"))
     if kind == "number":
-        return Value(each("try_cast(item AS DOUBLE)")).doubt(f"{column.declared} as numbers")
+        return Value(each("to_number(item)")).doubt(f"{column.declared} as numbers")
     if kind == "boolean" and item == "boolean":
         return Value(each("item = 't'"))
-    if kind == "bigint" and item in ("integer", "numeric"):
-        return Value(f"{items}::BIGINT[]")
+    if kind == "bigint" and item == "numeric":
+        return Value(each("to_int64(item)"))
     if item == "json":
         return Value(f"to_json({each('item::JSON')})")
     if kind in ("any", "union"):
@@ -444,35 +466,3 @@ def _has_ids(validator: Validator) -> bool:
     if kind == "array":
         return _has_ids(validator["value"])
     return any(_has_ids(member) for member in members(validator) if member is not validator)
-
-
-# ── defaults ────────────────────────────────────────────────────────────────────────────────
-
-
-def default_sql(column: CatalogColumn, kind: Kind) -> str | None:
-    """A column's Postgres default as SQL of a value; None for what is made at the time of a run."""
-    text = column.default
-    if text is None:
-        return None
-    match = re.fullmatch(r"\(?'((?:[^']|'')*)'\)?(?:::[\w .\"\[\]()]+)?", text)
-    if match:
-        plain = match[1]
-    elif re.fullmatch(r"\(?-?\d+(\.\d+)?\)?(?:::[\w .]+)?|true|false", text):
-        plain = re.sub(r"::.*|[()]", "", text)
-    elif re.fullmatch(r"ARRAY\[\](?:::[\w .\"\[\]]+)?", text):
-        plain = "{}"
-    else:
-        return None
-    type_family = family(column)
-    if type_family == "array":
-        return "[]" if plain == "{}" else f"pg_array('{plain}')"
-    if type_family in ("integer", "float", "numeric", "boolean"):
-        simple = re.fullmatch(r"-?\d+(\.\d+)?|true|false", plain)
-        return (
-            (f"'{plain}'" if kind == "string" and type_family == "numeric" else plain)
-            if simple
-            else None
-        )
-    if type_family in ("time", "date", "bytes"):
-        return None
-    return f"'{plain}'"

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from stages.init.catalog import Catalog, CatalogColumn, CatalogTable
-from stages.init.conversion import Doubt, Value, convert, default_sql, family, union_members
+from stages.init.conversion import Doubt, Value, convert, family, union_members
+from stages.init.defaults import default_sql
 from stages.init.names import looks_like_time, sql_name, words
 from stages.init.pairing import Pair, Paired, Pairing
 from stages.init.reference import References, is_reference, key_sql

@@ -17,6 +17,7 @@ from stages.rules import Rule
 from stages.sql import first_row, name_sql, text_sql
 from stages.transform.compile import Compiled
 from stages.transform.lineage import carried_columns
+from stages.transform.models import source_rows
 from stages.transform.relations import CHANGED_VALUES, PASSED
 from stages.transform.run_model import CompiledModel
 from stages.transform.table_context import TableContext
@@ -57,7 +58,7 @@ def _compared_sql(context: TableContext, compiled: CompiledModel, nulls: Contain
     if key is None:
         return ""
     connection, table = context.connection, context.table
-    source = f"extract.{name_sql(table.source)}"
+    source = f"({source_rows(context.workspace, table.source)})"
     columns = {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
     for column in table.lineage.values():
         if column not in columns:

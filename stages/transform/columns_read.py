@@ -14,6 +14,9 @@ from stages.transform.table_context import TableContext
 if TYPE_CHECKING:
     import duckdb
 
+# Of a source's rows.
+SCHEMAS = ("extract", "as_text")
+
 
 def columns_read(context: TableContext, model: Model) -> dict[str, list[str]]:
     """Source → columns that a table's model, its drops, its key or the plan's order read."""
@@ -41,12 +44,17 @@ def columns_of(
             sources = [source for source in plan.sources if source in views]
         else:
             named = set(tables(parsed))
-            sources = [source for source in plan.sources if f"extract.{source}".lower() in named]
+            sources = [
+                source
+                for source in plan.sources
+                if {f"{schema}.{source}".lower() for schema in SCHEMAS} & named
+            ]
         for source in sources:
             view = f"extract.{name_sql(source)}"
             columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {view}").fetchall()]
-            lower = read_columns(parsed, {f"extract.{source}": columns})
-            read = lower[f"extract.{source}".lower()]
+            names = [f"{schema}.{source}" for schema in SCHEMAS]
+            by_name = read_columns(parsed, dict.fromkeys(names, columns))
+            read = {column for each in by_name.values() for column in each}
             columns_by_source.setdefault(source, set()).update(
                 c for c in columns if c.lower() in read
             )

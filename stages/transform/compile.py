@@ -172,9 +172,13 @@ def _array(model: Place, shape: Shape, column: str, column_type: str) -> tuple[s
         ),
     ]
     for check in inner:
-        problems = f"list_transform({column}, lambda item: {check.problem})"
+        fails = f"list_transform({column}, lambda item: ({check.problem}) IS NOT NULL)"
+        here = f"({check.problem}) || {text_sql(f' at {shape.name}[')} || (place - 1) || ']'"
+        problems = f"list_transform({column}, lambda item, place: {here})"
         first = f"list_filter({problems}, lambda p: p IS NOT NULL)[1]"
-        checks.append(Check(field=shape.name, problem=first))
+        # Most lists have none, and no words are made for them.
+        problem = f"CASE WHEN list_bool_or({fails}) THEN {first} END"
+        checks.append(Check(field=shape.name, problem=problem))
     return f"{column}::{shape.sql}", checks
 
 

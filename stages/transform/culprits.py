@@ -10,18 +10,24 @@ from stages.rules import Rule, known_rule
 from stages.sql import name_sql, text_sql
 from stages.transform.aliases import parameters
 
+# What any other expression fails by: a cast, a division, an overflow.
+OTHER = Rule.FAILED_EXPRESSION
+# What a cast to JSON fails by, and where the text is a column of json, whatever reads it.
+NO_JSON = Rule.INVALID_JSON
 # A rule, and what a macro says by it in macros.sql; DuckDB's message holds both.
 REASONS = {
     Rule.INFINITE_TIME: "the time is infinite",
     Rule.TIME_OUT_OF_RANGE: "the time is beyond what JavaScript's Date holds",
     Rule.INEXACT_NUMBER: "the text is no number that a float64 holds, digit for digit",
+    Rule.INEXACT_INTERVAL: "the interval has no exact number of seconds",
+    Rule.NOT_INT64: "the text is no whole number that an int64 holds",
+    Rule.INVALID_MONEY: "the money is not written as in -$1,234.56",
     Rule.INVALID_TIME: "the text is no time of day",
     Rule.INVALID_VECTOR: "the text is no vector",
     Rule.INVALID_ARRAY: "the text is no array as Postgres writes it",
+    NO_JSON: "the text is not JSON that Convex can hold",
     Rule.ARRAY_DIMENSIONS: "the array has not the dimensions that the model reads",
 }
-# What any other expression fails by: a cast, a division, an overflow.
-OTHER = Rule.FAILED_EXPRESSION
 # The rules that each macro fails by.
 MACROS = {
     "to_ms": (Rule.INFINITE_TIME,),
@@ -30,6 +36,9 @@ MACROS = {
     "to_iso": (Rule.INFINITE_TIME, Rule.TIME_OUT_OF_RANGE),
     "to_day": (Rule.INFINITE_TIME, Rule.TIME_OUT_OF_RANGE),
     "to_number": (Rule.INEXACT_NUMBER,),
+    "to_int64": (Rule.NOT_INT64,),
+    "money_number": (Rule.INEXACT_NUMBER, Rule.INVALID_MONEY),
+    "interval_seconds": (Rule.INEXACT_INTERVAL,),
     "time_ms": (Rule.INVALID_TIME,),
     "pg_vector": (Rule.INVALID_VECTOR,),
     "pg_array": (Rule.ARRAY_DIMENSIONS, Rule.INVALID_ARRAY),
@@ -39,28 +48,35 @@ MACROS = {
 SECOND = {
     "to_iso": "NOT isinf({0})",
     "to_day": "NOT isinf({0})",
+    "money_number": "NOT regexp_full_match({0}, '-?[^\\d.,-]*\\d{{1,3}}(,\\d{{3}})*\\.\\d\\d')",
     "pg_array": "without_bounds({0}) NOT LIKE '{{{{%'",
 }
 # Functions that call a lambda with each item of their first argument, and its number.
-OF_EACH_ITEM = {"list_transform", "array_transform", "apply", "list_apply", "array_apply",
-                "list_filter", "array_filter", "filter"}  # fmt: skip
+OF_LISTS = {"list_transform", "array_transform", "apply", "list_apply", "array_apply"}
+OF_EACH_ITEM = {*OF_LISTS, "list_filter", "array_filter", "filter"}
 LONGEST = 100
 MESSAGE = re.compile(r"Could not convert string '(\w+): (.*)' to INT64", re.DOTALL)
+MALFORMED = re.compile(r'Malformed JSON .*?Input: "(.*)"', re.DOTALL)
 
 
 def split_message(words: str) -> tuple[Rule, str] | None:
     """(rule, value) of DuckDB's message where a macro failed; None for any other."""
+    if malformed := MALFORMED.search(words):
+        return NO_JSON, malformed[1]
     found = MESSAGE.search(words)
     rule = known_rule(found[1]) if found else None
     return (rule, found[2]) if found and rule in REASONS else None
 
 
-def culprit_sql(node: Mapping[str, Any], sql_of: Callable[[Mapping[str, Any]], str]) -> str:
+def culprit_sql(
+    node: Mapping[str, Any], sql_of: Callable[[Mapping[str, Any]], str], name: str
+) -> str:
     """SQL of "rule: reason" for a row in which an expression fails; `sql_of` is that of a node.
 
-    Every part of the expression is tried, innermost first, and only where it would be evaluated.
+    Of a list that a lambda makes, the reason ends with the place, `at name[0]`. Every part of the
+    expression is tried, innermost first, and only where it would be evaluated.
     """
-    found = [f"TRY({each})" for each in _Culprits(sql_of).of(node)]
+    found = [f"TRY({each})" for each in _Culprits(sql_of).of(node, text_sql(name))]
     nothing = text_sql(f"{OTHER}: {_cut(sql_of(node))} fails")
     return f"coalesce({', '.join([*found, nothing])})"
 
@@ -72,9 +88,13 @@ def _cut(words: str) -> str:
 class _Culprits:
     def __init__(self, sql_of: Callable[[Mapping[str, Any]], str]) -> None:
         self._sql = sql_of
+        self._numbers = 0
 
-    def of(self, node: Any) -> Iterator[str]:
-        """SQL of the words for each part of an expression, NULL where that part does not fail."""
+    def of(self, node: Any, place: str | None = None) -> Iterator[str]:
+        """SQL of the words for each part of an expression, NULL where that part does not fail.
+
+        `place` is SQL of where the expression's value will be, where that is known.
+        """
         if isinstance(node, list):
             for each in node:
                 yield from self.of(each)
@@ -87,9 +107,13 @@ class _Culprits:
         elif node.get("type") == "OPERATOR_COALESCE":
             yield from self._of_coalesce(node["children"])
         elif str(node.get("function_name")).lower() in OF_EACH_ITEM:
-            yield from self._of_items(node)
+            yield from self._of_items(node, place)
         elif node.get("class") == "LAMBDA":
             return
+        elif node.get("type") == "OPERATOR_CAST":
+            yield from self.of(node["child"], place)
+        elif str(node.get("function_name")).lower() == "to_json":
+            yield from self.of(node["arguments"][0]["expression"], place)
         else:
             for name, part in node.items():
                 if name not in ("type_expr", "order_bys", "filter", "qualified_name"):
@@ -115,15 +139,25 @@ class _Culprits:
             for words in self.of(child):
                 yield _unless(before, words)
 
-    def _of_items(self, node: Mapping[str, Any]) -> Iterator[str]:
+    def _of_items(self, node: Mapping[str, Any], place: str | None) -> Iterator[str]:
         items, *functions = [argument["expression"] for argument in node["arguments"]]
         yield from self.of(items)
         for function in functions:
             if function["class"] != "LAMBDA":
                 continue
-            names = ", ".join(name_sql(name) for name in parameters(function))
-            for words in self.of(function["expr"]):
-                each = f"list_transform({self._sql(items)}, lambda {names}: {words})"
+            names = parameters(function)
+            if place is not None and str(node["function_name"]).lower() in OF_LISTS:
+                if len(names) == 1:
+                    names.append(f"place {self._numbers}")
+                    self._numbers += 1
+                here = f"{place} || '[' || ({name_sql(names[1])} - 1) || ']'"
+            else:
+                here = None
+            inner = str(function["expr"].get("function_name")).lower() in OF_LISTS
+            listed = ", ".join(name_sql(name) for name in names)
+            for each_words in self.of(function["expr"], here if inner else None):
+                words = each_words if inner or here is None else f"{each_words} || ' at ' || {here}"
+                each = f"list_transform({self._sql(items)}, lambda {listed}: {words})"
                 yield f"list_filter({each}, lambda words: words IS NOT NULL)[1]"
 
     def _words(self, node: Mapping[str, Any]) -> str:
@@ -135,6 +169,8 @@ class _Culprits:
             for other in others:
                 second = SECOND[name].format(value)
                 words = f"CASE WHEN {second} THEN {_reason(other, value)} ELSE {words} END"
+        elif _is_cast_to_json(node):
+            words = _reason(NO_JSON, self._sql(node["child"]))
         else:
             values = [f"coalesce({each}::VARCHAR, 'NULL')" for each in self._inputs(node)]
             head = f"{OTHER}: {_cut(self._sql(node))} fails"
@@ -158,6 +194,11 @@ class _Culprits:
                 elif each.get("class") not in ("LAMBDA", "SUBQUERY", "TYPE"):
                     waiting += reversed(list(each.values()))
         return list(found)
+
+
+def _is_cast_to_json(node: Mapping[str, Any]) -> bool:
+    cast = node.get("type") == "OPERATOR_CAST" and not node["try_cast"]
+    return cast and str(node["type_expr"]["type_name"]).upper() == "JSON"
 
 
 def _unless(before: list[str], words: str) -> str:

@@ -18,7 +18,8 @@ from stages.project.models import Model
 from stages.sql import first_row, name_sql, text_sql
 from stages.transform.aliases import replace_aliases
 from stages.transform.checked import FAILURES
-from stages.transform.culprits import MACROS, OTHER, REASONS, culprit_sql, split_message
+from stages.transform.culprits import MACROS, NO_JSON, OTHER, REASONS, culprit_sql, split_message
+from stages.transform.json_texts import cast_in_items
 from stages.transform.models import RowFailed, sql_errors
 from stages.transform.relations import ISOLATED
 from stages.transform.sql_ast import (
@@ -131,16 +132,22 @@ class _Isolation:
         return alike
 
     def _distinct(self, sql: str) -> str:
-        """Of rows that do not fail, each once; of those that do, all, or one a key."""
+        """Of rows that do not fail, each once; of those that do, all, or one a key.
+
+        Whether a row that fails would have been the same as another of its key is not known: of a
+        source row nothing is a document then, and of derived rows the others are.
+        """
         failing = "FROM isolated_rows WHERE len(_failed) > 0"
+        passing = "SELECT DISTINCT * FROM isolated_rows WHERE len(_failed) = 0"
         if self._derived:
-            number = "row_number() OVER (PARTITION BY _source_id)"
+            passes = "_source_id IN (SELECT _source_id FROM isolated_rows WHERE len(_failed) = 0)"
+            number = f"(row_number() OVER (PARTITION BY _source_id) + if({passes}, 1, 0))"
             again = f"CASE {number} WHEN 1 THEN '' ELSE ' (' || {number} || ')' END"
             numbered = f"_source_id::VARCHAR || {again}"
             failing = f"SELECT * REPLACE ({numbered} AS _source_id) {failing}"
         else:
+            passing = f"FROM ({passing}) ANTI JOIN (SELECT _source_id {failing}) USING (_source_id)"
             failing = f"SELECT DISTINCT ON (_source_id) * {failing}"
-        passing = "SELECT DISTINCT * FROM isolated_rows WHERE len(_failed) = 0"
         return f"WITH isolated_rows AS ({sql}) {passing} UNION ALL {failing}"
 
     def _query(self, node: Node) -> str:
@@ -148,6 +155,7 @@ class _Isolation:
 
     def _select(self, node: Node) -> str:
         """SQL of a SELECT whose items are wrapped as far as TRY takes them."""
+        node = cast_in_items(self._connection, node)
         items = self._without_aliases(node)
         wrapped: list[Node] = []
         columns: dict[str, _Item] = {}
@@ -189,7 +197,7 @@ class _Isolation:
         return parse_expression(
             self._connection,
             f"coalesce(TRY(struct_pack(v := {value}, w := NULL::VARCHAR)), "
-            f"struct_pack(v := NULL, w := {culprit_sql(item, self._sql_of)}))",
+            f"struct_pack(v := NULL, w := {culprit_sql(item, self._sql_of, _name(item))}))",
         )
 
     def _without_aliases(self, node: Node) -> list[Node]:
@@ -315,7 +323,8 @@ class _Isolation:
                     self._connection.execute(
                         f"UPDATE {ISOLATED} SET _failed = list_transform(_failed, lambda "
                         "failed: CASE WHEN failed.field = ? AND failed.rule = ? THEN struct_pack("
-                        "field := failed.field, rule := failed.rule, reason := ?) ELSE failed END) "
+                        "field := failed.field, rule := failed.rule, reason := ? || "
+                        "regexp_extract(failed.reason, ' at [^ ]+]$')) ELSE failed END) "
                         "WHERE _source_id::VARCHAR = ?",
                         [item.name, OTHER, words, key],
                     )
@@ -328,6 +337,11 @@ class _Isolation:
             where = f"{self._model.name}, line {error.line or line or 1}"
             return TableFailed(f"{where}: {OTHER}: {error.words}", self._hint())
         rule, value = failed
+        if rule == NO_JSON:
+            return TableFailed(
+                f"{self._model.name}: {rule}: {REASONS[rule]}: {value}",
+                f"{self._hint()}; or read as_text.<source>, where json is text, without these rows",
+            )
         names = {name for name, rules in MACROS.items() if rule in rules}
         where = f"{self._model.name}, line {self._line(names) or 1}"
         return TableFailed(f"{where}: {rule}: {REASONS[rule]}: {value}", self._hint())

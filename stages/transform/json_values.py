@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from stages.convex.canonical import canonicalise
+from stages.convex.canonical import canonicalise, place_inexact
 from stages.convex.validators.alternatives import ANY
 from stages.convex.validators.check import any_problem_sql, problem_sql
 from stages.convex.validators.marks import ambiguous_sql, excess_sql, marked_sql, unmarked_sql
@@ -60,6 +60,7 @@ def make_json_values(
             for s in fields
         ],
     )
+    place_inexact(connection, CANONICAL.name)
     for shape in fields:
         values = _values_sql(shape, fields)
         # A plain v.any() needs nothing more than its canonical form, so it is not stored again.
@@ -71,6 +72,11 @@ def make_json_values(
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {JSON_VALUES.of(shape.name)} AS {values}")
 
 
+def _placed(shape: Shape) -> str:
+    """SQL of the problem of a canonical form; a place in it begins with the field's name."""
+    return f"replace(problem, ' at $', {text_sql(f' at {shape.name}')})"
+
+
 def _values_sql(shape: Shape, fields: list[Shape]) -> str:
     signs = " UNION ALL ".join(
         f"SELECT {text_sql(sign)}, NULL, NULL, {text_sql(reason)}, NULL"
@@ -79,7 +85,7 @@ def _values_sql(shape: Shape, fields: list[Shape]) -> str:
     if shape.validator == ANY:
         return (
             f"SELECT text, {unmarked_sql('canonical')} AS staged, "
-            f"(size - {excess_sql('canonical')})::BIGINT AS size, coalesce(problem, "
+            f"(size - {excess_sql('canonical')})::BIGINT AS size, coalesce({_placed(shape)}, "
             f"{any_problem_sql('canonical', text_sql(shape.name))}) AS problem, "
             f"[]::{REFS} AS refs FROM {CANONICAL} UNION ALL {signs}"
         )
@@ -95,7 +101,7 @@ def _values_sql(shape: Shape, fields: list[Shape]) -> str:
     if shape.optional and not shape.nullable:
         absent = "json_type(v) = 'NULL'"
     checked = (
-        "SELECT text, size, v, coalesce(problem, CASE WHEN v IS NOT NULL AND NOT "
+        f"SELECT text, size, v, coalesce({_placed(shape)}, CASE WHEN v IS NOT NULL AND NOT "
         f"({absent}) THEN {problem_sql(shape.validator, 'v', text_sql(shape.name))} END) "
         f"AS problem FROM ({given})"
     )

@@ -10,7 +10,8 @@ from stages.transform.sql_ast import nodes, table_name
 # Functions that give their one column's value in another form.
 FORMS = {
     "to_ms", "to_unix", "to_iso", "to_day", "to_time", "to_number", "time_ms", "pg_array",
-    "pg_array_2d", "pg_vector", "key", "ref", "refs", "lower", "trim", "nullif",
+    "to_int64", "money_number", "interval_seconds", "pg_array_2d", "pg_vector", "key", "ref",
+    "refs", "lower", "trim", "nullif",
 }  # fmt: skip
 
 

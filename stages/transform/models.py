@@ -24,7 +24,7 @@ from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Workspace
 from stages.transform.relations import KEYLESS_ROWS
 from stages.transform.sql_ast import named_references, parse, refuse_chance, tables
-from stages.views import KEYLESS, macros, make, statements
+from stages.views import KEYLESS, json_texts, macros, make, statements, with_texts
 
 if TYPE_CHECKING:
     import duckdb
@@ -168,9 +168,8 @@ class Inputs:
         for name, content in side_contents(self.workspace, self.plan).items():
             self._known[f"side.{name}"] = content
         for name in self.plan.sources:
-            self._known[f"extract.{name}"] = self._of_manifest(
-                read_manifest(self.workspace.extract(name))
-            )
+            content = self._of_manifest(read_manifest(self.workspace.extract(name)))
+            self._known[f"extract.{name}"] = self._known[f"as_text.{name}"] = content
         for name in self.plan.references:
             self._known[f"reference.{name}"] = self._of_manifest(
                 read_manifest(self.workspace.reference(name))
@@ -272,8 +271,21 @@ def hold_keyless(connection: duckdb.DuckDBPyConnection, workspace: Workspace, so
     ).fetchall()
     if not exists:
         rows, view = KEYLESS_ROWS.of(source), name_sql(source)
-        connection.execute(f"CREATE TABLE main.{KEYLESS_ROWS.of(source)} AS FROM extract.{view}")
-        connection.execute(f"CREATE OR REPLACE VIEW extract.{view} AS FROM main.{rows}")
+        schema = "as_text" if json_texts(workspace.extract(source)) else "extract"
+        connection.execute(f"CREATE TABLE main.{KEYLESS_ROWS.of(source)} AS FROM {schema}.{view}")
+        if schema == "extract":
+            connection.execute(f"CREATE OR REPLACE VIEW extract.{view} AS FROM main.{rows}")
+        else:
+            connection.execute(f"CREATE OR REPLACE VIEW as_text.{view} AS FROM main.{rows}")
+
+
+def source_rows(workspace: Workspace, source: str) -> str:
+    """SQL of a source's rows as they can always be read: json that is none is a text in JSON."""
+    texts = json_texts(workspace.extract(source))
+    if not texts:
+        return f"FROM extract.{name_sql(source)}"
+    form = "coalesce(try_cast({0} AS JSON), to_json({0}))"
+    return with_texts(f"as_text.{name_sql(source)}", texts, form)
 
 
 @cache

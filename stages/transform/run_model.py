@@ -22,6 +22,7 @@ from stages.transform.models import (
     key_sql,
     refuse_columns,
     refuse_unknown_tables,
+    source_rows,
     sql_errors,
 )
 from stages.transform.plan_checks import refuse_fields, with_values
@@ -29,6 +30,9 @@ from stages.transform.references import listed_refs, refuse_rules
 from stages.transform.relations import ISOLATED, KEYED, MODEL_ROWS, MODELLED
 from stages.transform.sql_ast import column_lines, parse
 from stages.transform.table_context import TableContext
+
+# A row as a whole, by a name that none of its columns has.
+WHOLE = '"the whole row"'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +134,9 @@ def _is_read_again(context: TableContext, fields: Iterable[Compiled]) -> bool:
 def _make_keyed(context: TableContext) -> None:
     """Make `keyed(source_id, row)`: what must be accounted for."""
     if context.table.grain == "derived":
-        rows = f"SELECT m._source_id AS source_id, m AS row FROM {MODELLED} m"
+        rows = f"SELECT _source_id AS source_id, {WHOLE} AS row FROM {MODELLED} {WHOLE}"
     else:
         key = key_sql(context.workspace, context.table.source)
-        source = name_sql(context.table.source)
-        rows = f"SELECT {key} AS source_id, s AS row FROM extract.{source} s"
+        source = source_rows(context.workspace, context.table.source)
+        rows = f"SELECT {key} AS source_id, {WHOLE} AS row FROM ({source}) {WHOLE}"
     context.connection.execute(f"CREATE OR REPLACE TEMP VIEW {KEYED} AS {rows}")

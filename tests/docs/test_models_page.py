@@ -41,7 +41,7 @@ def page() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'Asia/Jakarta'")
     connection.execute(macros())
-    connection.execute("CREATE SCHEMA extract; CREATE SCHEMA side")
+    connection.execute("CREATE SCHEMA extract; CREATE SCHEMA as_text; CREATE SCHEMA side")
     for sql, _ in BLOCKS:
         if sql.startswith("CREATE"):
             connection.execute(sql)
@@ -60,8 +60,10 @@ def test_example(page: duckdb.DuckDBPyConnection, sql: str, table: str) -> None:
     assert [[shown(value) for value in row] for row in ran.fetchall()] == [cells(r) for r in rows]
 
 
-def test_example_of_rejects(page: duckdb.DuckDBPyConnection) -> None:
-    ((sql, table),) = [block for block in BLOCKS if block[1].startswith(REJECTS)]
+@pytest.mark.parametrize(
+    ("sql", "table"), [block for block in BLOCKS if block[1].startswith(REJECTS)], ids=[0, 1]
+)
+def test_example_of_rejects(page: duckdb.DuckDBPyConnection, sql: str, table: str) -> None:
     isolate_failures(page, Model(name="example.sql", text=sql), derived=False)
     rejects = page.execute(
         "SELECT _source_id, unnest(_failed, recursive := true) FROM isolated ORDER BY 1"
@@ -74,7 +76,7 @@ def test_example_of_rejects(page: duckdb.DuckDBPyConnection) -> None:
 def test_the_page_has_examples_of_every_macro() -> None:
     named = {name for sql, _ in EXAMPLES for name in re.findall(r"(\w+)\(", sql)}
     inner = {"no_value", "iso_year", "iso_text", "key_text", "key_list", "significant",
-             "without_bounds", "array_items"}  # fmt: skip
+             "without_bounds", "array_items", "clock_ms", "offset_ms", "interval_us"}  # fmt: skip
     assert set(re.findall(r'CREATE OR REPLACE MACRO "?(\w+)"?', macros())) - inner <= named
     assert len(EXAMPLES) >= 15
 

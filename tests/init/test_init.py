@@ -439,9 +439,9 @@ SELECT
     refs('categories', pg_array(related_category_ids)) AS relatedCategoryIds,
     attributes,
     cost,
-    pg_array(embedding)::DOUBLE[] AS embedding,
-    -- TODO vector: vector as a list of numbers: what is none becomes null
-    try_cast(vector AS DOUBLE[]) AS vector,
+    list_transform(pg_array(embedding), lambda item: to_number(item)) AS embedding,
+    -- TODO vector: vector as a list of numbers: what is none is rejected
+    list_transform(vector::VARCHAR[], lambda item: to_number(item)) AS vector,
     photo,
     to_day(launched) AS launched,
     opens,

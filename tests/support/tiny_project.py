@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,15 @@ class Small:
         self.tables: list[dict[str, Any]] = []
         (self.workspace.migrations / "models").mkdir(parents=True)
 
-    def extract(self, name: str, rows: pa.Table, key: list[str]) -> None:
-        """As if these rows had been extracted."""
+    def extract(self, name: str, rows: pa.Table, key: list[str], json: Sequence[str] = ()) -> None:
+        """As if these rows had been extracted; `json` are columns of that type, as text."""
         folder = self.workspace.extract(name)
         write_zero_rows(folder, rows.schema)
         part = write_parquet(folder / "part-00000.parquet", rows.schema, rows.to_batches())
         write_manifest(folder, {
             "table": name, "status": "complete", "key": key, "rows": rows.num_rows,
-            "transport": "postgres", "snapshots": [{"kind": "exported", "snapshot": "", "at": ""}],
+            "json": list(json), "transport": "postgres",
+            "snapshots": [{"kind": "exported", "snapshot": "", "at": ""}],
             "parts": [part_entry(part)],
         })  # fmt: skip
 

@@ -186,7 +186,7 @@ def test_time_of_day(zone: str) -> None:
     assert one("to_time(TIMESTAMPTZ '2024-01-01 23:59:59.9999+00')") == "23:59:59.999"
     assert one("to_time(TIMESTAMP '1969-12-31 23:59:59.9999')") == "23:59:59.999"
     texts = ["00:00:00", "24:00:00", "12:34:56.7", "12:34:56.789999", "12:34:56+07", None]
-    ms = [0, 86_400_000, 45_296_700, 45_296_789, 45_296_000, None]
+    ms = [0, 86_400_000, 45_296_700, 45_296_789, 20_096_000, None]
     assert [one("time_ms(?::VARCHAR)", [text]) for text in texts] == ms
     assert failure("time_ms(?::VARCHAR)", ["noon"]) == "invalid_time: noon"
 

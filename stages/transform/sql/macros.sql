@@ -57,16 +57,51 @@ CREATE OR REPLACE MACRO to_time(moment) AS
         ELSE strftime(make_timestamp(epoch_us(moment)), '%H:%M:%S.%g')
     END;
 
+-- Milliseconds east of UTC of the offset at the end of a timetz, such as +05:30 or -08; 0 of none.
+CREATE OR REPLACE MACRO offset_ms(literal) AS
+    list_sum(list_transform(
+        string_split(regexp_extract(literal, '[-+](\d+(:\d+)*)$', 1), ':'),
+        lambda part, place: coalesce(try_cast(part AS BIGINT), 0) * [3600000, 60000, 1000][place]
+    )) * CASE WHEN regexp_matches(literal, '-[\d:]+$') THEN -1 ELSE 1 END;
+
+-- Those of the clock that a text of a time shows.
+CREATE OR REPLACE MACRO clock_ms(literal) AS
+    literal[1:2]::BIGINT * 3600000 + literal[4:5]::BIGINT * 60000 + literal[7:8]::BIGINT * 1000
+    + rpad(regexp_extract(literal, '\.(\d{1,3})', 1), 3, '0')::BIGINT;
+
+-- Microseconds of days and a time, as Postgres writes them in an interval.
+CREATE OR REPLACE MACRO interval_us(literal) AS
+    coalesce(try_cast(regexp_extract(literal, '([-+]?\d+) day', 1) AS HUGEINT), 0) * 86400000000
+    + CASE WHEN regexp_matches(literal, '-\d+:') THEN -1 ELSE 1 END * (
+        coalesce(try_cast(regexp_extract(literal, '(\d+):', 1) AS HUGEINT), 0) * 3600000000
+        + coalesce(try_cast(regexp_extract(literal, ':(\d\d):', 1) AS HUGEINT), 0) * 60000000
+        + coalesce(try_cast(regexp_extract(literal, ':(\d\d)(\.|$)', 1) AS HUGEINT), 0) * 1000000
+        + rpad(regexp_extract(literal, '\.(\d{1,6})', 1), 6, '0')::HUGEINT
+    );
+
 -- Milliseconds since midnight of Postgres' text of a time, floored; 24:00:00 is 86400000.
--- The offset of a timetz is left out.
+-- Those of a timetz are at UTC, where 12:00:00+05:30 and 06:30:00+00 are one.
 CREATE OR REPLACE MACRO time_ms(literal) AS
     CASE
         WHEN literal IS NULL THEN NULL
         WHEN NOT regexp_full_match(literal, '\d\d:\d\d:\d\d(\.\d+)?([-+][\d:]+)?')
             THEN no_value('invalid_time', literal)
-        ELSE literal[1:2]::BIGINT * 3600000 + literal[4:5]::BIGINT * 60000
-            + literal[7:8]::BIGINT * 1000
-            + rpad(regexp_extract(literal, '\.(\d{1,3})', 1), 3, '0')::BIGINT
+        WHEN NOT contains(literal, '+') AND NOT contains(literal, '-') THEN clock_ms(literal)
+        WHEN offset_ms(literal) = 0 THEN clock_ms(literal)
+        ELSE (clock_ms(literal) - offset_ms(literal) + 2 * 86400000) % 86400000
+    END;
+
+-- Seconds of Postgres' text of an interval, such as -1 days +02:03:00; a day has 24 hours. Not of
+-- one with months or years, which have no length, nor of one that a float64 does not hold.
+CREATE OR REPLACE MACRO interval_seconds(literal) AS
+    CASE
+        WHEN literal IS NULL THEN NULL
+        WHEN NOT regexp_full_match(literal, '([-+]?\d+ days?)? ?([-+]?\d+:\d\d:\d\d(\.\d+)?)?')
+                OR literal = ''
+            THEN no_value('inexact_interval', literal)::DOUBLE
+        WHEN abs(interval_us(literal)) > 9007199254740992
+            THEN no_value('inexact_interval', literal)::DOUBLE
+        ELSE interval_us(literal) / 1000000
     END;
 
 -- ── keys and references ────────────────────────────────────────────────────────────────────
@@ -127,6 +162,26 @@ CREATE OR REPLACE MACRO to_number(literal) AS
         WHEN length(literal) <= 15 AND NOT contains(lower(literal), 'e') THEN literal::DOUBLE
         WHEN significant(literal) <> significant(literal::DOUBLE::VARCHAR) THEN no_value('inexact_number', literal)::DOUBLE
         ELSE literal::DOUBLE
+    END;
+
+-- A BIGINT from the text of a whole number. Not of any other, nor of what an int64 does not hold.
+CREATE OR REPLACE MACRO to_int64(literal) AS
+    CASE
+        WHEN literal IS NULL THEN NULL
+        WHEN NOT regexp_full_match(literal, '-?\d+(\.0*)?')
+                OR try_cast(split_part(literal, '.', 1) AS BIGINT) IS NULL
+            THEN no_value('not_int64', literal)
+        ELSE split_part(literal, '.', 1)::BIGINT
+    END;
+
+-- A DOUBLE from Postgres' text of money, as lc_monetary = 'C' or 'en_US' has it: -$1,234.56. Not of
+-- another form, whose comma may be a dot, nor of what a float64 does not hold.
+CREATE OR REPLACE MACRO money_number(literal) AS
+    CASE
+        WHEN literal IS NULL THEN NULL
+        WHEN NOT regexp_full_match(literal, '-?[^\d.,-]*\d{1,3}(,\d{3})*\.\d\d')
+            THEN no_value('invalid_money', literal)::DOUBLE
+        ELSE to_number(regexp_replace(literal, '[^-0-9.]', '', 'g'))
     END;
 
 -- pgvector's text, such as [1,2.5,3], as a list of DOUBLE.
