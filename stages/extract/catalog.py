@@ -37,6 +37,7 @@ class Reading:
     """One table as it will be read: columns chosen, key settled, filter as the plan says.
 
     `sample` is how many rows of the table a sample asked for, apart from those referred to.
+    `floats` is the plan's word for floats that a transport can't prove to be exact.
     """
 
     source: str
@@ -47,6 +48,7 @@ class Reading:
     where: str | None
     virtual: bool = False
     sample: int | None = None
+    floats: str | None = None
     # As of the relation, and the `labels` of its columns.
     depends_on: Mapping[str, Any] = field(default_factory=dict)
 
@@ -111,6 +113,7 @@ def resolve_reading(entry: SourceTable, relation: Relation) -> Reading:
         key=key if not set(key) & left_out else (),
         where=entry.where,
         virtual=relation.virtual,
+        floats=entry.floats,
         depends_on={
             **relation.depends_on,
             "labels": {c.name: list(c.labels) for c in columns if c.labels is not None},

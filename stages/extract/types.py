@@ -33,7 +33,8 @@ RULES: dict[str, TypeRule] = {
     "int2": TypeRule(form="integer", arrow="int32", direct_cast="int4"),
     "int4": TypeRule(form="integer", arrow="int32"),
     "int8": TypeRule(form="integer", arrow="int64"),
-    "float4": TypeRule(form="float", arrow="float", rest_cast="text"),
+    # As a double, a float4 is exact over REST whatever extra_float_digits is.
+    "float4": TypeRule(form="float", arrow="float", rest_cast="float8"),
     "float8": TypeRule(form="float", arrow="double", rest_cast="text"),
     "bool": TypeRule(form="boolean", arrow="bool"),
     "text": TypeRule(form="text", arrow="string"),

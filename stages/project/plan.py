@@ -43,6 +43,7 @@ class SourceTable:
     include_secrets: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     on_missing: Literal["report", "fail"] = "report"
+    floats: Literal["15 digits"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,6 +299,7 @@ class _Reader(Entries):
                 "include_secrets",
                 "unused",
                 "on_missing",
+                "floats",
             ),
             where,
         )
@@ -320,6 +322,9 @@ class _Reader(Entries):
                 "Literal['report', 'fail']",
                 self.choice(raw, "on_missing", ("report", "fail"), where),
             ),
+            floats=cast("Literal['15 digits']", self.choice(raw, "floats", ("15 digits",), where))
+            if "floats" in raw
+            else None,
         )
 
     def reference(self, name: str, raw: Any) -> ReferenceTable:
