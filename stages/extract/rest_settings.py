@@ -104,6 +104,11 @@ def alter(setting: str, value: str) -> str:
     )
 
 
+def depends_on_settings(column: Column) -> bool:
+    """Whether a column's text is printed by a setting that the server's roles may have changed."""
+    return may_lose_digits(column) or _printed_form(column) is not None
+
+
 def check_printed(texts: pa.Array, column: Column) -> None:
     """Raise OtherSetting where values are printed in a way that is not read, or read wrongly.
 

@@ -128,7 +128,9 @@ def rest_texts(connection: psycopg.Connection, columns: tuple[Column, ...], tabl
         for c in columns
     )
     row = connection.execute(
-        f"SELECT json_agg(t)::text FROM (SELECT {select} FROM {SCHEMA}.{table} ORDER BY n) t".encode()
+        f"""
+        SELECT json_agg(t)::text FROM (SELECT {select} FROM {SCHEMA}.{table} ORDER BY n) t
+        """.encode()
     ).fetchone()
     assert row is not None
     return json.loads(row[0], parse_int=lambda text: -0.0 if text == "-0" else int(text))

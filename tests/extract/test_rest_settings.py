@@ -13,6 +13,8 @@ import pytest
 
 from stages.check.source import check_source
 from stages.extract import rest_floats, rest_select
+from stages.extract.rest import RestReader
+from stages.extract.rest_probe import find_printed_otherwise
 from tests.extract import support
 from tests.extract.support import Database, Project, with_rest
 
@@ -286,7 +288,6 @@ def test_rows_that_change_between_two_requests_are_read_again(
         """
     )
     monkeypatch.setattr("stages.extract.rest_select.LINE", 200)
-    from stages.extract.rest import RestReader
 
     asked = RestReader._request_page
     calls = iter(range(1000))
@@ -307,3 +308,31 @@ def test_rows_that_change_between_two_requests_are_read_again(
     assert first == second
     assert max(first) > 0
     database.sql("DROP TABLE other.pairs")
+
+
+def test_init_says_it_before(floats: Database, with_settings: Any) -> None:
+    project = with_settings(**CUT)
+    reader = RestReader(project.source, ["other"])
+    (problem,) = find_printed_otherwise(reader)
+    reader.close()
+    assert "15 digits only over REST" in problem
+    assert "ALTER ROLE service_role" in problem
+
+
+def test_rights_to_some_columns_are_enough(database: Database, project: Project) -> None:
+    """To count, to read, and to prove the key."""
+    database.sql(
+        """
+        CREATE TABLE other.partly (secret text, id int PRIMARY KEY, d float8);
+        INSERT INTO other.partly VALUES ('s', 1, 0.30000000000000004);
+        REVOKE ALL ON other.partly FROM service_role;
+        GRANT SELECT (id, d) ON other.partly TO service_role
+        """
+    )
+    plan = project.plan(partly={"table": "other.partly", "exclude": ["secret"]})
+    result = project.extract("rest")
+    assert result.failed == [], result.tables
+    assert project.column("partly", "d") == [0.30000000000000004]
+    checks = {c.name: c.ok for c in check_source(plan, replace(project.source, db_url=None), {})}
+    assert checks["key for tables"]
+    database.sql("DROP TABLE other.partly")
