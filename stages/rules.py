@@ -85,8 +85,8 @@ class Rule(StrEnum):
     INEXACT_INTERVAL = _About(
         "inexact_interval",
         meaning="the interval has no exact number of seconds",
-        cause="interval_seconds() was given months or years, which have no length, or a fraction that "
-        "a float64 would round",
+        cause="interval_seconds() was given months or years, which have no length, or a fraction "
+        "that a float64 would round",
     )
     NOT_INT64 = _About(
         "not_int64",

@@ -94,7 +94,8 @@ def test_the_macros_name_no_other_rule() -> None:
     by_macro = {rule for rules in MACROS.values() for rule in rules}
     # The cast of pg_vector fails in DuckDB's own words.
     assert named == by_macro - {Rule.INVALID_VECTOR}
-    assert by_macro == set(REASONS)
+    # A cast to JSON fails by itself.
+    assert by_macro == set(REASONS) - {Rule.INVALID_JSON}
 
 
 def test_every_rule_is_used() -> None:
@@ -131,9 +132,9 @@ def test_the_page_is_the_registry_s() -> None:
 @pytest.mark.parametrize(
     ("rule", "message", "hint"),
     [
-        ("orphans", "is it `orphan`?", "held_back, inexact_number"),
-        ("Orphan", "is it `orphan`?", "held_back, inexact_number"),
-        ("zzz", "there is no rule `zzz`", "held_back, inexact_number"),
+        ("orphans", "is it `orphan`?", "held_back, inexact_interval"),
+        ("Orphan", "is it `orphan`?", "held_back, inexact_interval"),
+        ("zzz", "there is no rule `zzz`", "held_back, inexact_interval"),
         ("null_filled", "a rule of changes", "from changes where rule = 'null_filled'"),
     ],
 )

@@ -51,7 +51,7 @@ def _rest(plan: Plan, source: Source, readings: dict[str, Reading]) -> Iterator[
         yield from _tables("REST", plan, reader, readable)
         for name, reading in readable.items():
             readings.setdefault(name, reading)
-        first = next((plan.sources[name] for name in readable), None)
+        first = next(iter(readable.values()), None)
         for opened in prove_key(source, first) if first else ():
             yield CheckResult(
                 f"key for {opened.api}",

@@ -58,7 +58,7 @@ def canonicalise(connection: duckdb.DuckDBPyConnection, table: str, selects: lis
 
 def place_inexact(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     """End the problem of each inexact number in `table` with its place: ` at $.prices[0]`."""
-    which = "problem LIKE 'inexact_number: %'"
+    which = f"problem LIKE '{Rule.INEXACT_NUMBER}: %'"
     if not first_row(connection, f"SELECT count(*) FROM {table} WHERE {which}")[0]:
         return
     text = "n.value::VARCHAR"

@@ -43,6 +43,7 @@ class Reading:
 
     `sample` is how many rows of the table a sample asked for, apart from those referred to.
     `only` leaves out the rows of children by INHERITS; else `heirs` are those whose rows come too.
+    `floats` is the plan's word for floats that a transport can't prove to be exact.
     """
 
     source: str
@@ -53,6 +54,7 @@ class Reading:
     where: str | None
     virtual: bool = False
     sample: int | None = None
+    floats: str | None = None
     # As of the relation, and the `labels` of its columns.
     depends_on: Mapping[str, Any] = field(default_factory=dict)
     only: bool = False
@@ -140,6 +142,7 @@ def resolve_reading(entry: SourceTable, relation: Relation) -> Reading:
         key=key if not set(key) & left_out else (),
         where=entry.where,
         virtual=relation.virtual,
+        floats=entry.floats,
         depends_on={
             **relation.depends_on,
             **({"children": []} if entry.only else {}),

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from stages.project.plan import SourceTable
+from stages.extract.catalog import Reading
+from stages.extract.rest_select import quoted
 from stages.project.settings import Source
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ class Opened:
     detail: str
 
 
-def prove_key(source: Source, table: SourceTable) -> Iterator[Opened]:
-    """Ask each API for next to nothing; `table` is one that the key should read.
+def prove_key(source: Source, reading: Reading) -> Iterator[Opened]:
+    """Ask each API for next to nothing; `reading` is of a table that the key should read.
 
     An API that this server does not have is no failure, a key that it refuses is.
     """
@@ -40,14 +41,15 @@ def prove_key(source: Source, table: SourceTable) -> Iterator[Opened]:
 
     assert source.url and source.key
     client = create_client(source.url, source.key.reveal())
-    yield _ask(TABLES, lambda: _read_nothing(client, table))
+    yield _ask(TABLES, lambda: _read_nothing(client, reading))
     yield _ask("Auth", lambda: _count_users(client))
     yield _ask("Storage", lambda: _count_buckets(client))
 
 
-def _read_nothing(client: Client, table: SourceTable) -> str:
-    client.schema(table.schema).table(table.table).select("*").limit(0).execute()
-    return f"reads {table.name}"
+def _read_nothing(client: Client, reading: Reading) -> str:
+    column = quoted(reading.columns[0].name)  # the rights may be to some columns only
+    client.schema(reading.schema).table(reading.name).select(column).limit(0).execute()
+    return f"reads {reading.source}"
 
 
 def _count_users(client: Client) -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from stages.extract.catalog import Reading, Relations
 
 Key = list[str]
+# In the metadata of a page's schema: the plan takes its floats, of which digits may be lost.
+UNPROVEN = b"unproven"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +108,7 @@ class Session(Protocol):
         """Keys that cut the table into spans of about so many rows; [] where it stays whole."""
 
     def read(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
-        """A span's rows in key order, with the reading's Arrow schema."""
+        """A span's rows in key order, with the reading's Arrow schema, and UNPROVEN where it is."""
 
     def close(self) -> None:
         """End the connection."""

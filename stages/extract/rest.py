@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -20,15 +21,19 @@ from stages.extract.auth_api import AuthApi
 from stages.extract.catalog import Reading, Relation, Relations
 from stages.extract.reader import Key, Size, Span, TableState, key_texts
 from stages.extract.rest_client import JOBS, RestClient
+from stages.extract.rest_floats import settle_floats
 from stages.extract.rest_responses import (
     SAME_AGAIN,
     ErrorResponse,
     Response,
     SmallerPage,
+    TornPage,
     parse_count,
     parse_openapi,
     parse_page,
 )
+from stages.extract.rest_select import encode, keyset, quoted, select_item, split_columns
+from stages.extract.rest_settings import PROOF, may_lose_digits
 from stages.extract.types import Column
 from stages.project.settings import Source
 
@@ -39,6 +44,12 @@ PAGE = 5000
 LEAST_PAGE = 10
 # Of a table without a key: 8 kB blocks asked for at once; Postgres sorts no more than these.
 BLOCKS = 64
+# Of a table, to see in time whether all of its values can be read.
+PROBE_ROWS = 100
+# What changes whenever a row does; of tables, not of views.
+VERSION = (Column(name="xmin", type="xid"), Column(name="ctid", type="tid"))
+# How often a page in several requests is tried, before fewer rows are asked for.
+TORN_TRIES = 3
 # Keys whose order is the same here as in Postgres.
 COMPARABLE: dict[str, Callable[[str], Any]] = {"integer": int, "uuid": str}
 Parsed = TypeVar("Parsed")
@@ -56,6 +67,8 @@ class RestReader:
         self.schemas = sorted(set(schemas))
         self._client = RestClient(source)
         self.auth = AuthApi(self._client)
+        # Tables whose rows have no hash.
+        self._without_proof: set[tuple[str, str]] = set()
 
     def identity(self) -> dict[str, Any]:
         return {}
@@ -146,13 +159,82 @@ class RestReader:
         self, reading: Reading, params: dict[str, str], columns: tuple[Column, ...]
     ) -> pa.Table:
         """Rows of a table, with these columns."""
-        select = ",".join(_select_item(column) for column in columns)
-        return self.get(
-            reading.name,
-            {"select": select, **params},
-            reading.schema,
-            lambda response: parse_page(response, columns, reading.key),
-        )
+        return self.read_page(reading, params, columns)[0]
+
+    def read_page(
+        self, reading: Reading, params: dict[str, str], columns: tuple[Column, ...]
+    ) -> tuple[pa.Table, bool]:
+        """Rows of a table, and whether they prove that floats come with all digits.
+
+        Columns that are too many for the line of one request are read in several. Raises TornPage
+        where these do not give the same versions of the same rows.
+        """
+        # Beside the columns: the path, the method, and the proof.
+        used = len(encode(params.items())) + len(quote(reading.name, safe="")) + 100
+        common = (*reading.key_columns, *(c for c in VERSION if c not in columns))
+        groups = split_columns(columns, common, used)
+        if len(groups) == 1:
+            return self._request_page(reading, params, columns)
+        for _ in range(TORN_TRIES):
+            joined = self._read_groups(reading, params, groups, common)
+            if joined is not None:
+                return joined
+        raise TornPage(f"{reading.schema}.{reading.name}")
+
+    def _read_groups(
+        self,
+        reading: Reading,
+        params: dict[str, str],
+        groups: list[tuple[Column, ...]],
+        common: tuple[Column, ...],
+    ) -> tuple[pa.Table, bool] | None:
+        """All columns of the same rows; None where keys or row versions differ between groups."""
+        import pyarrow as pa
+
+        arrays, fields, proven, same = [], [], True, None
+        for group in groups:
+            beside = tuple(column for column in common if column not in group)
+            try:
+                rows, is_proven = self._request_page(reading, params, (*group, *beside))
+            except ErrorResponse as error:
+                if error.code != "42703":
+                    raise
+                raise TableFailed(
+                    f"the names of the columns of {reading.schema}.{reading.name} need several "
+                    "requests over REST, and its rows have no versions that join them",
+                    "exclude columns in the plan, or set SUPABASE_DB_URL",
+                ) from None
+            versions = rows.select([column.staged for column in common])
+            if same is not None and not versions.equals(same):
+                return None
+            same, proven = versions, proven and is_proven
+            arrays += rows.columns[: len(group)]
+            fields += list(rows.schema)[: len(group)]
+        return pa.Table.from_arrays(arrays, schema=pa.schema(fields)), proven
+
+    def _request_page(
+        self, reading: Reading, params: dict[str, str], columns: tuple[Column, ...]
+    ) -> tuple[pa.Table, bool]:
+        """One request, with a proof of the digits of floats where they matter and it can be had."""
+        items = [select_item(column) for column in columns]
+        names = {column.name for column in columns}
+        proof = None
+        if any(map(may_lose_digits, columns)) and reading.place not in self._without_proof:
+            proof = next(name for n in count() if (name := f"digits_{n}") not in names)
+            items.append(f"{proof}:{PROOF}::real")
+        try:
+            return self.get(
+                reading.name,
+                {"select": ",".join(items), **params},
+                reading.schema,
+                lambda response: parse_page(response, columns, reading.key, proof),
+            )
+        except ErrorResponse:
+            if proof is None:
+                raise
+            # A column that has no hash or no right to be read, or an old Postgres.
+            self._without_proof.add(reading.place)
+        return self._request_page(reading, params, columns)
 
 
 class RestSession:
@@ -171,8 +253,13 @@ class RestSession:
     def probe(self, reading: Reading) -> None:
         """A view that takes long is no failure."""
         self._refuse_filter(reading)
+        params = {"limit": str(PROBE_ROWS)}
+        if reading.key:
+            params["order"] = ",".join(f"{quoted(name)}.asc" for name in reading.key)
         with suppress(SmallerPage):
-            self._reader.page(reading, {"limit": "1"}, reading.columns)
+            page, proven = self._reader.read_page(reading, params, reading.columns)
+            if not proven and reading.key:
+                settle_floats(self._reader, reading, page, None)
 
     def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
         # A span for each request under way, of some pages at least.
@@ -198,9 +285,9 @@ class RestSession:
 
     def _key_at(self, reading: Reading, offset: int, after: Key | None) -> Key | None:
         """The key so many rows after another one; None at the end, or where counting takes long."""
-        params = {"order": f"{_name(reading.key[0])}.asc", "offset": str(offset), "limit": "1"}
+        params = {"order": f"{quoted(reading.key[0])}.asc", "offset": str(offset), "limit": "1"}
         if after is not None:
-            params["and"] = f"({_keyset(reading.key, Span(after=after), 0)[0]})"
+            params["and"] = f"({keyset(reading.key, Span(after=after), 0)[0]})"
         try:
             page = self._reader.page(reading, params, reading.key_columns)
         except SmallerPage:
@@ -213,7 +300,8 @@ class RestSession:
             return self._reader.auth.count_users(reading)
         response = self._reader.get(
             reading.name,
-            {"limit": "1"},
+            # The rights may be to some columns only.
+            {"select": quoted((*reading.key, reading.columns[0].name)[0]), "limit": "1"},
             reading.schema,
             _unparsed,
             headers={"prefer": "count=exact"},
@@ -226,7 +314,7 @@ class RestSession:
         rows = self.count(reading)
         if not reading.key or not rows or reading.place in auth_tables.TABLES:
             return TableState(rows=rows, greatest=None)
-        order = ",".join(f"{_name(name)}.desc" for name in reading.key)
+        order = ",".join(f"{quoted(name)}.desc" for name in reading.key)
         page = self._reader.page(reading, {"order": order, "limit": "1"}, reading.key_columns)
         return TableState(
             rows=rows, greatest=key_texts(page, reading, 0) if page.num_rows else None
@@ -242,10 +330,10 @@ class RestSession:
             return
         after, limit = span.after, PAGE
         while True:
-            page, limit = self._next(reading, Span(after=after, until=span.until), limit)
+            page, limit, proven = self._next(reading, Span(after=after, until=span.until), limit)
             if page is None:
                 return
-            yield page
+            yield page if proven else settle_floats(self._reader, reading, page, after)
             before, after = after, key_texts(page, reading, page.num_rows - 1)
             if after == before:
                 raise TableFailed(
@@ -254,29 +342,33 @@ class RestSession:
                     SAME_AGAIN,
                 )
 
-    def _next(self, reading: Reading, span: Span, limit: int) -> tuple[pa.Table | None, int]:
-        """The page after a key, and the page size that was good; (None, …) at the end.
+    def _next(self, reading: Reading, span: Span, limit: int) -> tuple[pa.Table | None, int, bool]:
+        """The page after a key, the page size that was good, and whether the page proves its
+        floats; (None, …) at the end.
 
         A composite key is asked for in phases, equal in all but the last column first, since
         Postgres makes no index bound of the one filter that would say it all.
         """
         prefixes = range(len(reading.key) - 1, -1, -1) if span.after is not None else [0]
         for prefix in prefixes:
-            params = {"order": ",".join(f"{_name(name)}.asc" for name in reading.key[prefix:])}
-            terms = _keyset(reading.key, span, prefix)
+            params = {"order": ",".join(f"{quoted(name)}.asc" for name in reading.key[prefix:])}
+            terms = keyset(reading.key, span, prefix)
             if terms:
                 params["and"] = f"({','.join(terms)})"
-            page, limit = self._page(reading, params, limit)
+            page, limit, proven = self._page(reading, params, limit)
             if page.num_rows:
-                return page, limit
-        return None, limit
+                return page, limit, proven
+        return None, limit, True
 
-    def _page(self, reading: Reading, params: dict[str, str], limit: int) -> tuple[pa.Table, int]:
+    def _page(
+        self, reading: Reading, params: dict[str, str], limit: int
+    ) -> tuple[pa.Table, int, bool]:
         """One page, smaller where the server runs out of time for it."""
         while True:
             limited = {**params, "limit": str(limit)}
             try:
-                return self._reader.page(reading, limited, reading.columns), limit
+                page, proven = self._reader.read_page(reading, limited, reading.columns)
+                return page, limit, proven
             except SmallerPage:
                 if limit <= LEAST_PAGE:
                     raise
@@ -293,24 +385,48 @@ class RestSession:
             "set SUPABASE_DB_URL, or name columns that are unique and not null as `key` in "
             f"[sources.{reading.source}]",
         )
-        place = Column(name="ctid", type="tid")
+        table, place = Column(name="tableoid", type="oid"), Column(name="ctid", type="tid")
+        placed = replace(reading, columns=(*reading.columns, place), key=("ctid",))
+        # A parent's rows are in several tables, whose places are the same.
+        beyond: list[str] = []
+        while True:
+            params = {"order": "tableoid.asc", "limit": "1"}
+            if beyond:
+                params["and"] = f"({beyond[0]})"
+            try:
+                first = self._reader.page(reading, params, (table,))
+            except ErrorResponse:
+                raise refusal from None
+            if not first.num_rows:
+                return
+            oid = first.column("tableoid")[0].as_py()
+            yield from self._read_blocks(placed, f'tableoid.eq."{oid}"', refusal)
+            beyond = [f'tableoid.gt."{oid}"']
+
+    def _read_blocks(
+        self, placed: Reading, of_table: str, refusal: TableFailed
+    ) -> Iterator[pa.Table]:
+        """The rows of one table, by their places."""
+        params = {"order": "ctid.desc", "limit": "1", "and": f"({of_table})"}
         try:
-            last = self._reader.page(reading, {"order": "ctid.desc", "limit": "1"}, (place,))
+            last = self._reader.page(placed, params, placed.key_columns)
         except ErrorResponse:
             raise refusal from None
         places = last.column("ctid").to_pylist()
         end = int(places[0].strip("()").split(",")[0]) if places else -1
-        with_place = replace(reading, columns=(*reading.columns, place))
         limit = PAGE
         for block in range(0, end + 1, BLOCKS):
-            after = f'ctid.gte."({block},0)"'
+            # Before a block's first row, whose number is 1.
+            after: Key = [f"({block},0)"]
             while True:
-                terms = (after, f'ctid.lt."({block + BLOCKS},0)"')
+                terms = [of_table, f'ctid.gt."{after[0]}"', f'ctid.lt."({block + BLOCKS},0)"']
                 params = {"and": f"({','.join(terms)})", "order": "ctid.asc"}
-                page, limit = self._page(with_place, params, limit)
+                page, limit, proven = self._page(placed, params, limit)
                 if not page.num_rows:
                     break
-                after = f'ctid.gt."{page.column("ctid")[-1].as_py()}"'
+                if not proven:
+                    page = settle_floats(self._reader, placed, page, after, [of_table])
+                after = [page.column("ctid")[-1].as_py()]
                 yield page.drop_columns("ctid")
 
     def _refuse_filter(self, reading: Reading) -> None:
@@ -323,29 +439,6 @@ class RestSession:
 
 def _unparsed(response: Response) -> Response:
     return response
-
-
-def _name(name: str) -> str:
-    """A column for select, order and filters; quoted, so that dots and reserved words are plain."""
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _select_item(column: Column) -> str:
-    cast = column.rule.rest_cast
-    return f"{_name(column.name)}::{cast}" if cast else _name(column.name)
-
-
-def _keyset(key: tuple[str, ...], span: Span, prefix: int) -> list[str]:
-    """Filters of one phase of a span: equal in the first columns, beyond `after` in the next."""
-    terms = []
-    if span.after is not None:
-        terms += [f"{_name(key[i])}.eq.{_name(span.after[i])}" for i in range(prefix)]
-        terms.append(f"{_name(key[prefix])}.gt.{_name(span.after[prefix])}")
-    if span.until is not None:
-        if len(key) > 1:
-            raise ValueError("a span over REST ends only in a key of one column")
-        terms.append(f"{_name(key[0])}.lte.{_name(span.until[0])}")
-    return terms
 
 
 def _relation(schema: str, name: str, definition: dict[str, Any]) -> Relation:

@@ -15,6 +15,13 @@ from typing import TYPE_CHECKING, Any
 from stages.errors import StagesError, TableFailed, Transient
 from stages.extract.catalog import Reading
 from stages.extract.decode import DoesNotFit, decode_column
+from stages.extract.rest_settings import (
+    DOUBLE_DIGITS,
+    REAL_DIGITS,
+    check_printed,
+    has_all_digits,
+    may_lose_digits,
+)
 from stages.extract.types import Column, arrow_schema
 
 if TYPE_CHECKING:
@@ -59,16 +66,32 @@ class SmallerPage(TableFailed):
         )
 
 
+class TornPage(SmallerPage):
+    """Rows changed between the requests for some of their columns and for the others."""
+
+    def __init__(self, what: str) -> None:
+        TableFailed.__init__(
+            self,
+            f"rows of {what} change while they are read: the names of its columns need several "
+            "requests over REST",
+            "exclude columns in the plan, or set SUPABASE_DB_URL",
+        )
+
+
 # ── pages ───────────────────────────────────────────────────────────────────────────────────
 
 
 def parse_page(
-    response: Response, columns: tuple[Column, ...], key: Sequence[str] = ()
-) -> pa.Table:
-    """A page's JSON as Arrow.
+    response: Response,
+    columns: tuple[Column, ...],
+    key: Sequence[str] = (),
+    proof: str | None = None,
+) -> tuple[pa.Table, bool]:
+    """A page's JSON as Arrow, and whether it proves that floats come with all digits.
 
-    Raises Transient for a body that is cut short or no JSON array, and DoesNotFit, naming the row
-    by its key, for a value without an exact form.
+    `proof` is the name under which reals were asked for beside the columns, for that alone.
+    Raises Transient for a body that is cut short or no JSON array, DoesNotFit, naming the row by
+    its key, for a value without an exact form, and OtherSetting for one that is printed otherwise.
     """
     import pyarrow as pa
 
@@ -78,53 +101,103 @@ def parse_page(
         raise Transient("the server gave a page that is cut short or no JSON", "run again")
     expected = _expected_rows(response.headers.get("content-range", ""))
     if body == b"[]" and not expected:
-        return schema.empty_table()
-    rows = _read_rows(body, columns, expected)
+        return schema.empty_table(), True
+    rows = _read_rows(body, columns, expected, proof)
     try:
-        arrays = [
-            decode_column(rows.column(c.name).chunk(0), c.rule.form, field.type, c.name)
-            for c, field in zip(columns, schema, strict=True)
-        ]
+        arrays = []
+        for column, field in zip(columns, schema, strict=True):
+            values = rows.column(column.name).chunk(0)
+            check_printed(values, column)
+            arrays.append(decode_column(values, column.rule.form, field.type, column.name))
     except DoesNotFit as error:
         row = json.loads(body)[error.row]
         raise error.name_row(key, [row.get(name) for name in key]) from None
-    return pa.Table.from_arrays(arrays, schema=schema)
+    page = pa.Table.from_arrays(arrays, schema=schema)
+    return page, _is_proven(rows, page, columns, proof)
 
 
-def _read_rows(body: bytes, columns: tuple[Column, ...], expected: int | None) -> pa.Table:
+def _is_proven(
+    rows: pa.Table, page: pa.Table, columns: tuple[Column, ...], proof: str | None
+) -> bool:
+    """Whether a number has more digits than extra_float_digits = 0 prints, or none can."""
+    import pyarrow as pa
+
+    if not any(map(may_lose_digits, columns)):
+        return True
+    if proof is not None and has_all_digits(rows.column(proof).chunk(0), REAL_DIGITS):
+        return True
+    for column, values in zip(columns, page.columns, strict=True):
+        if column.rule.rest_cast == "float8":
+            values = rows.column(column.name)
+        if pa.types.is_float64(values.type) and has_all_digits(values.chunk(0), DOUBLE_DIGITS):
+            return True
+    return False
+
+
+def _read_rows(
+    body: bytes, columns: tuple[Column, ...], expected: int | None, proof: str | None
+) -> pa.Table:
     """A JSON array of objects, as they are on the wire."""
     import pyarrow as pa
-    import pyarrow.json as pj
 
-    wire = pa.schema([pa.field(c.name, _wire(c)) for c in columns])
-    # Arrow reads objects, one after the other: the whole page is made the one field of one. And it
-    # would start a thread for each page, were it not read as a stream.
-    page = b"".join((b'{"rows":', body, b"}"))
+    wire = [pa.field(c.name, _wire(c)) for c in columns]
+    if proof is not None:
+        wire.append(pa.field(proof, pa.float64()))
+    reals = [c.name for c in columns if c.rule.rest_cast == "float8"]
     try:
-        read = pj.open_json(
-            pa.BufferReader(page),
-            read_options=pj.ReadOptions(block_size=len(page) + 1, use_threads=False),
-            parse_options=pj.ParseOptions(
-                explicit_schema=pa.schema([("rows", pa.list_(pa.struct(list(wire))))]),
-                unexpected_field_behavior="error",
-                newlines_in_values=True,
-            ),
-        ).read_all()
-        (lists,) = read.column("rows").chunks
-        rows = lists.values
-        rows.validate(full=True)  # Arrow's reader lets through what is not UTF-8
+        rows = _read_objects(body, wire)
     except ValueError:  # Arrow's own among them
         rows = None
-    if rows is None or rows.null_count or expected not in (None, len(rows)):
+    if rows is None and reals:
+        # NaN and the infinities are texts among the numbers: all of them are made texts.
+        names = "|".join(re.escape(json.dumps(name, ensure_ascii=False)) for name in reals)
+        numbers = re.compile(rf"([{{,](?:{names}):)(-?[0-9][^,}}]*)".encode())
+        wire = [pa.field(f.name, pa.string()) if f.name in reals else f for f in wire]
+        try:
+            rows = _read_objects(numbers.sub(rb'\1"\2"', body), wire)
+        except ValueError:
+            rows = None
+        else:
+            for name in reals:
+                index = rows.column_names.index(name)
+                rows = rows.set_column(index, name, rows.column(name).cast(pa.float64()))
+    if rows is None or expected not in (None, len(rows)):
         raise Transient(
             "the server gave a page that does not hold the rows that it says", "run again"
         )
+    return rows
+
+
+def _read_objects(body: bytes, wire: list[pa.Field]) -> pa.Table:
+    """A JSON array of objects with these fields. Raises ValueError for what is none."""
+    import pyarrow as pa
+    import pyarrow.json as pj
+
+    # Arrow reads objects, one after the other: the whole page is made the one field of one. And it
+    # would start a thread for each page, were it not read as a stream.
+    page = b"".join((b'{"rows":', body, b"}"))
+    read = pj.open_json(
+        pa.BufferReader(page),
+        read_options=pj.ReadOptions(block_size=len(page) + 1, use_threads=False),
+        parse_options=pj.ParseOptions(
+            explicit_schema=pa.schema([("rows", pa.list_(pa.struct(wire)))]),
+            unexpected_field_behavior="error",
+            newlines_in_values=True,
+        ),
+    ).read_all()
+    (lists,) = read.column("rows").chunks
+    rows = lists.values
+    rows.validate(full=True)  # Arrow's reader lets through what is not UTF-8
+    if rows.null_count:
+        raise ValueError("a row is null")
     return pa.Table.from_struct_array(rows)
 
 
 def _wire(column: Column) -> pa.DataType:
     import pyarrow as pa
 
+    if column.rule.rest_cast == "float8":
+        return pa.float64()
     return column.arrow if column.rule.form in ("integer", "boolean") else pa.string()
 
 

@@ -84,10 +84,17 @@ class RowCount:
         differs = unit == "rows" and rows != after
         moving = before != after or (apart and differs)
         error = None
+        hint = "run again with --restart; if it stays so, the key columns are not unique"
         if differs and not moving and len(manifest["snapshots"]) == 1:
             error = TableFailed(
-                f"{manifest['table']} has {after:,} rows, but {rows:,} were read",
-                "run again with --restart; if it stays so, the key columns are not unique",
+                f"{manifest['table']} has {after:,} rows, but {rows:,} were read", hint
+            )
+        elif differs and not self._reader.has_snapshot and not apart and rows < min(before, after):
+            # Rows that come or go are no reason to have read fewer than there were at either time.
+            error = TableFailed(
+                f"{manifest['table']} had {before:,} rows before and {after:,} after, but {rows:,} "
+                "were read",
+                hint,
             )
         counted = {"before": before, "after": after} | ({"of": unit} if unit != "rows" else {})
         if self._filtered:

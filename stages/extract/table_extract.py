@@ -19,7 +19,7 @@ from stages.extract.catalog import Reading, renamed_columns
 from stages.extract.deadline import Deadline
 from stages.extract.gaps import Gap, add_part, close_gap, find_gaps, part_name
 from stages.extract.part_closer import PartCloser
-from stages.extract.reader import Key, Reader, Session, Size, key_texts, require_key
+from stages.extract.reader import UNPROVEN, Key, Reader, Session, Size, key_texts, require_key
 from stages.extract.results import TableResult, failed_result, uncounted_note
 from stages.extract.reuse import compare_with_source, usable_manifest
 from stages.extract.row_count import RowCount
@@ -96,26 +96,34 @@ class TableExtract:
         its last gap is filled."""
         reading, schema = self.reading, arrow_schema(self.reading.columns)
         writer: PartWriter | None = None
-        number, first, last = gap.number, None, gap.keys.after
+        number, first, last, unproven = gap.number, None, gap.keys.after, 0
         self._row_count.begin_gap()
         try:
             for rows in session.read(reading, gap.keys):
                 deadline.check()
                 if not rows.num_rows:
                     continue
-                if self.entry.key or (reading.key and reading.heirs):
+                # Postgres vouches for a primary key in its own catalog, though not for the rows of
+                # children; OpenAPI infers keys.
+                vouched = self.reader.has_snapshot and not reading.heirs
+                if reading.key and (self.entry.key or not vouched):
                     require_key(rows, reading, last)
                 if writer is None:
                     writer = PartWriter(self.folder / part_name(gap.span, number), schema)
-                    first = key_texts(rows, reading, 0)
+                    first, unproven = key_texts(rows, reading, 0), 0
                 writer.write(rows)
+                unproven += rows.num_rows if UNPROVEN in (rows.schema.metadata or {}) else 0
                 last = key_texts(rows, reading, rows.num_rows - 1)
                 self.progress.advance(self.entry.name, rows.num_rows, rows.nbytes)
                 full = writer.rows >= PART_ROWS or writer.written_bytes() >= PART_BYTES
                 if full and not gap.alone:
-                    closer.submit(partial(self._close_part, writer, gap, number, first, last))
+                    closer.submit(
+                        partial(self._close_part, writer, gap, number, first, last, unproven)
+                    )
                     writer, number = None, number + 1
-            closer.submit(partial(self._end_gap, writer, gap, number, first, last, report))
+            closer.submit(
+                partial(self._end_gap, writer, gap, number, first, last, unproven, report)
+            )
             writer = None
         finally:
             if writer is not None:
@@ -138,6 +146,7 @@ class TableExtract:
             "rows": rows,
             "counted": proof.counted,
             "moving": proof.moving,
+            "unproven": sum(part.get("unproven", 0) for part in manifest["parts"]),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         write_manifest(self.folder, manifest)
@@ -178,10 +187,18 @@ class TableExtract:
         }
 
     def _close_part(
-        self, writer: PartWriter, gap: Gap, number: int, first: Key | None, last: Key | None
+        self,
+        writer: PartWriter,
+        gap: Gap,
+        number: int,
+        first: Key | None,
+        last: Key | None,
+        unproven: int,
     ) -> None:
         try:
             part = part_entry(writer.close(first=first, last=last))
+            if unproven:
+                part["unproven"] = unproven
         except BaseException:
             writer.abandon()
             raise
@@ -196,11 +213,12 @@ class TableExtract:
         number: int,
         first: Key | None,
         last: Key | None,
+        unproven: int,
         report: Callable[[TableResult], None],
     ) -> None:
         """Close a gap's last part, if it has one, and the gap."""
         if writer is not None:
-            self._close_part(writer, gap, number, first, last)
+            self._close_part(writer, gap, number, first, last, unproven)
         with self._lock:
             close_gap(self.manifest, gap)
             write_manifest(self.folder, self.manifest)
@@ -214,6 +232,8 @@ class TableExtract:
         note = f"{rows:,} rows{uncounted_note(counted.get('of', 'rows'), counted['after'])}"
         if self.manifest["moving"]:
             note += f", while the source moved ({counted['before']:,} → {counted['after']:,})"
+        if self.manifest.get("unproven"):
+            note += f", the floats of {self.manifest['unproven']:,} with 15 digits as the plan says"
         if counted.get("filtered"):
             note += f", {counted['filtered']:,} left out by where"
         if self.resumed:

@@ -50,8 +50,9 @@ RULES: dict[str, TypeRule] = {
     "int2": TypeRule(form="integer", arrow="int32", direct="{c}::int4"),
     "int4": TypeRule(form="integer", arrow="int32"),
     "int8": TypeRule(form="integer", arrow="int64"),
-    # A double, as arrays of it become too: the shortest decimal, and not 0.10000000149011612.
-    "float4": TypeRule(form="real", arrow="double", rest_cast="text"),
+    # A double, as arrays of it become too: the shortest decimal, and not 0.10000000149011612. As
+    # one, it is exact over REST whatever extra_float_digits is.
+    "float4": TypeRule(form="real", arrow="double", rest_cast="float8"),
     "float8": TypeRule(form="float", arrow="double", rest_cast="text"),
     "bool": TypeRule(form="boolean", arrow="bool"),
     "text": TypeRule(form="text", arrow="string"),

@@ -43,6 +43,9 @@ class Workers:
         self._progress = progress
         self._deadline = Deadline()
         self._report = report
+        # Tables that have failed: other workers may still be in their gaps.
+        self._failed: set[str] = set()
+        self._failing = threading.Lock()
 
     def run(
         self,
@@ -77,7 +80,7 @@ class Workers:
                     self._do(queue, sessions.get(), closer, job)
                 except TableFailed as error:
                     queue.drop(entry)
-                    self._report(entry, failed_result(error))
+                    self._fail(entry, error)
                     sessions.discard()
                 except BaseException:
                     queue.stop()
@@ -87,6 +90,14 @@ class Workers:
         finally:
             closer.discard()
             sessions.discard()
+
+    def _fail(self, entry: SourceTable, error: TableFailed) -> None:
+        """Report a table's first error; what other workers meet there is mostly the same."""
+        with self._failing:
+            is_first = entry.name not in self._failed
+            self._failed.add(entry.name)
+        if is_first:
+            self._report(entry, failed_result(error))
 
     def _do(self, queue: JobQueue, session: Session, closer: PartCloser, job: Job) -> None:
         entry, table, gap = job

@@ -174,6 +174,7 @@ def _as_planned(plan: Plan, catalog: Catalog, schema: Schema, renames: Renames) 
 
 def _read_catalog(source: Source, options: InitOptions, progress: Progress) -> Catalog:
     from stages.extract.postgres import PostgresReader
+    from stages.extract.rest_probe import find_printed_otherwise
     from stages.extract.transport import connect_source
 
     with connect_source(source, options.via, (*options.schemas, "auth"), progress) as reader:
@@ -183,6 +184,8 @@ def _read_catalog(source: Source, options: InitOptions, progress: Progress) -> C
             "read over REST, which shows columns, primary keys, foreign keys of one column, enums "
             "and defaults, and nothing else"
         )
+        for problem in find_printed_otherwise(reader):
+            progress.note(problem)
         return read_rest(reader, options.schemas)
 
 

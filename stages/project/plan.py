@@ -42,6 +42,7 @@ class SourceTable:
     include_secrets: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     on_missing: Literal["report", "fail"] = "report"
+    floats: Literal["15 digits"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

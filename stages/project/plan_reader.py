@@ -145,6 +145,7 @@ class _Reader(Entries):
                 "include_secrets",
                 "unused",
                 "on_missing",
+                "floats",
             ),
             where,
         )
@@ -168,6 +169,9 @@ class _Reader(Entries):
                 "Literal['report', 'fail']",
                 self.choice(raw, "on_missing", ("report", "fail"), where),
             ),
+            floats=cast("Literal['15 digits']", self.choice(raw, "floats", ("15 digits",), where))
+            if "floats" in raw
+            else None,
         )
 
     def reference(self, name: str, raw: Any) -> ReferenceTable:

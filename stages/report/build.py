@@ -162,12 +162,19 @@ def _entry(
         "changes": {
             f"{change['field']}: {change['rule']}": change["rows"]
             for change in transformed.get("changed", [])
-        },
+        }
+        | _unproven(extracted),
         "urls": url_classes(transformed),
         "loaded": {name: counts.get(name, 0) for name in IN_CONVEX},
         "verified": proof and dict(proof.counts),
         "references": proof and dict(proof.references),
     }
+
+
+def _unproven(extracted: Manifest | None) -> dict[str, int]:
+    """Rows whose floats were taken with 15 digits, as the plan says."""
+    rows = (extracted or {}).get("unproven", 0)
+    return {"floats of the source with 15 digits": rows} if rows else {}
 
 
 def _source_rows(table: TargetTable, extracted: Manifest | None, transformed: Manifest) -> int:

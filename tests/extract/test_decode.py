@@ -128,10 +128,17 @@ def rest_texts(connection: psycopg.Connection, columns: tuple[Column, ...], tabl
         for c in columns
     )
     row = connection.execute(
-        f"SELECT json_agg(t) FROM (SELECT {select} FROM {SCHEMA}.{table} ORDER BY n) t".encode()
+        f"""
+        SELECT json_agg(t)::text FROM (SELECT {select} FROM {SCHEMA}.{table} ORDER BY n) t
+        """.encode()
     ).fetchone()
     assert row is not None
-    return row[0]
+    return json.loads(row[0], parse_int=lambda text: -0.0 if text == "-0" else int(text))
+
+
+def _sent(value: Any, wire: pa.DataType) -> Any:
+    """NaN and the infinities are texts in JSON."""
+    return float(value) if pa.types.is_float64(wire) and value is not None else value
 
 
 def by_rest(connection: psycopg.Connection, columns: tuple[Column, ...], table: str) -> pa.Table:
@@ -140,7 +147,9 @@ def by_rest(connection: psycopg.Connection, columns: tuple[Column, ...], table: 
     for column in columns:
         plain = column.rule.form in ("integer", "boolean")
         wire = column.arrow if plain else pa.string()
-        values = pa.array([row[column.name] for row in rows], wire)
+        if column.rule.rest_cast == "float8":
+            wire = pa.float64()
+        values = pa.array([_sent(row[column.name], wire) for row in rows], wire)
         arrays.append(decode_column(values, column.rule.form, column.arrow, column.name))
     return pa.Table.from_arrays(arrays, schema=arrow_schema(columns))
 

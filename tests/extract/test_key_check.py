@@ -12,12 +12,20 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import jwt
 import pytest
 
+from stages.extract.catalog import Reading
 from stages.extract.key_check import prove_key
-from stages.project.plan import SourceTable
+from stages.extract.types import Column
 from stages.project.settings import Secret, Source
 from stages.sandbox import State
 
-ARTICLES = SourceTable(name="articles", schema="public", table="articles")
+ARTICLES = Reading(
+    source="articles",
+    schema="public",
+    name="articles",
+    columns=(Column(name="id", type="uuid"),),
+    key=("id",),
+    where=None,
+)
 
 
 def source(state: State) -> Source:

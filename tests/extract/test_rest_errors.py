@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stages.errors import StagesError, Stopped, Transient, UserError
-from stages.extract import rest, rest_client
+from stages.extract import rest, rest_client, table_extract
 from stages.project.settings import Secret, Source, check_key
 from stages.retry import Backoff, retrying
 from tests.extract.stub import TOTAL, Answer, Request, Stub, error, serving
@@ -325,6 +325,63 @@ def test_rows_that_are_lost_are_noticed(stub: Stub, project: Project, lost: int)
 def test_no_count_is_no_proof(stub: Stub, project: Project) -> None:
     stub.always(Answer(headers={"Content-Range": "0-0/*"}), is_count)
     assert "gave no count" in project.extract().tables["rows"]["error"]
+
+
+@pytest.mark.parametrize(
+    ("head", "get", "words"),
+    [
+        (Answer(status=403), error(403, "42501", "permission denied for table users"), "grant"),
+        (Answer(status=500), TIMEOUT, "takes longer than the server allows"),
+        (Answer(status=404), error(404, "42P01", "relation does not exist"), "42P01"),
+    ],
+)
+def test_count_that_fails_without_a_code(
+    stub: Stub, project: Project, head: Answer, get: Answer, words: str
+) -> None:
+    """As of PostgREST 12, or behind an edge that strips Proxy-Status: a HEAD has no body, so that
+    a GET is to say what it is. It is the table's failure, and no wrong key."""
+    stub.script = lambda request: (
+        head
+        if is_count(request)
+        else get
+        if request.table and "order" not in request.params
+        else None
+    )
+    assert words in project.extract().tables["rows"]["error"]
+
+
+@pytest.mark.parametrize("after", [TOTAL + 5, TOTAL - 1])
+def test_fewer_rows_than_at_either_count(stub: Stub, project: Project, after: int) -> None:
+    """Rows came or went meanwhile, which is no reason for these to be missing."""
+    counts = iter([TOTAL, after])
+    whole = list(stub.rows)
+
+    def script(request: Request) -> Answer | None:
+        stub.rows = whole[:100] + whole[105:]
+        if is_count(request):
+            return Answer(headers={"Content-Range": f"0-0/{next(counts)}"})
+        return None
+
+    stub.script = script
+    outcome = project.extract().tables["rows"]
+    assert outcome["status"] == "failed"
+    assert f"had {TOTAL:,} rows before and {after:,} after" in outcome["error"]
+
+
+def test_an_inferred_key_that_is_not_unique(stub: Stub, project: Project) -> None:
+    stub.rows[50] = {"id": 50, "v": "again"}
+    assert "is not unique" in project.extract().tables["rows"]["error"]
+
+
+def test_error_of_a_table_is_shown_once(
+    stub: Stub, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although many workers meet it in their gaps of that table."""
+    monkeypatch.setattr(table_extract, "LEAST_SPLIT", 1)
+    monkeypatch.setattr(rest.RestSession, "split", lambda *_: [[str(n)] for n in (30, 60, 90)])
+    stub.always(error(403, "42501", "permission denied"), is_page)
+    project.extract(jobs=4)
+    assert project.heard.text.count("permission denied") == 1
 
 
 # ── keys, at the stand-in ───────────────────────────────────────────────────────────────────

@@ -102,8 +102,7 @@ class Database:
                     504, "PGRST003", "Timed out acquiring connection from connection pool."
                 )
         except psycopg.OperationalError as error:
-            message = "Database connection error. Retrying the connection."
-            return RestError(503, "PGRST000", message, str(error))
+            return RestError(503, "PGRST000", "Database connection error.", str(error))
 
     async def require_relation(self, schema: str, name: str) -> None:
         """Refuses with PGRST205 what is no table or view of the schema, or is a partition.

@@ -82,7 +82,8 @@ class Rest(Endpoint):
                 "Only the `service_role` API key can be used for this endpoint.",
                 "UNAUTHORIZED_INVALID_API_KEY_TYPE",
             )
-        if "/" in table:
+        # A slash of the name itself comes encoded.
+        if b"/" in request.scope["raw_path"].partition(b"/rest/v1/")[2]:
             raise RestError(404, "PGRST125", "Invalid path specified in request URL")
         schema = self._schema(request)
         headers = {"Content-Profile": schema} if len(self.config.schemas) > 1 else {}
@@ -108,7 +109,7 @@ class Rest(Endpoint):
     ) -> Response:
         try:
             async with self.database.transaction(caller, schemas=("",)) as cursor:
-                await cursor.execute(CATALOG, [schema])
+                await cursor.execute(CATALOG, [schema, list(self.config.schemas)])
                 relations: list[Any] = await cursor.fetchall()
         except psycopg.Error as error:
             raise from_postgres(error, caller.role) from None
@@ -155,7 +156,7 @@ class Rest(Endpoint):
                 elif preferences.count == "estimated" and limit and total and total > limit:
                     total = max(total, await _planned(cursor, relation, query))
         except psycopg.Error as error:
-            raise from_postgres(error, caller.role, ".".join(relation)) from None
+            raise from_postgres(error, caller.role) from None
         if total is not None and window.offset > total:
             raise out_of_bounds(window.offset, total)
         status = 206 if total is not None and rows < total else 200

@@ -59,9 +59,9 @@ class RestError(Exception):
     def response(self) -> Response:
         body = {
             "code": self.code,
-            "message": self.message,
             "details": self.details,
             "hint": self.hint,
+            "message": self.message,
         }
         headers = {"Proxy-Status": f"PostgREST; error={self.code}", **self.headers}
         if self.status == 401:
@@ -95,11 +95,8 @@ def _status(code: str, message: str, role: str) -> int:
     return next((_STATUS[prefix] for prefix in prefixes if prefix in _STATUS), 400)
 
 
-def from_postgres(error: psycopg.Error, role: str, relation: str | None = None) -> RestError:
-    """What Postgres said, as PostgREST would pass it on to a caller in `role`.
-
-    `relation` is the schema-qualified table that the request read, for the hint of a missing grant.
-    """
+def from_postgres(error: psycopg.Error, role: str) -> RestError:
+    """What Postgres said, as PostgREST would pass it on to a caller in `role`."""
     code = error.sqlstate
     if code is None:
         if isinstance(error, psycopg.DataError):  # such as a NUL byte: refused before it is sent
@@ -108,9 +105,5 @@ def from_postgres(error: psycopg.Error, role: str, relation: str | None = None) 
             503, "PGRST001", "Database client error. Retrying the connection.", str(error)
         )
     message = error.diag.message_primary or ""
-    hint = error.diag.message_hint
-    if relation and not hint and message.startswith("permission denied for"):
-        grant = f"GRANT SELECT ON {relation} TO {role};"
-        hint = f"Grant the required privileges to the current role with: {grant}"
     status = _status(code, message, role)
-    return RestError(status, code, message, error.diag.message_detail, hint)
+    return RestError(status, code, message, error.diag.message_detail, error.diag.message_hint)

@@ -1,6 +1,6 @@
 """The root document: Swagger 2.0 with a definition a relation, as far as a reader needs it.
 
-Narrower than PostgREST's: no functions, no `parameters`, and no keys inferred for views.
+Narrower than PostgREST's: no functions, no `parameters`, and no foreign keys inferred for views.
 """
 
 from __future__ import annotations
@@ -109,5 +109,5 @@ def describe(
         "consumes": ["application/json"],
         "produces": ["application/json"],
         "paths": paths,
-        "definitions": definitions,
+        **({"definitions": definitions} if definitions else {}),
     }

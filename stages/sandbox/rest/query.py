@@ -200,9 +200,9 @@ class Statement:
         return _placeholder(len(self.values))
 
     def _selected(self, column: SelectedColumn) -> sql.Composable:
-        if column.name is None:
+        if column.name in (None, "*"):  # quoted, it is the star too
             return sql.SQL("{}.*").format(self.table)
-        item = self._name(column.name)
+        item = self._name(column.name or "")
         if column.cast:
             item = sql.SQL("CAST({} AS {})").format(item, _type_name(column.cast))
         return sql.SQL("{} AS {}").format(item, sql.Identifier(column.alias or column.name))

@@ -54,6 +54,17 @@ INSERT INTO guarded VALUES (1), (2);
 CREATE TABLE parted (id integer) PARTITION BY RANGE (id);
 CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (10);
 INSERT INTO parted VALUES (1);
+CREATE TABLE "we/ird" (id integer PRIMARY KEY);
+INSERT INTO "we/ird" VALUES (1);
+CREATE SCHEMA unexposed;
+CREATE TABLE unexposed.parents (id integer PRIMARY KEY);
+CREATE DOMAIN short AS varchar(7) DEFAULT 'none';
+CREATE TABLE bits (
+  id integer PRIMARY KEY, five bit(5), most varbit(9), word short,
+  parent integer REFERENCES unexposed.parents
+);
+CREATE VIEW joined AS SELECT p.a, n.id AS number, p.b AS second FROM pairs p, numbers n;
+CREATE VIEW half AS SELECT a FROM pairs;
 CREATE VIEW slow AS SELECT pg_sleep(5)::text AS nap;
 CREATE VIEW plain AS SELECT id, name FROM people;
 CREATE VIEW sums AS SELECT count(*) FROM people;

@@ -232,6 +232,24 @@ class TestDiscovery:
             if "<pk/>" in column.get("description", "")
         ] == ["a", "b"]
 
+    def test_what_is_inferred(self, gateway: Gateway) -> None:
+        """postgrest.md: keys of views, lengths of bits and domains; nothing of hidden schemas."""
+        definitions = gateway.get("/rest/v1/").json()["definitions"]
+
+        def keys(view: str) -> list[str]:
+            columns = definitions[view]["properties"].items()
+            return [name for name, c in columns if "<pk/>" in c.get("description", "")]
+
+        assert keys("plain") == ["id"]
+        assert keys("joined") in (["a", "second"], ["number"])
+        assert keys("half") == keys("sums") == []
+        bits = definitions["bits"]["properties"]
+        assert (bits["five"]["maxLength"], bits["most"]["maxLength"]) == (5, 9)
+        assert bits["word"] == {
+            "format": "character varying", "type": "string", "default": "none", "maxLength": 7,
+        }  # fmt: skip
+        assert "description" not in bits["parent"]
+
 
 class TestUsers:
     """supabase.md §6: auth.users has secrets inside."""

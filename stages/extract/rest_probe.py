@@ -1,0 +1,35 @@
+"""What can't be read exactly over REST as the server prints it, said before a plan is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from stages.errors import TableFailed
+from stages.extract import auth_tables
+from stages.extract.catalog import resolve_reading
+from stages.extract.rest import RestReader
+from stages.extract.rest_floats import FloatsUnproven
+from stages.extract.rest_settings import OtherSetting, depends_on_settings
+from stages.project.plan import SourceTable
+
+
+def find_printed_otherwise(reader: RestReader) -> Iterator[str]:
+    """A sentence and its cure for the first table of each kind, by its first rows.
+
+    One setting is the same for all tables, so that the others would say no more.
+    """
+    seen: set[type[TableFailed]] = set()
+    session = reader.session()
+    for place, relation in reader.catalog().items():
+        if place in auth_tables.TABLES or not any(map(depends_on_settings, relation.columns)):
+            continue
+        entry = SourceTable(name=relation.name, schema=relation.schema, table=relation.name)
+        try:
+            session.probe(resolve_reading(entry, replace(relation, key_ordered=True)))
+        except (FloatsUnproven, OtherSetting) as error:
+            if type(error) not in seen:
+                seen.add(type(error))
+                yield str(error)
+        except TableFailed:
+            continue  # what can't be read at all is for `check`
