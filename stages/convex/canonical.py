@@ -67,7 +67,7 @@ def place_inexact(connection: duckdb.DuckDBPyConnection, table: str) -> None:
         "(SELECT text AS of, min_by(n.fullkey, n.id) AS place "
         f"FROM (SELECT text FROM {table} WHERE {which}), json_tree(text::JSON) AS n "
         "WHERE n.type IN ('UBIGINT', 'BIGINT', 'HUGEINT', 'UHUGEINT', 'DOUBLE') "
-        f"AND (isinf(({text})::DOUBLE) OR {_inexact(text)}) GROUP BY text) WHERE text = of"
+        f"AND (isinf(try_cast({text} AS DOUBLE)) OR {_inexact(text)}) GROUP BY text) WHERE text = of"
     )
 
 
@@ -191,7 +191,7 @@ def _fold(connection: duckdb.DuckDBPyConnection, table: str, level: int, *, last
         "WHEN 'VARCHAR' THEN l.leaf::VARCHAR "
         "WHEN 'BOOLEAN' THEN l.leaf::VARCHAR "
         "WHEN 'NULL' THEN 'null' "
-        "ELSE encode_float((l.leaf ->> '$')::DOUBLE) END AS canonical, "
+        "ELSE encode_float(try_cast(l.leaf ->> '$' AS DOUBLE)) END AS canonical, "
         "CASE l.type WHEN 'OBJECT' THEN 2 + coalesce(c.size + c.names, 0) "
         "WHEN 'ARRAY' THEN 2 + coalesce(c.size, 0) "
         "WHEN 'VARCHAR' THEN 2 + strlen(l.leaf ->> '$') "
@@ -207,7 +207,7 @@ def _fold(connection: duckdb.DuckDBPyConnection, table: str, level: int, *, last
         f"WHEN 'ARRAY' THEN CASE WHEN c.n > {ARRAY_ITEMS} "
         f"THEN '{Rule.TOO_MANY}: an array has more than {ARRAY_ITEMS} items' ELSE c.problem END "
         "WHEN 'VARCHAR' THEN NULL WHEN 'BOOLEAN' THEN NULL WHEN 'NULL' THEN NULL "
-        "ELSE CASE WHEN isinf((l.leaf ->> '$')::DOUBLE) "
+        "ELSE CASE WHEN isinf(try_cast(l.leaf ->> '$' AS DOUBLE)) "
         f"THEN '{Rule.INEXACT_NUMBER}: a number is beyond float64' END END AS problem "
         f"FROM {table}_level_{level} l {join}"
     )

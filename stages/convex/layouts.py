@@ -241,11 +241,13 @@ def _leaf(layout: Layout, text: str) -> _Form:
     if layout.leaves & NUMBERS:
         # A short number without dot and exponent is as it is to be.
         fraction = " OR ".join(f"contains({text}, '{sign}')" for sign in (".", "e", "E", "-0"))
-        encoded = f"encode_float({text}::DOUBLE)"
+        # DuckDB may take what two branches share out of the CASE, and so meet other texts with it.
+        as_double = f"try_cast({text} AS DOUBLE)"
+        encoded = f"encode_float({as_double})"
         number = f"CASE WHEN strlen({text}) > 15 OR {fraction} THEN {encoded} ELSE {text} END"
         cases += (
             f"WHEN {text} BETWEEN '-' AND ':' "
-            f"THEN CASE WHEN NOT isinf({text}::DOUBLE) THEN {number} END "
+            f"THEN CASE WHEN NOT isinf({as_double}) THEN {number} END "
         )
         sizes += f"WHEN {text} BETWEEN '-' AND ':' THEN 9 "
     return _Form(

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stages.convex.canonical import by_any_layout, by_layout, canonicalise
@@ -84,6 +84,8 @@ trees = st.recursive(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(trees, min_size=1, max_size=8))
+@example(["null", '{"0":{}}'])
+@example(['{"0": 1}', '{"0": "x"}', '{"0": true}', '{"0":{}}', "null"])
 def test_a_layout_says_what_the_general_way_says(texts: list[str]) -> None:
     fast, general = by_layouts(texts), generally(texts)
     assert fast == {text: general[text] for text in fast}
