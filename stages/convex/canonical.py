@@ -67,7 +67,8 @@ def place_inexact(connection: duckdb.DuckDBPyConnection, table: str) -> None:
         "(SELECT text AS of, min_by(n.fullkey, n.id) AS place "
         f"FROM (SELECT text FROM {table} WHERE {which}), json_tree(text::JSON) AS n "
         "WHERE n.type IN ('UBIGINT', 'BIGINT', 'HUGEINT', 'UHUGEINT', 'DOUBLE') "
-        f"AND (isinf(try_cast({text} AS DOUBLE)) OR {_inexact(text)}) GROUP BY text) WHERE text = of"
+        f"AND (isinf(try_cast({text} AS DOUBLE)) OR {_inexact(text)}) "
+        "GROUP BY text) WHERE text = of"
     )
 
 
