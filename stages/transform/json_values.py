@@ -15,7 +15,7 @@ from stages.convex.validators.alternatives import ANY
 from stages.convex.validators.check import any_problem_sql, problem_sql
 from stages.convex.validators.marks import ambiguous_sql, excess_sql, marked_sql, unmarked_sql
 from stages.convex.validators.positions import REFS, refs_sql
-from stages.convex.validators.rewrite import Normalise
+from stages.convex.validators.rewrite import LongIntegers, Normalise
 from stages.convex.values import ID_LENGTH, Shape
 from stages.rules import Rule
 from stages.sql import name_sql, text_sql
@@ -35,11 +35,20 @@ REASONS = {
 }
 
 
-def column_sql(text: str) -> str:
-    """SQL of the marked text of a JSON text; of what is none, its sign in INVALID or AMBIGUOUS."""
+def column_sql(text: str, shape: Shape) -> str:
+    """SQL of the marked text of a field's JSON text; of what is none, its sign in INVALID or
+    AMBIGUOUS."""
+    integers = LongIntegers(shape.name, shape.validator)
+    long = ""
+    if integers.needed:
+        # Before they are read as floats.
+        rewritten = (
+            f"list_transform([({marked_sql(text)})::JSON], lambda v: {integers.sql('v')})[1]"
+        )
+        long = f"WHEN regexp_matches({text}, '[0-9]{{16}}') THEN {rewritten} "
     return (
         f"CASE WHEN {text} IS NULL THEN NULL WHEN NOT json_valid({text}) THEN '{INVALID}' "
-        f"WHEN {ambiguous_sql(text)} THEN '{AMBIGUOUS}' ELSE {marked_sql(text)} END"
+        f"WHEN {ambiguous_sql(text)} THEN '{AMBIGUOUS}' {long}ELSE {marked_sql(text)} END"
     )
 
 

@@ -123,7 +123,9 @@ def _compile(
 def _first_value(field: Compiled) -> str:
     """SQL of what `modelled` has of a field."""
     column = field.column or "NULL"
-    return f"list_transform([{column}], lambda j: {column_sql('j')})[1]" if field.json else column
+    if not field.json:
+        return column
+    return f"list_transform([{column}], lambda j: {column_sql('j', field.shape)})[1]"
 
 
 def _is_read_again(context: TableContext, fields: Iterable[Compiled]) -> bool:

@@ -63,7 +63,7 @@ def judge(tried: list[tuple[Validator, list[Any]]]) -> list[list[dict[str, Any]]
     ]
     CONNECTION.executemany(f"INSERT INTO given VALUES ({', '.join('?' * (len(tried) + 1))})", rows)
     compiled = {s.name: compile_field(CONNECTION, Place("model"), s, "JSON") for s in shapes}
-    columns = ", ".join(f"{column_sql(name_sql(s.name))} AS {name_sql(s.name)}" for s in shapes)
+    columns = ", ".join(f"{column_sql(name_sql(s.name), s)} AS {name_sql(s.name)}" for s in shapes)
     CONNECTION.execute(f"CREATE OR REPLACE TEMP TABLE modelled AS SELECT n, {columns} FROM given")
     make_json_values(CONNECTION, compiled)
     judged = []
@@ -211,7 +211,7 @@ def test_texts_that_are_no_json_are_rejects() -> None:
     field = shape("t", Field(name="f", validator={"type": "any"}, optional=False))
     compiled = {"f": compile_field(CONNECTION, Place("model"), field, "JSON")}
     CONNECTION.execute(
-        f"CREATE OR REPLACE TEMP TABLE modelled AS SELECT {column_sql('text')} AS f FROM odd"
+        f"CREATE OR REPLACE TEMP TABLE modelled AS SELECT {column_sql('text', field)} AS f FROM odd"
     )
     make_json_values(CONNECTION, compiled)
     rows = CONNECTION.execute(
@@ -293,7 +293,7 @@ def test_columns_of_any_type_are_staged_as_encoded_json(
     compiled = {"f": compile_field(CONNECTION, Place("model"), field, row[0])}
     CONNECTION.execute(
         "CREATE OR REPLACE TEMP TABLE modelled AS SELECT "
-        f"{column_sql(str(compiled['f'].column))} AS f FROM (SELECT {value} AS f)"
+        f"{column_sql(str(compiled['f'].column), field)} AS f FROM (SELECT {value} AS f)"
     )
     make_json_values(CONNECTION, compiled)
     rows = CONNECTION.execute(

@@ -1,8 +1,8 @@
 """A validator → SQL that rewrites valid JSON by position: never by what a text looks like.
 
-Three ways: `Normalise` writes what the model may leave to stages; `Unorphan` takes out references
-that have no target; `Bind` puts ids of Convex in the place of references. The text of a value is
-NULL where it is to be taken out.
+Four ways: `LongIntegers` says int64s that no float holds as Convex does; `Normalise` writes what
+the model may leave to stages; `Unorphan` takes out references that have no target; `Bind` puts ids
+of Convex in the place of references. The text of a value is NULL where it is to be taken out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stages.sql import text_sql
 
 
 class Rewriter:
-    """The walk that all three have in common; `name` is the field's."""
+    """The walk that all have in common; `name` is the field's."""
 
     def __init__(self, name: str, validator: Validator) -> None:
         self.name = name
@@ -181,6 +181,21 @@ class Rewriter:
         return cases
 
 
+class LongIntegers(Rewriter):
+    """Whole numbers of 16 digits and more become int64s where a validator takes these and no
+    float. It comes first, on JSON that is not checked yet: what is no int64 stays as it is."""
+
+    def leaf(
+        self, validator: Validator, accepted: Alternatives, value: str, path: str
+    ) -> list[str]:
+        if not takes_only_int64(accepted):
+            return []
+        whole = f"{value}::VARCHAR"
+        int64 = f"try_cast({whole} AS BIGINT)"
+        long = f"regexp_full_match({whole}, '-?[0-9]{{16,}}')"
+        return [f"WHEN {long} AND {int64} IS NOT NULL THEN {_marked_int64(int64)}"]
+
+
 class Normalise(Rewriter):
     """Plain whole numbers become int64s, nulls of optional fields that take none are taken out,
     and bare keys get the name of the table that the plan gives."""
@@ -189,11 +204,9 @@ class Normalise(Rewriter):
         self, validator: Validator, accepted: Alternatives, value: str, path: str
     ) -> list[str]:
         cases = []
-        numbers = "NUMBER" in accepted.kinds or accepted.of_kind("NUMBER") or accepted.anything
-        if ("INTEGER" in accepted.kinds or accepted.of_kind("INTEGER")) and not numbers:
-            int64 = f"encode_int64(({value} ->> '$')::DOUBLE::BIGINT)"
-            marked = f"'\"{MARK}i' || substr({int64}, 14, 12) || '\"'"
-            cases.append(f"WHEN {kind_sql(value)} = 'NUMBER' THEN {marked}")
+        if takes_only_int64(accepted):
+            int64 = f"({value} ->> '$')::DOUBLE::BIGINT"
+            cases.append(f"WHEN {kind_sql(value)} = 'NUMBER' THEN {_marked_int64(int64)}")
         for member in accepted.ids:
             if member.get("bare"):
                 prefix = text_sql(member["tableName"] + ":")
@@ -286,6 +299,17 @@ class Unorphan(Rewriter):
             f"len(list_filter({inner}, lambda x: x.p IN ({among}) AND "
             f"{orphan.format(self.orphans)})) > 0"
         )
+
+
+def takes_only_int64(accepted: Alternatives) -> bool:
+    """Whether a number at this place can be nothing but an int64."""
+    numbers = "NUMBER" in accepted.kinds or accepted.of_kind("NUMBER") or accepted.anything
+    return bool("INTEGER" in accepted.kinds or accepted.of_kind("INTEGER")) and not numbers
+
+
+def _marked_int64(number: str) -> str:
+    """SQL of the marked JSON text of a BIGINT."""
+    return f"'\"{MARK}i' || substr(encode_int64({number}), 14, 12) || '\"'"
 
 
 def _joined(texts: str) -> str:
