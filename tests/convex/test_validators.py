@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from stages.convex.schema import Field, Validator
+from stages.convex.validators.check import problem_sql
 from stages.convex.validators.marks import marked_sql, unmarked_sql
 from stages.convex.validators.rewrite import Bind
 from stages.convex.values import shape
@@ -179,6 +180,18 @@ LIMITS: list[tuple[Validator, Any, str | None]] = [
     (NUMBER, {"$float": "AAAAAAAA8H8=", "a": 1.0}, "field_name"),
     ({"type": "union", "value": [STRING, {"type": "bytes"}]}, "\uf8ffb", "type_mismatch"),
 ]
+
+
+def test_a_check_grows_with_its_validator_and_not_with_its_depth() -> None:
+    """Places that the plan names in v.any() are objects of these, one inside of the other."""
+    lengths = []
+    for depth in (4, 8, 12):
+        validator: Validator = {"type": "id", "tableName": "users"}
+        for _ in range(depth):
+            validator = {"type": "any", "fields": {"inner": validator}}
+        lengths.append(len(problem_sql(validator, "v", "'here'")))
+    first, second, third = lengths
+    assert third - second < 2 * (second - first) < 4 * first
 
 
 def test_limits_hold_inside_of_values() -> None:

@@ -19,7 +19,6 @@ from stages.convex.validators.marks import (
     BASE64,
     EIGHT_BYTES,
     MARK,
-    PLAIN,
     SPECIAL,
     kind_sql,
     payload_sql,
@@ -102,7 +101,9 @@ class _Check:
         cases = " ".join(f"WHEN {text_sql(k)} THEN {text_sql(w)}" for k, w in SAID.items())
         said = f"CASE kind {cases} ELSE 'a ' || lower(kind) END"
         expected = text_sql(f", not {describe(validator)}")
-        mismatch = wrong(Rule.TYPE_MISMATCH, f"{said} || {expected}", path)
+        otherwise = wrong(Rule.TYPE_MISMATCH, f"{said} || {expected}", path)
+        if accepted.anything:
+            otherwise = self._anything(accepted.anything[0], value, path)
         branches = "".join(
             f"WHEN {text_sql(name)} THEN {sql} " for name, sql in self._kinds(accepted, value, path)
         )
@@ -112,15 +113,13 @@ class _Check:
             null = f"WHEN 'NULL' THEN {problem} "
         return (
             f"list_transform([{kind}], lambda kind: "
-            f"CASE kind {null}{branches}ELSE {mismatch} END)[1]"
+            f"CASE kind {null}{branches}ELSE {otherwise} END)[1]"
         )
 
     def _kinds(self, accepted: Alternatives, value: str, path: str) -> Iterator[tuple[str, str]]:
-        """(kind, SQL of the problem) for each kind of which some values are taken."""
+        """(kind, SQL of the problem) for each kind of which some values are taken; of v.any() for
+        those of which not all are."""
         if accepted.anything:
-            inner = self._anything(accepted.anything[0], value, path)
-            for kind in (*PLAIN, "FLOAT"):
-                yield kind, inner
             yield from (
                 (kind, wrong(Rule.FIELD_NAME, text_sql("a key begins with $"), path))
                 for kind in ("INTEGER", "BYTES")

@@ -10,8 +10,6 @@ from __future__ import annotations
 MARK = "\uf8ff"
 WRAPPERS = {"integer": "i", "bytes": "b", "float": "f"}
 KINDS = {"i": "INTEGER", "b": "BYTES", "f": "FLOAT"}
-# JSON's own types, as `kind_sql` names them.
-PLAIN = ("NULL", "BOOLEAN", "STRING", "NUMBER", "ARRAY", "OBJECT")
 SPECIAL = ("AAAAAAAA+H8=", "AAAAAAAA8H8=", "AAAAAAAA8P8=", "AAAAAAAAAIA=")
 EIGHT_BYTES = "[A-Za-z0-9+/]{10}[AEIMQUYcgkosw048]="
 BASE64 = "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?"
@@ -43,7 +41,8 @@ def ambiguous_sql(text: str) -> str:
 
 
 def kind_sql(value: str) -> str:
-    """SQL of the kind of a marked JSON value: one of PLAIN, INTEGER, BYTES or FLOAT."""
+    """SQL of the kind of a marked JSON value: NULL, BOOLEAN, STRING, NUMBER, ARRAY, OBJECT, and
+    INTEGER, BYTES or FLOAT of what is marked."""
     marks = " ".join(
         f"WHEN starts_with({value}::VARCHAR, '\"{MARK}{sign}') THEN '{kind}'"
         for sign, kind in KINDS.items()
