@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import httpx
 
-from stages.errors import Transient
+from stages.errors import Stopped, Transient
 from stages.extract.rest_responses import Response, error_for
 from stages.project.settings import Source
 from stages.retry import retrying
@@ -28,6 +28,7 @@ class RestClient:
         headers = {"User-Agent": "stages/0.1 python-httpx", "apikey": key}
         if not key.startswith("sb_"):
             headers["Authorization"] = f"Bearer {key}"
+        self._interrupted: str | None = None
         self._source = source
         self._base = source.url.rstrip("/")
         self._http = httpx.Client(
@@ -51,6 +52,10 @@ class RestClient:
         """
         return retrying(lambda: parse(self._send(path, params, headers or {}, what, method)))
 
+    def interrupt(self, reason: str) -> None:
+        """Send no more requests: the next one, also of a retry, raises Stopped."""
+        self._interrupted = self._interrupted or reason
+
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
@@ -63,6 +68,8 @@ class RestClient:
         what: str,
         method: str,
     ) -> Response:
+        if self._interrupted:
+            raise Stopped(self._interrupted)
         encoded = httpx.Headers(dict(headers), encoding="utf-8")
         try:
             # Not kept by httpx, whose responses only the garbage collector frees.

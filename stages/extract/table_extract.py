@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
@@ -99,22 +99,24 @@ class TableExtract:
         number, first, last = gap.number, None, gap.keys.after
         self._row_count.begin_gap()
         try:
-            for rows in session.read(reading, gap.keys):
-                deadline.check()
-                if not rows.num_rows:
-                    continue
-                if self.entry.key or (reading.key and reading.heirs):
-                    require_key(rows, reading, last)
-                if writer is None:
-                    writer = PartWriter(self.folder / part_name(gap.span, number), schema)
-                    first = key_texts(rows, reading, 0)
-                writer.write(rows)
-                last = key_texts(rows, reading, rows.num_rows - 1)
-                self.progress.advance(self.entry.name, rows.num_rows, rows.nbytes)
-                full = writer.rows >= PART_ROWS or writer.written_bytes() >= PART_BYTES
-                if full and not gap.alone:
-                    closer.submit(partial(self._close_part, writer, gap, number, first, last))
-                    writer, number = None, number + 1
+            # Closed here, also after an error: its cursor must not outlive the connection.
+            with closing(session.read(reading, gap.keys)) as coming:
+                for rows in coming:
+                    deadline.check()
+                    if not rows.num_rows:
+                        continue
+                    if self.entry.key or (reading.key and reading.heirs):
+                        require_key(rows, reading, last)
+                    if writer is None:
+                        writer = PartWriter(self.folder / part_name(gap.span, number), schema)
+                        first = key_texts(rows, reading, 0)
+                    writer.write(rows)
+                    last = key_texts(rows, reading, rows.num_rows - 1)
+                    self.progress.advance(self.entry.name, rows.num_rows, rows.nbytes)
+                    full = writer.rows >= PART_ROWS or writer.written_bytes() >= PART_BYTES
+                    if full and not gap.alone:
+                        closer.submit(partial(self._close_part, writer, gap, number, first, last))
+                        writer, number = None, number + 1
             closer.submit(partial(self._end_gap, writer, gap, number, first, last, report))
             writer = None
         finally:
