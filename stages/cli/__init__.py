@@ -28,7 +28,7 @@ from stages.cli import (
     verify,
 )
 from stages.cli.context import cli
-from stages.cli.signals import end_at_signals
+from stages.cli.signals import end_at_signals, was_interrupted
 from stages.errors import StagesError
 from stages.machine import is_interrupt, stopped_by_machine
 from stages.terminal import print_safely
@@ -71,12 +71,14 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except StagesError as error:
+        if was_interrupted():
+            _end(STOPPED, 3)
         _end(str(error), error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
-        if is_interrupt(error):
+        if is_interrupt(error) or was_interrupted():
             _end(STOPPED, 3)
         stopped = stopped_by_machine(error)
         if stopped is None:

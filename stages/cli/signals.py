@@ -14,16 +14,24 @@ import threading
 
 # Seconds after which a person wants to know why a command that was to end has not.
 PATIENCE = 1.5
+_SEEN = threading.Event()
 
 
 def end_at_signals() -> None:
     """From here on a signal raises KeyboardInterrupt; a second one ends the process with 3."""
     heard, written = socket.socketpair()
     written.setblocking(False)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
     thread = threading.Thread(target=_listen, args=(heard, written), daemon=True)
     thread.start()
+
+
+def was_interrupted() -> bool:
+    """Whether a signal has come: what fails after it, such as a query of a thread whose connection
+    is closed, is of no interest."""
+    return _SEEN.is_set()
 
 
 def _listen(heard: socket.socket, written: socket.socket) -> None:
@@ -57,4 +65,5 @@ def _say(text: str) -> None:
 
 
 def _interrupt(*_: object) -> None:
+    _SEEN.set()
     raise KeyboardInterrupt

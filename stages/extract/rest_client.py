@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import httpx
 
+from stages.answers import read_whole
 from stages.errors import Stopped, Transient
 from stages.extract.rest_responses import Response, error_for
 from stages.project.settings import Source
@@ -80,7 +81,7 @@ class RestClient:
                     status=stream.status_code,
                     reason=stream.reason_phrase,
                     headers=stream.headers,
-                    body=b"".join(stream.iter_bytes()),
+                    body=read_whole(stream),
                 )
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise Transient(

@@ -16,6 +16,7 @@ from stages.errors import StagesError, TableFailed, Transient
 from stages.extract.catalog import Reading
 from stages.extract.decode import DoesNotFit, decode_column
 from stages.extract.types import Column, arrow_schema
+from stages.retry import seconds_asked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -137,7 +138,7 @@ def _expected_rows(content_range: str) -> int | None:
 def _parse_json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Transient("the server gave an answer that is not JSON", "run again") from None
 
 
@@ -151,7 +152,7 @@ def parse_openapi(response: Response) -> dict[str, Any]:
 
 def parse_count(text: str, reading: Reading) -> int:
     """A number of rows. Raises TableFailed for what is none."""
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit()):
         raise TableFailed(f"{reading.schema}.{reading.name}: the server gave no count")
     return int(text)
 
@@ -164,7 +165,7 @@ def error_for(response: Response, what: str) -> StagesError:
     status = response.status
     try:
         parsed = json.loads(response.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = {}
     if not isinstance(parsed, dict):
         parsed = {}
@@ -178,11 +179,10 @@ def error_for(response: Response, what: str) -> StagesError:
     if code == "57014" or status == 544:
         return SmallerPage(what)
     if status in SUPABASE_TRANSIENT_STATUS:
-        after = response.headers.get("retry-after", "")
         return Transient(
             f"Supabase answered {status} for {what}: {words}",
             "run again",
-            retry_after=float(after) if after.isdigit() else None,
+            retry_after=seconds_asked(response.headers.get("retry-after")),
         )
     if status == 401 or (status == 403 and not code):
         return StagesError(
