@@ -145,9 +145,15 @@ def _parse_json(body: bytes) -> Any:
 def parse_openapi(response: Response) -> dict[str, Any]:
     """The OpenAPI document. Raises Transient for what is none."""
     document = _parse_json(response.body)
-    if not isinstance(document, dict):
+    tables = document.get("definitions", {}) if isinstance(document, dict) else None
+    if not isinstance(tables, dict) or not all(_is_table(table) for table in tables.values()):
         raise Transient("the server gave no OpenAPI document", "run again")
     return document
+
+
+def _is_table(definition: Any) -> bool:
+    properties = definition.get("properties", {}) if isinstance(definition, dict) else None
+    return isinstance(properties, dict) and all(isinstance(p, dict) for p in properties.values())
 
 
 def parse_count(text: str, reading: Reading) -> int:
