@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from stages.errors import Transient
-from stages.terminal import printable, raw_stream
+from stages.terminal import discard, printable, raw_stream
 
 LINE_EVERY = 5.0
 
@@ -154,7 +154,10 @@ class JsonLines:
 
     def _tell(self, event: str, **facts: Any) -> None:
         with self._lock:
-            print(json.dumps({"event": event, **facts}), flush=True)  # noqa: T201
+            try:
+                print(json.dumps({"event": event, **facts}), flush=True)  # noqa: T201
+            except BrokenPipeError:
+                discard(sys.stdout)  # nobody listens any more: the work goes on
 
     def note(self, text: str) -> None:
         self._tell("note", text=text)

@@ -144,7 +144,7 @@ def _parse_json(body: bytes) -> Any:
 
 def parse_openapi(response: Response) -> dict[str, Any]:
     """The OpenAPI document. Raises Transient for what is none."""
-    document = _parse_json(response.body)
+    document: dict[str, Any] = _parse_json(response.body)
     tables = document.get("definitions", {}) if isinstance(document, dict) else None
     if not isinstance(tables, dict) or not all(_is_table(table) for table in tables.values()):
         raise Transient("the server gave no OpenAPI document", "run again")
