@@ -24,6 +24,11 @@ def printable(text: str) -> str:
     return STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+class OutputClosed(Exception):
+    """Nobody reads the data that is printed any more, as behind `| head -1`. No OSError, which
+    click would end with 1."""
+
+
 class PrintableStream:
     """A text stream that writes `printable` text, and is the stream itself in all else.
 
@@ -48,9 +53,9 @@ class PrintableStream:
         try:
             yield
         except BrokenPipeError:
-            if not self._optional:
-                raise
             discard(self.stream)
+            if not self._optional:
+                raise OutputClosed from None
 
     def __getattr__(self, name: str) -> Any:
         if name == "buffer":  # where click would write past us

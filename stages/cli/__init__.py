@@ -31,7 +31,7 @@ from stages.cli.context import cli
 from stages.cli.signals import end_at_signals, was_interrupted
 from stages.errors import StagesError
 from stages.machine import is_interrupt, stopped_by_machine
-from stages.terminal import discard, print_safely
+from stages.terminal import OutputClosed, print_safely
 
 __all__ = [
     "check",
@@ -74,8 +74,7 @@ def main() -> NoReturn:
         if was_interrupted():
             _end(STOPPED, 3)
         _end(str(error), error.exit_code)
-    except BrokenPipeError:
-        discard(sys.stdout)
+    except OutputClosed:
         sys.exit(0)
     except Exception as error:
         if is_interrupt(error) or was_interrupted():
