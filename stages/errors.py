@@ -181,11 +181,3 @@ class Transient(StagesError):
 
 class TableFailed(StagesError):
     """One table cannot go on; the other tables do."""
-
-
-def stopped_by_disk(error: OSError) -> Stopped:
-    """What a disk or a file refuses, as the end of a command that can be run again."""
-    return Stopped(
-        f"{error.strerror or error}: {error.filename or 'the disk'}",
-        "fix that; what is done is kept, run the same command again",
-    )

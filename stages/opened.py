@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.errors import FileError, StagesError, Stopped, Transient, stopped_by_disk
+from stages.errors import FileError, StagesError, Stopped, Transient
 from stages.events import Emitter, OnEvent
 from stages.hints import Invocation
+from stages.machine import is_interrupt, stopped_by_machine
 from stages.project.plan import Plan
 from stages.project.plan_reader import load_plan
 from stages.project.settings import (
@@ -110,10 +111,14 @@ class OpenProject:
         except StagesError as error:
             self._complete(error, stage)
             raise
-        except BrokenPipeError:
-            raise  # of whoever reads the events, not of the disk
-        except OSError as error:
-            raise self._complete(stopped_by_disk(error), stage) from error
+        except Exception as error:  # DuckDB's have no class in common with Python's
+            if is_interrupt(error):
+                raise KeyboardInterrupt from None
+            # A broken pipe is of whoever reads the events, not of the disk.
+            stopped = stopped_by_machine(error, self._data or self.project / "data")
+            if stopped is None:
+                raise
+            raise self._complete(stopped, stage) from error
 
     def _complete(self, error: StagesError, stage: str) -> StagesError:
         """Add to an error what only the open project knows; a second time changes nothing."""

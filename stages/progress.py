@@ -10,11 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from stages.errors import Transient
-from stages.terminal import printable, raw_stream
+from stages.terminal import OutputClosed, printable, raw_stream
 
 LINE_EVERY = 5.0
 
@@ -153,7 +154,8 @@ class JsonLines:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def _tell(self, event: str, **facts: Any) -> None:
-        with self._lock:
+        # Where nobody listens any more, the work goes on.
+        with self._lock, suppress(OutputClosed):
             print(json.dumps({"event": event, **facts}), flush=True)  # noqa: T201
 
     def note(self, text: str) -> None:

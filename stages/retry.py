@@ -28,6 +28,13 @@ class Backoff:
         return float(max(jittered, min(error.retry_after or 0.0, 60.0)))
 
 
+def seconds_asked(header: str | None) -> float | None:
+    """A Retry-After in seconds; None for a date, and for what is no number."""
+    text = (header or "").strip()
+    # What `isdigit` alone lets pass, such as ², is no number.
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
 def retrying(
     call: Callable[[], Result],
     backoff: Backoff | None = None,

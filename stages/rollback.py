@@ -69,7 +69,9 @@ def rollback(
             counted = f'SELECT "table", count(*) FROM {LEDGER_ROWS} GROUP BY 1 ORDER BY 1'
             listed = dict(connection.execute(counted).fetchall())
             _refuse_orphans(schema, chosen, listed)
-            order = [name for group in dependency_groups(schema, chosen) for name in group.tables]
+            # In the plan's order: that of a set is another one in each process.
+            groups = dependency_groups(schema, [name for name in plan.tables if name in chosen])
+            order = [name for group in groups for name in group.tables]
             doomed = {
                 name: listed.get(name, 0)
                 for name in reversed(order)

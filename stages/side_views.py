@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import FileError, UserError
+from stages.machine import is_refusal
 from stages.project.plan import Plan
 from stages.project.plan_entries import entry_error
 from stages.project.text_files import is_utf_16, read_text_file, require_utf_8
@@ -78,6 +79,8 @@ def require_readable(
         try:
             connection.execute(f"SELECT {typed or 'count(*)'} FROM ({rows})").fetchall()
         except duckdb.Error as error:
+            if is_refusal(error):
+                raise
             words = " ".join(str(error).partition("\n\n")[0].partition("\nPossible")[0].split())
             raise FileError(
                 f"{file.name} can't be read: {words}",

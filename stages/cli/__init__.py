@@ -7,7 +7,6 @@ end, run again to go on. stdout is data; stderr is progress and people.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from typing import NoReturn
 
@@ -29,8 +28,10 @@ from stages.cli import (
     verify,
 )
 from stages.cli.context import cli
-from stages.errors import StagesError, stopped_by_disk
-from stages.terminal import print_safely
+from stages.cli.signals import end_at_signals, was_interrupted
+from stages.errors import StagesError
+from stages.machine import is_interrupt, stopped_by_machine
+from stages.terminal import OutputClosed, print_safely
 
 __all__ = [
     "check",
@@ -51,35 +52,38 @@ __all__ = [
 ]
 
 
+STOPPED = "stopped; run the same command again to go on"
+
+
 def main() -> NoReturn:
     """The console script: errors as sentences, and the exit code."""
     print_safely()
-    signal.signal(signal.SIGTERM, _interrupt)
+    end_at_signals()
     # What Arrow allocates by, from its first import on. Its own choice keeps what is freed for
     # each thread: half as much memory again for many small pages.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         code = cli.main(standalone_mode=False) or 0
-    except click.exceptions.Abort:
-        _end("stopped; run the same command again to go on", 3)
+        sys.stdout.flush()  # what was closed early is found here, and not when Python ends
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        _end(STOPPED, 3)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except StagesError as error:
+        if was_interrupted():
+            _end(STOPPED, 3)
         _end(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _end("stopped; run the same command again to go on", 3)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OutputClosed:
         sys.exit(0)
-    except OSError as error:
-        stopped = stopped_by_disk(error)
+    except Exception as error:
+        if is_interrupt(error) or was_interrupted():
+            _end(STOPPED, 3)
+        stopped = stopped_by_machine(error)
+        if stopped is None:
+            raise
         _end(str(stopped), stopped.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _end(text: str, code: int) -> NoReturn:

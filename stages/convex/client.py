@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 import httpx
 
+from stages.answers import read_whole
 from stages.errors import SettingError, StagesError, Transient
 from stages.project.settings import Target
-from stages.retry import Backoff, retrying
+from stages.retry import Backoff, retrying, seconds_asked
 
 Kind = Literal["query", "mutation"]
 Channel = Literal["functions", "http-action"]
@@ -32,6 +33,19 @@ TIMEOUT = httpx.Timeout(310.0, connect=15.0)
 SUCCESS = b'{"status":"success"'
 # The same request may succeed later: of the backend (its own timeout is 408), or of a gateway.
 CONVEX_TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
+
+
+TOO_LARGE = "the request is too large: too much"
+# What the answers of our functions have: a proxy may give one call's to another.
+ANSWERS: dict[str, dict[str, type]] = {
+    "bulkInsert": {"results": list},
+    "readPage": {"page": list, "isDone": bool, "continueCursor": str},
+    "readDocuments": {"documents": list},
+    "findMissing": {"missing": list},
+    "adopt": {"results": list},
+    "remove": {"results": list},
+    "clearLedger": {"isDone": bool},
+}
 
 
 class FunctionError(StagesError):
@@ -132,7 +146,7 @@ class Deployment:
             head = json.dumps({"function": function.rpartition(":")[2]})
         arguments = args.encode() if isinstance(args, str) else args
         body = b"".join((head[:-1].encode(), b', "args": ', arguments, b"}"))
-        return self._content(function, self._send(url, body, authorization))
+        return self._send(function, url, body, authorization)
 
     @contextmanager
     def request(
@@ -150,9 +164,8 @@ class Deployment:
                 method, f"{self.target.url}{path}", content=body, headers=headers
             )
             with stream as answer:
-                if answer.status_code != 200:
-                    answer.read()
-                self._require_success(path.partition("?")[0], answer)
+                content = read_whole(answer) if answer.status_code != 200 else b""
+                self._require_success(path.partition("?")[0], answer, content)
                 yield answer
 
     @contextmanager
@@ -166,35 +179,39 @@ class Deployment:
                 "see if it is up, then run the same command again",
             ) from None
 
-    def _send(self, url: str, body: bytes, authorization: str) -> httpx.Response:
-        headers = {"Content-Type": "application/json", "Authorization": authorization}
-        with self._reached():
-            return self._http.post(url, content=body, headers=headers)
-
-    def _content(self, function: str, answer: httpx.Response) -> bytes:
+    def _send(self, function: str, url: str, body: bytes, authorization: str) -> bytes:
         """What a function answered, whether it failed or not."""
-        self._require_success(function, answer)
-        return answer.content
+        headers = {"Content-Type": "application/json", "Authorization": authorization}
+        with (
+            self._reached(),
+            self._http.stream("POST", url, content=body, headers=headers) as answer,
+        ):
+            content = read_whole(answer)
+            self._require_success(function, answer, content)
+            return content
 
-    def _require_success(self, function: str, answer: httpx.Response) -> None:
-        status = answer.status_code
+    def _require_success(self, function: str, answer: httpx.Response, content: bytes) -> None:
+        status, words = answer.status_code, _words(answer, content)
+        if status == 413:
+            # Of a gateway before the deployment; the same as its own limit.
+            raise FunctionError(function, f"{TOO_LARGE} ({status}: {words})", None)
         if status in CONVEX_TRANSIENT_STATUS:
             raise Transient(
-                f"{self.target.label} answered {status}: {_words(answer)}",
+                f"{self.target.label} answered {status}: {words}",
                 "run the same command again",
-                retry_after=_seconds(answer.headers.get("retry-after")),
+                retry_after=seconds_asked(answer.headers.get("retry-after")),
             )
         if status in (401, 403):
             name = "CONVEX_DEPLOY_KEY" if self.channel == "functions" else "MIGRATION_SECRET"
             raise StagesError(
-                f"{self.target.label} refused {name} ({status}): {_words(answer)}",
+                f"{self.target.label} refused {name} ({status}): {words}",
                 "make a deploy key of this deployment that may run internal functions"
                 if self.channel == "functions"
                 else "set the same MIGRATION_SECRET here and with: npx convex env set",
             )
         if status != 200:
             raise StagesError(
-                f"{self.target.label} answered {status} to {function}: {_words(answer)}",
+                f"{self.target.label} answered {status} to {function}: {words}",
                 "see what is wrong with: stages check",
             )
 
@@ -202,11 +219,19 @@ class Deployment:
         try:
             # Read whole, although callers read it again: an answer may be cut behind any `}`.
             parsed = json.loads(content)
-        except (json.JSONDecodeError, UnicodeDecodeError):
+        except (ValueError, RecursionError):
             raise Transient(
-                f"{self.target.label} gave an answer that was cut short", "run it again"
+                f"{self.target.label} gave an answer that was cut short or is no JSON",
+                "run it again",
             ) from None
         if isinstance(parsed, dict) and parsed.get("status") == "success":
+            if not _is_answer(function, parsed):
+                raise Transient(
+                    f"{self.target.label} gave an answer to {function} that is none to it: "
+                    f"{content[:60].decode(errors='replace')}",
+                    "see if something between here and Convex keeps answers, and if convex/ is "
+                    "pushed, with: stages check",
+                )
             return content
         if isinstance(parsed, dict) and parsed.get("status") == "error":
             words = str(parsed.get("errorMessage", "")).strip()
@@ -216,16 +241,25 @@ class Deployment:
         )
 
 
-def _words(answer: httpx.Response) -> str:
+def _is_answer(function: str, parsed: dict[str, Any]) -> bool:
+    """Whether an answer has what this function's answers have, where it is one of ours."""
+    if "value" not in parsed:
+        return False
+    name = function.rpartition(":")[2]
+    members = ANSWERS.get("bulkInsert" if name.startswith("bulkInsert") else name, {})
+    value = parsed["value"]
+    return not members or (
+        isinstance(value, dict)
+        and all(isinstance(value.get(member), kind) for member, kind in members.items())
+    )
+
+
+def _words(answer: httpx.Response, content: bytes) -> str:
     """The server's own words, short."""
     try:
-        parsed = answer.json()
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        parsed = json.loads(content)
+    except (ValueError, RecursionError):
         return answer.reason_phrase or "no words"
     if not isinstance(parsed, dict):
         return answer.reason_phrase
     return " ".join(str(parsed[name]) for name in ("code", "message") if name in parsed)[:300]
-
-
-def _seconds(header: str | None) -> float | None:
-    return float(header) if header and header.strip().isdigit() else None

@@ -104,6 +104,12 @@ def _fetch(
         raise Transient(
             f"{deployment.target.label} gave an answer that was cut short", "run it again"
         ) from None
+    if done not in ("true", "false") or not isinstance(following, str):
+        # A page that is none, which `fetch` did not read.
+        raise Transient(
+            f"{deployment.target.label} gave an answer to {module}:readPage that is none to it",
+            "run it again",
+        )
     return _Page(text, documents, done == "true", following)
 
 

@@ -7,7 +7,7 @@ rows are read first, then sorted by their key.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -47,7 +47,7 @@ class AuthApi:
             1, 1, lambda response: parse_count(response.headers.get("x-total-count", ""), reading)
         )
 
-    def read(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
+    def read(self, reading: Reading, span: Span) -> Generator[pa.Table]:
         """A span's rows in key order."""
         if [(c.name, c.rule.form) for c in reading.key_columns] != [("id", "uuid")]:
             raise TableFailed(

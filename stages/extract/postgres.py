@@ -6,7 +6,7 @@ Source of the rules on snapshots, poolers and row security: Postgres' documentat
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stages.errors import Stopped, TableFailed
 from stages.extract.catalog import ForeignKeyEdge, Reading, Relation, Relations
 from stages.extract.decode import DoesNotFit, from_driver
+from stages.extract.line import Interruption, Line
 from stages.extract.postgres_errors import translated
 from stages.extract.postgres_session import (
     MONEY_DIGITS,
@@ -21,16 +22,14 @@ from stages.extract.postgres_session import (
     connect,
     money_digits,
     open_first,
-    query_rows,
 )
 from stages.extract.reader import Key, Size, Span, TableState, key_texts
 from stages.extract.types import PRINTED, Column, arrow_schema
-from stages.project.settings import Secret, Source
+from stages.project.settings import Source
 from stages.sql import name_sql, text_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from adbc_driver_manager import dbapi
 
 BATCH_BYTES = 4 << 20
 # At most so many connections, and never more than a quarter of those that are free.
@@ -54,8 +53,12 @@ class PostgresReader:
     def __init__(self, source: Source) -> None:
         assert source.db_url is not None
         self._pids: list[int] = []
-        self.url, self._coordinator = open_first(source.db_url)
+        self._patience = source.max_silence
+        self._interruption = Interruption()
+        self._coordinator = Line(source.db_url, self._patience, self._interruption)
+        self._coordinator.open(open_first)
         with translated():
+            self._coordinator.pid = _pid(self._coordinator)
             self._facts = _one(
                 self._coordinator,
                 "SELECT pg_export_snapshot()::text AS snapshot, "
@@ -104,7 +107,8 @@ class PostgresReader:
                 keys.setdefault(place, {})[row["key_position"]] = row["column_name"]
         digits = MONEY_DIGITS
         if any(c.type in MONEY for those in columns.values() for c in those):
-            digits = money_digits(self._coordinator)
+            line = self._coordinator
+            digits = line.call(lambda: money_digits(line.connection))
         return {
             place: Relation(
                 schema=place[0],
@@ -145,7 +149,7 @@ class PostgresReader:
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """What a query of the catalog gives, in the snapshot; for few rows."""
         with translated():
-            return query_rows(self._coordinator, sql)
+            return self._coordinator.rows(sql)
 
     def is_missing(self, schema: str, table: str) -> bool:
         return True  # pg_catalog hides nothing
@@ -166,13 +170,17 @@ class PostgresReader:
     def find_blocked(self) -> str | None:
         pids = ",".join(str(pid) for pid in self._pids)
         with translated():
-            rows = query_rows(self._coordinator, _sql("waiting.sql").format(pids=f"'{{{pids}}}'"))
+            rows = self._coordinator.rows(_sql("waiting.sql").format(pids=f"'{{{pids}}}'"))
         return f"process {rows[0]['pid']} waits for {rows[0]['what']}" if rows else None
 
     def session(self) -> PostgresSession:
-        session = PostgresSession(self.url, self._facts["snapshot"])
+        line = Line(self._coordinator.url, self._patience, self._interruption)
+        session = PostgresSession(line, self._facts["snapshot"])
         self._pids.append(session.pid)
         return session
+
+    def interrupt(self, reason: str) -> None:
+        self._interruption.reason = self._interruption.reason or reason
 
     def close(self) -> None:
         self._coordinator.close()
@@ -181,14 +189,15 @@ class PostgresReader:
 class PostgresSession:
     """One connection that sees the exported snapshot."""
 
-    def __init__(self, url: Secret, snapshot: str) -> None:
-        self._connection = connect(url)
+    def __init__(self, line: Line, snapshot: str) -> None:
+        self._line = line
         self._snapshot = snapshot
+        line.open(lambda url: (url, connect(url)))
         self._begin()
-        self.pid = int(_one(self._connection, "SELECT pg_backend_pid() AS pid")["pid"])
+        self.pid = line.pid = _pid(line)
 
     def _begin(self) -> None:
-        begin(self._connection, self._snapshot)
+        self._line.call(lambda: begin(self._line.connection, self._snapshot))
 
     def size(self, reading: Reading) -> Size:
         if reading.virtual or reading.where:
@@ -196,7 +205,7 @@ class PostgresSession:
         relation = text_sql(f"{name_sql(reading.schema)}.{name_sql(reading.name)}")
         sql = _sql("size.sql").format(relation=relation, with_children=not reading.only)
         with translated():
-            row = _one(self._connection, sql)
+            row = _one(self._line, sql)
         if row["unknown"] or row["rows"] < 0:
             return Size(rows=self.count(reading), bytes=row["bytes"], exact=True)
         return Size(rows=row["rows"], bytes=row["bytes"])
@@ -204,7 +213,7 @@ class PostgresSession:
     def count(self, reading: Reading, *, filtered: bool = True) -> int:
         source = _from(reading) if filtered else reading.from_sql
         with translated():
-            row = _one(self._connection, f"SELECT count(*) AS n FROM {source}")
+            row = _one(self._line, f"SELECT count(*) AS n FROM {source}")
         return int(row["n"])
 
     def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
@@ -223,8 +232,7 @@ class PostgresSession:
         with translated():
             keys = [
                 [str(value) for value in row.values()]
-                for row in query_rows(
-                    self._connection,
+                for row in self._line.rows(
                     f"SELECT {texts} FROM {reading.from_sql} t "
                     f"TABLESAMPLE SYSTEM ({share:.4f}) REPEATABLE (0) ORDER BY {names}",
                 )
@@ -234,8 +242,8 @@ class PostgresSession:
 
     def probe(self, reading: Reading) -> None:
         """A view that takes long is no failure. The session can be used after one."""
-        with translated(), self._connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = {PROBE_TIME}")
+        with translated():
+            self._line.execute(f"SET LOCAL statement_timeout = {PROBE_TIME}")
         sql = f"SELECT {_select_list(reading)} FROM {_from(reading)} LIMIT 1"
         try:
             for _ in self._tables(reading, sql):
@@ -245,7 +253,7 @@ class PostgresSession:
                 raise
         finally:
             with translated():
-                self._connection.rollback()
+                self._line.call(self._line.connection.rollback)
             self._begin()
 
     def table_state(self, reading: Reading, snapshot: dict[str, Any]) -> TableState:
@@ -256,9 +264,7 @@ class PostgresSession:
             else "NULL::int8"
         )
         with translated():
-            row = _one(
-                self._connection, f"SELECT count(*) AS n, {newer} AS newer FROM {_from(reading)}"
-            )
+            row = _one(self._line, f"SELECT count(*) AS n, {newer} AS newer FROM {_from(reading)}")
         return TableState(rows=row["n"], greatest=self._greatest(reading), newer=row["newer"])
 
     def _greatest(self, reading: Reading) -> Key | None:
@@ -270,20 +276,16 @@ class PostgresSession:
         keys = [key_texts(table, only, 0) for table in self._tables(only, sql) if table.num_rows]
         return keys[0] if keys else None
 
-    def read(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
+    def read(self, reading: Reading, span: Span) -> Generator[pa.Table]:
         yield from self._tables(reading, _select(reading, span))
 
-    def _tables(self, reading: Reading, sql: str) -> Iterator[pa.Table]:
+    def _tables(self, reading: Reading, sql: str) -> Generator[pa.Table]:
         """What a query gives as the reading's columns."""
         import pyarrow as pa
 
         schema = arrow_schema(reading.columns)
-        with translated(), self._connection.cursor() as cursor:
-            cursor.adbc_statement.set_options(
-                **{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)}
-            )
-            cursor.execute(sql)
-            for batch in cursor.fetch_record_batch():
+        with translated(), self._line.batches(sql, BATCH_BYTES) as batches:
+            for batch in batches:
                 try:
                     arrays = [
                         from_driver(_plain(batch.column(i)), field)
@@ -295,7 +297,7 @@ class PostgresSession:
                 yield pa.Table.from_arrays(arrays, schema=schema)
 
     def close(self) -> None:
-        self._connection.close()
+        self._line.close()
 
 
 def _select_list(reading: Reading) -> str:
@@ -345,17 +347,21 @@ def _plain(array: pa.Array) -> pa.Array:
     return array
 
 
-def _one(connection: dbapi.Connection, sql: str) -> dict[str, Any]:
-    return query_rows(connection, sql)[0]
+def _one(line: Line, sql: str) -> dict[str, Any]:
+    return line.rows(sql)[0]
 
 
-def _optional(connection: dbapi.Connection, sql: str) -> dict[str, Any] | None:
+def _pid(line: Line) -> int:
+    return int(_one(line, "SELECT pg_backend_pid() AS pid")["pid"])
+
+
+def _optional(line: Line, sql: str) -> dict[str, Any] | None:
     """A row that the role may not be allowed to see; the transaction goes on without it."""
     try:
         allowed = _one(
-            connection,
+            line,
             "SELECT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AS ok",
         )
-        return _one(connection, sql) if allowed["ok"] else None
+        return _one(line, sql) if allowed["ok"] else None
     except TableFailed:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Protocol
@@ -82,6 +82,9 @@ class Reader(Protocol):
     def session(self) -> Session:
         """A connection of its own for one worker."""
 
+    def interrupt(self, reason: str) -> None:
+        """Let calls that wait for the source end soon, with Stopped for this reason."""
+
     def close(self) -> None:
         """End the snapshot and all connections."""
 
@@ -107,7 +110,7 @@ class Session(Protocol):
     def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
         """Keys that cut the table into spans of about so many rows; [] where it stays whole."""
 
-    def read(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
+    def read(self, reading: Reading, span: Span) -> Generator[pa.Table]:
         """A span's rows in key order, with the reading's Arrow schema, and UNPROVEN where it is."""
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ Source: PostgREST's source and Supabase's documentation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -126,6 +126,9 @@ class RestReader:
 
     def session(self) -> RestSession:
         return RestSession(self)
+
+    def interrupt(self, reason: str) -> None:
+        self._client.interrupt(reason)
 
     def close(self) -> None:
         self._client.close()
@@ -320,7 +323,7 @@ class RestSession:
             rows=rows, greatest=key_texts(page, reading, 0) if page.num_rows else None
         )
 
-    def read(self, reading: Reading, span: Span) -> Iterator[pa.Table]:
+    def read(self, reading: Reading, span: Span) -> Generator[pa.Table]:
         self._refuse_filter(reading)
         if reading.place in auth_tables.TABLES:
             yield from self._reader.auth.read(reading, span)

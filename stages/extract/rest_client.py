@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import httpx
 
-from stages.errors import Transient
+from stages.answers import read_whole
+from stages.errors import Stopped, Transient
 from stages.extract.rest_responses import Response, error_for
 from stages.extract.rest_select import encode
 from stages.project.settings import Source
@@ -29,6 +30,7 @@ class RestClient:
         headers = {"User-Agent": "stages/0.1 python-httpx", "apikey": key}
         if not key.startswith("sb_"):
             headers["Authorization"] = f"Bearer {key}"
+        self._interrupted: str | None = None
         self._source = source
         self._base = source.url.rstrip("/")
         self._http = httpx.Client(
@@ -52,6 +54,10 @@ class RestClient:
         """
         return retrying(lambda: parse(self._send(path, params, headers or {}, what, method)))
 
+    def interrupt(self, reason: str) -> None:
+        """Send no more requests: the next one, also of a retry, raises Stopped."""
+        self._interrupted = self._interrupted or reason
+
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
@@ -64,6 +70,8 @@ class RestClient:
         what: str,
         method: str,
     ) -> Response:
+        if self._interrupted:
+            raise Stopped(self._interrupted)
         encoded = httpx.Headers(dict(headers), encoding="utf-8")
         url = f"{self._base}{path}" + (f"?{encode(params.items())}" if params else "")
         try:
@@ -73,7 +81,7 @@ class RestClient:
                     status=stream.status_code,
                     reason=stream.reason_phrase,
                     headers=stream.headers,
-                    body=b"".join(stream.iter_bytes()),
+                    body=read_whole(stream),
                 )
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise Transient(

@@ -23,6 +23,7 @@ from stages.extract.rest_settings import (
     may_lose_digits,
 )
 from stages.extract.types import Column, arrow_schema
+from stages.retry import seconds_asked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -210,21 +211,27 @@ def _expected_rows(content_range: str) -> int | None:
 def _parse_json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Transient("the server gave an answer that is not JSON", "run again") from None
 
 
 def parse_openapi(response: Response) -> dict[str, Any]:
     """The OpenAPI document. Raises Transient for what is none."""
-    document = _parse_json(response.body)
-    if not isinstance(document, dict):
+    document: dict[str, Any] = _parse_json(response.body)
+    tables = document.get("definitions", {}) if isinstance(document, dict) else None
+    if not isinstance(tables, dict) or not all(_is_table(table) for table in tables.values()):
         raise Transient("the server gave no OpenAPI document", "run again")
     return document
 
 
+def _is_table(definition: Any) -> bool:
+    properties = definition.get("properties", {}) if isinstance(definition, dict) else None
+    return isinstance(properties, dict) and all(isinstance(p, dict) for p in properties.values())
+
+
 def parse_count(text: str, reading: Reading) -> int:
     """A number of rows. Raises TableFailed for what is none."""
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit()):
         raise TableFailed(f"{reading.schema}.{reading.name}: the server gave no count")
     return int(text)
 
@@ -237,7 +244,7 @@ def error_for(response: Response, what: str) -> StagesError:
     status = response.status
     try:
         parsed = json.loads(response.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = {}
     if not isinstance(parsed, dict):
         parsed = {}
@@ -251,11 +258,10 @@ def error_for(response: Response, what: str) -> StagesError:
     if code == "57014" or status == 544:
         return SmallerPage(what)
     if status in SUPABASE_TRANSIENT_STATUS:
-        after = response.headers.get("retry-after", "")
         return Transient(
             f"Supabase answered {status} for {what}: {words}",
             "run again",
-            retry_after=float(after) if after.isdigit() else None,
+            retry_after=seconds_asked(response.headers.get("retry-after")),
         )
     if status == 401 or (status == 403 and not code):
         return StagesError(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
@@ -99,28 +99,30 @@ class TableExtract:
         number, first, last, unproven = gap.number, None, gap.keys.after, 0
         self._row_count.begin_gap()
         try:
-            for rows in session.read(reading, gap.keys):
-                deadline.check()
-                if not rows.num_rows:
-                    continue
-                # Postgres vouches for a primary key in its own catalog, though not for the rows of
-                # children; OpenAPI infers keys.
-                vouched = self.reader.has_snapshot and not reading.heirs
-                if reading.key and (self.entry.key or not vouched):
-                    require_key(rows, reading, last)
-                if writer is None:
-                    writer = PartWriter(self.folder / part_name(gap.span, number), schema)
-                    first, unproven = key_texts(rows, reading, 0), 0
-                writer.write(rows)
-                unproven += rows.num_rows if UNPROVEN in (rows.schema.metadata or {}) else 0
-                last = key_texts(rows, reading, rows.num_rows - 1)
-                self.progress.advance(self.entry.name, rows.num_rows, rows.nbytes)
-                full = writer.rows >= PART_ROWS or writer.written_bytes() >= PART_BYTES
-                if full and not gap.alone:
-                    closer.submit(
-                        partial(self._close_part, writer, gap, number, first, last, unproven)
-                    )
-                    writer, number = None, number + 1
+            # Closed here, also after an error: its cursor must not outlive the connection.
+            with closing(session.read(reading, gap.keys)) as coming:
+                for rows in coming:
+                    deadline.check()
+                    if not rows.num_rows:
+                        continue
+                    # Postgres vouches for a primary key in its own catalog, though not for the rows
+                    # of children; OpenAPI infers keys.
+                    vouched = self.reader.has_snapshot and not reading.heirs
+                    if reading.key and (self.entry.key or not vouched):
+                        require_key(rows, reading, last)
+                    if writer is None:
+                        writer = PartWriter(self.folder / part_name(gap.span, number), schema)
+                        first, unproven = key_texts(rows, reading, 0), 0
+                    writer.write(rows)
+                    unproven += rows.num_rows if UNPROVEN in (rows.schema.metadata or {}) else 0
+                    last = key_texts(rows, reading, rows.num_rows - 1)
+                    self.progress.advance(self.entry.name, rows.num_rows, rows.nbytes)
+                    full = writer.rows >= PART_ROWS or writer.written_bytes() >= PART_BYTES
+                    if full and not gap.alone:
+                        closer.submit(
+                            partial(self._close_part, writer, gap, number, first, last, unproven)
+                        )
+                        writer, number = None, number + 1
             closer.submit(
                 partial(self._end_gap, writer, gap, number, first, last, unproven, report)
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
 
@@ -66,8 +66,16 @@ class Workers:
             watched(self._reader, self._deadline, max_snapshot),
         ):
             first = pool.submit(before_parts)
-            for future in [pool.submit(self._work, queue, first) for _ in range(jobs)]:
-                future.result()
+            try:
+                working = [pool.submit(self._work, queue, first) for _ in range(jobs)]
+                for future in wait(working, return_when=FIRST_EXCEPTION).done:
+                    future.result()
+            except BaseException:
+                # The pool waits for all workers, who would read on to the end of their gaps.
+                queue.stop()
+                self._deadline.stop("stopped")
+                self._reader.interrupt("stopped")
+                raise
 
     def _work(self, queue: JobQueue, first: Future[None]) -> None:
         sessions, closer = _Sessions(self._reader), PartCloser(first)

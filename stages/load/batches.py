@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +59,7 @@ def stream(
     connection: duckdb.DuckDBPyConnection, queries: Iterable[str], documents: Path
 ) -> Generator[pa.RecordBatch]:
     """What queries over a file of documents give, in its order; so many bytes at once at most."""
+    import duckdb
     import pyarrow.parquet as pq
 
     metadata = pq.read_metadata(documents)
@@ -71,7 +73,9 @@ def stream(
             with connection.sql(query).to_arrow_reader(rows) as reader:
                 yield from reader
     finally:
-        connection.execute("RESET threads")
+        # An interrupt may have closed the connection before this is freed.
+        with suppress(duckdb.ConnectionException):
+            connection.execute("RESET threads")
 
 
 def cut(records: Iterable[pa.RecordBatch], pace: Pace) -> Iterator[Batch]:

@@ -57,6 +57,10 @@ class Secret:
     __str__ = __repr__
 
 
+# Seconds; see stages.extract.line.
+MAX_SILENCE = 60.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """One Supabase project, by REST, by direct Postgres, or both."""
@@ -66,6 +70,8 @@ class Source:
     key: Secret | None
     db_url: Secret | None
     sandbox: bool = False
+    # Seconds without a byte from Postgres, after which a connection counts as lost.
+    max_silence: float = MAX_SILENCE
 
     @property
     def label(self) -> str:
@@ -300,7 +306,23 @@ def _source(environ: Mapping[str, str], names: Mapping[str, str]) -> Source:
         url=url.rstrip("/") if url and key else None,
         key=Secret(key) if url and key else None,
         db_url=Secret(db_url) if db_url else None,
+        max_silence=_max_silence(environ),
     )
+
+
+def _max_silence(environ: Mapping[str, str]) -> float:
+    text = environ.get("STAGES_MAX_SILENCE") or str(MAX_SILENCE)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < float("inf"):
+        raise SettingError(
+            f"STAGES_MAX_SILENCE is {text!r}, which is no number of seconds",
+            "set it to seconds without a byte from Postgres, such as 60, or not at all",
+            settings=["STAGES_MAX_SILENCE"],
+        )
+    return seconds
 
 
 def check_key(key: str, name: str) -> str | None:

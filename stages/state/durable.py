@@ -41,10 +41,14 @@ def write_text(path: Path, text: str) -> None:
         return
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.tmp")
-    with open_private(temporary, "wb") as handle:
-        handle.write(text.encode())
-        sync_file(handle)
-    publish(temporary, path)
+    try:
+        with open_private(temporary, "wb") as handle:
+            handle.write(text.encode())
+            sync_file(handle)
+        publish(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # a full disk has no room for halves
+        raise
 
 
 def make_folder(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,7 @@ class PartWriter:
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         make_folder(path.parent)
@@ -50,19 +51,27 @@ class PartWriter:
         self.schema = schema
         self.rows = 0
         self._temporary = path.with_name(f".{path.name}.tmp")
-        self._handle = open_private(self._temporary, "wb")
-        self._writer = pq.ParquetWriter(
-            self._handle,
-            schema,
-            version="2.6",
-            # Twice the bytes of zstd in a third of the time, here and at every later reading.
-            compression="lz4",
-            use_dictionary=False,
-            # A column of a row group is one page, so that no byte hangs on how its rows came.
-            data_page_size=1 << 30,
-            store_schema=False,
-            write_statistics=[f.name for f in schema if _has_bounds(f.type)],
-        )
+        open_private(self._temporary, "wb").close()
+        # Arrow's own file. One of Python's would be written to once more when a writer that has
+        # failed is freed; what fails there takes the place of the error that is under way, and
+        # that ends the interpreter (pyarrow 26, SafeCallIntoPython).
+        self._handle = pa.OSFile(str(self._temporary), "wb")
+        try:
+            self._writer = pq.ParquetWriter(
+                self._handle,
+                schema,
+                version="2.6",
+                # Twice the bytes of zstd in a third of the time, here and at every later reading.
+                compression="lz4",
+                use_dictionary=False,
+                # A column of a row group is one page, so that no byte hangs on how its rows came.
+                data_page_size=1 << 30,
+                store_schema=False,
+                write_statistics=[f.name for f in schema if _has_bounds(f.type)],
+            )
+        except OSError:
+            self._temporary.unlink()
+            raise
         self._group: list[pa.Table] = []
         self._group_rows = 0
         self._group_bytes = 0
@@ -120,8 +129,9 @@ class PartWriter:
         self._writer.close()
         # What the rows of a dozen writers took would else stay with as many threads.
         pa.default_memory_pool().release_unused()
-        sync_file(self._handle)
         self._handle.close()
+        with self._temporary.open("rb+") as handle:
+            sync_file(handle)
         digest = hash_file(self._temporary)
         size = self._temporary.stat().st_size
         publish(self._temporary, self.path)
@@ -130,11 +140,16 @@ class PartWriter:
         )
 
     def abandon(self) -> None:
-        """Leave nothing behind."""
-        # An interrupt ends our waiting for the encoder, not what it is at.
-        _ENCODER.submit(self._writer.close).result()
-        self._handle.close()
-        self._temporary.unlink(missing_ok=True)
+        """Leave nothing behind, also where the disk takes no more: closing writes, too."""
+        try:
+            # An interrupt ends our waiting for the encoder, not what it is at.
+            with suppress(OSError):
+                _ENCODER.submit(self._writer.close).result()
+            self._writer.is_open = False  # else it tries again when it is freed
+            with suppress(OSError):
+                self._handle.close()
+        finally:
+            self._temporary.unlink(missing_ok=True)
 
 
 def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Part:
@@ -153,10 +168,10 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
                     for array, field in zip(batch.columns, schema, strict=True)
                 ]
                 writer.write(pa.Table.from_arrays(arrays, schema=schema))
+        return writer.close()
     except BaseException:
         writer.abandon()
         raise
-    return writer.close()
 
 
 def _has_bounds(kind: pa.DataType) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import TableFailed
+from stages.machine import is_refusal
 from stages.project.models import Model
 from stages.sql import first_row, name_sql, text_sql
 from stages.transform.aliases import replace_aliases
@@ -319,6 +320,8 @@ class _Isolation:
                         f"SELECT value FROM ({alone}) WHERE key::VARCHAR = ?", [key]
                     ).fetchall()
                 except duckdb.Error as error:
+                    if is_refusal(error):
+                        raise
                     words = str(error).strip().splitlines()[0].partition(" Error: ")[2]
                     self._connection.execute(
                         f"UPDATE {ISOLATED} SET _failed = list_transform(_failed, lambda "

@@ -14,6 +14,7 @@ from stages.convex.schema import Validator
 from stages.convex.values import Shape
 from stages.errors import FileError, Place, StagesError, TableFailed
 from stages.limits import FIELD_NAME_LENGTH
+from stages.machine import is_refusal
 from stages.project.models import Model
 from stages.project.plan import Plan, TargetTable
 from stages.side_views import require_readable, side_contents
@@ -137,7 +138,7 @@ class sql_errors:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         import duckdb
 
-        if not isinstance(error, duckdb.Error):
+        if not isinstance(error, duckdb.Error) or is_refusal(error):
             return
         words = str(error)
         line = re.search(r"LINE (\d+):", words)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from stages.convex.values import Shape
 from stages.errors import StagesError
+from stages.machine import is_refusal
 from stages.project.models import read_model
 from stages.project.plan import TargetTable
 from stages.rules import Rule
@@ -149,6 +150,8 @@ def _read_source(
             f"SELECT _source_id::VARCHAR AS source_id, {counted} FROM ({model})"
         )
     except duckdb.Error as error:
+        if is_refusal(error):
+            raise
         words = str(error).splitlines()[0]
         raise StagesError(
             f"{table.model} can't be run to count its references: {words}",

@@ -112,6 +112,9 @@ BODIES = {
     "html": b"<html>a page of somebody else</html>",
     "nothing": b"",
     "object": b'{"id":1,"v":"a"}',
+    "null": b"null",
+    "number": b"7",
+    "deep": b"[" * 100_000 + b"]" * 100_000,
     "no rows": b"[1, 2]",
     "another column": b'[{"id":1,"v":"a","w":1}]',
     "another type": b'[{"id":"one","v":"a"}]',
@@ -126,8 +129,10 @@ DAMAGED = {
         body=gzip.compress(b'[{"id":1,"v":"a"}, \n {"id":2,"v":"b"}]')[:-16],
         headers={"Content-Encoding": "gzip"},
     ),
+    "no number of seconds": Answer(status=429, headers={"Retry-After": "\u00b2"}),
     "no gzip": Answer(body=b"[]", headers={"Content-Encoding": "gzip"}),
 }
+NO_ROOTS = {"no definitions": Answer(body=b'{"definitions": {"rows": 7}}')}
 
 
 @pytest.mark.parametrize("kind", [*PASSING, *DAMAGED])
@@ -158,9 +163,11 @@ def test_what_stays_stops_the_run(stub: Stub, project: Project, kind: str) -> No
     assert_all(project)
 
 
-@pytest.mark.parametrize("kind", [*PASSING, "html", "nothing", "no utf-8", "cut gzip"])
+@pytest.mark.parametrize(
+    "kind", [*PASSING, "html", "nothing", "no utf-8", "cut gzip", "null", "deep", "no definitions"]
+)
 def test_root_that_fails_is_asked_again(stub: Stub, project: Project, kind: str) -> None:
-    answer = (PASSING | DAMAGED)[kind]
+    answer = (PASSING | DAMAGED | NO_ROOTS)[kind]
     stub.once(answer, is_root)
     assert project.extract().failed == []
     assert_all(project)

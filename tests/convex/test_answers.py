@@ -1,0 +1,114 @@
+"""What may come with status 200 instead of an answer, and what a server may ask of us."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from stages import answers
+from stages.convex.client import Deployment, FunctionError
+from stages.errors import StagesError, Transient
+from stages.project.settings import Secret, Target
+from stages.retry import Backoff, seconds_asked
+
+PAGE = {"status": "success", "value": {"page": [], "isDone": True, "continueCursor": ""}}
+# Each instead of the answer of bulkInsert.
+NO_ANSWERS = {
+    "no value": b'{"status":"success"}',
+    "another call's": json.dumps(PAGE).encode(),
+    "a value of another kind": b'{"status":"success","value":7}',
+    "null results": b'{"status":"success","value":{"results":null}}',
+    "deep nesting": b"[" * 100_000,
+    "nothing": b"",
+}
+NO_DEPLOYMENTS = {"null": b"null", "a number": b"7"}
+
+
+class Server(ThreadingHTTPServer):
+    """Answers everything with `status`, `headers` and `body`."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.status, self.body, self.headers = 200, b"", dict[str, str]()
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(self.server.status)
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(self.server.body)))
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@contextmanager
+def _serving() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_what_is_no_answer_is_transient_or_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "MOST_BYTES", 100_000)
+    with _serving() as server:
+        target = Target(
+            name="default", deployment="d", url=f"http://127.0.0.1:{server.server_address[1]}",
+            site_url=None, admin_key=Secret("d|key"), secret=None,
+        )  # fmt: skip
+        quick = Backoff(attempts=2, first=0.001, longest=0.001)
+        with Deployment(target, backoff=quick) as deployment:
+
+            def ask() -> bytes:
+                return deployment.call("mutation", "migrate:bulkInsertTeams", b'{"records": []}')
+
+            for name, server.body in NO_ANSWERS.items():
+                with pytest.raises(Transient) as error:
+                    ask()
+                assert error.value.hint, name
+            for name, server.body in NO_DEPLOYMENTS.items():
+                with pytest.raises(StagesError, match="does not answer as a Convex") as unlike:
+                    ask()
+                assert unlike.value.hint == "check CONVEX_URL", name
+            server.body = b'{"status":"success","value":{"results":[]}}'
+            assert ask() == server.body
+            bomb = b'{"status":"success","value":"' + b" " * 10_000_000
+            server.body, server.headers = gzip.compress(bomb), {"Content-Encoding": "gzip"}
+            with pytest.raises(Transient, match="an answer of more than"):
+                ask()
+            server.body, server.headers = b"<html>", {"Retry-After": "²".encode().decode("latin-1")}
+            server.status = 429
+            with pytest.raises(Transient, match="answered 429") as limited:
+                ask()
+            assert limited.value.retry_after is None
+            server.status = 413
+            with pytest.raises(FunctionError) as large:
+                ask()
+            assert large.value.over_limit
+            server.status, server.body, server.headers = 200, b"x" * 9, {}
+            monkeypatch.setattr(answers, "MOST_SECONDS", 0.0)
+            with pytest.raises(Transient, match="not whole after"):
+                ask()
+
+
+def test_only_a_number_of_seconds_is_waited_for() -> None:
+    asked = {"3": 3.0, " 10 ": 10.0, "²": None, "٣": None, "1e9": None, "-1": None, "": None}
+    assert {text: seconds_asked(text) for text in asked} == asked
+    huge = Transient("", retry_after=seconds_asked("9" * 400))
+    assert Backoff().delay(0, huge) == 60.0
