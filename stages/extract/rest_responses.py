@@ -16,9 +16,9 @@ from stages.errors import StagesError, TableFailed, Transient
 from stages.extract.catalog import Reading
 from stages.extract.decode import DoesNotFit, decode_column
 from stages.extract.rest_settings import (
-    DOUBLE_DIGITS,
     REAL_DIGITS,
     check_printed,
+    digits_without,
     has_all_digits,
     may_lose_digits,
 )
@@ -130,7 +130,8 @@ def _is_proven(
     for column, values in zip(columns, page.columns, strict=True):
         if column.rule.rest_cast == "float8":
             values = rows.column(column.name)
-        if pa.types.is_float64(values.type) and has_all_digits(values.chunk(0), DOUBLE_DIGITS):
+        digits = digits_without(column)
+        if digits and not pa.types.is_null(values.type) and has_all_digits(values.chunk(0), digits):
             return True
     return False
 

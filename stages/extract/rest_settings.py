@@ -47,6 +47,17 @@ def may_lose_digits(column: Column) -> bool:
     return "." in name and name.rpartition(".")[2].strip('"') not in WITHOUT_FLOATS
 
 
+def digits_without(column: Column) -> int | None:
+    """How many digits of a column's numbers are printed where extra_float_digits is 0; None where
+    its values are no plain floats."""
+    if column.type.endswith("[]"):
+        return None
+    if column.rule.rest_cast == "float8":
+        return DOUBLE_DIGITS
+    name = ALIASES.get(_element(column), _element(column))
+    return {"float8": DOUBLE_DIGITS, "float4": REAL_DIGITS}.get(name)
+
+
 def can_be_compared(column: Column) -> bool:
     """Whether `=` compares all of a value: of shapes it does not, or is not there."""
     return _element(column) not in SHAPES
@@ -57,12 +68,12 @@ def _element(column: Column) -> str:
 
 
 def has_all_digits(numbers: pa.Array, digits: int) -> bool:
-    """Whether a number of these doubles has more significant digits than that."""
+    """Whether one of these doubles, or texts of them, has more significant digits than that."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     texts = pc.replace_substring_regex(numbers.cast(pa.string()), "e.*$", "")
-    texts = pc.replace_substring_regex(texts, "[-.]", "")
+    texts = pc.replace_substring_regex(texts, "[^0-9]", "")
     lengths = pc.utf8_length(pc.utf8_trim(texts, "0"))
     return bool(pc.any(pc.greater(lengths, digits)).as_py())
 
