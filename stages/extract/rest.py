@@ -255,7 +255,7 @@ class RestSession:
 
     def probe(self, reading: Reading) -> None:
         """A view that takes long is no failure."""
-        self._refuse_filter(reading)
+        self._refuse_reading(reading)
         params = {"limit": str(PROBE_ROWS)}
         if reading.key:
             params["order"] = ",".join(f"{quoted(name)}.asc" for name in reading.key)
@@ -298,7 +298,7 @@ class RestSession:
         return key_texts(page, reading, 0) if page.num_rows else None
 
     def count(self, reading: Reading, *, filtered: bool = True) -> int:
-        self._refuse_filter(reading)
+        self._refuse_reading(reading)
         if reading.place in auth_tables.TABLES:
             return self._reader.auth.count_users(reading)
         response = self._reader.get(
@@ -324,7 +324,7 @@ class RestSession:
         )
 
     def read(self, reading: Reading, span: Span) -> Generator[pa.Table]:
-        self._refuse_filter(reading)
+        self._refuse_reading(reading)
         if reading.place in auth_tables.TABLES:
             yield from self._reader.auth.read(reading, span)
             return
@@ -432,11 +432,17 @@ class RestSession:
                 after = [page.column("ctid")[-1].as_py()]
                 yield page.drop_columns("ctid")
 
-    def _refuse_filter(self, reading: Reading) -> None:
+    def _refuse_reading(self, reading: Reading) -> None:
         if reading.where:
             raise TableFailed(
                 f"[sources.{reading.source}] has a `where`, which is SQL and can't go over REST",
                 "set SUPABASE_DB_URL, or make a view with that filter and name it as `table`",
+            )
+        if any(column.name == "*" for column in reading.columns):
+            raise TableFailed(
+                f"`{reading.schema}.{reading.name}` has a column called `*`, which means all "
+                "columns to PostgREST, in quotes too",
+                f'say exclude = ["*"] in [sources.{reading.source}], or set SUPABASE_DB_URL',
             )
 
 

@@ -36,7 +36,7 @@ MODELLED = Relation(
     columns=("_source_id", "…"),
     meaning="a row of the model, its columns as the fields take them first",
     writers=("run_model",),
-    readers=("run_model", "json_values", "references", "checked"),
+    readers=("run_model", "json_values", "references", "checked", "known_keys"),
 )
 KEYED = Relation(
     name="keyed",
@@ -78,7 +78,7 @@ ORPHANS = Relation(
     columns=("_source_id", "refs"),
     meaning="a row whose field has references inside that have no target",
     writers=("references",),
-    readers=("checked",),
+    readers=("checked", "known_keys"),
 )
 
 # ── rows that are split ─────────────────────────────────────────────────────────────────────
