@@ -57,6 +57,16 @@ class Staged:
         return str(row["reason"])
 
 
+def take_unproven_floats(plan: Path, sources: tuple[str, ...]) -> None:
+    """Say it in the plan: their rows hold json, so that no hash of them proves what REST prints."""
+    text = plan.read_text("utf-8")
+    for source in sources:
+        header = f"[sources.{source}]\n"
+        text = text if header in text else f"{text}\n{header}"
+        text = text.replace(header, f'{header}floats = "15 digits"\n')
+    plan.write_text(text, "utf-8")
+
+
 @pytest.fixture(scope="module", params=["postgres", "rest"])
 def staged(
     request: pytest.FixtureRequest, source: sandbox.State, tmp_path_factory: pytest.TempPathFactory
@@ -65,6 +75,8 @@ def staged(
     project = copy_project("values", tmp_path_factory.mktemp(request.param) / "values")
     run_init(project, source_of(source))
     workspace = Workspace(project=project, data=project / "data", target="test")
+    if request.param == "rest":
+        take_unproven_floats(workspace.plan, ("odd", "mine"))
     plan = load_plan(workspace.plan)
     via = source_of(source, rest=request.param == "rest")
     assert not extract(workspace, plan, via, ExtractOptions(), Silent()).failed
