@@ -66,6 +66,7 @@ CHAINS: dict[str, dict[str, list[Kill]]] = {
 # Moments and transports, and fingerprints that hang on the `_creationTime` of reference tables.
 OF_THIS_RUN = (
     "times.json", "extract-times.json", "target.json", "stages.duckdb", "ids.parquet",
+    "report.json",  # the hash of a report, which has moments
 )  # fmt: skip
 MOMENTS = (
     "From Supabase", "To faults, at", "| extract |", "| transform |", "| load |", "| verify |",
