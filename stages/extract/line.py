@@ -37,7 +37,7 @@ Call = tuple[Callable[[], Any], "Future[Any]"]
 # Seconds between two looks at a call, and those that a second connection has for its answer.
 LOOK_EVERY = 0.25
 # For all that comes before a server process is known.
-CONNECT_WITHIN = 10.0
+CONNECT_WITHIN = 30.0
 POSTGRES_PORT = "5432"
 ANSWER_WITHIN = 5.0
 CANCEL_WITHIN = 0.5
@@ -83,10 +83,15 @@ class Line:
         """Make the connection: from the address, the one to use from now on and the connection."""
 
         def opened() -> None:
-            with _CONNECTING:
+            # One that was left while it connects may hold it for long: then whole answers are seen.
+            alone = _CONNECTING.acquire(timeout=1)
+            try:
                 before = set(_sockets())
                 self._url, self.connection = make(self._url)
-                self._received = _newest(before, self._url)
+                self._received = _newest(before, self._url) if alone else None
+            finally:
+                if alone:
+                    _CONNECTING.release()
 
         self.call(opened)
 
