@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import socket
 import struct
-import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from urllib.parse import urlsplit, urlunsplit
+from dataclasses import dataclass, field
 
-from stages.project.settings import Secret, Source
+from stages.project.settings import Source
+from tests.extract.behind import Address, address_of, behind
 
 # Of the first message of a client: version 3.0, and the question for TLS or GSS.
 VERSION = 196608
@@ -26,7 +25,7 @@ LOGIN_ENDS = (b"\0\0\0\0", b"\0\0\0\x0c")
 class Pooler:
     """`used` lists the process ids of the servers that transactions were given, in order."""
 
-    address: tuple[str, int]
+    address: Address
     # What another client has left in each server session.
     left: str = ""
     idle: deque[Peer] = field(default_factory=deque)
@@ -125,27 +124,14 @@ class Peer:
 @contextmanager
 def pooler(source: Source, left: Mapping[str, str]) -> Iterator[tuple[Source, Pooler]]:
     """The source behind a pooler, in whose server sessions others have left these settings."""
-    assert source.db_url is not None
-    parts = urlsplit(source.db_url.reveal())
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        pool = Pooler(
-            address=(str(parts.hostname), int(parts.port or 5432)),
-            left="; ".join(f"SET {name} = {listed(value)}" for name, value in left.items()),
-        )
-
-        def accept() -> None:
-            with suppress(OSError):
-                while True:
-                    client, _ = listener.accept()
-                    threading.Thread(target=pool.serve, args=(client,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        login = parts.netloc.rpartition("@")[0]
-        netloc = f"{login}@127.0.0.1:{listener.getsockname()[1]}"
-        yield replace(source, db_url=Secret(urlunsplit(parts._replace(netloc=netloc)))), pool
-        listener.shutdown(socket.SHUT_RDWR)
-        for server in pool.idle:
-            server.socket.close()
+    pool = Pooler(
+        address=address_of(source),
+        left="; ".join(f"SET {name} = {listed(value)}" for name, value in left.items()),
+    )
+    with behind(source, pool.serve) as pooled:
+        yield pooled, pool
+    for server in pool.idle:
+        server.socket.close()
 
 
 def listed(value: str) -> str:

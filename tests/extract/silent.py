@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from urllib.parse import urlsplit, urlunsplit
 
-from stages.project.settings import Secret, Source
+from stages.project.settings import Source
+from tests.extract.behind import Address, address_of, behind
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Proxy:
     Who connects later is accepted and never answered, unless `only_old`.
     """
 
-    address: tuple[str, int]
+    address: Address
     after: int | None = None
     only_old: bool = False
     silent: threading.Event = field(default_factory=threading.Event)
@@ -62,23 +62,9 @@ class Proxy:
 @contextmanager
 def silent_proxy(source: Source, max_silence: float) -> Iterator[tuple[Source, Proxy]]:
     """The source behind such a proxy."""
-    assert source.db_url is not None
-    parts = urlsplit(source.db_url.reveal())
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        proxy = Proxy((str(parts.hostname), int(parts.port or 5432)))
-
-        def accept() -> None:
-            with suppress(OSError):
-                while True:
-                    client, _ = listener.accept()
-                    threading.Thread(target=proxy.serve, args=(client,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        login = parts.netloc.rpartition("@")[0]
-        netloc = f"{login}@127.0.0.1:{listener.getsockname()[1]}"
-        url = Secret(urlunsplit(parts._replace(netloc=netloc)))
+    proxy = Proxy(address_of(source))
+    with behind(source, proxy.serve) as proxied:
         try:
-            yield replace(source, db_url=url, max_silence=max_silence), proxy
+            yield replace(proxied, max_silence=max_silence), proxy
         finally:
             proxy.end()
-            listener.shutdown(socket.SHUT_RDWR)

@@ -117,6 +117,17 @@ def database(supabase: State) -> Iterator[Database]:
             maker.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)".encode())
 
 
+def make_rows(database: Database, rows: int, *, width: int) -> None:
+    """Make the table big.rows, whose texts are its keys, so many times."""
+    database.sql(
+        f"""
+        CREATE TABLE big.rows (id int PRIMARY KEY, t text);
+        INSERT INTO big.rows SELECT i, repeat(i::text, {width}) FROM generate_series(1, {rows}) i;
+        ANALYZE big.rows
+        """
+    )
+
+
 @contextmanager
 def gateway(database: Database, folder: Path, **changes: Any) -> Iterator[str]:
     """The address of a REST stand-in in front of the tests' database."""

@@ -18,7 +18,7 @@ from stages.extract.catalog import Reading
 from stages.extract.postgres import PostgresReader, PostgresSession
 from stages.extract.reader import Span
 from stages.project.settings import Secret
-from tests.extract.support import Database, Project
+from tests.extract.support import Database, Project, make_rows
 
 ROWS = 6000
 KEPT_PARTS = 2
@@ -28,13 +28,7 @@ pytestmark = pytest.mark.usefixtures("cut_small")
 
 @pytest.fixture
 def rows(database: Database) -> Iterator[Database]:
-    database.sql(
-        f"""
-        CREATE TABLE big.rows (id int PRIMARY KEY, t text);
-        INSERT INTO big.rows SELECT i, repeat(i::text, 9) FROM generate_series(1, {ROWS}) i;
-        ANALYZE big.rows
-        """
-    )
+    make_rows(database, ROWS, width=9)
     yield database
     database.sql("DROP TABLE big.rows")
 

@@ -10,7 +10,7 @@ import pytest
 from stages.errors import Stopped
 from stages.extract import line
 from tests.extract.silent import silent_proxy
-from tests.extract.support import Database, Project
+from tests.extract.support import Database, Project, make_rows
 
 ROWS = 60_000
 MAX_SILENCE = 2.0
@@ -20,13 +20,9 @@ pytestmark = pytest.mark.usefixtures("cut_small")
 
 @pytest.fixture
 def rows(database: Database) -> Iterator[Database]:
+    make_rows(database, ROWS, width=99)
     database.sql(
-        f"""
-        CREATE TABLE big.rows (id int PRIMARY KEY, t text);
-        INSERT INTO big.rows SELECT i, repeat(i::text, 99) FROM generate_series(1, {ROWS}) i;
-        CREATE VIEW big.slow AS SELECT 1 AS id, pg_sleep({MAX_SILENCE * 2}) IS NULL AS slept;
-        ANALYZE big.rows
-        """
+        f"CREATE VIEW big.slow AS SELECT 1 AS id, pg_sleep({MAX_SILENCE * 2}) IS NULL AS slept"
     )
     yield database
     database.sql("DROP VIEW big.slow; DROP TABLE big.rows")
