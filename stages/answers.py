@@ -7,9 +7,13 @@ import time
 
 import httpx
 
-# Far above what a page or a function's answer may hold.
+# Far above what a function's answer may hold; a page of rows of 100 KiB can be more.
 MOST_BYTES = 512 << 20
 MOST_SECONDS = 600.0
+
+
+class TooLarge(httpx.DecodingError):
+    """A body of more bytes than are taken."""
 
 
 def read_whole(answer: httpx.Response) -> bytes:
@@ -19,7 +23,7 @@ def read_whole(answer: httpx.Response) -> bytes:
     for piece in answer.iter_bytes():
         size += len(piece)
         if size > MOST_BYTES:
-            raise httpx.DecodingError(f"an answer of more than {MOST_BYTES >> 20} MiB")
+            raise TooLarge(f"an answer of more than {MOST_BYTES >> 20} MiB")
         if time.monotonic() - began > MOST_SECONDS:
             raise httpx.DecodingError(f"an answer that was not whole after {MOST_SECONDS:g} s")
         pieces.append(piece)

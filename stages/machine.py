@@ -24,6 +24,11 @@ NO_THREAD = "can't start new thread"
 
 def is_refusal(error: BaseException) -> bool:
     """Whether DuckDB's error is about the machine, and not about what it was asked."""
+    import duckdb
+
+    # Other kinds quote values of the rows, which may say the same.
+    if not isinstance(error, duckdb.OperationalError | duckdb.FatalException):
+        return False
     words = str(error)
     return words.startswith(OUT_OF_MEMORY) or any(os.strerror(n) in words for n in REFUSALS)
 

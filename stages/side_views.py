@@ -93,7 +93,7 @@ def side_sql(plan: Plan, name: str, file: Path) -> str:
     """SQL of a file's rows. Raises UserError for a file that can't be read."""
     reader = {".csv": _csv, ".json": _json, ".parquet": _parquet}[file.suffix]
     columns, rows = reader(file)
-    _refuse_twins(file, columns)
+    _refuse_names(file, columns)
     types = _types(plan, name)
     for column in types:
         if column not in columns:
@@ -113,10 +113,14 @@ def side_sql(plan: Plan, name: str, file: Path) -> str:
     return f"SELECT {', '.join(selected)} FROM {rows}"
 
 
-def _refuse_twins(file: Path, columns: Iterable[str]) -> None:
-    """DuckDB's names don't differ by case alone."""
+def _refuse_names(file: Path, columns: Iterable[str]) -> None:
+    """DuckDB's names are not empty, and don't differ by case alone."""
     seen: dict[str, str] = {}
     for name in columns:
+        if not name:
+            raise FileError(
+                f"{file.name} leaves a column without a name", f"edit {file}", file=file
+            )
         other = seen.setdefault(name.lower(), name)
         if other != name:
             raise FileError(
@@ -155,8 +159,8 @@ def _csv(file: Path) -> tuple[dict[str, str], str]:
     delimiter = max(DELIMITERS, key=lambda each: len(_first_line(text, each)))
     names = _first_line(text, delimiter)
     repeated = sorted({name for name in names if names.count(name) > 1})
-    if not names or "" in names or repeated:
-        reason = f"names `{repeated[0]}` twice" if repeated else "leaves a column without a name"
+    if not names or repeated:
+        reason = f"names `{repeated[0]}` twice" if repeated else "can't be read"
         raise FileError(
             f"{file.name}, line 1: the first line names the columns, and it {reason}",
             f"edit {file}",
@@ -173,12 +177,17 @@ def _csv(file: Path) -> tuple[dict[str, str], str]:
 
 
 def _first_line(text: str, delimiter: str) -> list[str]:
-    return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    try:
+        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    except csv.Error:  # such as a quote that is never closed
+        return []
 
 
 def _json(file: Path) -> tuple[dict[str, str], str]:
     """The same, of a list of objects; an object of plain values is rows of `key` and `value`."""
-    require_utf_8(file)
+    with file.open("rb") as stream:
+        if is_utf_16(stream.read(2)):
+            require_utf_8(file)  # DuckDB reads no other JSON
     path = file_sql(file.resolve())
     try:
         parsed: Any = json.loads(read_text_file(file))

@@ -14,6 +14,8 @@ import threading
 
 # Seconds after which a person wants to know why a command that was to end has not.
 PATIENCE = 1.5
+# Seconds for a line to a pipe that nobody may be reading.
+WRITTEN_WITHIN = 0.5
 _SEEN = threading.Event()
 
 
@@ -57,8 +59,15 @@ def _next(heard: socket.socket) -> None:
 
 
 def _say(text: str) -> None:
+    """Print a line; where nobody takes it in time, go on without."""
+    writing = threading.Thread(target=_write, args=(f"stages: {text}\n",), daemon=True)
+    writing.start()
+    writing.join(WRITTEN_WITHIN)
+
+
+def _write(line: str) -> None:
     try:
-        sys.stderr.write(f"stages: {text}\n")
+        sys.stderr.write(line)
         sys.stderr.flush()
     except (OSError, ValueError):
         return  # nobody listens, or the stream is closed

@@ -191,7 +191,10 @@ class Deployment:
             return content
 
     def _require_success(self, function: str, answer: httpx.Response, content: bytes) -> None:
-        status, words = answer.status_code, _words(answer, content)
+        status = answer.status_code
+        if status == 200:
+            return
+        words = _words(answer, content)
         if status == 413:
             # Of a gateway before the deployment; the same as its own limit.
             raise FunctionError(function, f"{TOO_LARGE} ({status}: {words})", None)
@@ -209,11 +212,10 @@ class Deployment:
                 if self.channel == "functions"
                 else "set the same MIGRATION_SECRET here and with: npx convex env set",
             )
-        if status != 200:
-            raise StagesError(
-                f"{self.target.label} answered {status} to {function}: {words}",
-                "see what is wrong with: stages check",
-            )
+        raise StagesError(
+            f"{self.target.label} answered {status} to {function}: {words}",
+            "see what is wrong with: stages check",
+        )
 
     def _checked(self, function: str, content: bytes) -> bytes:
         try:

@@ -23,6 +23,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stages.errors import StagesError, Stopped
+from stages.extract.postgres_errors import translated
 from stages.extract.postgres_session import connect, query_rows
 from stages.project.connection_string import read_db_url
 from stages.project.settings import Secret
@@ -197,7 +198,7 @@ class Line:
 
         def ask() -> None:
             try:
-                with closing(connect(self._url)) as second:
+                with translated(connecting=True), closing(connect(self._url)) as second:
                     answer.set_result(query_rows(second, query))
             except StagesError as error:
                 answer.set_exception(error)
@@ -246,14 +247,15 @@ def _newest(before: set[int], url: Secret) -> socket.socket | None:
         if number not in before:
             with suppress(OSError):
                 new.append(socket.socket(fileno=os.dup(number)))
-    found = None
+    found = []
     for each in new:
         with suppress(OSError, IndexError):
-            if str(each.getpeername()[1]) == port and found is None:
-                found = each
-                continue
-        each.close()
-    return found
+            if str(each.getpeername()[1]) == port:
+                found.append(each)
+    for each in new:
+        if len(found) != 1 or each is not found[0]:
+            each.close()
+    return found[0] if len(found) == 1 else None
 
 
 def _sockets() -> Iterator[int]:

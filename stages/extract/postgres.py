@@ -193,8 +193,13 @@ class PostgresSession:
         self._line = line
         self._snapshot = snapshot
         line.open(lambda url: (url, connect(url)))
-        self._begin()
-        self.pid = line.pid = _pid(line)
+        try:
+            self._begin()
+            with translated():
+                self.pid = line.pid = _pid(line)
+        except BaseException:
+            line.close()
+            raise
 
     def _begin(self) -> None:
         self._line.call(lambda: begin(self._line.connection, self._snapshot))

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import httpx
 
-from stages.answers import read_whole
+from stages.answers import TooLarge, read_whole
 from stages.errors import Stopped, Transient
-from stages.extract.rest_responses import Response, error_for
+from stages.extract.rest_responses import LargePage, Response, error_for
 from stages.extract.rest_select import encode
 from stages.project.settings import Source
 from stages.retry import retrying
@@ -83,6 +83,8 @@ class RestClient:
                     headers=stream.headers,
                     body=read_whole(stream),
                 )
+        except TooLarge:
+            raise LargePage(what) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise Transient(
                 f"{self._source.label} at {self._source.url} did not answer: "
@@ -91,7 +93,8 @@ class RestClient:
             ) from None
         if response.status in (200, 206):
             return response
-        if method == "HEAD" and not response.headers.get("proxy-status"):
+        plain = response.status not in (429, 503)  # which say enough
+        if method == "HEAD" and plain and not response.headers.get("proxy-status"):
             # No body, and no code in its place: that came with PostgREST 13, and edges strip it.
             return self._send(path, params, headers, what, "GET")
         raise error_for(response, what)

@@ -79,6 +79,17 @@ class TornPage(SmallerPage):
         )
 
 
+class LargePage(SmallerPage):
+    """The rows of a page are too large together."""
+
+    def __init__(self, what: str) -> None:
+        TableFailed.__init__(
+            self,
+            f"rows of {what} are too large to be read over REST",
+            "exclude columns in the plan, or set SUPABASE_DB_URL",
+        )
+
+
 # ── pages ───────────────────────────────────────────────────────────────────────────────────
 
 

@@ -90,11 +90,13 @@ class RowCount:
                 f"{manifest['table']} has {after:,} rows, but {rows:,} were read", hint
             )
         elif differs and not self._reader.has_snapshot and not apart and rows < min(before, after):
-            # Rows that come or go are no reason to have read fewer than there were at either time.
+            # A key that is not unique loses rows; so may rows that come behind the place that is
+            # read while others go, which can't be told apart.
             error = TableFailed(
                 f"{manifest['table']} had {before:,} rows before and {after:,} after, but {rows:,} "
                 "were read",
-                hint,
+                "run again with --restart when less is written, or set SUPABASE_DB_URL; if it "
+                "stays so, the key columns are not unique",
             )
         counted = {"before": before, "after": after} | ({"of": unit} if unit != "rows" else {})
         if self._filtered:

@@ -99,15 +99,15 @@ class TableExtract:
         number, first, last, unproven = gap.number, None, gap.keys.after, 0
         self._row_count.begin_gap()
         try:
+            # Postgres vouches for a primary key in its own catalog, though not for the rows of
+            # children; OpenAPI infers keys.
+            vouched = self.reader.has_snapshot and not reading.heirs
             # Closed here, also after an error: its cursor must not outlive the connection.
             with closing(session.read(reading, gap.keys)) as coming:
                 for rows in coming:
                     deadline.check()
                     if not rows.num_rows:
                         continue
-                    # Postgres vouches for a primary key in its own catalog, though not for the rows
-                    # of children; OpenAPI infers keys.
-                    vouched = self.reader.has_snapshot and not reading.heirs
                     if reading.key and (self.entry.key or not vouched):
                         require_key(rows, reading, last)
                     if writer is None:

@@ -235,7 +235,7 @@ def _bigint(column: CatalogColumn, name: str) -> Value:
     if re.fullmatch(r"numeric\(\d+(,0)?\)", column.declared):
         return Value(f"{name}::HUGEINT")
     if type_family == "json":
-        return Value(f"to_int64({name}::VARCHAR)")
+        return Value(name)
     if type_family in ("numeric", "text"):
         return Value(f"to_int64({name})").doubt(
             f"{column.declared} as an int64: what is no whole number is rejected",
@@ -389,8 +389,6 @@ def _array(column: CatalogColumn, name: str, item: Validator) -> Value:
         return _items(column, name, _kind(inner), lists=True)
     if type_family == "array":
         return _items(column, name, kind)
-    if type_family == "json" and kind == "bigint":
-        return Value(f"list_transform({name}::JSON[], lambda item: to_int64(item::VARCHAR))")
     if type_family == "json":
         return _json(column, name, _has_ids(item))
     if type_family == "text" and kind == "number":

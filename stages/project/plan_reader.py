@@ -21,6 +21,8 @@ from stages.project.plan import (
 from stages.project.plan_entries import NAME, Entries
 from stages.project.text_files import read_text_file
 
+# The most digits of DuckDB's DECIMAL.
+DECIMAL_DIGITS = 38
 # DuckDB's names of the types that a side file's texts can be cast to.
 SIDE_TYPES = (
     "VARCHAR, BOOLEAN, INTEGER, BIGINT, HUGEINT, DOUBLE, DECIMAL(p,s), DATE, TIME, TIMESTAMP, "
@@ -210,7 +212,7 @@ class _Reader(Entries):
         if not isinstance(types, dict):
             raise self.fail(f"{where}: `types` is not a table of column = type", where, "types")
         for column, kind in types.items():
-            if not isinstance(kind, str) or not SIDE_TYPE.fullmatch(kind):
+            if not isinstance(kind, str) or not _is_side_type(kind):
                 raise self.fail(
                     f"{where}: types.{column} is {kind!r}; it is one of {SIDE_TYPES}",
                     where,
@@ -322,3 +324,10 @@ class _Reader(Entries):
                 f'{where}: max_rejects is a number, or a share such as "2%"', where, "max_rejects"
             )
         return cast("str | int", value)
+
+
+def _is_side_type(kind: str) -> bool:
+    if not SIDE_TYPE.fullmatch(kind):
+        return False
+    digits = [int(number) for number in re.findall(r"\d+", kind)]
+    return not digits or digits[1] <= digits[0] in range(1, DECIMAL_DIGITS + 1)

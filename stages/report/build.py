@@ -65,8 +65,9 @@ def write_report(
     stored = read_json(file)
     figures = _figures(workspace, plan, target, stored)
     if stored and figures == {each: stored.get(each) for each in figures}:
-        # A kill may have come between the two files.
+        # A kill may have come between the files.
         write_text(summary, summary_text(stored))
+        note_own(workspace, file)
         return None
     kept = find_fuller(workspace, file, stored, figures["tables"]) if stored else None
     if kept and not replace:

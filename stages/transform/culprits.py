@@ -14,20 +14,15 @@ from stages.transform.aliases import parameters
 OTHER = Rule.FAILED_EXPRESSION
 # What a cast to JSON fails by, and where the text is a column of json, whatever reads it.
 NO_JSON = Rule.INVALID_JSON
-# A rule, and what a macro says by it in macros.sql; DuckDB's message holds both.
+# What a reason says of a value: what its rule means, and more closely where that has other causes.
 REASONS = {
-    Rule.INFINITE_TIME: "the time is infinite",
-    Rule.TIME_OUT_OF_RANGE: "the time is beyond what JavaScript's Date holds",
+    **{rule: rule.meaning for rule in (
+        Rule.INFINITE_TIME, Rule.TIME_OUT_OF_RANGE, Rule.INEXACT_INTERVAL, Rule.NOT_INT64,
+        Rule.INVALID_MONEY, Rule.INVALID_TIME, Rule.INVALID_VECTOR, Rule.INVALID_ARRAY, NO_JSON,
+        Rule.ARRAY_DIMENSIONS,
+    )},
     Rule.INEXACT_NUMBER: "the text is no number that a float64 holds, digit for digit",
-    Rule.INEXACT_INTERVAL: "the interval has no exact number of seconds",
-    Rule.NOT_INT64: "the text is no whole number that an int64 holds",
-    Rule.INVALID_MONEY: "the money is not written as in -$1,234.56",
-    Rule.INVALID_TIME: "the text is no time of day",
-    Rule.INVALID_VECTOR: "the text is no vector",
-    Rule.INVALID_ARRAY: "the text is no array as Postgres writes it",
-    NO_JSON: "the text is not JSON that Convex can hold",
-    Rule.ARRAY_DIMENSIONS: "the array has not the dimensions that the model reads",
-}
+}  # fmt: skip
 # The rules that each macro fails by.
 MACROS = {
     "to_ms": (Rule.INFINITE_TIME,),
@@ -48,7 +43,7 @@ MACROS = {
 SECOND = {
     "to_iso": "NOT isinf({0})",
     "to_day": "NOT isinf({0})",
-    "money_number": "NOT regexp_full_match({0}, '-?[^\\d.,-]*\\d{{1,3}}(,\\d{{3}})*\\.\\d\\d')",
+    "money_number": "NOT is_money({0})",
     "pg_array": "without_bounds({0}) NOT LIKE '{{{{%'",
 }
 # Functions that call a lambda with each item of their first argument, and its number.

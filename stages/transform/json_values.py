@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 # What is no JSON, or can't be marked, as the text that stands for it.
 INVALID, AMBIGUOUS = "invalid", "ambiguous"
 REASONS = {
-    INVALID: (
-        f"{Rule.INVALID_JSON}: the text is not JSON that Convex can hold; an unpaired surrogate?"
-    ),
+    INVALID: f"{Rule.INVALID_JSON}: {Rule.INVALID_JSON.meaning}; an unpaired surrogate?",
     AMBIGUOUS: f"{Rule.TYPE_MISMATCH}: a text begins with U+F8FF, which stages keeps for itself",
 }
 

@@ -67,6 +67,22 @@ def test_a_second_signal_ends_what_is_deaf() -> None:
     )
 
 
+def test_a_second_signal_ends_also_what_nobody_listens_to() -> None:
+    """Its stderr is a full pipe."""
+    fill = "import os\nos.set_blocking(2, False)\ntry:\n    while os.write(2, b'x' * 4096): pass\n"
+    fill += "except BlockingIOError: os.set_blocking(2, True)\n"
+    process = subprocess.Popen(
+        [sys.executable, "-c", fill + DEAF], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 3
+
+
 def test_nobody_has_to_read_what_is_printed(stages: Stages, extracted: Path) -> None:
     shutil.copytree(extracted, stages.data)
     shell = ["bash", "-c", '"$@" 2>&1 | head -1; exit ${PIPESTATUS[0]}', "bash"]

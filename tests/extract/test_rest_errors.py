@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from stages import answers
 from stages.errors import StagesError, Stopped, Transient, UserError
 from stages.extract import rest, rest_client, table_extract
 from stages.project.settings import Secret, Source, check_key
@@ -71,6 +72,18 @@ def test_timeout_makes_pages_smaller(stub: Stub, project: Project, answer: Answe
     assert limits[:4] == [rest.PAGE, rest.PAGE // 4, rest.PAGE // 16, rest.PAGE // 64]
     # A size that was good stays; and a page that timed out is not asked for as it was.
     assert set(limits[3:]) == {rest.PAGE // 64}
+
+
+def test_a_page_of_too_many_bytes_is_asked_for_smaller(
+    stub: Stub, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "MOST_BYTES", 20_000)
+    assert project.extract().failed == []
+    assert_all(project)
+    assert len({request.limit for request in stub.pages}) > 1
+    monkeypatch.setattr(answers, "MOST_BYTES", 100)
+    assert project.extract(restart=True).failed == ["rows"]
+    assert "too large to be read over REST" in project.heard.text
 
 
 def test_timeout_of_the_smallest_page_fails_its_table(stub: Stub, project: Project) -> None:

@@ -65,6 +65,14 @@ def test_the_folder_that_wrote_it_writes_also_that_there_is_less(shop: Small) ->
     assert write(shop) is None and reported(shop) == "not transformed"
 
 
+def test_a_kill_before_its_hash_is_kept_is_made_good(shop: Small) -> None:
+    write(shop)
+    shop.workspace.reported.unlink()
+    write(shop)
+    shutil.rmtree(shop.workspace.transforms)
+    assert write(shop) is None and reported(shop) == "not transformed"
+
+
 def test_a_copy_that_went_on_by_itself_is_another_folder(shop: Small) -> None:
     """The report is that of the copy by now."""
     write(shop)

@@ -52,6 +52,14 @@ def test_an_infinite_time_is_a_reject_in_every_form(small: Small) -> None:
         assert small.accounted("things")
 
 
+def test_a_value_that_reads_like_a_full_disk_is_a_reject(small: Small) -> None:
+    """DuckDB quotes it in the midst of its own words."""
+    texts = ["1", "No space left on device", "Out of Memory Error", "Input/output error"]
+    things(small, table(text=texts), {"n": INT64}, "text::BIGINT AS n")
+    small.transform()
+    assert small.rejected("things") == dict.fromkeys("234", ("n", "failed_expression"))
+
+
 def test_the_greatest_int64_is_a_value_beside_a_time(small: Small) -> None:
     """Wherever it comes from, and however the model is written."""
     moments = pa.array([0, INFINITY], pa.int64()).cast(pa.timestamp("us"))

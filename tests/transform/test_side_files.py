@@ -114,6 +114,8 @@ def test_the_plan_types_columns(one: Small) -> None:
 REFUSED_ENTRIES = [
     ("[side.map.types]\nold = 'money'", "types.old is 'money'; it is one of VARCHAR"),
     ("[side.map.types]\nold = 7", "types.old is 7"),
+    ("[side.map.types]\nold = 'DECIMAL(99,2)'", "types.old is 'DECIMAL.99,2.'"),
+    ("[side.map.types]\nold = 'DECIMAL(5,9)'", "types.old is 'DECIMAL.5,9.'"),
     ("[side.map]\ntypes = 'text'", "`types` is not a table of column = type"),
     ("[side.map]", "`of` is not a text"),
 ]
@@ -135,6 +137,12 @@ BAD = [
     ("map.csv", b"old,old\n1,2\n", "names `old` twice"),
     ("map.csv", b"old,OLD\n1,2\n", "differ only in case"),
     ("map.csv", b"old,\n1,2\n", "leaves a column without a name"),
+    (
+        "map.csv",
+        b'old,"' + b"x" * 200_000,
+        "the first line names the columns, and it can't be read",
+    ),
+    ("map.json", b'[{"": 1}]', "leaves a column without a name"),
     ("map.json", b'{"a": 1,}', "map.json, line 1: this is not JSON"),
     ("map.json", b"[]", "neither a list of objects nor an object of plain values"),
     ("map.json", b"7", "neither a list of objects nor an object of plain values"),

@@ -97,7 +97,7 @@ CREATE OR REPLACE MACRO interval_seconds(literal) AS
     CASE
         WHEN literal IS NULL THEN NULL
         WHEN NOT regexp_full_match(literal, '([-+]?\d+ days?)? ?([-+]?\d+:\d\d:\d\d(\.\d+)?)?')
-                OR literal = ''
+                OR trim(literal) = ''
             THEN no_value('inexact_interval', literal)::DOUBLE
         WHEN abs(interval_us(literal)) > 9007199254740992
             THEN no_value('inexact_interval', literal)::DOUBLE
@@ -174,13 +174,16 @@ CREATE OR REPLACE MACRO to_int64(literal) AS
         ELSE split_part(literal, '.', 1)::BIGINT
     END;
 
+-- Whether a text is money as -$1,234.56 is.
+CREATE OR REPLACE MACRO is_money(literal) AS
+    regexp_full_match(literal, '-?[^\d.,-]*\d{1,3}(,\d{3})*\.\d\d');
+
 -- A DOUBLE from Postgres' text of money, as lc_monetary = 'C' or 'en_US' has it: -$1,234.56. Not of
 -- another form, whose comma may be a dot, nor of what a float64 does not hold.
 CREATE OR REPLACE MACRO money_number(literal) AS
     CASE
         WHEN literal IS NULL THEN NULL
-        WHEN NOT regexp_full_match(literal, '-?[^\d.,-]*\d{1,3}(,\d{3})*\.\d\d')
-            THEN no_value('invalid_money', literal)::DOUBLE
+        WHEN NOT is_money(literal) THEN no_value('invalid_money', literal)::DOUBLE
         ELSE to_number(regexp_replace(literal, '[^-0-9.]', '', 'g'))
     END;
 
