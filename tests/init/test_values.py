@@ -167,11 +167,11 @@ def test_each_odd_value_is_exact_or_one_reject(staged: Staged) -> None:
     by_rule = {
         "array_dimensions": {2: "grid", 3: "grid"},
         "required_null": {6: "words"},
-        "not_int64": {8: "sums", 9: "sums", 11: "big", 12: "big", 13: "big", 15: "bigs"},
-        "failed_expression": {16: "bigs", 25: "flag"},
-        "type_mismatch": {18: "word"},
-        "inexact_number": {19: "word", 21: "n", 22: "n", 23: "n", 31: "fee", 37: "doc", 45: "nums",
-                           46: "obj"},
+        "not_int64": {8: "sums", 9: "sums"},
+        "failed_expression": {25: "flag"},
+        "type_mismatch": {11: "big", 12: "big", 15: "bigs", 16: "bigs", 18: "word"},
+        "inexact_number": {13: "big", 19: "word", 21: "n", 22: "n", 23: "n", 31: "fee",
+                           37: "doc", 45: "nums", 46: "obj"},
         "inexact_interval": {28: "span", 29: "span"},
         "invalid_json": {26: "both_of", 34: "doc", 38: "docs", 40: "name"},
         "infinite_time": {43: "moments"},
@@ -181,9 +181,9 @@ def test_each_odd_value_is_exact_or_one_reject(staged: Staged) -> None:
     }
     for key, end in {
         6: " at words[0][1]", 8: ": 1.5 at sums[1]", 9: ": 9223372036854775808 at sums[0]",
-        12: ': "7"', 15: ": true at bigs[1]", 18: " at word", 19: " at word", 26: ": (1,x)",
-        34: ': {"a":"\\ud83d"}', 38: ': {"a":"\\ud83d"} at docs[1]', 43: " at moments[0]",
-        45: ": x at nums[0]", 46: " at obj.n[1]",
+        12: " at big", 13: " at big", 15: " at bigs[1]", 18: " at word", 19: " at word",
+        26: ": (1,x)", 34: ': {"a":"\\ud83d"}', 38: ': {"a":"\\ud83d"} at docs[1]',
+        43: " at moments[0]", 45: ": x at nums[0]", 46: " at obj.n[1]",
     }.items():  # fmt: skip
         assert staged.reason("mine", str(key)).endswith(end), key
     documents = staged.documents("mine")
@@ -193,6 +193,6 @@ def test_each_odd_value_is_exact_or_one_reject(staged: Staged) -> None:
         7: [[9007199254740993, 2]], 10: [9007199254740993], 14: [[9007199254740993, -1]], 17: [5],
         20: [0.1], 24: [True], 27: [-79019.5], 30: [-1234.56], 32: [73800000], 33: [86400000],
         35: ['{"a":"\\u0000"}'], 36: ['{"a":"😀"}'], 39: ['[{"a":1},null]'], 41: ['"x"'],
-        42: [[1709208000500]], 47: ['{"n":[1]}'],
+        42: [[1709208000500]], 47: ['{"n":[1]}'], 48: [],
     }  # fmt: skip
-    assert len(staged.rows("mine", "rejects")) + len(documents) + 1 == 47
+    assert len(staged.rows("mine", "rejects")) + len(documents) + 1 == 48

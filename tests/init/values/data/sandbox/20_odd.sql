@@ -8,7 +8,7 @@ CREATE TABLE mine (
 INSERT INTO mine (id, grid) VALUES (1, '{{1,2},{3,4}}'), (2, '{1,2}'), (3, '{{{1}}}'), (4, '[0:0][3:4]={{1,2}}');
 INSERT INTO mine (id, words) VALUES (5, '{{"a,b","{c}"},{"\"",d}}'), (6, '{{a,NULL}}');
 INSERT INTO mine (id, sums) VALUES (7, '{9007199254740993,2.0}'), (8, '{1,1.5}'), (9, '{9223372036854775808}');
-INSERT INTO mine (id, big) VALUES (10, '9007199254740993'), (11, '1.5'), (12, '"7"'), (13, '9223372036854775808');
+INSERT INTO mine (id, big) VALUES (10, '9007199254740993'), (11, '1.5'), (12, '"7"'), (13, '9223372036854775808'), (48, 'null');
 INSERT INTO mine (id, bigs) VALUES (14, '[9007199254740993,-1]'), (15, '[1,true]'), (16, '{"a":1}');
 INSERT INTO mine (id, word) VALUES (17, '5'), (18, '"x"'), (19, '9007199254740993');
 INSERT INTO mine (id, n) VALUES (20, '0.10'), (21, 'abc'), (22, '1e400'), (23, '0.1234567890123456789');
