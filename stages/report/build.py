@@ -35,13 +35,11 @@ def build_report(workspace: Workspace, plan: Plan) -> dict[str, Any]:
     feeds: dict[str, int] = {}
     for table in plan.tables.values():
         feeds[table.source] = feeds.get(table.source, 0) + 1
-    unused = unused_columns(workspace, plan)
     failures = {stage: read_failures(workspace, stage) for stage in STAGES}
     existing = {name: asdict(answer) for name, answer in read_answers(workspace).items()}
     return {
         table.source if feeds[table.source] == 1 else table.full_name: {
             **_entry(workspace, table, failures),
-            "unused_columns": unused.get(table.source, []),
             "existing": existing.get(table.name),
         }
         for table in plan.tables.values()
@@ -100,6 +98,7 @@ def _figures(
         "stages": stage_times(workspace),
         "tables": tables,
         "rules": _meanings(tables),
+        "unused_columns": unused_columns(workspace, plan),
         "side_files": side_figures(workspace),
     }
 

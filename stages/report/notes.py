@@ -13,7 +13,7 @@ from stages.state.workspace import Workspace
 
 
 def unused_columns(workspace: Workspace, plan: Plan) -> dict[str, list[str]]:
-    """Source of a table → its columns that no model reads, but for those that the plan means.
+    """Source → its columns that no model reads, but for those that the plan means.
 
     Empty while a table of the plan is not transformed yet, since its model may read them.
     """
@@ -30,10 +30,10 @@ def unused_columns(workspace: Workspace, plan: Plan) -> dict[str, list[str]]:
         for source, columns in (manifest or {}).get("reads", {}).items():
             read.setdefault(source, set()).update(columns)
     unused = {}
-    for name in dict.fromkeys(table.source for table in plan.tables.values()):
+    for name, source in plan.sources.items():
         form = workspace.extract(name) / "schema.parquet"
         if form.exists():
-            meant = read.get(name, set()) | set(plan.sources[name].unused)
+            meant = read.get(name, set()) | set(source.unused)
             columns = [column for column in pq.read_schema(form).names if column not in meant]
             if columns:
                 unused[name] = columns
@@ -58,9 +58,8 @@ def summary_lines(report: dict[str, Any]) -> Iterator[str]:
     """The same for people, in Markdown; a section without anything to say is left out."""
     tables = report["tables"]
     unused = [
-        f"- {name}: {', '.join(entry['unused_columns'])}"
-        for name, entry in tables.items()
-        if entry.get("unused_columns")
+        f"- {name}: {', '.join(columns)}"
+        for name, columns in report.get("unused_columns", {}).items()
     ]
     urls = [
         f"- {name}.{url['field']}: {url['class']}: {url['rows']:,}{_ends(url)}"

@@ -1,28 +1,36 @@
-"""Which columns of the sources the models read, so that the report can name the others."""
+"""Which columns of the sources the models read, so that the report can name the others.
+
+DuckDB answers it: its planner leaves out of a scan what a query does not need. It is asked beside
+the staged files, with empty tables of their columns.
+"""
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stages.project.models import Model
-from stages.project.plan import Plan
-from stages.sql import name_sql
-from stages.transform.sql_ast import parse, read_columns, tables
+from stages.sql import first_row, name_sql, open_duckdb
+from stages.transform.sql_ast import parse, tables
 from stages.transform.table_context import TableContext
+from stages.views import SCHEMAS, macros
 
 if TYPE_CHECKING:
     import duckdb
 
-# Of a source's rows.
-SCHEMAS = ("extract", "as_text")
+# The schemas of a source's rows.
+OF_SOURCES = ("extract", "as_text")
+# What leaves columns out of scans; every other optimizer may leave out a scan, or a filter.
+OPTIMIZERS = {"unused_columns", "cte_inlining"}
 
 
 def columns_read(context: TableContext, model: Model) -> dict[str, list[str]]:
     """Source → columns that a table's model, its drops, its key or the plan's order read."""
     table, drops = context.table, context.drop_model()
     queries = [model.text, *([drops.text] if drops else [])]
-    by_models = columns_of(context.connection, context.plan, queries)
+    by_models = columns_of(context.connection, context.plan.sources, queries)
     created = [table.creation_time] if table.creation_time else []
     ordered = [*created, *table.order_by] if table.grain == "row" else []
     by_plan = {*context.source.get("key", []), *ordered}
@@ -30,32 +38,96 @@ def columns_read(context: TableContext, model: Model) -> dict[str, list[str]]:
 
 
 def columns_of(
-    connection: duckdb.DuckDBPyConnection, plan: Plan, queries: Iterable[str]
+    connection: duckdb.DuckDBPyConnection, sources: Iterable[str], queries: Iterable[str]
 ) -> dict[str, list[str]]:
-    """Source → its columns that these queries read; all of all, where that can't be told."""
-    columns_by_source: dict[str, set[str]] = {}
+    """Source → its columns that these queries read; all of all, where DuckDB can't tell."""
+    known = {name.lower(): name for name in sources}
+    read: dict[str, set[str]] = {}
     for sql in queries:
-        parsed = parse(connection, sql)
-        if parsed is None:
-            rows = connection.execute(
-                "SELECT view_name FROM duckdb_views() WHERE schema_name = 'extract'"
+        for (schema, table), columns in _scans(connection).of(sql).items():
+            if schema in OF_SOURCES and table in known:
+                read.setdefault(known[table], set()).update(columns)
+    return {source: sorted(columns) for source, columns in sorted(read.items())}
+
+
+@functools.lru_cache(maxsize=1)
+def _scans(connection: duckdb.DuckDBPyConnection) -> _Scans:
+    return _Scans(connection)
+
+
+class _Scans:
+    """Empty tables with the names and the columns of staged ones, made as they are needed."""
+
+    def __init__(self, staged: duckdb.DuckDBPyConnection) -> None:
+        self._staged = staged
+        self._empty = open_duckdb()
+        run = self._empty.execute
+        run(macros())
+        for schema in SCHEMAS:
+            run(f"CREATE SCHEMA {schema}")
+        optimizers = [row[0] for row in run("FROM duckdb_optimizers()").fetchall()]
+        others = ",".join(name for name in optimizers if name not in OPTIMIZERS)
+        run(f"SET disabled_optimizers = '{others}'")
+        # (schema, table) in lower case → its columns, and as a plan names a table → its name.
+        self._columns: dict[tuple[str, str], list[str]] = {}
+        self._names: dict[str, tuple[str, str]] = {}
+
+    def of(self, sql: str) -> dict[tuple[str, str], set[str]]:
+        """(schema, table), both in lower case → the columns that a query reads."""
+        import duckdb
+
+        parsed = parse(self._staged, sql)
+        if parsed is None:  # PIVOT, which takes its columns from the rows
+            rows = self._staged.execute(
+                "SELECT schema_name || '.' || view_name FROM duckdb_views() WHERE NOT internal"
             ).fetchall()
-            views = {row[0] for row in rows}
-            sources = [source for source in plan.sources if source in views]
-        else:
-            named = set(tables(parsed))
-            sources = [
-                source
-                for source in plan.sources
-                if {f"{schema}.{source}".lower() for schema in SCHEMAS} & named
-            ]
-        for source in sources:
-            view = f"extract.{name_sql(source)}"
-            columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {view}").fetchall()]
-            names = [f"{schema}.{source}" for schema in SCHEMAS]
-            by_name = read_columns(parsed, dict.fromkeys(names, columns))
-            read = {column for each in by_name.values() for column in each}
-            columns_by_source.setdefault(source, set()).update(
-                c for c in columns if c.lower() in read
-            )
-    return {source: sorted(columns) for source, columns in sorted(columns_by_source.items())}
+            return {name: set(self._make(*name)) for name in _split(row[0] for row in rows)}
+        named = _split(tables(parsed))
+        try:
+            for name in named:
+                self._make(*name)
+            return self._planned(sql)
+        except duckdb.Error:
+            return {name: set(self._columns.get(name, [])) for name in named}
+
+    def _make(self, schema: str, table: str) -> list[str]:
+        """Make the empty table of a staged one, if there is one; its columns."""
+        if schema not in SCHEMAS or (schema, table) in self._columns:
+            return self._columns.get((schema, table), [])
+        place = f"{schema}.{name_sql(table)}"
+        described = self._staged.execute(f"DESCRIBE FROM {place}").fetchall()
+        columns = ", ".join(f"{name_sql(name)} {kind}" for name, kind, *_ in described)
+        self._empty.execute(f"CREATE TABLE {place} ({columns})")
+        (scan,) = self._explain(f"FROM {place}")
+        self._names[scan["Table"]] = (schema, table)
+        self._columns[schema, table] = [name for name, *_ in described]
+        return self._columns[schema, table]
+
+    def _planned(self, sql: str) -> dict[tuple[str, str], set[str]]:
+        read: dict[tuple[str, str], set[str]] = {}
+        for scan in self._explain(sql):
+            name = self._names[scan["Table"]]
+            known = self._columns[name]
+            projected = scan["Projections"]
+            for each in [projected] if isinstance(projected, str) else projected:
+                # `x.v` is a part of a struct; a name of several lines is taken apart.
+                of = [c for c in known if each == c or each.startswith(f"{c}.")]
+                read.setdefault(name, set()).update(of or known if each else ())
+        return read
+
+    def _explain(self, sql: str) -> list[dict[str, Any]]:
+        """What the plan of a query says of each scan of a table."""
+        plan = json.loads(first_row(self._empty, f"EXPLAIN (FORMAT json) {sql}")[1])
+        scans: list[dict[str, Any]] = []
+        waiting = list(plan)
+        while waiting:
+            node = waiting.pop()
+            waiting += node.get("children", [])
+            if "Table" in node.get("extra_info", {}):
+                scans.append(node["extra_info"])
+        return scans
+
+
+def _split(names: Iterable[str]) -> list[tuple[str, str]]:
+    """(schema, table) of `schema.table`."""
+    return [(schema, table) for schema, _, table in (n.lower().partition(".") for n in names)]

@@ -105,7 +105,7 @@ def _decide_keys(
     ).fetchall()
     return {
         "table": reference.name,
-        "reads": columns_of(connection, plan, [sql]),
+        "reads": columns_of(connection, plan.sources, [sql]),
         "known": parts[0]["rows"],
         "rejected": parts[1]["rows"],
         "rules": dict(counts),

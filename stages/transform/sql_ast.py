@@ -1,11 +1,11 @@
-"""What a model says, from DuckDB's own parse of it: tables, columns, places, and chance."""
+"""What a model says, from DuckDB's own parse of it: tables, places, and chance."""
 
 from __future__ import annotations
 
 import functools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import FileError, Place
@@ -71,6 +71,11 @@ def tables(parsed: Any) -> Iterator[str]:
     for node in nodes(parsed):
         if node.get("type") == "BASE_TABLE":
             yield table_name(node)
+
+
+def table_name(node: Mapping[str, Any]) -> str:
+    """`schema.table` of a table's node, in lower case."""
+    return f"{node['schema_name']}.{node['table_name']}".lower()
 
 
 def line_at(sql: str, node: Mapping[str, Any]) -> int:
@@ -166,96 +171,3 @@ def _unsteady() -> frozenset[str]:
     names = {name for name, unsteady, _ in rows if unsteady}
     names |= {name for name, _, macro in rows if macro and "current_timestamp" in macro}
     return frozenset(names - {"error"})
-
-
-# ── which columns a model reads ─────────────────────────────────────────────────────────────
-
-
-def read_columns(parsed: Any | None, known: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
-    """Table → its columns that a query reads, in lower case, of the `known` tables.
-
-    Where it can't be told (`SELECT *`, a whole row, a name that two tables have), a column counts
-    as read.
-    """
-    columns = {table.lower(): {c.lower() for c in names} for table, names in known.items()}
-    if parsed is None:
-        return columns
-    reads = _Reads(columns)
-    reads.aliases(parsed)
-    reads.visit(parsed, set())
-    return reads.read
-
-
-class _Reads:
-    def __init__(self, columns: dict[str, set[str]]) -> None:
-        self.columns = columns
-        self.read: dict[str, set[str]] = {table: set() for table in columns}
-        self.alias: dict[str, set[str]] = {}
-        self.tables: set[str] = set()
-
-    def aliases(self, parsed: Any) -> None:
-        for node in nodes(parsed):
-            if node.get("type") == "BASE_TABLE" and table_name(node) in self.columns:
-                table = table_name(node)
-                alias = str(node["alias"] or node["table_name"]).lower()
-                self.alias.setdefault(alias, set()).add(table)
-                self.tables.add(table)
-                if node["column_name_alias"]:
-                    self.add_all({table})
-
-    def add_all(self, tables: Iterable[str], but: Iterable[str] = ()) -> None:
-        for table in tables:
-            self.read[table] |= self.columns[table] - set(but)
-
-    def named(self, column: str, tables: Iterable[str]) -> None:
-        for table in tables:
-            self.read[table] |= {column} & self.columns[table]
-
-    def visit(self, node: Any, scope: set[str]) -> None:
-        """`scope`: the known tables of the SELECT that a node is in, those of subqueries apart."""
-        if isinstance(node, list):
-            for part in node:
-                self.visit(part, scope)
-        if not isinstance(node, dict):
-            return
-        if "select_list" in node:
-            scope = {t for t in _joined(node.get("from_table")) if t in self.columns}
-        kind = node.get("type")
-        if kind == "STAR":
-            tables = self.alias.get(str(node["relation_name"]).lower(), set())
-            excluded = [str(c).lower() for c in node["exclude_list"]] if not node["columns"] else []
-            self.add_all(tables if node["relation_name"] else scope, excluded)
-        elif kind == "COLUMN_REF":
-            self.reference([str(name).lower() for name in node["column_names"]])
-        elif kind == "JOIN":
-            for column in node["using_columns"]:
-                self.named(str(column).lower(), self.tables)
-            if node["ref_type"] == "NATURAL":
-                self.add_all(scope)
-        for part in node.values():
-            self.visit(part, scope)
-
-    def reference(self, names: list[str]) -> None:
-        if len(names) > 2 and f"{names[0]}.{names[1]}" in self.columns:
-            self.named(names[2], {f"{names[0]}.{names[1]}"})
-            return
-        if len(names) > 1 and names[0] in self.alias:
-            self.named(names[1], self.alias[names[0]])
-        else:
-            if names[0] in self.alias and not any(names[0] in self.columns[t] for t in self.tables):
-                self.add_all(self.alias[names[0]])  # a whole row
-            self.named(names[0], self.tables)
-
-
-def _joined(node: Any) -> Iterator[str]:
-    """The tables that a FROM joins, those inside of its subqueries left out."""
-    if isinstance(node, dict):
-        if node.get("type") == "BASE_TABLE":
-            yield table_name(node)
-        elif node.get("type") == "JOIN":
-            yield from _joined(node["left"])
-            yield from _joined(node["right"])
-
-
-def table_name(node: Mapping[str, Any]) -> str:
-    return f"{node['schema_name']}.{node['table_name']}".lower()
