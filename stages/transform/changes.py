@@ -1,32 +1,40 @@
 """What a rule changed: values that differ between a source row and its document, a row a field.
 
-A field is compared with the source column that `from` in the plan names, or that has its name, or
-whose value its expression in the model has, as `to_ms(created_at) AS createdAt` does. Counted are
-times cut to milliseconds, lower bounds of arrays, nulls that a default filled, values that became
-null, and orphans that the plan turns to null.
+A field is compared with the column that `from` in the plan names, or whose value its expression in
+the model has, as `to_ms(created_at) AS createdAt` does, or that has its name. Columns of the
+table's own source are found by its key, those of joined sources beside the model's rows. What else
+an expression cuts or fills, such as times in a list, is looked for in the expression itself.
+
+Counted are times cut to milliseconds, lower bounds of arrays, nulls that a default filled, values
+that became null, and orphans that the plan turns to null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+import functools
+from collections.abc import Collection, Container, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from stages.project.plan import TargetTable
 from stages.project.plan_entries import entry_error
 from stages.rules import Rule
 from stages.sql import first_row, name_sql, text_sql
+from stages.transform.beside import Select, beside_sql, selects
 from stages.transform.compile import Compiled
-from stages.transform.lineage import carried_columns
+from stages.transform.expression_walk import Node
+from stages.transform.lineage import OwnColumns, column_names, own_columns
+from stages.transform.losses import below_millisecond, cuts_only, losses_sql
 from stages.transform.models import source_rows
-from stages.transform.relations import CHANGED_VALUES, PASSED
+from stages.transform.relations import BESIDE, CHANGED_VALUES, PASSED
 from stages.transform.run_model import CompiledModel
+from stages.transform.sql_ast import expression_sql
 from stages.transform.table_context import TableContext
 
 if TYPE_CHECKING:
-    import duckdb
+    pass
 
-# The microseconds since 1970 of what JavaScript's Date holds.
-DATE_US = (-8_640_000_000_000_000_000, 8_640_000_000_000_000_999)
+# The column beside a model's rows that lists what their expressions change.
+LOST = "what is lost"
 
 
 def changes_sql(context: TableContext, compiled: CompiledModel, nulls: Container[str]) -> str:
@@ -35,115 +43,260 @@ def changes_sql(context: TableContext, compiled: CompiledModel, nulls: Container
 
     `nulls` are fields that have a null.
     """
-    table = context.table
-    selects = []
-    if {"null", "drop"} & set(table.orphans.values()):
-        selects.append(
+    parts = []
+    if {"null", "drop"} & set(context.table.orphans.values()):
+        parts.append(
             "SELECT _source_id AS source_id, b.field AS field, b.rule AS rule, "
             'b."old" AS "old", NULL::VARCHAR AS "new" '
             f"FROM (SELECT _source_id, unnest(_lost) AS b FROM {CHANGED_VALUES})"
         )
-    compared = _compared_sql(context, compiled, nulls)
-    if compared:
-        selects.append(compared)
-    if not selects:
+    compared = _Compared(context, compiled, nulls)
+    parts += filter(None, (compared.with_source(), compared.with_beside()))
+    if not parts:
         return ""
     order = f"{context.key_order('source_id')}, field, rule"
-    return f"FROM ({' UNION ALL '.join(selects)}) ORDER BY {order}"
+    return f"FROM ({' UNION ALL '.join(parts)}) ORDER BY {order}"
 
 
-def _compared_sql(context: TableContext, compiled: CompiledModel, nulls: Container[str]) -> str:
-    """SQL of the differences between documents and source rows; empty where there can be none."""
-    key = context.key_sql()
-    if key is None:
-        return ""
-    connection, table = context.connection, context.table
-    source = f"({source_rows(context.workspace, table.source)})"
-    columns = {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
-    for column in table.lineage.values():
-        if column not in columns:
+class _Compared:
+    """The documents of a table, held against what they are made from."""
+
+    def __init__(
+        self, context: TableContext, compiled: CompiledModel, nulls: Container[str]
+    ) -> None:
+        self._context = context
+        self._connection = context.connection
+        self._compiled = compiled
+        self._nulls = nulls
+        self._selects = selects(self._connection, compiled.parsed)
+        self._sql_of = functools.partial(expression_sql, self._connection)
+
+    @cached_property
+    def _source(self) -> str:
+        return f"({source_rows(self._context.workspace, self._context.table.source)})"
+
+    @cached_property
+    def _columns(self) -> dict[str, str]:
+        """Column of the table's own source → DuckDB type; none where documents are no rows."""
+        if self._context.key_sql() is None:
+            return {}
+        described = self._connection.execute(f"DESCRIBE FROM {self._source}").fetchall()
+        return {row[0]: row[1] for row in described}
+
+    @cached_property
+    def _plain(self) -> OwnColumns | None:
+        return own_columns(self._compiled.parsed, f"extract.{self._context.table.source}")
+
+    @cached_property
+    def _own(self) -> dict[str, str]:
+        """Field → the column of the table's own source that it is compared with."""
+        table = self._context.table
+        known = {column.lower(): column for column in self._columns}
+        carried = self._plain.carried() if self._plain else {}
+        own = {}
+        for name in self._compiled.fields:
+            column = table.lineage.get(name)
+            if column is None and name.lower() in carried:
+                column = known.get(carried[name.lower()])
+            elif column is None and not self._carries(name):
+                column = name
+            if column in self._columns:
+                own[name] = column
+        return own
+
+    def _carries(self, field: str) -> bool:
+        """Whether the model says which column a field has the value of."""
+        items = [select.items.get(field.lower()) for select in self._selects]
+        return any(item and column_names(item) for item in items)
+
+    @cached_property
+    def _cut_elsewhere(self) -> set[str]:
+        """Fields for which other times are cut than the column that they are compared with."""
+        return {
+            field
+            for field in self._compiled.fields
+            for select in self._selects
+            if (item := select.items.get(field.lower()))
+            and not cuts_only(item, self._own.get(field, ""))
+        }
+
+    # ── with the source's own columns ───────────────────────────────────────────────────────
+
+    def with_source(self) -> str:
+        """SQL of the differences between documents and their source rows; empty of none."""
+        key = self._context.key_sql()
+        self._refuse_lineage()
+        fields = self._compiled.fields
+        old_nulls = self._nulls_of(self._source, set(self._own.values()))
+        comparisons = [
+            comparison
+            for name, column in self._own.items()
+            for comparison in self._comparisons(
+                fields[name],
+                f"s.{name_sql(column)}",
+                self._columns[column],
+                has_nulls=column in old_nulls,
+                times=name not in self._cut_elsewhere,
+            )
+        ]
+        changes = [_listed(comparisons)] if comparisons else []
+        conditions = [when for when, _ in comparisons]
+        columns = f'{key} AS "source key", *'
+        if lost := [sql for each in self._lost_of_source.values() for sql in each]:
+            columns += f", {_together(lost)} AS {name_sql(LOST)}"
+            changes.append(f"s.{name_sql(LOST)}")
+            conditions.append(f"len(s.{name_sql(LOST)}) > 0")
+        if not changes:
+            return ""
+        return (
+            "SELECT _source_id AS source_id, unnest(changes, recursive := true) "
+            f"FROM (SELECT d._source_id, list_concat({', '.join(changes)}) AS changes "
+            f"FROM {PASSED} d JOIN (SELECT {columns} FROM {self._source} s) s "
+            'ON s."source key" = d._source_id '
+            f"WHERE {' OR '.join(conditions)})"
+        )
+
+    @cached_property
+    def _lost_of_source(self) -> dict[str, list[str]]:
+        """Field → SQL of what is lost, over the source's row `s`, where it is made of that alone.
+
+        Not where rows fail: a filter may come to them before they are left out.
+        """
+        known = {column.lower(): column for column in self._columns}
+        if self._plain is None or self._compiled.isolated or not known:
+            return {}
+        found = {}
+        for name in self._compiled.fields:
+            item = self._plain.items.get(name.lower())
+            moved = self._plain.moved(item, "s", known) if item else None
+            if moved is None:
+                continue
+            lost = self._losses(name, moved, compared=name in self._own)
+            if lost and self._binds(f"SELECT {', '.join(lost)} FROM {self._source} s"):
+                found[name] = lost
+        return found
+
+    def _losses(self, field: str, item: Node, *, compared: bool) -> list[str]:
+        """SQL of what an item loses that no comparison of the field finds."""
+        times = field not in self._own or field in self._cut_elsewhere
+        return losses_sql(item, self._sql_of, field, times=times, nulls=not compared)
+
+    def _binds(self, sql: str) -> bool:
+        import duckdb
+
+        try:
+            self._connection.execute(f"DESCRIBE {sql}").fetchall()
+        except duckdb.Error:
+            return False
+        return True
+
+    def _refuse_lineage(self) -> None:
+        """Raise UserError for a column in `from` that neither the source nor the model has."""
+        context, table = self._context, self._context.table
+        for column in table.lineage.values():
+            if column in self._columns or any(s.column_sql(column) for s in self._selects):
+                continue
             raise entry_error(
                 context.plan.file,
                 f"tables.{table.name}",
                 f"[tables.{table.name}] from names `{column}`, and {table.source} has no such "
                 "column",
                 "from",
-                f"it has: {', '.join(columns)}",
+                f"it has: {', '.join(self._columns)}; a column of another source that the model "
+                "joins is written source.column",
             )
-    carried = carried_columns(compiled.parsed, f"extract.{table.source}")
-    pairs = _pairs(table, columns, compiled.fields.values(), carried)
-    comparisons = _comparisons(connection, source, columns, pairs, table, nulls)
-    if not comparisons:
-        return ""
-    changes = ", ".join(f"CASE WHEN {when} THEN {change} END" for when, change in comparisons)
-    return (
-        "SELECT _source_id AS source_id, unnest(changes, recursive := true) "
-        "FROM (SELECT d._source_id, "
-        f"list_filter([{changes}], lambda c: c IS NOT NULL) AS changes "
-        f'FROM {PASSED} d JOIN (SELECT {key} AS "source key", * FROM {source}) s '
-        'ON s."source key" = d._source_id '
-        f"WHERE {' OR '.join(when for when, _ in comparisons)})"
-    )
 
+    # ── with what is beside the model's rows ────────────────────────────────────────────────
 
-def _pairs(
-    table: TargetTable,
-    columns: Mapping[str, str],
-    fields: Iterable[Compiled],
-    carried: Mapping[str, str],
-) -> list[tuple[Compiled, str]]:
-    """Fields with the columns of the source that they are compared with."""
-    known = {column.lower(): column for column in columns}
-    pairs = []
-    for compiled in fields:
+    def with_beside(self) -> str:
+        """The same of columns of other sources, and of what expressions cut and fill."""
+        beside = beside_sql(
+            self._connection, self._selects, self._others, isolated=self._compiled.isolated
+        )
+        if not beside:
+            return ""
+        if self._compiled.isolated:
+            # What two items share would be evaluated outside of their TRY.
+            self._connection.execute("SET disabled_optimizers = 'common_subexpressions'")
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {BESIDE} AS {beside}")
+            self._connection.execute("RESET disabled_optimizers")
+            beside = f"FROM {BESIDE}"
+        described = self._connection.execute(f"DESCRIBE {beside}").fetchall()
+        types = {row[0]: row[1] for row in described}
+        comparisons = [
+            comparison
+            for name, field in self._compiled.fields.items()
+            if _old(name) in types
+            for comparison in self._comparisons(
+                field, f"b.{name_sql(_old(name))}", types[_old(name)], has_nulls=True, times=False
+            )
+        ]
+        changes = [_listed(comparisons)] if comparisons else []
+        conditions = [when for when, _ in comparisons]
+        if LOST in types:
+            changes.append(f"b.{name_sql(LOST)}")
+            conditions.append(f"len(b.{name_sql(LOST)}) > 0")
+        return (
+            "SELECT DISTINCT * FROM (SELECT source_id, unnest(changes, recursive := true) FROM ("
+            f"SELECT d._source_id AS source_id, list_concat({', '.join(changes)}) AS changes "
+            f"FROM {PASSED} d JOIN ({beside}) b ON b._source_id::VARCHAR = d._source_id "
+            f"WHERE {' OR '.join(conditions)}))"
+        )
+
+    def _others(self, select: Select) -> dict[str, str]:
+        """What is to be known beside the rows of a SELECT: name → SQL."""
+        others = {}
+        lost = []
+        for name in self._compiled.fields:
+            item = select.items.get(name.lower())
+            own = name in self._own
+            old = ""
+            if not own:
+                old = select.column_sql(self._context.table.lineage.get(name, ""))
+                if not old and item and (names := column_names(item)):
+                    old = ".".join(name_sql(each) for each in names)
+                if old:
+                    others[_old(name)] = old
+            if item and name not in self._lost_of_source:
+                lost += self._losses(name, item, compared=own or bool(old))
+        if lost:
+            others[LOST] = _together(lost)
+        return others
+
+    # ── a field ─────────────────────────────────────────────────────────────────────────────
+
+    def _nulls_of(self, relation: str, columns: Collection[str]) -> set[str]:
+        """Those of the columns that have a null: only these need be read to be compared by it."""
+        if not columns:
+            return set()
+        counts = ", ".join(f"count({name_sql(column)})" for column in columns)
+        sql = f"SELECT count(*), {counts} FROM {relation}"
+        total, *filled = first_row(self._connection, sql)
+        return {column for column, n in zip(columns, filled, strict=True) if n < total}
+
+    def _comparisons(
+        self, compiled: Compiled, old: str, kind: str, *, has_nulls: bool, times: bool
+    ) -> list[tuple[str, str]]:
+        """(condition, {field, rule, old, new}) of what may have happened to a value, in SQL over a
+        document `d`."""
         name = compiled.shape.name
-        column = table.lineage.get(name, name)
-        if column not in columns:
-            column = known.get(carried.get(name.lower(), ""), "")
-        if column:
-            pairs.append((compiled, column))
-    return pairs
+        orphans = self._context.table.orphans.get(name) == "null"
+        possible = {
+            Rule.NULL_FILLED: has_nulls,
+            Rule.NULLED_BY_MODEL: name in self._nulls and not orphans,
+            Rule.BELOW_MILLISECOND: times,
+        }
+        return [
+            (when, change)
+            for rule, when, change in _compare(compiled, old, kind)
+            if possible.get(rule, True)
+        ]
 
 
-def _comparisons(
-    connection: duckdb.DuckDBPyConnection,
-    source: str,
-    columns: Mapping[str, str],
-    pairs: Sequence[tuple[Compiled, str]],
-    table: TargetTable,
-    nulls: Container[str],
-) -> list[tuple[str, str]]:
-    """(condition, {field, rule, old, new}) over a document `d` and its source row `s`, in SQL."""
-    # A column without nulls on the side in question need not be read for a comparison.
-    old_nulls = _nulls(connection, source, [column for _, column in pairs])
-    comparisons = []
-    for compiled, column in pairs:
-        name = compiled.shape.name
-        for rule, when, change in _compare(compiled, column, columns[column]):
-            possible = {
-                Rule.NULL_FILLED: column in old_nulls,
-                Rule.NULLED_BY_MODEL: name in nulls and table.orphans.get(name) != "null",
-            }
-            if possible.get(rule, True):
-                comparisons.append((when, change))
-    return comparisons
-
-
-def _nulls(
-    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str]
-) -> set[str]:
-    """Those of the columns that have a null."""
-    if not columns:
-        return set()
-    counts = ", ".join(f"count({name_sql(column)})" for column in columns)
-    total, *filled = first_row(connection, f"SELECT count(*), {counts} FROM {relation}")
-    return {column for column, n in zip(columns, filled, strict=True) if n < total}
-
-
-def _compare(compiled: Compiled, column: str, kind: str) -> list[tuple[Rule, str, str]]:
-    """(rule, condition, {field, rule, old, new}) of what may have happened to a value."""
+def _compare(compiled: Compiled, old: str, kind: str) -> list[tuple[Rule, str, str]]:
+    """(rule, condition, {field, rule, old, new}) of all that may have happened to a value."""
     shape = compiled.shape
-    new, old = f"d.{name_sql(shape.name)}", f"s.{name_sql(column)}"
+    new = f"d.{name_sql(shape.name)}"
     shown = f"encode_float({new})" if shape.kind == "number" else f"{new}::VARCHAR"
 
     def change(rule: Rule, when: str, new_value: str) -> tuple[Rule, str, str]:
@@ -160,12 +313,25 @@ def _compare(compiled: Compiled, column: str, kind: str) -> list[tuple[Rule, str
     macro = {"number": "to_ms", "bigint": "to_ms", "string": "to_iso"}.get(shape.kind)
     if kind.startswith("TIMESTAMP") and macro:
         # Of an infinity the macros fail, and to_iso beyond what Date holds.
-        cut = (
-            f"CASE WHEN epoch_us({old}) BETWEEN {DATE_US[0]} AND {DATE_US[1]} "
-            f"THEN epoch_us({old}) % 1000 <> 0 AND {new} = {macro}({old}) ELSE false END"
-        )
+        cut = f"CASE WHEN {below_millisecond(old)} THEN {new} = {macro}({old}) ELSE false END"
         comparisons.append(change(Rule.BELOW_MILLISECOND, cut, shown))
     if kind == "VARCHAR" and (shape.item or shape.kind == "json"):
         bound = f"coalesce(regexp_matches({old}, '^(\\[-?\\d+:-?\\d+\\])+=\\{{'), false)"
         comparisons.append(change(Rule.LOWER_BOUND_DROPPED, bound, f"to_json({new})::VARCHAR"))
     return comparisons
+
+
+def _listed(comparisons: Sequence[tuple[str, str]]) -> str:
+    """SQL of the changes that have happened, of all that may have."""
+    changes = ", ".join(f"CASE WHEN {when} THEN {change} END" for when, change in comparisons)
+    return f"list_filter([{changes}], lambda c: c IS NOT NULL)"
+
+
+def _together(lists: Sequence[str]) -> str:
+    """SQL of lists of changes as one, each of them once; NULL counts as an empty one."""
+    return f"list_distinct(list_concat({', '.join(lists)}))"
+
+
+def _old(field: str) -> str:
+    """The column beside a model's rows that has what a field is compared with."""
+    return f"old {field}"

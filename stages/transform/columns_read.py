@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.project.models import Model
 from stages.sql import first_row, name_sql, open_duckdb
+from stages.transform.load_order import joined_order_sql, own_order
 from stages.transform.sql_ast import parse, tables
 from stages.transform.table_context import TableContext
 from stages.views import SCHEMAS, macros
@@ -30,10 +31,10 @@ def columns_read(context: TableContext, model: Model) -> dict[str, list[str]]:
     """Source → columns that a table's model, its drops, its key or the plan's order read."""
     table, drops = context.table, context.drop_model()
     queries = [model.text, *([drops.text] if drops else [])]
+    if joined := joined_order_sql(context, model.text):
+        queries.append(joined)
     by_models = columns_of(context.connection, context.plan.sources, queries)
-    created = [table.creation_time] if table.creation_time else []
-    ordered = [*created, *table.order_by] if table.grain == "row" else []
-    by_plan = {*context.source.get("key", []), *ordered}
+    by_plan = {*context.source.get("key", []), *own_order(context)}
     return {**by_models, table.source: sorted({*by_models.get(table.source, []), *by_plan})}
 
 

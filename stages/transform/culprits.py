@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from stages.rules import Rule, known_rule
-from stages.sql import name_sql, text_sql
-from stages.transform.aliases import parameters
+from stages.sql import text_sql
+from stages.transform.expression_walk import ExpressionWalk, Path
 
 # What any other expression fails by: a cast, a division, an overflow.
 OTHER = Rule.FAILED_EXPRESSION
@@ -46,9 +46,6 @@ SECOND = {
     "money_number": "NOT is_money({0})",
     "pg_array": "without_bounds({0}) NOT LIKE '{{{{%'",
 }
-# Functions that call a lambda with each item of their first argument, and its number.
-OF_LISTS = {"list_transform", "array_transform", "apply", "list_apply", "array_apply"}
-OF_EACH_ITEM = {*OF_LISTS, "list_filter", "array_filter", "filter"}
 LONGEST = 100
 MESSAGE = re.compile(r"Could not convert string '(\w+): (.*)' to INT64", re.DOTALL)
 MALFORMED = re.compile(r'Malformed JSON .*?Input: "(.*)"', re.DOTALL)
@@ -71,7 +68,8 @@ def culprit_sql(
     Of a list that a lambda makes, the reason ends with the place, `at name[0]`. Every part of the
     expression is tried, innermost first, and only where it would be evaluated.
     """
-    found = [f"TRY({each})" for each in _Culprits(sql_of).of(node, text_sql(name))]
+    path = Path(sql=text_sql(name))
+    found = [f"TRY({each})" for each in _Culprits(sql_of).of(node, path)]
     nothing = text_sql(f"{OTHER}: {_cut(sql_of(node))} fails")
     return f"coalesce({', '.join([*found, nothing])})"
 
@@ -80,80 +78,15 @@ def _cut(words: str) -> str:
     return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
 
 
-class _Culprits:
-    def __init__(self, sql_of: Callable[[Mapping[str, Any]], str]) -> None:
-        self._sql = sql_of
-        self._numbers = 0
+class _Culprits(ExpressionWalk):
+    """The words for each part of an expression, NULL where that part does not fail."""
 
-    def of(self, node: Any, place: str | None = None) -> Iterator[str]:
-        """SQL of the words for each part of an expression, NULL where that part does not fail.
+    def part(self, node: Mapping[str, Any], path: Path) -> Iterator[str]:
+        words = self._words(node)
+        yield f"{words} || ' at ' || {path.sql}" if path.in_list else words
 
-        `place` is SQL of where the expression's value will be, where that is known.
-        """
-        if isinstance(node, list):
-            for each in node:
-                yield from self.of(each)
-        if not isinstance(node, dict) or node.get("class") in ("TYPE", "CONSTANT", "SUBQUERY"):
-            return
-        if node.get("type") == "COLUMN_REF":
-            return
-        if node.get("type") == "CASE_EXPR":
-            yield from self._of_case(node)
-        elif node.get("type") == "OPERATOR_COALESCE":
-            yield from self._of_coalesce(node["children"])
-        elif str(node.get("function_name")).lower() in OF_EACH_ITEM:
-            yield from self._of_items(node, place)
-        elif node.get("class") == "LAMBDA":
-            return
-        elif node.get("type") == "OPERATOR_CAST":
-            yield from self.of(node["child"], place)
-        elif str(node.get("function_name")).lower() == "to_json":
-            yield from self.of(node["arguments"][0]["expression"], place)
-        else:
-            for name, part in node.items():
-                if name not in ("type_expr", "order_bys", "filter", "qualified_name"):
-                    yield from self.of(part)
-        if "class" in node:
-            yield self._words(node)
-
-    def _of_case(self, node: Mapping[str, Any]) -> Iterator[str]:
-        before: list[str] = []
-        for check in node["case_checks"]:
-            condition = self._sql(check["when_expr"])
-            for words in self.of(check["when_expr"]):
-                yield _unless(before, words)
-            for words in self.of(check["then_expr"]):
-                yield _unless(before, f"CASE WHEN {condition} THEN {words} END")
-            before.append(condition)
-        for words in self.of(node["else_expr"]):
-            yield _unless(before, words)
-
-    def _of_coalesce(self, children: list[Any]) -> Iterator[str]:
-        for number, child in enumerate(children):
-            before = [f"{self._sql(each)} IS NOT NULL" for each in children[:number]]
-            for words in self.of(child):
-                yield _unless(before, words)
-
-    def _of_items(self, node: Mapping[str, Any], place: str | None) -> Iterator[str]:
-        items, *functions = [argument["expression"] for argument in node["arguments"]]
-        yield from self.of(items)
-        for function in functions:
-            if function["class"] != "LAMBDA":
-                continue
-            names = parameters(function)
-            if place is not None and str(node["function_name"]).lower() in OF_LISTS:
-                if len(names) == 1:
-                    names.append(f"place {self._numbers}")
-                    self._numbers += 1
-                here = f"{place} || '[' || ({name_sql(names[1])} - 1) || ']'"
-            else:
-                here = None
-            inner = str(function["expr"].get("function_name")).lower() in OF_LISTS
-            listed = ", ".join(name_sql(name) for name in names)
-            for each_words in self.of(function["expr"], here if inner else None):
-                words = each_words if inner or here is None else f"{each_words} || ' at ' || {here}"
-                each = f"list_transform({self._sql(items)}, lambda {listed}: {words})"
-                yield f"list_filter({each}, lambda words: words IS NOT NULL)[1]"
+    def of_items(self, listed: str) -> str:
+        return f"list_filter({listed}, lambda words: words IS NOT NULL)[1]"
 
     def _words(self, node: Mapping[str, Any]) -> str:
         name = str(node.get("function_name", "")).lower()
@@ -194,13 +127,6 @@ class _Culprits:
 def _is_cast_to_json(node: Mapping[str, Any]) -> bool:
     cast = node.get("type") == "OPERATOR_CAST" and not node["try_cast"]
     return cast and str(node["type_expr"]["type_name"]).upper() == "JSON"
-
-
-def _unless(before: list[str], words: str) -> str:
-    """The words only where none of the conditions is true."""
-    if not before:
-        return words
-    return f"CASE WHEN {' OR '.join(f'({each})' for each in before)} THEN NULL ELSE {words} END"
 
 
 def _reason(rule: Rule, value: str) -> str:

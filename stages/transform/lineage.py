@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from stages.transform.aliases import parameters
 from stages.transform.sql_ast import nodes, table_name
 
 # Functions that give their one column's value in another form.
@@ -15,28 +17,68 @@ FORMS = {
 }  # fmt: skip
 
 
-def carried_columns(parsed: Any, table: str) -> dict[str, str]:
-    """Output column → the one column of `table` whose value it has, in whichever form, as
-    `createdAt` has that of `created_at` in `to_ms(created_at) AS createdAt`; in lower case all."""
+@dataclass(frozen=True, kw_only=True)
+class OwnColumns:
+    """How a SELECT over tables as they are names the columns of one of them."""
+
+    items: Mapping[str, Any]
+    alias: str
+    alone: bool
+
+    def column(self, names: Sequence[str]) -> str | None:
+        """The column of the table that a reference names, in lower case; None of another table."""
+        lower = [name.lower() for name in names]
+        if len(lower) > 1:
+            return lower[1] if lower[0] == self.alias else None
+        return lower[0] if lower and self.alone else None
+
+    def carried(self) -> dict[str, str]:
+        """Output column → the one column of the table whose value it has, in whichever form, as
+        `createdAt` has that of `created_at` in `to_ms(created_at) AS createdAt`; in lower case."""
+        found = {name: self.column(column_names(item)) for name, item in self.items.items()}
+        return {name: column for name, column in found.items() if column}
+
+    def moved(self, node: Any, alias: str, columns: Mapping[str, str]) -> Any | None:
+        """An expression over the table's rows by another alias; None where it is of more than that.
+
+        `columns` are those of the table, in lower case → as they are.
+        """
+        try:
+            return self._moved(node, alias, columns, frozenset())
+        except LookupError:
+            return None
+
+    def _moved(self, node: Any, alias: str, columns: Mapping[str, str], own: frozenset[str]) -> Any:
+        if isinstance(node, list):
+            return [self._moved(each, alias, columns, own) for each in node]
+        if not isinstance(node, dict):
+            return node
+        if node.get("class") in ("SUBQUERY", "WINDOW"):
+            raise LookupError
+        if node.get("type") == "COLUMN_REF":
+            names = node["column_names"]
+            if names[0].lower() in own:
+                return node
+            return {**node, "column_names": [alias, columns[self.column(names) or ""]]}
+        if node.get("class") == "LAMBDA":
+            own = own | {name.lower() for name in parameters(node)}
+            return {**node, "expr": self._moved(node["expr"], alias, columns, own)}
+        return {name: self._moved(each, alias, columns, own) for name, each in node.items()}
+
+
+def own_columns(parsed: Any, table: str) -> OwnColumns | None:
+    """How a query names the columns of `schema.table`; None where it is no SELECT over tables as
+    they are, or has that one not once."""
     items = _outputs(parsed)
     if not items:
-        return {}
-    tables = [
-        n
-        for n in nodes(parsed["statements"][0]["node"]["from_table"])
-        if n.get("type") == "BASE_TABLE"
-    ]
-    aliases = {
-        str(n["alias"] or n["table_name"]).lower() for n in tables if table_name(n) == table.lower()
-    }
+        return None
+    query = parsed["statements"][0]["node"]
+    found = [n for n in nodes(query["from_table"]) if n.get("type") == "BASE_TABLE"]
+    own = [n for n in found if table_name(n) == table.lower()]
+    aliases = {str(n["alias"] or n["table_name"]).lower() for n in own}
     if len(aliases) != 1:
-        return {}
-    columns = {}
-    for name, item in items.items():
-        names = [str(each).lower() for each in _carried(item) or ()]
-        if names and (names[-2] in aliases if len(names) > 1 else len(tables) == 1):
-            columns[name] = names[-1]
-    return columns
+        return None
+    return OwnColumns(items=items, alias=aliases.pop(), alone=len(found) == 1)
 
 
 def goes_row_by_row(parsed: Any) -> bool:
@@ -60,20 +102,30 @@ def _outputs(parsed: Any) -> dict[str, Any]:
     }
 
 
-def _carried(node: Mapping[str, Any]) -> list[str] | None:
-    """The names of the one column that an expression gives in another form."""
+def column_names(node: Mapping[str, Any]) -> list[str]:
+    """The names of the one column whose value an expression gives in another form; none of none.
+
+    Of a coalesce it is that of its first part, and a CASE has that of what it gives.
+    """
     kind = node["type"]
     if kind == "COLUMN_REF":
         names: list[str] = node["column_names"]
         return names
     if kind == "OPERATOR_CAST":
-        return _carried(node["child"])
+        return column_names(node["child"])
     if kind == "OPERATOR_COALESCE":
-        return _carried(node["children"][0])
+        return column_names(node["children"][0])
+    if kind == "CASE_EXPR":
+        given = [each["then_expr"] for each in node["case_checks"]] + [node["else_expr"]]
+        return _only([column_names(each) for each in given if each["class"] != "CONSTANT"])
     if kind == "FUNCTION" and str(node["function_name"]).lower() in FORMS:
         arguments = [argument["expression"] for argument in node["arguments"]]
-        arguments = [each for each in arguments if each["class"] != "CONSTANT"]
-        return _carried(arguments[0]) if len(arguments) == 1 else None
+        return _only([column_names(each) for each in arguments if each["class"] != "CONSTANT"])
     if kind == "FUNCTION" and str(node["function_name"]).lower() == "list_transform":
-        return _carried(node["arguments"][0]["expression"])
-    return None
+        return column_names(node["arguments"][0]["expression"])
+    return []
+
+
+def _only(found: list[list[str]]) -> list[str]:
+    """The one column that all of these are; none where they differ."""
+    return found[0] if found and all(names == found[0] for names in found) else []

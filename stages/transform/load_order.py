@@ -6,12 +6,16 @@ counts from 1, ties by source key. Neither is ever sent as a field.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from stages.project.plan import TargetTable
 from stages.project.plan_entries import entry_error
 from stages.sql import name_sql
+from stages.transform.beside import beside_sql, selects
 from stages.transform.duckdb_types import EXACT_INTEGER, FLOATS, INTEGERS
+from stages.transform.run_model import CompiledModel
+from stages.transform.sql_ast import parse
 from stages.transform.table_context import TableContext
 
 if TYPE_CHECKING:
@@ -23,48 +27,69 @@ def is_ordered(table: TargetTable) -> bool:
     return bool(table.creation_time or table.order_by)
 
 
-def ordered_sql(context: TableContext, sql: str) -> str:
+def ordered_by(table: TargetTable) -> list[str]:
+    """The columns that the plan names for it, each once."""
+    created = [table.creation_time] if table.creation_time else []
+    return list(dict.fromkeys([*table.order_by, *created]))
+
+
+def own_order(context: TableContext) -> list[str]:
+    """Those of them that are columns of the table's own source."""
+    names = ordered_by(context.table)
+    own = _columns(context, None) if names and context.table.grain == "row" else {}
+    return [name for name in names if name in own]
+
+
+def joined_order_sql(context: TableContext, model_sql: str, *, isolated: bool = False) -> str:
+    """SQL of `_source_id` and those columns of the order that are of sources that the model joins;
+    empty where there are none."""
+    own = own_order(context)
+    names = [name for name in ordered_by(context.table) if "." in name and name not in own]
+    if not names:
+        return ""
+    given = selects(context.connection, parse(context.connection, model_sql))
+    return beside_sql(
+        context.connection,
+        given,
+        lambda select: {name: sql for name in names if (sql := select.column_sql(name))},
+        isolated=isolated,
+    )
+
+
+def ordered_sql(context: TableContext, compiled: CompiledModel, sql: str) -> str:
     """SQL of `sql` (a row a document) with both columns, in the order of source keys, of a table
     for which the plan says anything of it.
 
-    The columns are the source's, found by its key; of a derived table, fields of the document.
-    Raises UserError for a column that is not there, or holds no time.
+    The columns are the source's, found by its key, or of a source that the model joins; of a
+    derived table, fields of the document. Raises UserError for a column that is not there, or
+    holds no time.
     """
     table, by_key = context.table, context.key_order("d._source_id")
-    names = dict.fromkeys(
-        (*table.order_by, *([table.creation_time] if table.creation_time else ()))
-    )
     rows = f"FROM ({sql}) d"
-    prefix = "d"
-    columns = _columns(context, sql)
-    for name in names:
-        if name not in columns:
-            entry = "creation_time" if name == table.creation_time else "order_by"
-            raise entry_error(
-                context.plan.file,
-                f"tables.{table.name}",
-                f"[tables.{table.name}] {entry} names `{name}`, and "
-                f"{table.source if table.grain == 'row' else table.name} has no such column",
-                entry,
-                f"it has: {', '.join(columns)}",
-            )
-    if table.grain == "row":
-        picked = ", ".join(f"{name_sql(name)} AS {name_sql('source ' + name)}" for name in names)
+    kinds = _columns(context, sql)
+    prefix = "s" if table.grain == "row" else "d"
+    columns = {name: f"{prefix}.{name_sql(name)}" for name in ordered_by(table) if name in kinds}
+    if table.grain == "row" and columns:
+        picked = ", ".join(name_sql(name) for name in columns)
         rows += (
             f' JOIN (SELECT {context.key_sql()} AS "source key", {picked} '
             f"FROM extract.{name_sql(table.source)}) s "
             'ON s."source key" = d._source_id'
         )
-        prefix = "s"
-
-    def column(name: str) -> str:
-        return f"{prefix}.{name_sql('source ' + name if prefix == 's' else name)}"
-
+    joined = joined_order_sql(context, compiled.model.text, isolated=compiled.isolated)
+    if joined:
+        rows += (
+            f" LEFT JOIN (SELECT DISTINCT ON (_source_id) * FROM ({joined})) j "
+            "ON j._source_id::VARCHAR = d._source_id"
+        )
+        described = context.connection.execute(f"DESCRIBE {joined}").fetchall()
+        kinds |= {row[0]: row[1] for row in described}
+        columns |= {row[0]: f"j.{name_sql(row[0])}" for row in described}
+    _refuse_unknown(context, kinds)
     created = "NULL::DOUBLE"
     if table.creation_time:
-        kind = columns[table.creation_time]
-        created = _milliseconds(context, column(table.creation_time), kind)
-    order = ", ".join(f"{column(name)} NULLS LAST" for name in table.order_by)
+        created = _milliseconds(context, columns[table.creation_time], kinds[table.creation_time])
+    order = ", ".join(f"{columns[name]} NULLS LAST" for name in table.order_by)
     return (
         f"SELECT d.*, CASE WHEN {created} > 0 AND {created} < {EXACT_INTEGER} THEN {created} END "
         "AS _creation_time, "
@@ -72,12 +97,29 @@ def ordered_sql(context: TableContext, sql: str) -> str:
     )
 
 
-def _columns(context: TableContext, documents: str) -> dict[str, str]:
+def _columns(context: TableContext, documents: str | None) -> dict[str, str]:
     """Column → DuckDB type of what the plan may name: the source, or a derived document."""
     table = context.table
     rows = f"FROM extract.{name_sql(table.source)}" if table.grain == "row" else documents
     described = context.connection.execute(f"DESCRIBE {rows}").fetchall()
     return {row[0]: row[1] for row in described}
+
+
+def _refuse_unknown(context: TableContext, known: Mapping[str, str]) -> None:
+    table = context.table
+    for name in ordered_by(table):
+        if name in known:
+            continue
+        entry = "creation_time" if name == table.creation_time else "order_by"
+        raise entry_error(
+            context.plan.file,
+            f"tables.{table.name}",
+            f"[tables.{table.name}] {entry} names `{name}`, and "
+            f"{table.source if table.grain == 'row' else table.name} has no such column",
+            entry,
+            f"it has: {', '.join(known)}; a column of another source that the model joins is "
+            "written source.column",
+        )
 
 
 def _milliseconds(context: TableContext, column: str, kind: str) -> str:

@@ -24,7 +24,13 @@ from stages.state.integrity import require_whole
 from stages.state.manifests import Manifest, read_manifest
 from stages.state.workspace import Workspace
 from stages.transform.relations import KEYLESS_ROWS
-from stages.transform.sql_ast import named_references, parse, refuse_chance, tables
+from stages.transform.sql_ast import (
+    named_references,
+    parse,
+    refuse_arrows,
+    refuse_chance,
+    tables,
+)
 from stages.views import KEYLESS, json_texts, macros, make, statements, with_texts
 
 if TYPE_CHECKING:
@@ -40,6 +46,7 @@ CONVEX = ("values", "canonical", "layouts")
 
 def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict[str, str]:
     """Column → DuckDB type of a model, in order. Raises FileError with the line at fault."""
+    refuse_arrows(connection, name, sql, parse(connection, sql))
     with sql_errors(name):
         statements = len(connection.extract_statements(sql))
         if statements != 1:

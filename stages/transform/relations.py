@@ -81,6 +81,14 @@ ORPHANS = Relation(
     readers=("checked", "known_keys"),
 )
 
+BESIDE = Relation(
+    name="beside",
+    columns=("_source_id", "…"),
+    meaning="what is compared with a document, and is beside its row in a model that has failed",
+    writers=("changes",),
+    readers=("changes",),
+)
+
 # ── rows that are split ─────────────────────────────────────────────────────────────────────
 
 PASSED = Relation(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.errors import FileError, Place
 from stages.sql import first_row, open_duckdb
+from stages.transform.expression_walk import OF_EACH_ITEM
 
 if TYPE_CHECKING:
     import duckdb
@@ -17,13 +18,40 @@ if TYPE_CHECKING:
 # Words without brackets that are functions of the clock.
 CLOCK_WORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
 
+# Functions that take a lambda, after what it is called with.
+OF_LAMBDAS = {*OF_EACH_ITEM, "list_reduce", "array_reduce", "reduce"}
+# What may stand before a function's own name, and is no column.
+DATABASES = {"main", "temp", "memory", "system", "pg_catalog", "information_schema"}
+
 
 @functools.lru_cache(maxsize=8)
 def parse(connection: duckdb.DuckDBPyConnection, sql: str) -> Any | None:
     """The serialised query; None where DuckDB can't take it apart (PIVOT, or a syntax error)."""
     row = first_row(connection, "SELECT json_serialize_sql(?::VARCHAR)", [sql])
     parsed = json.loads(row[0])
-    return None if parsed["error"] else parsed
+    return None if parsed["error"] else _with_plain_calls(parsed)
+
+
+def _with_plain_calls(node: Any) -> Any:
+    """Calls of a function as a column's method, such as `created_at.to_ms()`, as `to_ms(…)`."""
+    if isinstance(node, list):
+        return [_with_plain_calls(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    node = {name: _with_plain_calls(each) for name, each in node.items()}
+    path = (node.get("qualified_name") or {}).get("path") or []
+    if node.get("class") != "FUNCTION" or len(path) < 2 or path[0].lower() in DATABASES:
+        return node
+    column = {
+        "class": "COLUMN_REF",
+        "type": "COLUMN_REF",
+        "alias": "",
+        "query_location": node["query_location"],
+        "column_names": path[:-1],
+    }
+    given = [{"name": "", "expression": column}, *node["arguments"]]
+    plain = {"schema": "", "catalog": "", "qualified_name": {"path": path[-1:]}}
+    return {**node, **plain, "arguments": given}
 
 
 def query_sql(connection: duckdb.DuckDBPyConnection, node: Mapping[str, Any]) -> str:
@@ -105,6 +133,27 @@ def column_lines(sql: str, parsed: Any) -> dict[str, int]:
         name = item.get("alias") or (item.get("column_names") or [""])[-1]
         lines.setdefault(name.lower(), line_at(sql, item))
     return lines
+
+
+def refuse_arrows(connection: duckdb.DuckDBPyConnection, model: str, sql: str, parsed: Any) -> None:
+    """Raise FileError for a lambda in the form that DuckDB no longer takes, `x -> x + 1`."""
+    for node in nodes(parsed):
+        if str(node.get("function_name")).lower() not in OF_LAMBDAS:
+            continue
+        for argument in node["arguments"][1:]:
+            function = argument["expression"]
+            if function.get("syntax_type") != "SINGLE_ARROW":
+                continue
+            left = function["lhs"]
+            of = [each["expression"] for each in left.get("arguments", [])] or [left]
+            given = ", ".join(expression_sql(connection, each) for each in of)
+            line = line_at(sql, function)
+            raise FileError(
+                f"{Place(model, line)}: DuckDB no longer takes a lambda with an arrow (->)",
+                f"write: lambda {given}: {expression_sql(connection, function['expr'])}",
+                file=model,
+                line=line,
+            )
 
 
 # ── chance and the clock ────────────────────────────────────────────────────────────────────

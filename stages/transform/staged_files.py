@@ -94,7 +94,7 @@ def _documents_sql(context: TableContext, compiled: CompiledModel) -> str:
     columns = staged_columns(compiled.fields)
     documents = f"SELECT {columns} FROM {PASSED} ANTI JOIN {FAILING} USING (_source_id)"
     if is_ordered(context.table):
-        return ordered_sql(context, documents)
+        return ordered_sql(context, compiled, documents)
     return f"{documents} ORDER BY {context.key_order('_source_id')}"
 
 

@@ -40,7 +40,7 @@ def test_a_value_that_the_model_makes_null_is_told(work: Work) -> None:
 
 def test_lineage_names_the_source_column(work: Work) -> None:
     """A renamed column's changes are found by `from`; a name that is not there is refused."""
-    work.model("webinars", "    description,", "    coalesce(slug, '') AS description,")
+    work.model("webinars", "    description,", "    concat(slug) AS description,")
     work.transform("webinars")
     before = changed(work, "webinars", "null_filled")
     assert any(field == "description" for _, field in before)

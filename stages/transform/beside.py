@@ -1,0 +1,159 @@
+"""Other columns beside the rows that a model gives: its own SELECT, with more items.
+
+What a model joins, or has inside of an expression, is not among its columns. A UNION has them
+beside each of its SELECTs; GROUP BY ALL, a UNION with LIMIT, and what DuckDB can't take apart
+(PIVOT) have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stages.sql import name_sql
+from stages.transform.json_texts import cast_in_items
+from stages.transform.sql_ast import expression_sql, parse_expression, query_sql
+
+if TYPE_CHECKING:
+    import duckdb
+
+Node = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Select:
+    """A SELECT that gives rows of a model, and its items by the model's columns, in lower case.
+
+    What a star stands for is not among the items.
+    """
+
+    node: Node
+    items: Mapping[str, Node]
+
+    def column_sql(self, name: str) -> str:
+        """SQL of `table.column`, by its alias here or by its source; empty where it is none, or
+        the source is joined twice."""
+        tables = list(_tables(self.node["from_table"]))
+        aliases = {
+            str(t["alias"] or t.get("table_name", "")): str(t.get("table_name", "")) for t in tables
+        }
+        for known in ({alias: alias for alias in aliases}, aliases):
+            found = [
+                f"{name_sql(alias)}.{name_sql(name[len(prefix) + 1 :])}"
+                for alias, prefix in known.items()
+                if prefix and name.lower().startswith(f"{prefix.lower()}.")
+            ]
+            if found:
+                return found[0] if len(found) == 1 else ""
+        return ""
+
+
+def selects(connection: duckdb.DuckDBPyConnection, parsed: Any) -> list[Select]:
+    """The SELECTs that give the rows of a query, as far as they can have other columns."""
+    if parsed is None:
+        return []
+    return list(_selects(connection, parsed["statements"][0]["node"], (), None))
+
+
+def _selects(
+    connection: duckdb.DuckDBPyConnection,
+    node: Node,
+    ctes: Sequence[Any],
+    names: list[str] | None,
+) -> Iterator[Select]:
+    """`ctes` are those around a query, `names` its columns where a union gives them."""
+    node = {**node, "cte_map": {"map": [*ctes, *node["cte_map"]["map"]]}}
+    limited = any(modifier["type"].startswith("LIMIT") for modifier in node["modifiers"])
+    if node["type"] == "SELECT_NODE":
+        if node["aggregate_handling"] == "FORCE_AGGREGATES":  # GROUP BY ALL
+            return
+        if not limited:
+            # Rows that are the same are one document, and what is beside them is one too.
+            kept = [m for m in node["modifiers"] if m.get("distinct_on_targets")]
+            node = {**node, "modifiers": kept}
+        yield Select(node=node, items=_items(node["select_list"], names))
+    elif node["type"] == "SET_OPERATION_NODE" and not limited:
+        children = node["children"] or [node["left"], node["right"]]
+        if not node["setop_type"].startswith("UNION"):  # its rows are those of the first
+            children = children[:1]
+        if node["setop_type"] != "UNION_BY_NAME":
+            sql = query_sql(connection, {**node, "modifiers": []})
+            names = names or [r[0] for r in connection.execute(f"DESCRIBE {sql}").fetchall()]
+        for child in children:
+            yield from _selects(connection, child, node["cte_map"]["map"], names)
+
+
+def _items(select_list: list[Node], names: list[str] | None) -> dict[str, Node]:
+    own = [str(item["alias"] or (item.get("column_names") or [""])[-1]) for item in select_list]
+    stars = any(item["type"] == "STAR" for item in select_list)
+    known = names if names and not stars and len(names) == len(own) else own
+    return {
+        name.lower(): item
+        for name, item in zip(known, select_list, strict=True)
+        if item["type"] != "STAR"
+    }
+
+
+def _tables(node: Any) -> Iterator[Node]:
+    """What a FROM joins: tables and queries, by their aliases."""
+    if node.get("type") == "JOIN":
+        yield from _tables(node["left"])
+        yield from _tables(node["right"])
+    elif "alias" in node:
+        yield node
+
+
+def beside_sql(
+    connection: duckdb.DuckDBPyConnection,
+    given: Sequence[Select],
+    others: Callable[[Select], Mapping[str, str]],
+    *,
+    isolated: bool = False,
+) -> str:
+    """SQL of `_source_id` and the other columns of each row that the SELECTs give.
+
+    `others` gives their names and expressions for each SELECT; where that can't have one, it is
+    NULL, and where none has any, the SQL is empty. `isolated`: expressions fail for some rows, and
+    are NULL in them.
+    """
+    beside = []
+    for select in given:
+        node = cast_in_items(connection, select.node) if isolated else select.node
+        bound = {
+            name: sql
+            for name, expression in others(select).items()
+            if (sql := _bound(connection, node, expression, isolated=isolated))
+        }
+        if bound:
+            key = select.items.get("_source_id")
+            key_sql = expression_sql(connection, key) if key else name_sql("_source_id")
+            beside.append(_with(connection, node, {"_source_id": key_sql, **bound}))
+    return " UNION ALL BY NAME ".join(f"({each})" for each in beside)
+
+
+def _bound(
+    connection: duckdb.DuckDBPyConnection, node: Node, expression: str, *, isolated: bool
+) -> str:
+    """An expression as a SELECT can have it; empty where it can't."""
+    import duckdb
+
+    for each in (f"TRY({expression})", expression) if isolated else (expression,):
+        try:
+            sql = _with(connection, node, {"other": each})
+            connection.execute(f"DESCRIBE {sql}").fetchall()
+        except duckdb.Error:
+            continue
+        return each
+    return ""
+
+
+def _with(connection: duckdb.DuckDBPyConnection, node: Node, expressions: Mapping[str, str]) -> str:
+    """SQL of other columns of a SELECT, whose own items stay for what they name."""
+    others = [
+        {**parse_expression(connection, sql), "alias": f"beside {name}"}
+        for name, sql in expressions.items()
+    ]
+    query = query_sql(connection, {**node, "select_list": [*node["select_list"], *others]})
+    names = [f"{name_sql(f'beside {name}')} AS {name_sql(name)}" for name in expressions]
+    return f"SELECT {', '.join(names)} FROM ({query})"

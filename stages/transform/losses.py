@@ -1,0 +1,87 @@
+"""What an expression of a model changes on its way to a field: times that it cuts to milliseconds,
+and nulls that it fills; all in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from stages.rules import Rule
+from stages.sql import text_sql
+from stages.transform.expression_walk import ExpressionWalk, Node, Path
+from stages.transform.sql_ast import nodes
+
+# The microseconds since 1970 of what JavaScript's Date holds.
+DATE_US = (-8_640_000_000_000_000_000, 8_640_000_000_000_000_999)
+# Functions that give a time without what is below its millisecond.
+OF_MOMENTS = {"to_ms", "to_iso", "to_time", "epoch_ms"}
+OF_TEXTS = {"time_ms"}
+# Those whose value is compared with a document's.
+COMPARED = {"to_ms", "to_iso"}
+LOSSES = 'STRUCT(field VARCHAR, rule VARCHAR, "old" VARCHAR, "new" VARCHAR)[]'
+
+
+def losses_sql(
+    item: Node, sql_of: Callable[[Node], str], field: str, *, times: bool, nulls: bool
+) -> list[str]:
+    """SQL of lists of {field, rule, old, new}, or NULL, of what an item of a SELECT changes.
+
+    Not looked for are `times` that it cuts, and `nulls` that it fills outside of lists, where
+    that is False. A null that is filled in a list is always looked for.
+    """
+    walk = _Losses(sql_of, times=times, nulls=nulls)
+    return list(walk.of(item, Path(sql=text_sql(field))))
+
+
+def cuts_only(item: Node, column: str) -> bool:
+    """Whether an expression cuts no time but that of one column, by to_ms or to_iso."""
+    for node in nodes(item):
+        if _function(node) in OF_MOMENTS | OF_TEXTS and node["arguments"]:
+            names = node["arguments"][0]["expression"].get("column_names") or [""]
+            if _function(node) not in COMPARED or names[-1].lower() != column.lower():
+                return False
+    return True
+
+
+def below_millisecond(moment: str) -> str:
+    """SQL of whether a moment has a part below its millisecond; of an infinity it has none."""
+    return (
+        f"CASE WHEN epoch_us({moment}) BETWEEN {DATE_US[0]} AND {DATE_US[1]} "
+        f"THEN epoch_us({moment}) % 1000 <> 0 ELSE false END"
+    )
+
+
+class _Losses(ExpressionWalk):
+    values_only: ClassVar[bool] = True
+
+    def __init__(self, sql_of: Callable[[Node], str], *, times: bool, nulls: bool) -> None:
+        super().__init__(sql_of)
+        self._times = times
+        self._nulls = nulls
+
+    def part(self, node: Node, path: Path) -> Iterator[str]:
+        function = _function(node)
+        if self._times and function in OF_MOMENTS | OF_TEXTS and node["arguments"]:
+            old = f"({self._sql(node['arguments'][0]['expression'])})"
+            cut = below_millisecond(old)
+            if function in OF_TEXTS:
+                cut = rf"regexp_matches({old}, '\.\d{{3}}\d*[1-9]')"
+            yield self._loss(Rule.BELOW_MILLISECOND, cut, f"{old}::VARCHAR", node, path)
+        if node.get("type") == "OPERATOR_COALESCE" and (self._nulls or path.in_list):
+            first = self._sql(node["children"][0])
+            filled = f"({first}) IS NULL AND ({self._sql(node)}) IS NOT NULL"
+            yield self._loss(Rule.NULL_FILLED, filled, "NULL::VARCHAR", node, path)
+
+    def of_items(self, listed: str) -> str:
+        return f"flatten(list_transform({listed}, lambda loss: coalesce(loss, [])))"
+
+    def _loss(self, rule: Rule, when: str, old: str, node: Node, path: Path) -> str:
+        new = f"({self._sql(node)})::VARCHAR"
+        return (
+            f"CASE WHEN {when} THEN [{{'field': {path.sql}, 'rule': {text_sql(rule)}, "
+            f"'old': {old}, 'new': {new}}}]::{LOSSES} END"
+        )
+
+
+def _function(node: Any) -> str:
+    return str(node.get("function_name")).lower()
