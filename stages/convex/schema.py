@@ -92,14 +92,20 @@ class Schema:
         return {name: _merged(name, members_of_table) for name in names}
 
     def references(self) -> Mapping[str, set[str]]:
-        """Table → tables that its v.id fields name."""
+        """Table → tables that its v.id fields name, those of Convex' own apart."""
         return self._references
 
     @cached_property
     def _references(self) -> Mapping[str, set[str]]:
         return {
-            name: set(_references(table["documentType"])) for name, table in self.tables.items()
+            name: {t for t in _references(table["documentType"]) if not is_system(t)}
+            for name, table in self.tables.items()
         }
+
+
+def is_system(table: str) -> bool:
+    """Whether a table is Convex' own, such as `_storage`, whose ids a value has already."""
+    return table.startswith("_")
 
 
 def members(validator: Validator) -> list[Validator]:

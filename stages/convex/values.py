@@ -60,6 +60,12 @@ class Shape:
         return self.kind.removeprefix("array:") if self.kind.startswith("array:") else ""
 
     @property
+    def system_ids(self) -> tuple[str, ...]:
+        """The tables of Convex' own of which the text, or each of a list, is an id."""
+        accepted = alternatives(self.validator)
+        return alternatives(accepted.items[0]).system_ids if self.item else accepted.system_ids
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """The tables that the field refers to, wherever in it."""
         return tuple(dict.fromkeys(t for place in self.positions for t in place.targets))
@@ -93,7 +99,11 @@ def _storage(validator: Validator) -> tuple[str, str, tuple[str | bool | int | f
         kind, choices = scalar
         return kind, SCALARS[kind], choices
     only_items = not (
-        accepted.kinds - {"NULL"} or accepted.literals or accepted.ids or accepted.objects
+        accepted.kinds - {"NULL"}
+        or accepted.literals
+        or accepted.ids
+        or accepted.system_ids
+        or accepted.objects
     )
     if only_items and len(accepted.items) == 1 and not accepted.anything:
         scalar = _scalar(accepted.items[0])
@@ -109,11 +119,13 @@ def _scalar(validator: Validator) -> tuple[str, tuple[str | bool | int | float, 
     if accepted.items or accepted.objects or accepted.anything:
         return None
     if accepted.ids:
-        other = accepted.literals or accepted.kinds - {"NULL"}
+        other = accepted.literals or accepted.system_ids or accepted.kinds - {"NULL"}
         # A bare key has to be given the name of its table first.
         bare = any(member.get("bare") for member in accepted.ids)
         return None if other or bare else ("id", ())
     kinds = accepted.kinds - {"NULL"}
+    if accepted.system_ids:
+        return None if kinds or accepted.literals else ("string", ())
     of_literals = {kind for kind in KINDS if kind != "BYTES" and accepted.of_kind(kind)}
     if len(kinds | of_literals) != 1:
         return None

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from stages.convex.validators.alternatives import alternatives
+from stages.convex.validators.check import is_id_sql, no_id
 from stages.convex.values import Shape, decode_value_sql, size_sql
 from stages.errors import FileError, Place
 from stages.limits import ARRAY_ITEMS
@@ -122,10 +124,11 @@ def _through_json(
 
 def _convert(model: Place, shape: Shape, column: str, column_type: str) -> tuple[str, list[Check]]:
     kind = shape.kind
-    if kind in ("string", "id") and column_type in ("VARCHAR", "UUID"):
-        return f"{column}::VARCHAR", []
-    if kind in ("string", "id") and column_type.startswith("ENUM"):
-        return f"{column}::VARCHAR", []
+    is_text = re.fullmatch(r"VARCHAR|UUID|ENUM\(.*\)", column_type, re.DOTALL)
+    if kind in ("string", "id") and is_text:
+        text = f"{column}::VARCHAR"
+        checks = [_no_id(shape, text)] if shape.system_ids else []
+        return text, checks
     if kind == "boolean" and column_type == "BOOLEAN":
         return column, []
     if kind == "number" and column_type in FLOATS | SHORT_INTEGERS:
@@ -154,7 +157,14 @@ def _convert(model: Place, shape: Shape, column: str, column_type: str) -> tuple
 
 
 def _array(model: Place, shape: Shape, column: str, column_type: str) -> tuple[str, list[Check]]:
-    item = replace(shape, kind=shape.item, sql=shape.sql.removesuffix("[]"), choices=())
+    (validator,) = alternatives(shape.validator).items
+    item = replace(
+        shape,
+        kind=shape.item,
+        sql=shape.sql.removesuffix("[]"),
+        choices=(),
+        validator=validator,
+    )
     _, inner = _convert(model, item, "item", column_type.removesuffix("[]"))
     nulls = f"list_bool_or(list_transform({column}, lambda item: item IS NULL))"
     checks = [
@@ -180,6 +190,12 @@ def _array(model: Place, shape: Shape, column: str, column_type: str) -> tuple[s
         problem = f"CASE WHEN list_bool_or({fails}) THEN {first} END"
         checks.append(Check(field=shape.name, problem=problem))
     return f"{column}::{shape.sql}", checks
+
+
+def _no_id(shape: Shape, text: str) -> Check:
+    """A text at v.id("_storage") and its like is an id already."""
+    reason = f"{text} || {text_sql(no_id(shape.system_ids))}"
+    return simple_check(shape.name, Rule.ORPHAN, f"NOT {is_id_sql(text)}", reason)
 
 
 def _inexact(shape: Shape, when: str) -> Check:

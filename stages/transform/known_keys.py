@@ -59,9 +59,7 @@ def refuse_unplanned(context: TableContext, fields: Mapping[str, Compiled]) -> N
             )
         raise UserError(
             f"{where}, which is neither in [tables] nor in [reference] of the plan",
-            f"leave the field out of {context.table.model}"
-            if target.startswith("_")
-            else f"add [reference.{target}] with a key model, or [tables.{target}]",
+            f"add [reference.{target}] with a key model, or [tables.{target}]",
             tables=[context.table.name],
         )
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.convex.schema import Validator
+from stages.convex.schema import Validator, is_system
 from stages.convex.values import Shape
 from stages.errors import FileError, Place, StagesError, TableFailed
 from stages.limits import FIELD_NAME_LENGTH
@@ -69,6 +69,14 @@ def refuse_unknown_tables(model: Model, parsed: Any, known: Collection[str]) -> 
         if name in known:
             continue
         near = get_close_matches(name, known, 1)
+        if is_system(name):
+            raise FileError(
+                f"{Place(model.name, line)}: ref names `{name}`, which is Convex' own, and has no "
+                "source keys",
+                "give the id itself, such as that of an uploaded file, without ref()",
+                file=model.name,
+                line=line,
+            )
         raise FileError(
             f"{Place(model.name, line)}: ref names `{name}`, and neither the plan nor "
             "convex/schema.ts has such a table",

@@ -204,7 +204,9 @@ def _numbers(accepted: Alternatives) -> bool:
 
 
 def _texts(accepted: Alternatives) -> bool:
-    return "STRING" in accepted.kinds or bool(accepted.ids or accepted.of_kind("STRING"))
+    return "STRING" in accepted.kinds or bool(
+        accepted.ids or accepted.system_ids or accepted.of_kind("STRING")
+    )
 
 
 def _advice(kind: Any, accepted: Alternatives) -> str:

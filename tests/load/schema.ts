@@ -13,6 +13,7 @@ export default defineSchema({
     owner: v.id("people"),
     kind: v.union(v.literal("cat"), v.literal("dog")),
     legacyId: v.optional(v.string()),
+    photo: v.optional(v.id("_storage")),
   }),
 
   migrationLedger: defineTable({

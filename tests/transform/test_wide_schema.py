@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pytest
 
+from stages.convex.ids import encode
 from tests.support.tiny_project import ANY, STRING, Small, array, id_of, union
 
 NULL = {"type": "null"}
+
+
+def object_of(**fields: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "value": {
+        name: {"fieldType": kind, "optional": False} for name, kind in fields.items()
+    }}  # fmt: skip
 
 
 @pytest.fixture
@@ -66,12 +75,60 @@ def test_a_value_needs_its_table_in_the_plan(
     assert error.hint == f"add [reference.{target}] with a key model, or [tables.{target}]"
 
 
-def test_a_file_s_id_is_never_offered_as_a_reference_table(wide: Small) -> None:
-    """[reference._storage] would be refused."""
+FILE = encode(540, bytes(range(16)))
+
+
+def test_an_id_of_a_file_is_a_value_also_from_a_side_file(wide: Small) -> None:
+    wide.write("covers.csv", f"post,file\n1,{FILE}\n2,covers/2.png\n")
+    wide.model("posts", "SELECT key(id) AS _source_id, NULL::VARCHAR AS other, file AS cover "
+                        "FROM extract.posts JOIN side.covers ON post = id::VARCHAR")  # fmt: skip
+    wide.write("plan.toml", "max_rejects = 9\n[tables.posts]\nkeep_null = ['other']\n")
+    wide.transform()
+    assert wide.documents("posts")["1"]["cover"] == FILE
+    (reject,) = wide.rows("posts", "rejects")
+    assert (reject["source_id"], reject["field"], reject["rule"]) == ("2", "cover", "orphan")
+    assert reject["reason"] == "covers/2.png is no id of _storage"
+
+
+ID = id_of("_storage")
+FORMS: list[tuple[dict[str, Any], str, str | None]] = [
+    (array(ID), f"['{FILE}', '{FILE}']", None),
+    (array(ID), f"['{FILE}', 'x']", "x is no id of _storage at cover[1]"),
+    (array(ID), f"""'["{FILE}"]'::JSON""", None),
+    (object_of(file=ID), f"""'{{"file": "{FILE}"}}'::JSON""", None),
+    (object_of(file=ID), """'{"file": "x"}'::JSON""", "x is no id of _storage at cover.file"),
+    (object_of(file=ID), """'{"file": 1}'::JSON""", "a number, not id of _storage at cover.file"),
+    (union(STRING, ID), "'x'", None),
+    (union("none", ID), "'none'", None),
+    (union("none", ID), f"'{FILE}'", None),
+    (union("none", ID), "'some'", "some is no id of _storage at cover"),
+    (union(id_of("posts"), ID), f"'{FILE}'", None),
+    (union(id_of("posts"), ID), "ref('posts', 2)", None),
+    (union(id_of("posts"), ID), "ref('posts', 3)", "posts:3 is not in posts"),
+    (union(id_of("posts"), ID), "'x'", "x is no id of _storage and no reference to posts at cover"),
+    (union(NULL, ID), "NULL::VARCHAR", None),
+    ({"type": "record", "keys": ID, "values": {"fieldType": STRING, "optional": False}},
+     f"""'{{"{FILE}": "a"}}'::JSON""", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("validator", "value", "reason"), FORMS)
+def test_ids_of_files_in_every_form_of_a_field(
+    small: Small, validator: dict[str, Any], value: str, reason: str | None
+) -> None:
+    small.extract("posts", pa.table({"id": [2]}), ["id"])
+    small.schema("posts", {"cover?": validator})
+    small.write("plan.toml", "max_rejects = 9\n[tables.posts]\n")
+    small.model("posts", f"SELECT key(id) AS _source_id, {value} AS cover FROM extract.posts")
+    small.transform()
+    reasons = [reject["reason"] for reject in small.rows("posts", "rejects")]
+    assert reasons == ([reason] if reason else [])
+
+
+def test_a_file_has_no_source_key(wide: Small) -> None:
     model(wide, "NULL::VARCHAR AS other, ref('_storage', id) AS cover")
     error = wide.fails()
-    assert "refers to `_storage`" in error.message or "ref names `_storage`" in error.message
-    assert error.hint and "[reference._storage]" not in error.hint
+    assert "ref names `_storage`" in error.message and "without ref()" in str(error.hint)
 
 
 @pytest.mark.parametrize(("call", "line"), [("ref('form', id)", 1), ("\nREFS('form', [id])[1]", 2)])

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from stages.convex.schema import Validator, members
+from stages.convex.schema import Validator, is_system, members
 from stages.errors import UserError
 
 NULL: Validator = {"type": "null"}
@@ -41,7 +41,8 @@ class UnknownValidator(UserError):
 class Alternatives:
     """What a validator takes. `kinds`: those of which every value is taken.
 
-    `literals` are Python values (an int64 is an int, a number a float), `ids` the v.id()s,
+    `literals` are Python values (an int64 is an int, a number a float), `ids` the v.id()s of the
+    schema's tables, `system_ids` the tables of those of Convex' own, such as `_storage`,
     `items` the validators of the items of each v.array(), `objects` each v.object() and v.record(),
     `anything` each v.any().
     """
@@ -49,6 +50,7 @@ class Alternatives:
     kinds: frozenset[str]
     literals: tuple[str | bool | int | float, ...]
     ids: tuple[Validator, ...]
+    system_ids: tuple[str, ...]
     items: tuple[Validator, ...]
     objects: tuple[Validator, ...]
     anything: tuple[Validator, ...]
@@ -67,6 +69,7 @@ def alternatives(validator: Validator) -> Alternatives:
     """Raises UnknownValidator for one of a kind that is not known here."""
     kinds: set[str] = set()
     literals: list[str | bool | int | float] = []
+    system_ids: list[str] = []
     by_type: dict[str, list[Validator]] = {name: [] for name in ("id", "array", "object", "any")}
     for member in members(validator):
         kind = str(member["type"])
@@ -80,6 +83,8 @@ def alternatives(validator: Validator) -> Alternatives:
             by_type["array"].append(member["value"])
         elif kind in ("record", "object"):
             by_type["object"].append(member)
+        elif kind == "id" and is_system(member["tableName"]):
+            system_ids.append(member["tableName"])
         elif kind == "id":
             by_type["id"].append(member)
         else:
@@ -88,6 +93,7 @@ def alternatives(validator: Validator) -> Alternatives:
         kinds=frozenset(kinds),
         literals=tuple(literals),
         ids=tuple(by_type["id"]),
+        system_ids=tuple(system_ids),
         items=tuple(by_type["array"]),
         objects=tuple(by_type["object"]),
         anything=tuple(by_type["any"]),

@@ -13,6 +13,7 @@ import struct
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 
+from stages.convex.ids import ALPHABET
 from stages.convex.schema import Validator
 from stages.convex.validators.alternatives import Alternatives, alternatives, describe
 from stages.convex.validators.marks import (
@@ -79,8 +80,23 @@ def discriminator(members: Sequence[Validator]) -> tuple[str, list[list[str]]]:
 
 def _takes_more(accepted: Alternatives) -> bool:
     return bool(
-        accepted.kinds or accepted.ids or accepted.items or accepted.objects or accepted.anything
+        accepted.kinds
+        or accepted.ids
+        or accepted.system_ids
+        or accepted.items
+        or accepted.objects
+        or accepted.anything
     )
+
+
+def is_id_sql(text: str) -> str:
+    """SQL: whether a text has the form of an id of Convex; whose it is, Convex says."""
+    return f"regexp_full_match({text}, '[{ALPHABET}]{{31,37}}')"
+
+
+def no_id(tables: Sequence[str]) -> str:
+    """What a text is that is no id of these tables of Convex' own."""
+    return f" is no id of {' or '.join(dict.fromkeys(tables))}"
 
 
 def wrong(rule: Rule, reason: str, path: str) -> str:
@@ -159,11 +175,15 @@ class _Check:
         if literals:
             taken.append(f"{text} IN ({', '.join(text_sql(str(x)) for x in literals)})")
         tables = " or ".join(dict.fromkeys(member["tableName"] for member in accepted.ids))
-        orphan = wrong(Rule.ORPHAN, f"{text} || {text_sql(f' is no reference to {tables}')}", path)
+        otherwise = f" is no reference to {tables}" if tables else ""
+        if accepted.system_ids:
+            taken.append(is_id_sql(text))
+            otherwise = no_id(accepted.system_ids) + otherwise.replace(" is", " and")
+        orphan = wrong(Rule.ORPHAN, f"{text} || {text_sql(otherwise)}", path)
         if taken:
             yield (
                 "STRING",
-                _unless(" OR ".join(taken), orphan if accepted.ids else self._none_of(value, path)),
+                _unless(" OR ".join(taken), orphan if otherwise else self._none_of(value, path)),
             )
 
     def _none_of(self, value: str, path: str) -> str:
@@ -269,6 +289,8 @@ class _Check:
             taken = ["false"]
             taken += [f"{name}[1] = {text_sql(str(text))}" for text in keys.of_kind("STRING")]
             taken += [f"starts_with({name}[1], {text_sql(m['tableName'] + ':')})" for m in keys.ids]
+            if keys.system_ids:
+                taken.append(is_id_sql(f"{name}[1]"))
             reason = text_sql(f"the key is not {describe(member['keys'])}")
             problems.append(_unless(" OR ".join(taken), wrong(Rule.NOT_IN_UNION, reason, here)))
         problems.append(self.value(member["values"]["fieldType"], f"{name}[2]", here))

@@ -63,7 +63,7 @@ def _positions(validator: Validator, path: str, *, removable: bool) -> Iterator[
             targets=tuple(member["tableName"] for member in accepted.ids),
             nullable=accepted.null,
             removable=removable,
-            text="STRING" in accepted.kinds,
+            text="STRING" in accepted.kinds or bool(accepted.system_ids),
         )
     for item in accepted.items:
         yield from _positions(item, f"{path}[]", removable=False)
@@ -204,8 +204,8 @@ class _Refs:
 def reference_condition(validator: Validator, value: str, *, bound: bool) -> str:
     """SQL: whether the text at a v.id() is a reference.
 
-    Where other texts may stand there too, a literal is itself, and a reference begins with the
-    name of its table; an id of Convex can't be told from a text.
+    Where other texts may stand there too, or ids of Convex' own tables, a literal is itself, and a
+    reference begins with the name of its table; an id of Convex can't be told from a text.
     """
     accepted = alternatives(validator)
     text = f"({value} ->> '$')"
@@ -213,7 +213,7 @@ def reference_condition(validator: Validator, value: str, *, bound: bool) -> str
     literals = accepted.of_kind("STRING")
     if literals:
         parts.append(f"{text} NOT IN ({', '.join(text_sql(str(x)) for x in literals)})")
-    if "STRING" in accepted.kinds:
+    if "STRING" in accepted.kinds or accepted.system_ids:
         prefixes = " OR ".join(
             f"starts_with({text}, {text_sql(m['tableName'] + ':')})" for m in accepted.ids
         )

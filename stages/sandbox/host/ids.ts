@@ -9,6 +9,7 @@ const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 
 export class ImportedIds {
   private readonly inside = new Map<string, string>();
+  private files = 0;
   private readonly outside = new Map<string, { id: string; creationTime: number | undefined }>();
 
   add(id: string, engineId: string, creationTime: number | undefined): void {
@@ -29,14 +30,22 @@ export class ImportedIds {
 
   /** Arguments, with the engine's ids. */
   inward(json: JSONValue): JSONValue {
-    if (this.inside.size === 0) return json;
-    if (typeof json === "string") return this.inside.get(json) ?? json;
+    if (typeof json === "string") return this.inside.get(json) ?? this.file(json) ?? json;
     if (Array.isArray(json)) return json.map((item) => this.inward(item));
     if (typeof json !== "object" || json === null) return json;
     const fields = Object.entries(json).flatMap(([name, field]): [string, JSONValue][] =>
       field === undefined ? [] : [[name, this.inward(field)]],
     );
     return Object.fromEntries(fields);
+  }
+
+  /** The engine's id for that of a file; whether there is such a file, Convex does not ask. */
+  private file(id: string): string | undefined {
+    if (numberOfId(id) !== FILES) return undefined;
+    this.files += 1;
+    const engineId = `${String(this.files).padStart(24, "9")}_storage`;
+    this.add(id, engineId, undefined);
+    return engineId;
   }
 
   /** A result, with the imported ids and creation times. */
@@ -55,6 +64,9 @@ export class ImportedIds {
     return translated;
   }
 }
+
+// Files have one table number in all deployments.
+const FILES = 540;
 
 /** The table number of a Convex id; undefined for what is none. */
 export function numberOfId(id: string): number | undefined {

@@ -241,7 +241,9 @@ export class Imports {
     if (documents.length === 0) return 0;
     const ids = await this.predictIds(documents);
     const inside = (value: Value): Value => {
-      if (typeof value === "string") return ids.get(value) ?? value;
+      if (typeof value === "string") {
+        return ids.get(value) ?? (this.deployment.ids.inward(value) as string);
+      }
       if (Array.isArray(value)) return value.map(inside);
       if (typeof value !== "object" || value === null || value instanceof ArrayBuffer) return value;
       return Object.fromEntries(
