@@ -8,10 +8,11 @@ beside each of its SELECTs; GROUP BY ALL, a UNION with LIMIT, and what DuckDB ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from stages.sql import name_sql
+from stages.transform.inner_losses import Hidden, with_inner_losses
 from stages.transform.json_texts import cast_in_items
 from stages.transform.sql_ast import expression_sql, parse_expression, query_sql
 
@@ -25,11 +26,12 @@ Node = dict[str, Any]
 class Select:
     """A SELECT that gives rows of a model, and its items by the model's columns, in lower case.
 
-    What a star stands for is not among the items.
+    What a star stands for is not among the items. `hidden`: what queries inside have changed.
     """
 
     node: Node
     items: Mapping[str, Node]
+    hidden: Hidden
 
     def column_sql(self, name: str) -> str:
         """SQL of `table.column`, by its alias here or by its source; empty where it is none, or
@@ -72,7 +74,9 @@ def _selects(
             # Rows that are the same are one document, and what is beside them is one too.
             kept = [m for m in node["modifiers"] if m.get("distinct_on_targets")]
             node = {**node, "modifiers": kept}
-        yield Select(node=node, items=_items(node["select_list"], names))
+        plain = Select(node=node, items=_items(node["select_list"], names), hidden=Hidden())
+        inner, hidden = with_inner_losses(connection, node)
+        yield replace(plain, node=inner, hidden=hidden) if _binds(connection, inner) else plain
     elif node["type"] == "SET_OPERATION_NODE" and not limited:
         children = node["children"] or [node["left"], node["right"]]
         if not node["setop_type"].startswith("UNION"):  # its rows are those of the first
@@ -146,6 +150,16 @@ def _bound(
             continue
         return each
     return ""
+
+
+def _binds(connection: duckdb.DuckDBPyConnection, node: Node) -> bool:
+    import duckdb
+
+    try:
+        connection.execute(f"DESCRIBE {query_sql(connection, node)}").fetchall()
+    except duckdb.Error:
+        return False
+    return True
 
 
 def _with(connection: duckdb.DuckDBPyConnection, node: Node, expressions: Mapping[str, str]) -> str:

@@ -22,8 +22,9 @@ from stages.sql import first_row, name_sql, text_sql
 from stages.transform.beside import Select, beside_sql, selects
 from stages.transform.compile import Compiled
 from stages.transform.expression_walk import Node
+from stages.transform.inner_losses import Hidden
 from stages.transform.lineage import OwnColumns, column_names, own_columns
-from stages.transform.losses import below_millisecond, cuts_only, losses_sql
+from stages.transform.losses import below_millisecond, cuts_only, losses_sql, together
 from stages.transform.models import source_rows
 from stages.transform.relations import BESIDE, CHANGED_VALUES, PASSED
 from stages.transform.run_model import CompiledModel
@@ -117,7 +118,7 @@ class _Compared:
             for field in self._compiled.fields
             for select in self._selects
             if (item := select.items.get(field.lower()))
-            and not cuts_only(item, self._own.get(field, ""))
+            and not cuts_only(item, self._own.get(field, ""), select.hidden.sql)
         }
 
     # ── with the source's own columns ───────────────────────────────────────────────────────
@@ -143,7 +144,7 @@ class _Compared:
         conditions = [when for when, _ in comparisons]
         columns = f'{key} AS "source key", *'
         if lost := [sql for each in self._lost_of_source.values() for sql in each]:
-            columns += f", {_together(lost)} AS {name_sql(LOST)}"
+            columns += f", {together(lost)} AS {name_sql(LOST)}"
             changes.append(f"s.{name_sql(LOST)}")
             conditions.append(f"len(s.{name_sql(LOST)}) > 0")
         if not changes:
@@ -171,15 +172,24 @@ class _Compared:
             moved = self._plain.moved(item, "s", known) if item else None
             if moved is None:
                 continue
-            lost = self._losses(name, moved, compared=name in self._own)
+            lost = self._losses(name, moved, Hidden(), compared=name in self._own)
             if lost and self._binds(f"SELECT {', '.join(lost)} FROM {self._source} s"):
                 found[name] = lost
         return found
 
-    def _losses(self, field: str, item: Node, *, compared: bool) -> list[str]:
+    def _losses(self, field: str, item: Node, hidden: Hidden, *, compared: bool) -> list[str]:
         """SQL of what an item loses that no comparison of the field finds."""
-        times = field not in self._own or field in self._cut_elsewhere
-        return losses_sql(item, self._sql_of, field, times=times, nulls=not compared)
+        own = field in self._own
+
+        def inner(names: list[str]) -> str:
+            listed = hidden.sql(names)
+            if listed and own:  # its source row shows that it was null
+                filled = f"loss.rule = {text_sql(Rule.NULL_FILLED)} AND loss.field = ''"
+                return f"list_filter({listed}, lambda loss: NOT ({filled}))"
+            return listed
+
+        times = not own or field in self._cut_elsewhere
+        return losses_sql(item, self._sql_of, field, times=times, nulls=not compared, inner=inner)
 
     def _binds(self, sql: str) -> bool:
         import duckdb
@@ -257,10 +267,12 @@ class _Compared:
                     old = ".".join(name_sql(each) for each in names)
                 if old:
                     others[_old(name)] = old
+            if item is None and not own and select.hidden.sql([name]):  # what a star gives
+                item = {"class": "COLUMN_REF", "type": "COLUMN_REF", "column_names": [name]}
             if item and name not in self._lost_of_source:
-                lost += self._losses(name, item, compared=own or bool(old))
+                lost += self._losses(name, item, select.hidden, compared=own or bool(old))
         if lost:
-            others[LOST] = _together(lost)
+            others[LOST] = together(lost)
         return others
 
     # ── a field ─────────────────────────────────────────────────────────────────────────────
@@ -325,11 +337,6 @@ def _listed(comparisons: Sequence[tuple[str, str]]) -> str:
     """SQL of the changes that have happened, of all that may have."""
     changes = ", ".join(f"CASE WHEN {when} THEN {change} END" for when, change in comparisons)
     return f"list_filter([{changes}], lambda c: c IS NOT NULL)"
-
-
-def _together(lists: Sequence[str]) -> str:
-    """SQL of lists of changes as one, each of them once; NULL counts as an empty one."""
-    return f"list_distinct(list_concat({', '.join(lists)}))"
 
 
 def _old(field: str) -> str:

@@ -51,6 +51,10 @@ class ExpressionWalk(ABC):
     def part(self, node: Node, path: Path) -> Iterator[str]:
         """What is found of one part, its own parts apart."""
 
+    def column(self, node: Node, path: Path) -> Iterator[str]:
+        """What is found of a column; nothing, unless a subclass knows of it."""
+        return iter(())
+
     @abstractmethod
     def of_items(self, listed: str) -> str:
         """What is found in a list; `listed` is SQL of a list of what is found in each item."""
@@ -63,7 +67,10 @@ class ExpressionWalk(ABC):
                 yield from self.of(each, inside)
         if not isinstance(node, dict) or node.get("class") in ("TYPE", "CONSTANT", "SUBQUERY"):
             return
-        if node.get("type") == "COLUMN_REF" or node.get("class") == "LAMBDA":
+        if node.get("type") == "COLUMN_REF":
+            yield from self.column(node, path)
+            return
+        if node.get("class") == "LAMBDA":
             return
         if self.values_only and node.get("class") in CONDITIONS:
             return

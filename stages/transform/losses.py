@@ -3,7 +3,7 @@ and nulls that it fills; all in SQL."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from stages.rules import Rule
@@ -22,20 +22,35 @@ LOSSES = 'STRUCT(field VARCHAR, rule VARCHAR, "old" VARCHAR, "new" VARCHAR)[]'
 
 
 def losses_sql(
-    item: Node, sql_of: Callable[[Node], str], field: str, *, times: bool, nulls: bool
+    item: Node,
+    sql_of: Callable[[Node], str],
+    field: str,
+    *,
+    times: bool,
+    nulls: bool,
+    inner: Callable[[list[str]], str],
 ) -> list[str]:
     """SQL of lists of {field, rule, old, new}, or NULL, of what an item of a SELECT changes.
 
     Not looked for are `times` that it cuts, and `nulls` that it fills outside of lists, where
-    that is False. A null that is filled in a list is always looked for.
+    that is False. A null that is filled in a list is always looked for. `inner` gives SQL of what
+    a query inside has changed already on the way to a column, by the column's names.
     """
-    walk = _Losses(sql_of, times=times, nulls=nulls)
+    walk = _Losses(sql_of, times=times, nulls=nulls, inner=inner)
     return list(walk.of(item, Path(sql=text_sql(field))))
 
 
-def cuts_only(item: Node, column: str) -> bool:
-    """Whether an expression cuts no time but that of one column, by to_ms or to_iso."""
+def together(lists: Sequence[str]) -> str:
+    """SQL of lists of changes as one, each of them once; NULL counts as an empty one."""
+    return f"list_distinct(list_concat({', '.join(lists)}))"
+
+
+def cuts_only(item: Node, column: str, inner: Callable[[list[str]], str]) -> bool:
+    """Whether an expression cuts no time but that of one column, by to_ms or to_iso, and none is
+    cut by a query inside."""
     for node in nodes(item):
+        if node.get("type") == "COLUMN_REF" and inner(node["column_names"]):
+            return False
         if _function(node) in OF_MOMENTS | OF_TEXTS and node["arguments"]:
             names = node["arguments"][0]["expression"].get("column_names") or [""]
             if _function(node) not in COMPARED or names[-1].lower() != column.lower():
@@ -54,10 +69,28 @@ def below_millisecond(moment: str) -> str:
 class _Losses(ExpressionWalk):
     values_only: ClassVar[bool] = True
 
-    def __init__(self, sql_of: Callable[[Node], str], *, times: bool, nulls: bool) -> None:
+    def __init__(
+        self,
+        sql_of: Callable[[Node], str],
+        *,
+        times: bool,
+        nulls: bool,
+        inner: Callable[[list[str]], str],
+    ) -> None:
         super().__init__(sql_of)
         self._times = times
         self._nulls = nulls
+        self._inner = inner
+
+    def column(self, node: Node, path: Path) -> Iterator[str]:
+        listed = self._inner(node["column_names"])
+        if not listed:
+            return
+        struct = (
+            f"{{'field': {path.sql} || loss.field, 'rule': loss.rule, "
+            "'old': loss.\"old\", 'new': loss.\"new\"}"
+        )
+        yield f"list_transform({listed}, lambda loss: {struct})::{LOSSES}"
 
     def part(self, node: Node, path: Path) -> Iterator[str]:
         function = _function(node)

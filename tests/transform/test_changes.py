@@ -218,6 +218,57 @@ def test_forms_of_a_model(small: Small, model: str) -> None:
     assert changes(small) == {("1", "since", "below_millisecond", CUT, WHOLE)}
 
 
+@pytest.mark.parametrize("model", [
+    f"WITH q AS ({KEY} to_ms(u.created_at) AS since {JOINED}) SELECT * FROM q",
+    f"WITH q AS ({KEY} to_ms(u.created_at) AS since {JOINED}), r AS (FROM q) FROM r SELECT *",
+    f"WITH q AS ({KEY} to_ms(u.created_at) AS ms {JOINED}) SELECT _source_id, ms AS since FROM q",
+    f"SELECT q.k AS _source_id, q.ms AS since FROM (SELECT key(t.id) AS k, to_ms(created_at) AS ms "
+    f"{JOINED}) q",
+    "WITH q AS (SELECT id, to_ms(created_at) AS ms FROM extract.users) "
+    f"{KEY} q.ms AS since FROM extract.things t LEFT JOIN q ON q.id = t.user_id",
+    "WITH q AS (SELECT id, to_ms(created_at) AS ms FROM extract.users) "
+    f"{KEY} q.ms AS since FROM extract.things t LEFT JOIN q ON q.id = t.user_id WHERE t.id < 3 "
+    f"UNION ALL {KEY} NULL FROM extract.things t WHERE t.id >= 3",
+    "WITH q AS (SELECT id, to_ms(created_at) AS ms FROM extract.users) "
+    f"{KEY} (ms + 0)::DOUBLE AS since FROM extract.things t LEFT JOIN q ON q.id = t.user_id",
+])  # fmt: skip
+def test_what_a_query_inside_of_a_model_cuts(small: Small, model: str) -> None:
+    things(small, {"since?": NUMBER}, model)
+    assert changes(small) == {("1", "since", "below_millisecond", CUT, WHOLE)}
+
+
+def test_lists_and_nulls_of_a_query_inside_have_their_place(small: Small) -> None:
+    model = (
+        "WITH q AS (SELECT id, list_transform(times, lambda x: to_ms(x)) AS ms, "
+        "coalesce(name, '-') AS label FROM extract.things) "
+        "SELECT key(id) AS _source_id, ms AS deep, label FROM q"
+    )
+    things(small, {"deep?": ANY, "label": STRING}, model)
+    assert short(small) == {
+        ("1", "deep[0]", "below_millisecond"), ("4", "deep[1]", "below_millisecond"),
+        ("2", "label", "null_filled"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("model", [
+    "WITH q AS (SELECT DISTINCT user_id, to_ms(max(other)) AS ms FROM extract.things GROUP BY ALL) "
+    f"{KEY} q.ms AS since FROM extract.things t LEFT JOIN q USING (user_id)",
+    "WITH q AS (SELECT id, to_ms(other) AS ms FROM extract.things), r AS (SELECT id, to_ms(moment) "
+    "AS ms FROM extract.things) SELECT key(id) AS _source_id, NULL::DOUBLE AS since FROM "
+    "extract.things NATURAL JOIN (SELECT id FROM q NATURAL JOIN (SELECT id FROM r))",
+    "WITH q(k, ms) AS (SELECT key(id), to_ms(other) FROM extract.things) "
+    "SELECT k AS _source_id, ms AS since FROM q",
+    "WITH q AS (SELECT id, to_ms(other) AS ms FROM extract.things UNION ALL "
+    "SELECT -1, NULL) SELECT key(id) AS _source_id, ms AS since FROM q WHERE id > 0",
+])  # fmt: skip
+def test_a_query_inside_that_can_have_no_other_columns_is_left_as_it_is(
+    small: Small, model: str
+) -> None:
+    things(small, {"since?": NUMBER}, model)
+    assert changes(small) == set() and small.accounted("things")
+    assert not small.rejected("things")
+
+
 def test_a_derived_table(small: Small) -> None:
     model = (
         "SELECT 'day ' || user_id AS _source_id, to_ms(max(other)) AS last, "
