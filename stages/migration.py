@@ -43,11 +43,11 @@ from stages.state.stage_times import StageTimer
 
 if TYPE_CHECKING:
     from stages.convex.client import Channel
-    from stages.convex.snapshots import Mode
     from stages.extract.forecast import Forecast
     from stages.extract.transport import Via
     from stages.init.run import InitResult
     from stages.sandbox import State
+    from stages.state.imports import Mode
 
 What = Literal["staged", "target", "ledger", "all"]
 
@@ -169,7 +169,7 @@ class Migration(Inspection):
         return Transformed(
             complete=self.hint,
             tables={
-                table: TableTransformed(**{name: manifest[name] for name in names})
+                table: TableTransformed(**{name: getattr(manifest, name) for name in names})
                 for table, manifest in result.tables.items()
             },
             over_limit=tuple(result.over_limit),
@@ -213,6 +213,7 @@ class Migration(Inspection):
         from stages.convex.ledger import require_target
         from stages.load.pace import read_rate
         from stages.readiness import require_ready
+        from stages.state.identity import set_aside_target
 
         with self._errors("load"):
             require_choice("through", through, ("functions", "http-action", "import"))
@@ -234,6 +235,8 @@ class Migration(Inspection):
             require_production(consent, target, command)
             self._refuse_rejects(accept_rejects)
             schema = self._schema()
+            if restart:
+                set_aside_target(self.workspace)
             require_target(self.workspace, target)
             chosen = [table.name for table in self.plan.select_tables(table_names(tables))]
             require_ready(self.plan, schema, target, chosen)
@@ -269,7 +272,7 @@ class Migration(Inspection):
         return Loaded(
             complete=self.hint,
             tables={
-                table: TableLoaded(status=manifest["status"], **manifest["counts"])
+                table: TableLoaded(status=manifest.status, **manifest.counts)
                 for table, manifest in result.tables.items()
             },
             failed={table: self.hint(reason) for table, reason in result.failed.items()},

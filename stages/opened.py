@@ -153,16 +153,20 @@ class OpenProject:
         return settings
 
     def _staged_source(self) -> str:
-        from stages.state.durable import read_json
+        from stages.state.identity import SourceIdentity
+        from stages.state.records import read_whole
 
-        return str((read_json(self.workspace.source) or {}).get("ref", "not read yet"))
+        stored = read_whole(SourceIdentity, self.workspace.source, self.progress.note)
+        return (stored and stored.ref) or "not read yet"
 
     def _announce_staged(self) -> None:
         """The same for a stage that reaches neither: whose files these are."""
-        from stages.state.durable import read_json
+        from stages.state.identity import TargetIdentity
+        from stages.state.records import read_whole
 
         source = self._staged_source()
-        target = (read_json(self.workspace.identity) or {}).get("deployment", "not asked yet")
+        stored = read_whole(TargetIdentity, self.workspace.identity, self.progress.note)
+        target = (stored and stored.deployment) or "not asked yet"
         self.progress.note(f"Supabase {source} → Convex {target} (target {self.target})")
         self._note_age()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
@@ -21,8 +21,14 @@ from stages.side_views import require_readable, side_contents
 from stages.sql import name_sql, text_sql
 from stages.state.fingerprints import content_hash, fingerprint, hash_file
 from stages.state.integrity import require_whole
-from stages.state.manifests import Manifest, read_manifest
-from stages.state.workspace import Workspace
+from stages.state.manifests import (
+    ExtractManifest,
+    KeysManifest,
+    Part,
+    read_extract,
+    read_reference,
+)
+from stages.state.workspace import Workspace, form_file
 from stages.transform.relations import KEYLESS_ROWS
 from stages.transform.sql_ast import named_references, parse, refuse_chance, tables
 from stages.views import KEYLESS, json_texts, macros, make, statements, with_texts
@@ -169,12 +175,12 @@ class Inputs:
         for name, content in side_contents(self.workspace, self.plan).items():
             self._known[f"side.{name}"] = content
         for name in self.plan.sources:
-            content = self._of_manifest(read_manifest(self.workspace.extract(name)))
-            self._known[f"extract.{name}"] = self._known[f"as_text.{name}"] = content
+            extracted = read_extract(self.workspace.extract(name))
+            found = extracted and _content(extracted.status, extracted.key, extracted.parts)
+            self._known[f"extract.{name}"] = self._known[f"as_text.{name}"] = found
         for name in self.plan.references:
-            self._known[f"reference.{name}"] = self._of_manifest(
-                read_manifest(self.workspace.reference(name))
-            )
+            there = read_reference(self.workspace.reference(name))
+            self._known[f"reference.{name}"] = there and _content(there.status, None, there.parts)
 
     def make_views(self, connection: duckdb.DuckDBPyConnection, *models: Model | None) -> None:
         """Make all views, the first time that they are needed; with many tables they take time.
@@ -195,14 +201,8 @@ class Inputs:
         require_readable(connection, self.workspace, self.plan, unread)
         self._read.update(unread)
 
-    @staticmethod
-    def _of_manifest(manifest: Manifest | None) -> Any:
-        if manifest is None:
-            return None
-        return [manifest["status"], manifest.get("key"), content_hash(manifest["parts"])]
-
-    def add_keys(self, name: str, manifest: Manifest) -> None:
-        self._known[f"keys.{name}"] = content_hash(manifest["parts"])
+    def add_keys(self, name: str, manifest: KeysManifest) -> None:
+        self._known[f"keys.{name}"] = content_hash(manifest.parts)
 
     def content(self, name: str) -> Any:
         """Content of one staged table, such as `extract.articles`; None where it is not there."""
@@ -223,18 +223,22 @@ class Inputs:
         }
 
 
-def require_extract(workspace: Workspace, name: str) -> Manifest:
+def _content(status: str, key: list[str] | None, parts: Sequence[Part]) -> list[Any]:
+    return [status, key, content_hash(parts)]
+
+
+def require_extract(workspace: Workspace, name: str) -> ExtractManifest:
     """A source's manifest, its parts checked. Raises StagesError where it is not all there."""
-    manifest = read_manifest(workspace.extract(name))
+    manifest = read_extract(workspace.extract(name))
     if manifest is None:
         raise StagesError(
             f"`{name}` is not extracted yet", f"run: stages extract {name}", tables=[name]
         )
-    if manifest["status"] == "reading":
+    if manifest.status == "reading":
         raise StagesError(
             f"`{name}` is only half extracted", f"run: stages extract {name}", tables=[name]
         )
-    require_whole(workspace.extract(name), manifest["parts"], f"stages extract {name}")
+    require_whole(workspace.extract(name), manifest.parts, f"stages extract {name}")
     return manifest
 
 
@@ -243,12 +247,17 @@ def key_sql(workspace: Workspace, source: str) -> str:
 
     A row without a key has `_key` in its view: its hash, and its number among its equals.
     """
-    manifest = read_manifest(workspace.extract(source))
-    key = manifest["key"] if manifest and manifest["status"] != "missing" else []
+    key = _key(workspace, source)
     if not key:
         return KEYLESS
     texts = [f"key_text({name_sql(column)})" for column in key]
     return texts[0] if len(texts) == 1 else f"key_list([{', '.join(texts)}])"
+
+
+def _key(workspace: Workspace, source: str) -> list[str]:
+    """The columns of a source's key, as staged; none for one without, or that is not there."""
+    manifest = read_extract(workspace.extract(source))
+    return (manifest and manifest.key) or []
 
 
 def key_is_number(workspace: Workspace, source: str) -> bool:
@@ -256,10 +265,10 @@ def key_is_number(workspace: Workspace, source: str) -> bool:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    key = (read_manifest(workspace.extract(source)) or {}).get("key") or []
+    key = _key(workspace, source)
     if len(key) != 1:
         return False
-    schema = pq.read_schema(workspace.extract(source) / "schema.parquet")
+    schema = pq.read_schema(form_file(workspace.extract(source)))
     return bool(pa.types.is_integer(schema.field(key[0]).type))
 
 
