@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from stages.convex.schema import staged_schema
+from stages.project.code_version import code_hash
 from stages.project.plan import Plan, TargetTable
 from stages.state.fingerprints import content_hash, fingerprint, hash_file
 from stages.state.manifests import TransformManifest, read_extract
@@ -19,6 +20,7 @@ WORDS = {
     "keys": "a key model",
     "schema": "its table in convex/schema.ts",
     "plan": "its entry in the plan",
+    "code": "stages itself",
 }
 
 
@@ -33,6 +35,7 @@ def staged_inputs(workspace: Workspace, plan: Plan, table: TargetTable) -> dict[
         "keys": fingerprint([hash_file(key) for key in keys if key.exists()]),
         "schema": _schema_of(workspace, table),
         "plan": fingerprint(asdict(table)),
+        "code": code_hash(),
     }
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import asdict
 
+from stages.project.code_version import code_hash
 from stages.project.freshness import checked_by
 from stages.project.models import Model
 from stages.state.fingerprints import fingerprint
 from stages.state.manifests import read_transform
-from stages.transform.models import code_hash
 from stages.transform.table_context import TableContext
 
 

@@ -6,8 +6,6 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.convex.schema import Validator
@@ -19,7 +17,7 @@ from stages.project.models import Model
 from stages.project.plan import Plan, TargetTable
 from stages.side_views import require_readable, side_contents
 from stages.sql import name_sql, text_sql
-from stages.state.fingerprints import content_hash, fingerprint, hash_file
+from stages.state.fingerprints import content_hash
 from stages.state.integrity import require_whole
 from stages.state.manifests import (
     ExtractManifest,
@@ -31,17 +29,15 @@ from stages.state.manifests import (
 from stages.state.workspace import Workspace, form_file
 from stages.transform.relations import KEYLESS_ROWS
 from stages.transform.sql_ast import named_references, parse, refuse_chance, tables
-from stages.views import KEYLESS, json_texts, macros, make, statements, with_texts
+from stages.views import KEYLESS, json_texts, make, statements, with_texts
 
 if TYPE_CHECKING:
     import duckdb
 
 # Printable ASCII without quotes and backslashes, which a JSON path can't say.
 FIELD_NAME = re.compile(rf"(?![$_])[ !#-\[\]-~]{{1,{FIELD_NAME_LENGTH}}}")
-HERE = Path(__file__).parent
 # How DuckDB begins what it says of a value, and not of the query, its memory or its files.
 OF_ROW = re.compile(r"(?:Conversion|Out of Range|Invalid Input|Invalid type|Mismatch Type) Error: ")
-CONVEX = ("values", "canonical", "layouts")
 
 
 def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict[str, str]:
@@ -296,14 +292,3 @@ def source_rows(workspace: Workspace, source: str) -> str:
         return f"FROM extract.{name_sql(source)}"
     form = "coalesce(try_cast({0} AS JSON), to_json({0}))"
     return with_texts(f"as_text.{name_sql(source)}", texts, form)
-
-
-@cache
-def code_hash() -> str:
-    """Of the code and the macros that make documents; read once a process."""
-    code = [hash_file(file) for file in sorted(HERE.glob("*.py"))]
-    convex = HERE.parent / "convex"
-    code += [hash_file(convex / f"{name}.py") for name in CONVEX]
-    code.append(hash_file(HERE.parent / "limits.py"))
-    code += [hash_file(file) for file in sorted((convex / "validators").glob("*.py"))]
-    return fingerprint(macros(), code)
