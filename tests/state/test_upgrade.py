@@ -4,55 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 
-from tests.faults.support import Host, host
-from tests.state.make_staged import STAGED, TABLES, make_project, settings
-from tests.support.command_line import Stages
-
-# A source that nobody asks.
-NOBODY = "postgresql://nobody@127.0.0.1:1/nothing"
-RECORDS = (
-    "source.json", "extract-times.json", "extract/pets/manifest.json",
-    "targets/default/target.json", "targets/default/times.json", "targets/default/schema.json",
-    "targets/default/report.json", "targets/default/reference/teams/manifest.json",
-    "targets/default/transform/pets/manifest.json", "targets/default/transform/_keys/teams.json",
-    "targets/default/load/people/manifest.json", "targets/default/verify/manifest.json",
-    "targets/default/verify/people.json",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class HalfWay:
-    """The migration of tests/state/staged, before the deployment that it was left at."""
-
-    stages: Stages
-    deployment: Host
-
-    def pages(self) -> dict[str, list[dict[str, object]]]:
-        """All that is in Convex."""
-        return {table: self.deployment.pages(table) for table in TABLES}
+from tests.state.half_way import RECORDS, HalfWay, half_way
 
 
 @pytest.fixture
-def half_way(sandbox_root: Path, tmp_path: Path) -> Iterator[HalfWay]:
-    project = tmp_path / "project"
-    convex = make_project(project)
-    with ZipFile(STAGED / "staged.zip") as archive:
-        archive.extractall(tmp_path)
-    seed = tmp_path / "convex.jsonl"
-    with host(tmp_path / "host", None, convex, seed=seed) as deployment:
-        environment = {**settings(deployment), "SUPABASE_DB_URL": NOBODY}
-        yield HalfWay(Stages(tmp_path / "data", "default", project, environment), deployment)
+def left(sandbox_root: Path, tmp_path: Path) -> Iterator[HalfWay]:
+    with half_way(tmp_path) as migration:
+        yield migration
 
 
-def test_a_migration_goes_on_where_earlier_stages_left_it(half_way: HalfWay) -> None:
+def test_a_migration_goes_on_where_earlier_stages_left_it(left: HalfWay) -> None:
     """What is stale is named with its reason; what was loaded is not sent again, nor replaced."""
-    stages, before = half_way.stages, half_way.pages()
+    stages, before = left.stages, left.pages()
     documents = {
         name: (stages.target_folder / "transform" / name / "documents.parquet").read_bytes()
         for name in ("people", "pets")
@@ -80,7 +47,7 @@ def test_a_migration_goes_on_where_earlier_stages_left_it(half_way: HalfWay) -> 
     counts = stages.manifest("load", "pets")["counts"]
     # One batch was sent, and its answer lost.
     assert (counts["inserted"], counts["unchanged"], counts["replaced"]) == (8, 3, 0)
-    after = half_way.pages()
+    after = left.pages()
     for table, pages in before.items():
         assert after[table][: len(pages)] == pages
     assert len(after["pets"]) == 11
@@ -92,8 +59,8 @@ def test_a_migration_goes_on_where_earlier_stages_left_it(half_way: HalfWay) -> 
     assert set(formats.values()) == {1}
 
 
-def test_a_newer_format_is_refused(half_way: HalfWay) -> None:
-    stages = half_way.stages
+def test_a_newer_format_is_refused(left: HalfWay) -> None:
+    stages = left.stages
     file = stages.data / "extract" / "pets" / "manifest.json"
     stored = file.read_text()
     file.write_text(json.dumps({"format": 2, "all": "is otherwise"}))
