@@ -59,7 +59,8 @@ class Migration(Inspection):
     by default `data/` in it. `target` names a deployment: an entry of `[targets]` in the plan, or a
     sandbox; by default the environment's STAGES_TARGET, then the plan's `default_target`.
     `environment` takes the place of the process's environment and `.env.local`. `on_event` gets
-    every Event of a call, from the thread that it happens in.
+    every Event of a call, from the thread that it happens in. With `check_files` a call reads all
+    staged files that it needs, and not only those that were written to since.
 
     Names of tables are a source's or a target's, or a glob such as `ari_*`: one, or several; none
     means all.

@@ -41,12 +41,14 @@ class OpenProject:
         target: str | None = None,
         environment: Mapping[str, str] | None = None,
         on_event: OnEvent | None = None,
+        check_files: bool = False,
     ) -> None:
         self.project = Path(project).expanduser().resolve()
         self.environment = (
             read_environment(self.project) if environment is None else dict(environment)
         )
         self._reads_file = environment is None
+        self._check_files = check_files
         self._data = Path(data).expanduser().resolve() if data else None
         self.named_target = target or self.environment.get("STAGES_TARGET") or None
         self._invocation = Invocation(
@@ -134,6 +136,10 @@ class OpenProject:
         from stages.state.lock import data_lock
 
         with self._errors(stage), data_lock(self.workspace):
+            if self._check_files:
+                from stages.state.integrity import forget_stats
+
+                forget_stats(self.workspace)
             yield
 
     def _schema(self) -> Schema:

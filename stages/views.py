@@ -90,6 +90,11 @@ def make(connection: duckdb.DuckDBPyConnection, sql: Iterable[str]) -> bool:
             if not statement.startswith(BOUND_VIEW):
                 raise
             whole = False
+        except duckdb.Error as error:
+            # What DuckDB says of a Parquet file's damaged footer has no class of its own.
+            if type(error) is not duckdb.Error:
+                raise
+            whole = False
     return whole
 
 

@@ -47,6 +47,7 @@ def extract_references(
             and not any(find_damage(folder, part) for part in manifest.parts)
         )
         if manifest and fresh and not restart:
+            write_manifest(folder, manifest)
             progress.done("reference", name, f"kept, as read at {manifest.finished}")
             continue
         rows = _read(workspace, plan, name, shapes, spec, deployment, progress)

@@ -53,6 +53,8 @@ def usable_manifest(
         write_manifest(folder, manifest)
         for file in useless:
             remove(folder / file)
+    else:
+        write_manifest(folder, manifest)  # with what was seen of the parts
     return manifest
 
 

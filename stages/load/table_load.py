@@ -11,7 +11,7 @@ from stages.load.send import BatchSender, send_pending
 from stages.load.settle import DID, recount_removed, settle
 from stages.state.fingerprints import fingerprint
 from stages.state.integrity import find_damage, require_whole
-from stages.state.manifests import LoadManifest, read_load
+from stages.state.manifests import LoadManifest, read_load, write_manifest
 from stages.state.records import read_whole
 from stages.state.workspace import manifest_file
 
@@ -84,6 +84,7 @@ class TableLoad:
             and not find_damage(self.context.folder, manifest.ids)
             and not (self.context.load.overwrite and manifest.counts.get("conflict"))
         ):
+            write_manifest(self.context.folder, manifest)
             return manifest
         return None
 
@@ -97,6 +98,7 @@ class TableLoad:
             # A table's own ids are made again from its acks, when it is settled.
             if manifest and target != self.name:
                 require_whole(folder, [manifest.ids], f"stages load {target}")
+                write_manifest(folder, manifest)
             ids[target] = manifest and manifest.ids.sha256
         return ids
 

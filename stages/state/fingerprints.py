@@ -20,8 +20,11 @@ def fingerprint(*values: object) -> str:
 
 
 def _plain(value: object) -> Any:
-    """A struct is what a file holds of it; all else that JSON does not know is its text."""
-    return msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else str(value)
+    """A part is what it holds, whenever it was written; all else that JSON does not know is its
+    text."""
+    if isinstance(value, Part):
+        return msgspec.to_builtins(msgspec.structs.replace(value, stat=None))
+    return str(value)
 
 
 def hash_file(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,19 @@ Key = list[str]
 Counts = dict[str, int]
 
 
+class FileStat(msgspec.Struct, array_like=True, frozen=True):
+    """Times (ns) and inode of a file when its content was last known to be its hash's. While they
+    are the same, nobody has written to it."""
+
+    mtime: int
+    ctime: int
+    inode: int
+
+    @classmethod
+    def of(cls, seen: os.stat_result) -> FileStat:
+        return cls(seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
+
+
 class Part(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One closed, immutable Parquet file. `first` and `last` are source keys, where known."""
 
@@ -23,6 +37,7 @@ class Part(msgspec.Struct, kw_only=True, omit_defaults=True):
     rows: int
     bytes: int
     sha256: str
+    stat: FileStat | None = None
     first: Key | None = None
     last: Key | None = None
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 from stages.state.durable import make_folder, open_private, publish, sync_file
 from stages.state.fingerprints import hash_file
-from stages.state.manifests import Part
+from stages.state.manifests import FileStat, Part
 from stages.state.row_sizes import running_sizes
 from stages.state.workspace import form_file
 
@@ -125,7 +125,13 @@ class PartWriter:
         size = self._temporary.stat().st_size
         publish(self._temporary, self.path)
         return Part(
-            file=self.path.name, rows=self.rows, bytes=size, sha256=digest, first=first, last=last
+            file=self.path.name,
+            rows=self.rows,
+            bytes=size,
+            sha256=digest,
+            stat=FileStat.of(self.path.stat()),
+            first=first,
+            last=last,
         )
 
     def abandon(self) -> None:

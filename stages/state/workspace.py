@@ -155,9 +155,14 @@ class Workspace:
         """`data/targets/production/schema.json`: convex/schema.ts as Convex exports it"""
         return self.target_folder / "schema.json"
 
+    @property
+    def references(self) -> Path:
+        """`data/targets/production/reference/`"""
+        return self.target_folder / "reference"
+
     def reference(self, table: str) -> Path:
         """`data/targets/production/reference/workspaces/`: same files as an extract"""
-        return self.target_folder / "reference" / table
+        return self.references / table
 
     @property
     def transforms(self) -> Path:

@@ -57,6 +57,7 @@ def run_keys(
             sentence = f"{damaged + ', made again: ' if damaged else ''}"
             sentence += f"{manifest.known:,} keys known, {manifest.rejected:,} not"
         else:
+            write_record(file, manifest)
             sentence = "fresh"
         connection.execute("CREATE SCHEMA IF NOT EXISTS keys")
         for statement in keys_view(workspace, reference.name):

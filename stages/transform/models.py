@@ -25,6 +25,7 @@ from stages.state.manifests import (
     Part,
     read_extract,
     read_reference,
+    write_manifest,
 )
 from stages.state.workspace import Workspace, form_file
 from stages.transform.relations import KEYLESS_ROWS
@@ -235,6 +236,7 @@ def require_extract(workspace: Workspace, name: str) -> ExtractManifest:
             f"`{name}` is only half extracted", f"run: stages extract {name}", tables=[name]
         )
     require_whole(workspace.extract(name), manifest.parts, f"stages extract {name}")
+    write_manifest(workspace.extract(name), manifest)
     return manifest
 
 

@@ -16,7 +16,7 @@ from stages.project.reject_limits import over_limit
 from stages.project.staged_schema import require_table, with_references
 from stages.state.failures import forget_failures, record_failure
 from stages.state.integrity import require_whole
-from stages.state.manifests import TransformManifest, read_reference
+from stages.state.manifests import TransformManifest, read_reference, write_manifest
 from stages.state.workspace import Preview, Workspace
 from stages.transform.cycles import Cycle
 from stages.transform.keys import run_keys
@@ -177,6 +177,7 @@ def _require_inputs(
                 "run: stages extract",
             )
         require_whole(workspace.reference(reference.name), manifest.parts, "stages extract")
+        write_manifest(workspace.reference(reference.name), manifest)
 
 
 def _table_runs(

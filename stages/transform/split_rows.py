@@ -16,7 +16,7 @@ from msgspec import structs
 
 from stages.sql import Relation, file_sql
 from stages.state.durable import make_folder, publish
-from stages.state.manifests import Part
+from stages.state.manifests import FileStat, Part
 from stages.state.parts import write_parquet
 from stages.transform.checked import CHANGED, FAILURES
 from stages.transform.relations import CHANGED_VALUES, FAILING, PASSED, SPLIT_BATCH
@@ -47,7 +47,8 @@ class SplitRows:
     def publish(self, final: Path) -> Part:
         """Give the file its place and name."""
         publish(self.file, final)
-        return structs.replace(self.part, file=final.name)
+        # Its new name is a change of the file, too.
+        return structs.replace(self.part, file=final.name, stat=FileStat.of(final.stat()))
 
 
 def split_rows(

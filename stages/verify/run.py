@@ -29,7 +29,7 @@ from stages.project.settings import Target
 from stages.project.staged_schema import staged_shapes, with_references
 from stages.sql import file_sql, name_sql, text_sql
 from stages.state.integrity import require_whole
-from stages.state.manifests import read_load, read_transform
+from stages.state.manifests import read_load, read_transform, write_manifest
 from stages.state.parts import write_parquet
 from stages.state.workspace import Workspace
 from stages.verify.compare import differences_sql, pair
@@ -154,6 +154,8 @@ class _Table:
             )
         require_whole(self.workspace.transform(name), transformed.parts, f"stages transform {name}")
         require_whole(self.workspace.load(name), [loaded.ids], f"stages load {name}")
+        write_manifest(self.workspace.transform(name), transformed)
+        write_manifest(self.workspace.load(name), loaded)
         if has_other_form(self.workspace, self.table, transformed):
             raise StagesError(
                 f"`{name}` in convex/schema.ts has changed since it was transformed",

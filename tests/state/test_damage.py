@@ -12,6 +12,7 @@ import pytest
 
 from stages import Migration
 from stages.errors import StagesError, UserError
+from stages.state.manifests import FileStat, read_transform, write_manifest
 from tests.state.half_way import RECORDS, HalfWay, half_way
 
 # Records that are not in the folder as it was left.
@@ -160,3 +161,22 @@ def test_an_import_that_nobody_can_read_is_begun_anew(whole: HalfWay) -> None:
     assert whole.pages() == before
     assert not file.exists() and exports.exists()
     whole.migration.load()
+
+
+def test_check_files_reads_what_nobody_has_written_to(whole: HalfWay) -> None:
+    """A disk that has lost a bit by itself changes no time."""
+    folder = whole.workspace.transform("pets")
+    file = whole.workspace.documents("pets")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    manifest = read_transform(folder)
+    assert manifest
+    manifest.parts[0].stat = FileStat.of(file.stat())
+    write_manifest(folder, manifest)
+    whole.stages.run("load")
+    refused = whole.stages.run("load", "--check-files", code=1).stderr
+    assert "documents.parquet has other content than its manifest says" in refused
+    assert "stages transform pets --restart" in refused
+    whole.stages.run("transform", "--check-files")
+    whole.stages.run("load", "--check-files")
