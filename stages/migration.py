@@ -214,7 +214,6 @@ class Migration(Inspection):
         from stages.convex.ledger import require_target
         from stages.load.pace import read_rate
         from stages.readiness import require_ready
-        from stages.state.identity import set_aside_target
 
         with self._errors("load"):
             require_choice("through", through, ("functions", "http-action", "import"))
@@ -236,9 +235,7 @@ class Migration(Inspection):
             require_production(consent, target, command)
             self._refuse_rejects(accept_rejects)
             schema = self._schema()
-            if restart:
-                set_aside_target(self.workspace)
-            require_target(self.workspace, target)
+            require_target(self.workspace, target, anew=restart)
             chosen = [table.name for table in self.plan.select_tables(table_names(tables))]
             require_ready(self.plan, schema, target, chosen)
             if through == "import":

@@ -12,7 +12,13 @@ from stages.convex.client import Deployment, FunctionError
 from stages.convex.pages import missing_function, unknown_table
 from stages.errors import UserError
 from stages.project.settings import Target
-from stages.state.identity import CLEARED, read_target, record_identity, refuse_other
+from stages.state.identity import (
+    CLEARED,
+    read_target,
+    record_identity,
+    refuse_other,
+    set_aside_target,
+)
 from stages.state.records import write_record
 from stages.state.workspace import Workspace
 
@@ -22,8 +28,13 @@ WAYS_OUT = (
 )
 
 
-def require_target(workspace: Workspace, target: Target) -> None:
-    """Raise UserError where the target folder is another deployment's."""
+def require_target(workspace: Workspace, target: Target, *, anew: bool = False) -> None:
+    """Raise UserError where the target folder is another deployment's.
+
+    `anew`: the ledger is about to be asked again, so that a damaged target.json is set aside.
+    """
+    if anew:
+        set_aside_target(workspace)
     stored = read_target(workspace)
     refuse_other(stored, workspace.identity, _identity(target), "the deployment", WAYS_OUT)
 
