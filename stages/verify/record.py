@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import msgspec
-from msgspec import field
 
-from stages.state.durable import remove
+from stages.state.durable import remove, write_json
 from stages.state.fingerprints import fingerprint
 from stages.state.manifests import LoadManifest
 from stages.state.records import Record, read_whole, write_record
@@ -22,24 +20,6 @@ KINDS = (
 )  # fmt: skip
 WRONG = tuple(kind for kind in KINDS if kind not in ("removed", "unowned"))
 Counts = Mapping[str, int]
-
-
-class VerifiedTables(Record, kw_only=True):
-    """verify/manifest.json: counts of the last verify of each table, by kind."""
-
-    tables: dict[str, dict[str, int]] = field(default_factory=dict)
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Before there was a format number, the tables were the whole file."""
-        try:
-            return cls(tables=msgspec.json.decode(data, type=dict[str, dict[str, int]]))
-        except msgspec.ValidationError:
-            return super().decode(data)
-
-    @classmethod
-    def way_on(cls, file: Path) -> str:
-        return "make it again with: stages verify"
 
 
 class VerifiedTable(Record, kw_only=True):
@@ -74,7 +54,7 @@ class Proof:
 def write_proof(workspace: Workspace, table: str, loaded: LoadManifest, proof: Proof) -> None:
     """Write down what a verify of this load found; killed in between, it looks like an old one."""
     tables = {**_counts(workspace), table: dict(proof.counts)}
-    write_record(workspace.verified, VerifiedTables(tables=tables))
+    write_json(workspace.verified, tables)
     references = {name: dict(counts) for name, counts in proof.references.items()}
     looked = VerifiedTable(of=_seen(loaded), references=references)
     write_record(workspace.verified_of(table), looked)
@@ -99,15 +79,17 @@ def forget_proof(workspace: Workspace, table: str) -> None:
     """Remove what verify wrote about a table."""
     stored = _counts(workspace)
     if stored.pop(table, None) is not None:
-        write_record(workspace.verified, VerifiedTables(tables=stored))
+        write_json(workspace.verified, stored)
     remove(workspace.verified_of(table))
     remove(workspace.verify(table))
 
 
 def _counts(workspace: Workspace) -> dict[str, dict[str, int]]:
     """Table → counts; what is damaged counts as not verified."""
-    stored = read_whole(VerifiedTables, workspace.verified)
-    return stored.tables if stored else {}
+    try:
+        return msgspec.json.decode(workspace.verified.read_bytes(), type=dict[str, dict[str, int]])
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
 
 
 def _seen(loaded: LoadManifest) -> str:

@@ -91,9 +91,7 @@ def _race(folder: Path, port: int, rows: int, repeat: int) -> None:
     )  # fmt: skip
     runs = race([each], repeat)
     show(f"verify against a sink that has its pages ready, medians of {repeat}", runs)
-    counts = json.loads((folder / "data/targets/default/verify/manifest.json").read_text())[
-        "tables"
-    ]["items"]
+    counts = json.loads((folder / "data/targets/default/verify/manifest.json").read_text())["items"]
     if counts["verified"] != rows or sum(counts.values()) != rows:
         raise click.ClickException(f"verify has found {counts}")
     (took,) = runs.values()
