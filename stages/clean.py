@@ -19,7 +19,7 @@ from stages.project.settings import Target
 from stages.state.durable import remove
 from stages.state.identity import CLEARED, SourceIdentity, TargetIdentity, read_target
 from stages.state.records import read_whole, write_record
-from stages.state.workspace import Workspace
+from stages.state.workspace import Workspace, damaged_file
 
 if TYPE_CHECKING:
     from stages.sandbox import State
@@ -41,6 +41,7 @@ def extracted_files(workspace: Workspace) -> list[Path]:
         workspace.extract_failures,
         workspace.extract_times,
         workspace.source,
+        damaged_file(workspace.source),
         workspace.database,
         workspace.database_sql,
         *workspace.query_spills(),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from stages.clean import extracted_files
 from stages.errors import StagesError
 from tests.extract.support import Database, Project, make_rows
 
@@ -44,7 +45,8 @@ def test_whose_rows_they_are_is_asked_again_by_a_restart(read: Project) -> None:
     assert damaged.value.hint == "read all of the source again with: stages extract --restart"
     read.extract("postgres", restart=True)
     assert read.extract("postgres").tables["rows"]["status"] == "unchanged"
-    assert (read.workspace.data / "source.json.damaged").exists()
+    kept = read.workspace.data / "source.json.damaged"
+    assert kept.exists() and kept in extracted_files(read.workspace)
 
 
 def test_a_restart_whose_list_is_cut_is_begun_anew(read: Project) -> None:
