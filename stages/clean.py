@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.ledger import require_epoch, require_target
@@ -13,9 +16,10 @@ from stages.errors import Transient
 from stages.progress import Progress
 from stages.project.plan import Plan
 from stages.project.settings import Target
-from stages.state.durable import read_json, remove, write_json
-from stages.state.identity import CLEARED
-from stages.state.workspace import Workspace
+from stages.state.durable import remove
+from stages.state.identity import CLEARED, SourceIdentity, TargetIdentity, read_target
+from stages.state.records import read_whole, write_record
+from stages.state.workspace import Workspace, damaged_file
 
 if TYPE_CHECKING:
     from stages.sandbox import State
@@ -26,7 +30,7 @@ MOST_ROWS = 1000
 
 def staged_files(workspace: Workspace) -> list[Path]:
     """Everything that the stages wrote under data/."""
-    return [*extracted_files(workspace), *_there(workspace.data / "targets")]
+    return [*extracted_files(workspace), *_there(workspace.targets)]
 
 
 def extracted_files(workspace: Workspace) -> list[Path]:
@@ -37,8 +41,9 @@ def extracted_files(workspace: Workspace) -> list[Path]:
         workspace.extract_failures,
         workspace.extract_times,
         workspace.source,
+        damaged_file(workspace.source),
         workspace.database,
-        workspace.database.with_suffix(".sql"),
+        workspace.database_sql,
         *workspace.query_spills(),
     )
 
@@ -66,14 +71,13 @@ def clear_ledger(workspace: Workspace, plan: Plan, target: Target, progress: Pro
     loaded to, Stopped where the deployment was lost on the way.
     """
     require_target(workspace, target)
-    stored: dict[str, Any] = read_json(workspace.identity) or {}
     deleted = 0
     try:
         with Deployment(target) as deployment:
-            if stored.get("ledger") != CLEARED:
+            if read_target(workspace).ledger != CLEARED:
                 require_epoch(workspace, deployment, plan.module, claim=False)
-                stored = read_json(workspace.identity) or {}
-                write_json(workspace.identity, {**stored, "ledger": CLEARED})
+                stored = structs.replace(read_target(workspace), ledger=CLEARED)
+                write_record(workspace.identity, stored)
             progress.start("clean", "migrationLedger")
             done = False
             while not done:
@@ -107,11 +111,11 @@ def renew_sandbox_files(workspace: Workspace, state: State) -> None:
 
     What came from a real source, and the folders of real deployments, are never touched.
     """
-    read = read_json(workspace.source)
-    if read and read.get("sandbox") and read["ref"] != state.source.ref:
+    read = read_whole(SourceIdentity, workspace.source)
+    if read and read.sandbox and read.ref != state.source.ref:
         remove_all(extracted_files(workspace))
     for name, deployment in state.deployments.items():
-        folder = workspace.data / "targets" / name
-        identity = read_json(folder / "target.json")
-        if identity and identity.get("sandbox") and identity["deployment"] != deployment.name:
-            remove(folder)
+        of_target = replace(workspace, target=name)
+        identity = read_whole(TargetIdentity, of_target.identity)
+        if identity and identity.sandbox and identity.deployment != deployment.name:
+            remove(of_target.target_folder)

@@ -69,8 +69,7 @@ class Inspection(OpenProject):
         one does, unless `replace`.
         """
         from stages.report.build import write_report
-        from stages.report.files import report_files
-        from stages.state.durable import read_json
+        from stages.report.files import read_report, report_files
 
         with self._errors("report"):
             kept = write_report(self.workspace, self.plan, None, 0.0, replace=replace)
@@ -78,7 +77,7 @@ class Inspection(OpenProject):
                 raise UserError(kept.message, kept.hint)
             file, summary = report_files(self.workspace, self.plan)
             return Report(
-                figures=read_json(file) or {},
+                figures=read_report(file) or {},
                 markdown=summary.read_text("utf-8"),
                 file=file,
                 summary=summary,

@@ -43,11 +43,11 @@ from stages.state.stage_times import StageTimer
 
 if TYPE_CHECKING:
     from stages.convex.client import Channel
-    from stages.convex.snapshots import Mode
     from stages.extract.forecast import Forecast
     from stages.extract.transport import Via
     from stages.init.run import InitResult
     from stages.sandbox import State
+    from stages.state.imports import Mode
 
 What = Literal["staged", "target", "ledger", "all"]
 
@@ -59,7 +59,8 @@ class Migration(Inspection):
     by default `data/` in it. `target` names a deployment: an entry of `[targets]` in the plan, or a
     sandbox; by default the environment's STAGES_TARGET, then the plan's `default_target`.
     `environment` takes the place of the process's environment and `.env.local`. `on_event` gets
-    every Event of a call, from the thread that it happens in.
+    every Event of a call, from the thread that it happens in. With `check_files` a call reads all
+    staged files that it needs, and not only those that were written to since.
 
     Names of tables are a source's or a target's, or a glob such as `ari_*`: one, or several; none
     means all.
@@ -169,7 +170,7 @@ class Migration(Inspection):
         return Transformed(
             complete=self.hint,
             tables={
-                table: TableTransformed(**{name: manifest[name] for name in names})
+                table: TableTransformed(**{name: getattr(manifest, name) for name in names})
                 for table, manifest in result.tables.items()
             },
             over_limit=tuple(result.over_limit),
@@ -234,7 +235,7 @@ class Migration(Inspection):
             require_production(consent, target, command)
             self._refuse_rejects(accept_rejects)
             schema = self._schema()
-            require_target(self.workspace, target)
+            require_target(self.workspace, target, anew=restart)
             chosen = [table.name for table in self.plan.select_tables(table_names(tables))]
             require_ready(self.plan, schema, target, chosen)
             if through == "import":
@@ -269,7 +270,7 @@ class Migration(Inspection):
         return Loaded(
             complete=self.hint,
             tables={
-                table: TableLoaded(status=manifest["status"], **manifest["counts"])
+                table: TableLoaded(status=manifest.status, **manifest.counts)
                 for table, manifest in result.tables.items()
             },
             failed={table: self.hint(reason) for table, reason in result.failed.items()},

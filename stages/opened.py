@@ -41,12 +41,14 @@ class OpenProject:
         target: str | None = None,
         environment: Mapping[str, str] | None = None,
         on_event: OnEvent | None = None,
+        check_files: bool = False,
     ) -> None:
         self.project = Path(project).expanduser().resolve()
         self.environment = (
             read_environment(self.project) if environment is None else dict(environment)
         )
         self._reads_file = environment is None
+        self._check_files = check_files
         self._data = Path(data).expanduser().resolve() if data else None
         self.named_target = target or self.environment.get("STAGES_TARGET") or None
         self._invocation = Invocation(
@@ -134,6 +136,10 @@ class OpenProject:
         from stages.state.lock import data_lock
 
         with self._errors(stage), data_lock(self.workspace):
+            if self._check_files:
+                from stages.state.integrity import forget_stats
+
+                forget_stats(self.workspace)
             yield
 
     def _schema(self) -> Schema:
@@ -153,16 +159,20 @@ class OpenProject:
         return settings
 
     def _staged_source(self) -> str:
-        from stages.state.durable import read_json
+        from stages.state.identity import SourceIdentity
+        from stages.state.records import read_whole
 
-        return str((read_json(self.workspace.source) or {}).get("ref", "not read yet"))
+        stored = read_whole(SourceIdentity, self.workspace.source, self.progress.note)
+        return (stored and stored.ref) or "not read yet"
 
     def _announce_staged(self) -> None:
         """The same for a stage that reaches neither: whose files these are."""
-        from stages.state.durable import read_json
+        from stages.state.identity import TargetIdentity
+        from stages.state.records import read_whole
 
         source = self._staged_source()
-        target = (read_json(self.workspace.identity) or {}).get("deployment", "not asked yet")
+        stored = read_whole(TargetIdentity, self.workspace.identity, self.progress.note)
+        target = (stored and stored.deployment) or "not asked yet"
         self.progress.note(f"Supabase {source} → Convex {target} (target {self.target})")
         self._note_age()
 

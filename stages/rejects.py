@@ -104,8 +104,8 @@ def _rejected(
 ) -> list[RejectGroup]:
     selects = []
     for table in tables:
-        transformed = workspace.transform(table.name) / "rejects.parquet"
-        loaded = workspace.load(table.name) / "rejects.jsonl"
+        transformed = workspace.rejects(table.name)
+        loaded = workspace.load_rejects(table.name)
         if transformed.exists():
             selects.append(
                 f"SELECT {text_sql(table.name)} AS \"table\", 'transform' AS stage, source_id, "

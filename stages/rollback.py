@@ -23,8 +23,9 @@ from stages.project.plan import Plan
 from stages.project.settings import Target
 from stages.results import TableRolledBack
 from stages.sql import first_row
-from stages.state.durable import read_json, remove, write_json
+from stages.state.durable import remove
 from stages.state.failures import forget_failures
+from stages.state.rolled_back import record_begun, rollback_begun
 from stages.state.workspace import Workspace
 from stages.verify.record import forget_proof
 from stages.views import connect, refresh
@@ -77,10 +78,10 @@ def rollback(
                 for name in reversed(order)
                 if name in listed or workspace.load(name).exists()
             }
-            begun = (read_json(workspace.rolled_back) or {}).get("tables", [])
+            begun = rollback_begun(workspace, plan.tables)
             if doomed:
                 confirm(doomed)
-                write_json(workspace.rolled_back, {"tables": sorted({*begun, *doomed})})
+                record_begun(workspace, {*begun, *doomed})
             rolled_back = {}
             for name, documents in doomed.items():
                 progress.start("rollback", name, documents)
@@ -90,21 +91,14 @@ def rollback(
                 rolled_back[name] = _remove(
                     connection, deployment, plan.module, name, options, progress
                 )
-            _end(workspace, set(begun) - chosen)
+            # An earlier run may have been killed in other tables.
+            record_begun(workspace, set(begun) - chosen)
     except Transient as error:
         raise error.stopped("run again: stages rollback") from None
     finally:
         connection.close()
     refresh(workspace, plan)
     return rolled_back
-
-
-def _end(workspace: Workspace, left: set[str]) -> None:
-    """Nothing has begun and not ended, but for tables that an earlier run was killed in."""
-    if left:
-        write_json(workspace.rolled_back, {"tables": sorted(left)})
-    else:
-        remove(workspace.rolled_back)
 
 
 def _refuse_orphans(schema: Schema, chosen: set[str], listed: Mapping[str, int]) -> None:

@@ -12,28 +12,35 @@ from stages.load.importing.import_state import open_import
 from stages.project.freshness import stale
 from stages.project.plan import Plan
 from stages.project.reject_limits import staged_over_limit
-from stages.state.answers import Answer, read_answers
-from stages.state.durable import read_json
+from stages.state.answers import Answer
 from stages.state.failures import STAGES, Failure, Stage, read_failures
-from stages.state.identity import CLEARED
-from stages.state.manifests import Manifest, read_manifest
-from stages.state.moved import Moved, read_moved
-from stages.state.workspace import Workspace
-from stages.verify.record import read_proof
+from stages.state.identity import CLEARED, read_answers, read_source, read_target
+from stages.state.imports import HandedOver, read_handed_over
+from stages.state.manifests import (
+    ExtractManifest,
+    Moved,
+    read_extract,
+    read_load,
+    read_transform,
+)
+from stages.state.records import read_whole
+from stages.state.rolled_back import rollback_begun
+from stages.state.workspace import Workspace, manifest_file
+from stages.verify.record import read_counts, read_proof
 
 # What may have become of a sent document that is in Convex.
 IN_CONVEX = ("inserted", "replaced", "unchanged", "conflict")
 
 
-def consistency(manifests: list[Manifest]) -> str:
+def consistency(manifests: list[ExtractManifest]) -> str:
     """exported (one snapshot for all), per-table, mixed (inside a table), or none (REST)."""
-    read = [m for m in manifests if m["status"] != "missing"]
-    snapshots = [m["snapshots"] for m in read]
-    if not read or any(s["kind"] == "none" for taken in snapshots for s in taken):
+    read = [m for m in manifests if m.status != "missing"]
+    snapshots = [m.snapshots for m in read]
+    if not read or any(s.kind == "none" for taken in snapshots for s in taken):
         return "none"
     if any(len(taken) > 1 for taken in snapshots):
         return "mixed"
-    distinct = {(taken[0]["snapshot"], taken[0]["at"]) for taken in snapshots}
+    distinct = {(taken[0].snapshot, taken[0].at) for taken in snapshots}
     return "exported" if len(distinct) == 1 else "per-table"
 
 
@@ -127,7 +134,7 @@ class Status:
 
 def status(workspace: Workspace, plan: Plan, complete: Callable[[str], str]) -> Status:
     """What is staged, how old it is, and what to run next, which `complete` makes whole."""
-    extracts = {name: read_manifest(workspace.extract(name)) for name in plan.sources}
+    extracts = {name: read_extract(workspace.extract(name)) for name in plan.sources}
     failures = {
         stage: {name: _complete(failure, complete) for name, failure in failed.items()}
         for stage in STAGES
@@ -150,11 +157,11 @@ def status(workspace: Workspace, plan: Plan, complete: Callable[[str], str]) -> 
         only_read,
         failed_sources,
         staged_over_limit(workspace, plan),
-        read_json(workspace.handed_over),
+        read_handed_over(workspace),
     )
     return Status(
-        source=(read_json(workspace.source) or {}).get("ref"),
-        target=(read_json(workspace.identity) or {}).get("deployment"),
+        source=read_source(workspace).ref,
+        target=read_target(workspace).deployment,
         consistency=consistency([m for m in extracts.values() if m]),
         tables=tables,
         sources=only_read,
@@ -171,14 +178,16 @@ def _complete(failure: Failure, complete: Callable[[str], str]) -> Failure:
 
 def staged_age(workspace: Workspace, plan: Plan) -> str | None:
     """How old the staged rows are, for every command that works with them; None without any."""
-    manifests = [m for name in plan.sources if (m := read_manifest(workspace.extract(name)))]
-    finished = [m["finished"] for m in manifests if m.get("finished")]
+    # One that is damaged is read anew, or named, by whoever needs it.
+    files = [manifest_file(workspace.extract(name)) for name in plan.sources]
+    manifests = [m for file in files if (m := read_whole(ExtractManifest, file))]
+    finished = [m.finished for m in manifests if m.finished]
     if not finished:
         return None
     since = datetime.now(UTC) - datetime.fromisoformat(min(finished))
     age = _age(int(since.total_seconds())).strip("()")
-    sample = " a sample," if any(m.get("sample") for m in manifests) else ""
-    moved = ", and the source has moved since" if any(map(read_moved, manifests)) else ""
+    sample = " a sample," if any(m.sample for m in manifests) else ""
+    moved = ", and the source has moved since" if any(m.moved for m in manifests) else ""
     return f"the extract is{sample} {age} old, snapshot: {consistency(manifests)}{moved}"
 
 
@@ -191,29 +200,29 @@ def _table(
     table = plan.tables[name]
     names: dict[Stage, str] = {"extract": table.source, "transform": name, "load": name}
     failed = {stage: failures[stage][n] for stage, n in names.items() if n in failures[stage]}
-    transformed = read_manifest(workspace.transform(name))
-    loaded = read_manifest(workspace.load(name))
-    counts = (read_json(workspace.verified) or {}).get(name)
+    transformed = read_transform(workspace.transform(name))
+    loaded = read_load(workspace.load(name))
+    counts = read_counts(workspace, name)
     proof = read_proof(workspace, name, loaded)
     return TableStatus(
         source=table.source,
         failures=failed,
-        extract=_extract(read_manifest(workspace.extract(table.source)), failed.get("extract")),
+        extract=_extract(read_extract(workspace.extract(table.source)), failed.get("extract")),
         transform=TransformStatus(
-            status="failed" if "transform" in failed else transformed["status"],
-            documents=transformed["documents"],
-            rejects=transformed["rejects"],
-            changes=transformed["changes"],
+            status="failed" if "transform" in failed else transformed.status,
+            documents=transformed.documents,
+            rejects=transformed.rejects,
+            changes=transformed.changes,
             stale=stale(workspace, plan, table, transformed),
         )
         if transformed
         else None,
         load=LoadStatus(
-            status="failed" if "load" in failed else loaded["status"],
-            counts=loaded["counts"],
+            status="failed" if "load" in failed else loaded.status,
+            counts=loaded.counts,
             stale=transformed is not None
-            and transformed["status"] == "complete"
-            and transformed["parts"][0]["sha256"] != loaded["content"],
+            and transformed.status == "complete"
+            and transformed.parts[0].sha256 != loaded.content,
         )
         if loaded
         else None,
@@ -223,23 +232,21 @@ def _table(
     )
 
 
-def _extract(manifest: Manifest | None, failure: Failure | None) -> ExtractStatus | None:
+def _extract(manifest: ExtractManifest | None, failure: Failure | None) -> ExtractStatus | None:
     if manifest is None:
         return None
-    finished = manifest.get("finished")
-    age = (
-        int((datetime.now(UTC) - datetime.fromisoformat(finished)).total_seconds())
-        if finished
-        else None
-    )
+    age = None
+    if manifest.finished:
+        since = datetime.now(UTC) - datetime.fromisoformat(manifest.finished)
+        age = int(since.total_seconds())
     return ExtractStatus(
-        status="failed" if failure else manifest["status"],
-        rows=sum(part["rows"] for part in manifest["parts"]),
-        parts=len(manifest["parts"]),
-        transport=manifest["transport"],
+        status="failed" if failure else manifest.status,
+        rows=sum(part.rows for part in manifest.parts),
+        parts=len(manifest.parts),
+        transport=manifest.transport,
         age_seconds=age,
-        moving=manifest.get("moving", False),
-        moved=read_moved(manifest),
+        moving=manifest.moving,
+        moved=manifest.moved,
     )
 
 
@@ -256,16 +263,14 @@ def _after(workspace: Workspace, plan: Plan) -> _Step | None:
     """The step where an import is under way, or all is taken back or over; or None."""
     if open_import(workspace):
         return _Step(verdict="an import is under way", command="stages load --through import")
-    if (read_json(workspace.identity) or {}).get("ledger") == CLEARED:
+    if read_target(workspace).ledger == CLEARED:
         return _Step(
             verdict="the ledger is emptied",
             command="stages verify --final; the ledger is emptied",
         )
-    begun = (read_json(workspace.rolled_back) or {}).get("tables", [])
     # A load may have followed on it.
-    left = [
-        name for name in begun if name in plan.tables and not read_manifest(workspace.load(name))
-    ]
+    begun = rollback_begun(workspace, plan.tables)
+    left = [name for name in begun if not read_load(workspace.load(name))]
     if not left:
         return None
     return _Step(
@@ -279,7 +284,7 @@ def _next(
     only_read: Mapping[str, ExtractStatus | None],
     failed_sources: Mapping[str, Failure],
     over_limit: Sequence[OverLimit],
-    handed_over: Mapping[str, Any] | None,
+    handed_over: HandedOver | None,
 ) -> _Step:
     def failed(stage: Stage) -> _Step:
         names = [name for name, table in tables.items() if stage in table.failures]
@@ -321,11 +326,11 @@ def _next(
             return rejects
         # What was imported by hand has no ledger yet.
         if handed_over and any(
-            not table.load for name, table in tables.items() if name in handed_over["tables"]
+            not table.load for name, table in tables.items() if name in handed_over.tables
         ):
             return _Step(
                 verdict="what was handed over to an import is not recorded yet",
-                command=str(handed_over["next"]),
+                command=handed_over.next,
             )
         return _Step(verdict="not everything is loaded", command="stages load")
     partial = [name for name, table in existing.items() if not _is_whole(table)]

@@ -7,13 +7,13 @@ thrown away at any time.
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stages.convex.ids import source_uuid_macro
-from stages.convex.schema import Schema
+from stages.convex.schema import staged_schema
 from stages.convex.validators.marks import marked_sql, unmarked_sql
 from stages.convex.validators.positions import refs_sql
 from stages.convex.validators.rewrite import Bind
@@ -22,9 +22,11 @@ from stages.project.plan import Plan, TargetTable
 from stages.project.staged_schema import staged_shapes, with_references
 from stages.side_views import side_views
 from stages.sql import file_sql, folder_sql, name_sql, open_duckdb, text_sql
-from stages.state.durable import make_folder, publish, read_json, write_text
-from stages.state.manifests import read_manifest
-from stages.state.workspace import Workspace
+from stages.state.durable import make_folder, publish, write_text
+from stages.state.journal_lines import Ack, LoadReject, columns_sql
+from stages.state.manifests import ExtractManifest
+from stages.state.records import read_whole
+from stages.state.workspace import ROWS, Workspace, form_file, manifest_file
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,14 +37,6 @@ SCHEMAS = ("extract", "as_text", "reference", "side", "keys", "transform", "boun
 BOUND_VIEW = "CREATE OR REPLACE VIEW bound."
 # What DuckDB may hold before it spills; the process takes some 300 MiB more.
 MEMORY = "640MB"
-ACK_COLUMNS = {
-    "sourceId": "VARCHAR",
-    "documentId": "VARCHAR",
-    "did": "VARCHAR",
-    "digest": "VARCHAR",
-}
-
-
 # In the shell, what a macro can't convert is NULL instead of an error, so that a model shows its
 # other rows; no stage reads that file.
 NULL_FOR_NO_VALUE = (
@@ -66,7 +60,7 @@ def connect(
     False) to a folder of this process.
     """
     connection = (
-        open_duckdb(spill=workspace.scratch / "spill", memory=MEMORY)
+        open_duckdb(spill=workspace.spill, memory=MEMORY)
         if locked
         else open_duckdb(spill=workspace.query_spill(os.getpid()))
     )
@@ -94,6 +88,11 @@ def make(connection: duckdb.DuckDBPyConnection, sql: Iterable[str]) -> bool:
             whole = False
         except duckdb.BinderException:
             if not statement.startswith(BOUND_VIEW):
+                raise
+            whole = False
+        except duckdb.Error as error:
+            # What DuckDB says of a Parquet file's damaged footer has no class of its own.
+            if type(error) is not duckdb.Error:
                 raise
             whole = False
     return whole
@@ -125,10 +124,10 @@ def statements(
         yield from keys_view(workspace, name)
     for table in plan.tables.values():
         yield from documents_view(workspace, table.name)
-    yield from _shared_view(workspace, plan, "rejects")
-    yield from _shared_view(workspace, plan, "changes")
+    yield from _shared_view(plan, "rejects", workspace.rejects)
+    yield from _shared_view(plan, "changes", workspace.changes)
     for table in plan.tables.values():
-        acks = workspace.load(table.name) / "acks.jsonl"
+        acks = workspace.acks(table.name)
         if acks.exists():
             yield f"CREATE OR REPLACE VIEW load.{name_sql(table.name)} AS FROM {acks_sql(acks)}"
     yield from _bound_views(workspace, plan)
@@ -139,7 +138,7 @@ def refresh(workspace: Workspace, plan: Plan) -> None:
 
     sql = [*statements(workspace, plan, null_for_no_value=True), *NULL_FOR_NO_VALUE]
     text = ";\n".join(sql) + ";\n"
-    source = workspace.database.with_suffix(".sql")
+    source = workspace.database_sql
     if workspace.database.exists() and source.exists() and source.read_text("utf-8") == text:
         return
     make_folder(workspace.scratch)
@@ -158,8 +157,8 @@ def refresh(workspace: Workspace, plan: Plan) -> None:
 
 def _over(folder: Path, schema: str, name: str, null_for_no_value: bool = False) -> Iterator[str]:
     """The view of a folder's rows; where they hold json as text, also `as_text.<source>`."""
-    if (folder / "schema.parquet").exists():
-        files = f"read_parquet({folder_sql(folder, '*.parquet')})"
+    if form_file(folder).exists():
+        files = f"read_parquet({folder_sql(folder, ROWS)})"
         rows = _numbered(folder, files) if schema == "extract" else f"FROM {files}"
         texts = json_texts(folder)
         if texts:
@@ -171,8 +170,8 @@ def _over(folder: Path, schema: str, name: str, null_for_no_value: bool = False)
 
 def json_texts(folder: Path) -> list[str]:
     """The columns of an extract that hold json as text."""
-    texts: list[str] = (read_manifest(folder) or {}).get("json", [])
-    return texts
+    manifest = read_whole(ExtractManifest, manifest_file(folder))
+    return manifest.json if manifest else []
 
 
 def with_texts(rows: str, texts: Iterable[str], form: str) -> str:
@@ -189,15 +188,15 @@ def _numbered(folder: Path, files: str) -> str:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    stored = read_manifest(folder)
-    if not stored or stored["status"] == "missing" or stored.get("key") != []:
+    stored = read_whole(ExtractManifest, manifest_file(folder))
+    if not stored or stored.status == "missing" or stored.key != []:
         return f"FROM {files}"
     texts = [
         # The text of any other type is the same in every time zone.
         f"coalesce(epoch_us({name_sql(field.name)})::VARCHAR, {name_sql(field.name)}::VARCHAR)"
         if pa.types.is_timestamp(field.type)
         else f"{name_sql(field.name)}::VARCHAR"
-        for field in pq.read_schema(folder / "schema.parquet")
+        for field in pq.read_schema(form_file(folder))
     ]
     digest = f"md5(to_json([{', '.join(texts)}])::VARCHAR)"
     number = f"row_number() OVER (PARTITION BY {KEYLESS})"
@@ -209,7 +208,7 @@ def _numbered(folder: Path, files: str) -> str:
 
 def keys_view(workspace: Workspace, name: str) -> Iterator[str]:
     """`keys.<reference table>`: source_id, convex_id, rule."""
-    file = workspace.keys / f"{name}.parquet"
+    file = workspace.known_keys(name)
     if file.exists():
         yield (
             f"CREATE OR REPLACE VIEW keys.{name_sql(name)} AS FROM read_parquet({file_sql(file)})"
@@ -218,42 +217,39 @@ def keys_view(workspace: Workspace, name: str) -> Iterator[str]:
 
 def documents_view(workspace: Workspace, table: str) -> Iterator[str]:
     """`transform.<table>`: the documents, or no rows of their form before there are any."""
-    folder = workspace.transform(table)
-    for name in ("documents.parquet", "schema.parquet"):
-        if (folder / name).exists():
+    for file in (workspace.documents(table), form_file(workspace.transform(table))):
+        if file.exists():
             yield (
                 f"CREATE OR REPLACE VIEW transform.{name_sql(table)} AS "
-                f"FROM read_parquet({file_sql(folder / name)})"
+                f"FROM read_parquet({file_sql(file)})"
             )
             return
 
 
-def _shared_view(workspace: Workspace, plan: Plan, what: str) -> Iterator[str]:
+def _shared_view(plan: Plan, name: str, file_of: Callable[[str], Path]) -> Iterator[str]:
     """`rejects` and `changes` of all tables in one view."""
     selects = [
         f'SELECT {text_sql(table.name)} AS "table", * FROM read_parquet({file_sql(file)})'
         for table in plan.tables.values()
-        if (file := workspace.transform(table.name) / f"{what}.parquet").exists()
+        if (file := file_of(table.name)).exists()
     ]
     if selects:
-        yield f"CREATE OR REPLACE VIEW {what} AS " + " UNION ALL ".join(selects)
+        yield f"CREATE OR REPLACE VIEW {name} AS " + " UNION ALL ".join(selects)
 
 
 def acks_sql(file: Path) -> str:
     """SQL of a table function that reads acks.jsonl; a line cut short by a kill is left out."""
-    columns = ", ".join(f"{name}: '{kind}'" for name, kind in ACK_COLUMNS.items())
     return (
         f"read_json({file_sql(file)}, format = 'newline_delimited', ignore_errors = true, "
-        f"columns = {{{columns}}})"
+        f"columns = {columns_sql(Ack)})"
     )
 
 
 def load_rejects_sql(file: Path) -> str:
     """The same for rejects.jsonl of a load."""
-    columns = "{sourceId: 'VARCHAR', rule: 'VARCHAR', reason: 'VARCHAR'}"
     return (
         f"read_json({file_sql(file)}, format = 'newline_delimited', ignore_errors = true, "
-        f"columns = {columns})"
+        f"columns = {columns_sql(LoadReject)})"
     )
 
 
@@ -267,11 +263,7 @@ def ids_sql(workspace: Workspace, plan: Plan, targets: Iterable[str]) -> str:
         "NULL::VARCHAR AS convex_id WHERE false"
     ]
     for target in sorted(targets):
-        file = (
-            workspace.keys / f"{target}.parquet"
-            if target in plan.references
-            else workspace.load(target) / "ids.parquet"
-        )
+        file = workspace.known_keys(target) if target in plan.references else workspace.ids(target)
         if file.exists():
             selects.append(
                 f"SELECT {text_sql(target)}, source_id, convex_id "
@@ -339,12 +331,12 @@ def bound_sql(
     listed = ", ".join(f"coalesce({each}, [])" for each in unbound)
     columns.append(f"flatten([{listed}]::VARCHAR[][]) AS _unbound")
     columns.append(f"({' OR '.join(left_out)}) AS _incomplete")
-    documents = file_sql(workspace.transform(table.name) / "documents.parquet")
+    documents = file_sql(workspace.documents(table.name))
     targets = {t for s in fields.values() if s.name in bound for t in s.targets}
     heads = [f"documents AS (FROM read_parquet({documents}))"]
     if ids is None:
         ids = f"FROM ({ids_sql(workspace, plan, targets)})"
-        gone = workspace.load(table.name) / "gone.parquet"
+        gone = workspace.gone(table.name)
         if gone.exists():
             ids += f" ANTI JOIN read_parquet({file_sql(gone)}) USING (convex_id)"
     heads.append(f"ids AS (SELECT target || ':' || source_id AS ref, convex_id FROM ({ids}))")
@@ -384,12 +376,12 @@ def _bound_value(shape: Shape, column: str, ids: str) -> str:
 
 
 def _bound_views(workspace: Workspace, plan: Plan) -> Iterator[str]:
-    stored: dict[str, Any] | None = read_json(workspace.schema)
-    if not stored:
+    staged_for = staged_schema(workspace)
+    if not staged_for:
         return
-    schema = with_references(Schema(stored["exported"]), plan)
+    schema = with_references(staged_for, plan)
     for table in plan.tables.values():
-        staged = (workspace.transform(table.name) / "documents.parquet").exists()
+        staged = workspace.documents(table.name).exists()
         if staged and table.name in schema.tables:
             fields = staged_shapes(workspace, schema, table.name)
             yield (

@@ -81,6 +81,47 @@ def test_no_stage_needs_another() -> None:
         assert all(module.startswith(f"stages.{stage}.") for module in others), stage
 
 
+WORKSPACE = "stages.state.workspace"
+STAGED = (".parquet", ".json", ".jsonl", ".duckdb", ".zip", ".lock", ".damaged")
+# The sandbox keeps its own state, outside of data/, and names it in its own package.
+OWN_STATE = "stages.sandbox"
+# What is not staged: files of the user's project, and Convex' names inside of its ZIP.
+OTHERS = {
+    "stages.cli.load": {"FILE.zip"},
+    "stages.convex.schema": {"tsconfig.json", "../tsconfig.json"},
+    "stages.load.importing.snapshot_file": {"/documents.jsonl", "/generated_schema.jsonl"},
+    "stages.project.plan_reader": {".planning/migrations/data-migration-report.json"},
+    "stages.results": {"/<table>.parquet"},
+    "stages.side_views": {".json", ".parquet"},
+}
+
+
+def file_names(file: Path) -> Iterator[str]:
+    """Texts of the code that are a file's name, or the end of one, and nothing more: what is said
+    about a file stands in a sentence, or in a docstring."""
+    tree = ast.parse(file.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            name = node.value
+            if name.endswith(STAGED) and not set(name) & set(" `\n:'\""):
+                yield name
+
+
+def test_staged_files_are_named_in_one_module() -> None:
+    """What a module reads, it gets from the workspace, so that a file's name is there once."""
+    named = [name for name in file_names(FILES[WORKSPACE]) if not name.startswith(".")]
+    assert {"manifest.json", "documents.parquet", "acks.jsonl", "snapshot.zip"} <= set(named)
+    assert len(set(named)) == len(named)
+    elsewhere = [
+        f"{module}: {name}"
+        for module, file in FILES.items()
+        if module != WORKSPACE and not module.startswith(OWN_STATE)
+        for name in file_names(file)
+        if name not in OTHERS.get(module, ())
+    ]
+    assert not elsewhere
+
+
 def test_no_module_is_too_long() -> None:
     long = {
         str(file.relative_to(ROOT)): lines

@@ -7,7 +7,7 @@ from typing import Any
 
 from stages.errors import OverLimit
 from stages.state.failures import Failure
-from stages.state.moved import Moved
+from stages.state.manifests import Moved
 from stages.status import (
     ExtractStatus,
     LoadStatus,

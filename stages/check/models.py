@@ -16,7 +16,7 @@ from stages.progress import Silent
 from stages.project.plan import Plan
 from stages.results import CheckResult
 from stages.state.failures import read_failures
-from stages.state.manifests import write_manifest
+from stages.state.manifests import ExtractManifest, write_manifest
 from stages.state.parts import write_zero_rows
 from stages.state.workspace import Workspace
 from stages.transform.run import TransformOptions, transform
@@ -68,11 +68,11 @@ def _stage_no_rows(
 ) -> None:
     for name in plan.sources:
         folder, reading = empty.extract(name), readings.get(name)
-        manifest = {"table": name, "status": "missing", "rows": 0, "parts": []}
+        manifest = ExtractManifest(table=name, status="missing", transport="postgres")
         if reading is not None:
             write_zero_rows(folder, arrow_schema(reading.columns))
-            key = [column.staged for column in reading.key_columns]
-            manifest |= {"status": "complete", "key": key}
+            manifest.status = "complete"
+            manifest.key = [column.staged for column in reading.key_columns]
         write_manifest(folder, manifest)
     for name in plan.references:
         stage_no_documents(empty, schema, name)

@@ -30,13 +30,18 @@ class Context:
         self.project = project
         self.data = data
         self.target = target
+        self.check_files = False
 
     def migration(self, on_event: OnEvent | None = None, project: Path | None = None) -> Migration:
         """The project that the options name; `project` where the command names its folder."""
         from stages.migration import Migration
 
         return Migration(
-            project or self.project, data=self.data, target=self.target, on_event=on_event
+            project or self.project,
+            data=self.data,
+            target=self.target,
+            on_event=on_event,
+            check_files=self.check_files,
         )
 
     @contextmanager
@@ -91,6 +96,19 @@ via_option = click.option(
     type=click.Choice(["auto", "postgres", "rest"]),
     default="auto",
     help="How to reach Supabase. auto: Postgres if SUPABASE_DB_URL is set.",
+)
+
+
+def _check_files(context: click.Context, _: click.Parameter, chosen: bool) -> None:
+    context.obj.check_files = chosen
+
+
+check_files_option = click.option(
+    "--check-files",
+    is_flag=True,
+    expose_value=False,
+    callback=_check_files,
+    help="Read every staged file, and not only those that were written to since.",
 )
 
 

@@ -9,6 +9,7 @@ import click
 
 from stages.cli.context import (
     Context,
+    check_files_option,
     cli,
     json_option,
     pass_context,
@@ -48,6 +49,7 @@ from stages.progress import Lines
 @click.option(
     "--fail-if-moved", is_flag=True, help="End with 1 where the source has moved since it was read."
 )
+@check_files_option
 @json_option
 @pass_context
 def extract(context: Context, as_json: bool, dry_run: bool, **chosen: Any) -> None:

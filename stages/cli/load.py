@@ -10,6 +10,7 @@ import click
 from stages.cli.consent import consent_by_name
 from stages.cli.context import (
     Context,
+    check_files_option,
     cli,
     json_option,
     pass_context,
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="The name of the deployment: consent to production, --prune, or --mode replace.",
 )
+@check_files_option
 @json_option
 @pass_context
 def load(

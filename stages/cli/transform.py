@@ -8,6 +8,7 @@ import click
 
 from stages.cli.context import (
     Context,
+    check_files_option,
     cli,
     json_option,
     pass_context,
@@ -20,6 +21,7 @@ from stages.cli.context import (
 @click.option("--restart", is_flag=True, help="Do it again, fresh or not.")
 @click.option("--explain", is_flag=True, help="Print the checking SQL; write nothing.")
 @click.option("--limit", type=click.IntRange(1), help="Print so many documents; write nothing.")
+@check_files_option
 @json_option
 @pass_context
 def transform(

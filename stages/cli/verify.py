@@ -6,6 +6,7 @@ import click
 
 from stages.cli.context import (
     Context,
+    check_files_option,
     cli,
     json_option,
     pass_context,
@@ -30,6 +31,7 @@ from stages.errors import UserError
     is_flag=True,
     help="Only look whether functions or secrets of the migration are left.",
 )
+@check_files_option
 @json_option
 @pass_context
 def verify(

@@ -6,12 +6,20 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec import structs
+
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.pages import missing_function, unknown_table
 from stages.errors import UserError
 from stages.project.settings import Target
-from stages.state.durable import read_json, write_json
-from stages.state.identity import CLEARED, record_identity, refuse_other
+from stages.state.identity import (
+    CLEARED,
+    read_target,
+    record_identity,
+    refuse_other,
+    set_aside_target,
+)
+from stages.state.records import write_record
 from stages.state.workspace import Workspace
 
 WAYS_OUT = (
@@ -20,14 +28,20 @@ WAYS_OUT = (
 )
 
 
-def require_target(workspace: Workspace, target: Target) -> None:
-    """Raise UserError where the target folder is another deployment's."""
-    refuse_other(workspace.identity, _identity(target), "the deployment", WAYS_OUT)
+def require_target(workspace: Workspace, target: Target, *, anew: bool = False) -> None:
+    """Raise UserError where the target folder is another deployment's.
+
+    `anew`: the ledger is about to be asked again, so that a damaged target.json is set aside.
+    """
+    if anew:
+        set_aside_target(workspace)
+    stored = read_target(workspace)
+    refuse_other(stored, workspace.identity, _identity(target), "the deployment", WAYS_OUT)
 
 
 def record_target(workspace: Workspace, target: Target) -> None:
     """The deployment has answered: the target folder is its own."""
-    record_identity(workspace.identity, _identity(target))
+    record_identity(read_target(workspace), workspace.identity, _identity(target))
 
 
 def _identity(target: Target) -> dict[str, Any]:
@@ -36,7 +50,7 @@ def _identity(target: Target) -> dict[str, Any]:
 
 def refuse_cleared(workspace: Workspace, target: Target) -> None:
     """Raise UserError where `stages clean --ledger` has ended the migration."""
-    if (read_json(workspace.identity) or {}).get("ledger") == CLEARED:
+    if read_target(workspace).ledger == CLEARED:
         raise UserError(
             f"the ledger of {target.label} was emptied by stages clean --ledger: what "
             "was loaded is not known any more, and would be loaded a second time",
@@ -64,8 +78,8 @@ def require_epoch(
     answer = ask_epoch(deployment, module)
     record_target(workspace, deployment.target)
     require_tables(deployment, answer, loaded, referenced)
-    stored: dict[str, Any] = read_json(workspace.identity) or {}
-    local = stored.get("epoch")
+    stored = read_target(workspace)
+    local = stored.epoch
     remote: str | None = answer["epoch"]
     if remote is None and claim and local is None:
         remote = read_epoch(deployment, module, claim=secrets.token_hex(16))
@@ -78,15 +92,14 @@ def require_epoch(
             "--target",
         )
     if remote is not None and local is None:
-        write_json(workspace.identity, {**stored, "epoch": remote})
+        write_record(workspace.identity, structs.replace(stored, epoch=remote))
     return remote
 
 
 def forget_epoch(workspace: Workspace) -> None:
     """`load --restart`: the ledger alone is believed from here on."""
-    stored = read_json(workspace.identity) or {}
-    stored.pop("epoch", None)
-    write_json(workspace.identity, stored)
+    stored = read_target(workspace)
+    write_record(workspace.identity, structs.replace(stored, epoch=None))
 
 
 def read_epoch(deployment: Deployment, module: str, *, claim: str | None = None) -> str | None:

@@ -20,8 +20,8 @@ from typing import Any
 
 from stages.errors import FileError, Place, UserError
 from stages.project.text_files import require_utf_8
-from stages.state.durable import read_json, write_json
 from stages.state.fingerprints import fingerprint, hash_file
+from stages.state.records import Record, read_whole, write_record
 from stages.state.workspace import Workspace
 
 EXPORTER = Path(__file__).with_name("export_schema.mjs")
@@ -159,21 +159,41 @@ def _references(validator: Validator) -> Iterator[str]:
         yield from _references(validator["values"]["fieldType"])
 
 
+class SchemaCache(Record, kw_only=True):
+    """schema.json: the export, and the files that it was made of, relative to convex/."""
+
+    made_from: str
+    inputs: list[str]
+    exported: dict[str, Any]
+
+    @classmethod
+    def way_on(cls, file: Path) -> str:
+        return "any command makes it anew"
+
+
 def load_schema(workspace: Workspace) -> Schema:
     """The project's schema; exported again only when a file that it was made of has changed.
 
     Raises UserError where schema.ts is missing or can't be executed.
     """
-    stored = read_json(workspace.schema)
-    if not stored or stored["made_from"] != _made_from(workspace.convex, stored.get("inputs", [])):
+    stored = read_whole(SchemaCache, workspace.schema)
+    if not stored or stored.made_from != _made_from(workspace.convex, stored.inputs):
         exported, inputs = _export(workspace.convex, workspace.convex)
-        stored = {
-            "made_from": _made_from(workspace.convex, inputs),
-            "inputs": inputs,
-            "exported": exported,
-        }
-        write_json(workspace.schema, stored)
-    return Schema(stored["exported"])
+        made_from = _made_from(workspace.convex, inputs)
+        stored = SchemaCache(made_from=made_from, inputs=inputs, exported=exported)
+        write_record(workspace.schema, stored)
+    return Schema(stored.exported)
+
+
+def staged_schema(workspace: Workspace) -> Schema | None:
+    """The schema as it was exported last, or None; it may be another one by now.
+
+    The cache is made anew where it is damaged.
+    """
+    if not workspace.schema.exists():
+        return None
+    stored = read_whole(SchemaCache, workspace.schema)
+    return Schema(stored.exported) if stored else load_schema(workspace)
 
 
 def export_schema(convex: Path, packages: Path | None = None) -> dict[str, Any]:

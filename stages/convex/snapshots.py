@@ -10,10 +10,10 @@ import base64
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 from stages.convex import ids
@@ -22,8 +22,8 @@ from stages.convex.schema import Schema
 from stages.errors import SettingError, StagesError
 from stages.retry import retrying
 from stages.state.durable import make_folder, open_private, publish
+from stages.state.imports import Mode
 
-Mode = Literal["append", "replace", "require-empty"]
 WIRE_MODES: dict[Mode, str] = {
     "append": "append",
     "replace": "replace",
@@ -174,8 +174,8 @@ class Snapshots:
 
     # ── export ──────────────────────────────────────────────────────────────────────────────
 
-    def export(self, folder: Path) -> Path:
-        """Take a full export, without stored files, into `folder`; returns the file.
+    def export(self, file_of: Callable[[int], Path]) -> Path:
+        """Take a full export, without stored files, into the file of its time; returns it.
 
         Raises StagesError where it fails, or another one is under way.
         """
@@ -193,7 +193,7 @@ class Snapshots:
                 "nothing was changed; try again, or see the deployment's dashboard",
             )
         started = _integer(export["start_ts"])
-        file = folder / f"before-{started}.zip"
+        file = file_of(started)
         retrying(lambda: self._download(f"/api/export/zip/{started}", file))
         return file
 

@@ -11,9 +11,8 @@ are counted, and the number is "at most".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from stages.errors import StagesError
 from stages.extract.catalog import Reading, Relations, resolve_reading
@@ -23,8 +22,8 @@ from stages.extract.transport import open_reader
 from stages.progress import Progress
 from stages.project.plan import Plan, SourceTable
 from stages.project.settings import Source
-from stages.state.manifests import Manifest, read_manifest
-from stages.state.moved import Moved, read_moved, record_moved
+from stages.state.manifests import ExtractManifest, Moved, Snapshot, read_extract
+from stages.state.moved import record_moved
 from stages.state.workspace import Workspace
 
 GONE = "the source has no such table any more"
@@ -68,8 +67,8 @@ def source_drift(
         try:
             for entry in entries:
                 folder = workspace.extract(entry.name)
-                manifest = read_manifest(folder)
-                if manifest is None or manifest["status"] == "reading":
+                manifest = read_extract(folder)
+                if manifest is None or manifest.status == "reading":
                     raise StagesError(
                         f"`{entry.name}` is not extracted yet", f"run: stages extract {entry.name}"
                     )
@@ -83,32 +82,33 @@ def source_drift(
 
 def sources_moved(workspace: Workspace, sources: Iterable[str]) -> dict[str, Moved]:
     """Those of the sources that were seen to have moved since they were read."""
-    seen = {name: read_moved(read_manifest(workspace.extract(name))) for name in sources}
-    return {name: moved for name, moved in seen.items() if moved}
+    extracts = {name: read_extract(workspace.extract(name)) for name in sources}
+    return {name: each.moved for name, each in extracts.items() if each and each.moved}
 
 
-def look_again(session: Session, reading: Reading, manifest: Manifest, unit: str) -> Look:
+def look_again(session: Session, reading: Reading, manifest: ExtractManifest, unit: str) -> Look:
     """Compare the source with a table that is complete. `unit` as in `Reader.count_unit`."""
     # What was written after the first of several snapshots may be missing in a part.
-    first = manifest["snapshots"][0]
+    first = manifest.snapshots[0]
     now = session.table_state(reading, first)
-    parts, counted, then = manifest["parts"], manifest["counted"], manifest["rows"]
-    last = parts[-1].get("last") if parts else None
-    comparable = unit == "rows" or counted.get("of") == unit
+    parts, counted = manifest.parts, manifest.counted
+    then: int | None = manifest.rows
+    last = parts[-1].last if parts else None
+    comparable = unit == "rows" or counted.of == unit
     if unit != "rows":
         # Read directly, it has no such number to compare with.
-        then = counted["after"] if comparable else now.rows
+        then = counted.after if comparable else now.rows
     moved = []
     if now.rows != then:
         moved.append(f"{now.rows:,} {unit} instead of {then:,}")
     elif reading.key and now.greatest not in (None, last):
         moved.append("another greatest key")
     if now.newer:
-        exact = len(manifest["snapshots"]) == 1 and not _had_open(first)
+        exact = len(manifest.snapshots) == 1 and not _had_open(first)
         moved.append(f"{'' if exact else 'at most '}{now.newer:,} rows written since")
     moved += changed_dependencies(reading, manifest)
     empty = unit == "rows" and now.rows == 0
-    sure = not moved and (empty or (now.newer is not None and "depends_on" in manifest))
+    sure = not moved and (empty or (now.newer is not None and manifest.depends_on is not None))
     if moved:
         words = ", ".join(moved)
     elif sure:
@@ -118,18 +118,18 @@ def look_again(session: Session, reading: Reading, manifest: Manifest, unit: str
     return Look(number=now.rows, moved=tuple(moved), sure=sure, words=words)
 
 
-def _had_open(snapshot: Mapping[str, Any]) -> bool:
+def _had_open(snapshot: Snapshot) -> bool:
     """Whether transactions were open when it was taken; its text is `xmin:xmax:` and those."""
-    xmin, xmax, _ = snapshot["transactions"].split(":")
-    return bool(xmin != xmax)
+    xmin, xmax, _ = (snapshot.transactions or "::").split(":")
+    return xmin != xmax
 
 
-def changed_dependencies(reading: Reading, manifest: Manifest) -> list[str]:
+def changed_dependencies(reading: Reading, manifest: ExtractManifest) -> list[str]:
     """What the rows depend on and that is another one now, in words; only what is known of both.
 
     A label that was added makes no row another one; one that was renamed does.
     """
-    before, now = manifest.get("depends_on", {}), reading.depends_on
+    before, now = manifest.depends_on or {}, reading.depends_on
     labels_before, labels = before.get("labels", {}), now.get("labels", {})
     changed = [
         f"the labels of {name} have changed"
@@ -159,21 +159,25 @@ def _same(unit: str, comparable: bool, has_key: bool) -> str:
 
 
 def _drift(
-    reader: Reader, session: Session, catalog: Relations, entry: SourceTable, manifest: Manifest
+    reader: Reader,
+    session: Session,
+    catalog: Relations,
+    entry: SourceTable,
+    manifest: ExtractManifest,
 ) -> SourceDrift:
     relation = catalog.get((entry.schema, entry.table))
     if relation is None:
-        if manifest["status"] == "missing":
+        if manifest.status == "missing":
             return SourceDrift(rows=None, moved=(), words="unchanged: still missing")
         return SourceDrift(rows=None, moved=(GONE,), words=GONE)
-    if manifest["status"] == "missing":
+    if manifest.status == "missing":
         there = "the table is there now"
         return SourceDrift(rows=None, moved=(there,), words=there)
     reading = resolve_reading(entry, relation)
     unit = reader.count_unit(reading)
     look = look_again(session, reading, manifest, unit)
     moved, words = look.moved, look.words
-    if manifest["spec"] != reading.fingerprint:
+    if manifest.spec != reading.fingerprint:
         moved = (*moved, "its columns, key or filter have changed")
         words = ", ".join(moved)
     return SourceDrift(rows=look.number if unit == "rows" else None, moved=moved, words=words)

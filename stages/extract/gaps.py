@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from stages.extract.reader import Span
-from stages.state.manifests import Manifest
+from stages.state.manifests import ExtractManifest, ExtractPart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,65 +27,61 @@ class Gap:
     alone: bool = False
 
 
-def part_name(span: int, number: int) -> str:
-    """`part-00003.parquet`; a span that needs more parts goes on with `part-00003-001.parquet`."""
-    return f"part-{span:05}.parquet" if number == 0 else f"part-{span:05}-{number:03}.parquet"
-
-
-def find_gaps(manifest: Manifest) -> Iterator[Gap]:
+def find_gaps(manifest: ExtractManifest) -> Iterator[Gap]:
     """What the whole parts of a manifest leave open, span by span, in key order."""
-    for index, span in enumerate(manifest["spans"]):
-        after, number = span["after"], 0
-        for part in [part for part in manifest["parts"] if part["span"] == index]:
-            if part.get("lost"):
-                keys = Span(after=after, until=part["last"])
-                yield Gap(span=index, number=part["number"], keys=keys, alone=True)
-            after, number = part["last"], part["number"] + 1
-        if not span["read"]:
-            yield Gap(span=index, number=number, keys=Span(after=after, until=span["until"]))
+    for index, span in enumerate(manifest.spans):
+        after, number = span.after, 0
+        for part in [part for part in manifest.parts if part.span == index]:
+            if part.lost:
+                keys = Span(after=after, until=part.last)
+                yield Gap(span=index, number=part.number, keys=keys, alone=True)
+            after, number = part.last, part.number + 1
+        if not span.read:
+            yield Gap(span=index, number=number, keys=Span(after=after, until=span.until))
 
 
-def add_part(manifest: Manifest, gap: Gap, number: int, entry: dict[str, Any]) -> None:
+def add_part(manifest: ExtractManifest, part: ExtractPart) -> None:
     """List a part that fills a gap, or its beginning, in the place of a lost one."""
-    place = (gap.span, number)
-    others = [part for part in manifest["parts"] if (part["span"], part["number"]) != place]
-    parts = [*others, {**entry, "span": gap.span, "number": number}]
-    manifest["parts"] = sorted(parts, key=lambda part: (part["span"], part["number"]))
+    others = [each for each in manifest.parts if place(each) != place(part)]
+    manifest.parts = sorted([*others, part], key=place)
 
 
-def close_gap(manifest: Manifest, gap: Gap) -> None:
+def place(part: ExtractPart) -> tuple[int, int]:
+    """A part's span, and its number there."""
+    return part.span, part.number
+
+
+def close_gap(manifest: ExtractManifest, gap: Gap) -> None:
     """Say that a gap is filled. A lost part whose rows are all gone at the source is not written
     again, and leaves the list."""
     if not gap.alone:
-        manifest["spans"][gap.span]["read"] = True
-    manifest["parts"] = [
-        part
-        for part in manifest["parts"]
-        if not (part.get("lost") and (part["span"], part["number"]) == (gap.span, gap.number))
+        manifest.spans[gap.span].read = True
+    manifest.parts = [
+        part for part in manifest.parts if not (part.lost and place(part) == (gap.span, gap.number))
     ]
 
 
-def mark_lost(manifest: Manifest, files: set[str], *, alone: bool) -> list[str]:
+def mark_lost(manifest: ExtractManifest, files: set[str], *, alone: bool) -> list[str]:
     """Mark damaged parts as lost; returns the files that are of no use any more.
 
     The last part of a span is read again to the span's end. Where a part can't be read `alone`
     (a composite key over REST), all that follows it in its span goes with it.
     """
     useless = []
-    for index, span in enumerate(manifest["spans"]):
-        parts = [part for part in manifest["parts"] if part["span"] == index]
-        lost = [number for number, part in enumerate(parts) if part["file"] in files]
+    for index, span in enumerate(manifest.spans):
+        parts = [part for part in manifest.parts if part.span == index]
+        lost = [number for number, part in enumerate(parts) if part.file in files]
         if not lost:
             continue
         if alone:
             for number in lost:
-                parts[number]["lost"] = True
+                parts[number].lost = True
         kept = parts if alone else parts[: lost[0]]
-        while kept and kept[-1].get("lost"):
+        while kept and kept[-1].lost:
             kept = kept[:-1]
         if len(kept) < len(parts):
-            span["read"] = False
-        useless += [part["file"] for part in parts if part not in kept or part.get("lost")]
-        manifest["parts"] = [p for p in manifest["parts"] if p["span"] != index or p in kept]
-    manifest["status"] = "reading"
+            span.read = False
+        useless += [part.file for part in parts if part not in kept or part.lost]
+        manifest.parts = [p for p in manifest.parts if p.span != index or p in kept]
+    manifest.status = "reading"
     return useless

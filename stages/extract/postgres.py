@@ -9,7 +9,7 @@ import json
 from collections.abc import Generator
 from dataclasses import replace
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from stages.errors import Stopped, TableFailed
 from stages.extract.catalog import ForeignKeyEdge, Reading, Relation, Relations
@@ -27,6 +27,7 @@ from stages.extract.reader import Key, Size, Span, TableState, key_texts
 from stages.extract.types import PRINTED, Column, arrow_schema
 from stages.project.settings import Source
 from stages.sql import name_sql, text_sql
+from stages.state.manifests import Snapshot
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,7 +46,7 @@ PROBE_TIME = 5000
 class PostgresReader:
     """The source over SUPABASE_DB_URL; its snapshot lives as long as this object."""
 
-    transport = "postgres"
+    transport: Literal["postgres", "rest"] = "postgres"
     has_snapshot = True
     random_access = True
     rows_per_second = 450_000
@@ -75,9 +76,9 @@ class PostgresReader:
     def identity(self) -> dict[str, Any]:
         return {"system_identifier": self._identifier and self._identifier["id"]}
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> Snapshot:
         names = ("snapshot", "transactions", "xmin", "lsn", "at")
-        return {"kind": "exported", **{name: self._facts[name] for name in names}}
+        return Snapshot(kind="exported", **{name: self._facts[name] for name in names})
 
     def role(self) -> dict[str, Any]:
         """{name, bypass}: who we are, and whether row security lets us see all."""
@@ -261,8 +262,8 @@ class PostgresSession:
                 self._line.call(self._line.connection.rollback)
             self._begin()
 
-    def table_state(self, reading: Reading, snapshot: dict[str, Any]) -> TableState:
-        xmin = snapshot.get("xmin")
+    def table_state(self, reading: Reading, snapshot: Snapshot) -> TableState:
+        xmin = snapshot.xmin
         newer = (
             f"count(*) FILTER (WHERE age(xmin) <= age({text_sql(str(int(xmin) % 2**32))}::xid))"
             if xmin and not reading.virtual

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from stages.extract.catalog import Reading, Relations
+    from stages.state.manifests import Snapshot
 
 Key = list[str]
 # In the metadata of a page's schema: the plan takes its floats, of which digits may be lost.
@@ -50,7 +51,7 @@ class TableState:
 class Reader(Protocol):
     """One source over one transport. Its sessions are used side by side."""
 
-    transport: str
+    transport: Literal["postgres", "rest"]
     # All sessions see the source as it was at one moment.
     has_snapshot: bool
     # A span of a composite key can be read alone, whatever its bounds.
@@ -67,8 +68,8 @@ class Reader(Protocol):
     def identity(self) -> dict[str, Any]:
         """What identifies the source beyond the settings: {"system_identifier": …}."""
 
-    def snapshot(self) -> dict[str, Any]:
-        """What the rows are consistent with: {"kind": "exported" | "none", …}."""
+    def snapshot(self) -> Snapshot:
+        """What the rows are consistent with."""
 
     def count_unit(self, reading: Reading) -> str:
         """What a session's `count` counts: "rows", or what stands for them where they can't be."""
@@ -104,7 +105,7 @@ class Session(Protocol):
     def probe(self, reading: Reading) -> None:
         """Read one row. Raises TableFailed where the table can't be read."""
 
-    def table_state(self, reading: Reading, snapshot: dict[str, Any]) -> TableState:
+    def table_state(self, reading: Reading, snapshot: Snapshot) -> TableState:
         """Rows, greatest key and news, for a table that was extracted earlier."""
 
     def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:

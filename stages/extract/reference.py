@@ -16,9 +16,10 @@ from stages.project.plan import Plan
 from stages.sql import name_sql, open_duckdb
 from stages.state.fingerprints import fingerprint
 from stages.state.integrity import find_damage
-from stages.state.manifests import read_manifest, write_manifest
-from stages.state.parts import part_entry, write_parquet, write_zero_rows
-from stages.state.workspace import Workspace
+from stages.state.manifests import ReferenceManifest, write_manifest
+from stages.state.parts import write_parquet, write_zero_rows
+from stages.state.records import read_whole
+from stages.state.workspace import Workspace, manifest_file, part_file
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,14 +40,15 @@ def extract_references(
         folder = workspace.reference(name)
         shapes = _shapes(schema, name)
         spec = fingerprint([[s.name, s.sql, s.kind] for s in shapes])
-        manifest = read_manifest(folder)
+        manifest = read_whole(ReferenceManifest, manifest_file(folder), progress.note)
         fresh = (
             manifest is not None
-            and manifest["spec"] == spec
-            and not any(find_damage(folder, part) for part in manifest["parts"])
+            and manifest.spec == spec
+            and not any(find_damage(folder, part) for part in manifest.parts)
         )
         if manifest and fresh and not restart:
-            progress.done("reference", name, f"kept, as read at {manifest['finished']}")
+            write_manifest(folder, manifest)
+            progress.done("reference", name, f"kept, as read at {manifest.finished}")
             continue
         rows = _read(workspace, plan, name, shapes, spec, deployment, progress)
         record_target(workspace, deployment.target)
@@ -64,7 +66,7 @@ def stage_no_documents(workspace: Workspace, schema: Schema, table: str) -> None
         write_zero_rows(folder, connection.sql("FROM documents").to_arrow_reader().schema)
     finally:
         connection.close()
-    write_manifest(folder, {"table": table, "status": "complete", "rows": 0, "parts": []})
+    write_manifest(folder, ReferenceManifest(table=table, status="complete", rows=0, parts=[]))
 
 
 def _make_table(connection: duckdb.DuckDBPyConnection, shapes: list[Shape]) -> str:
@@ -106,19 +108,19 @@ def _read(
             connection.execute(f"INSERT INTO documents SELECT {columns} FROM {page}")
         reader = connection.sql("FROM documents ORDER BY _id").to_arrow_reader()
         write_zero_rows(folder, reader.schema)
-        part = part_entry(write_parquet(folder / "part-00000.parquet", reader.schema, reader))
+        part = write_parquet(part_file(folder), reader.schema, reader)
     finally:
         connection.close()
     write_manifest(
         folder,
-        {
-            "table": table,
-            "status": "complete",
-            "deployment": deployment.target.deployment,
-            "spec": spec,
-            "rows": part["rows"],
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "parts": [part],
-        },
+        ReferenceManifest(
+            table=table,
+            status="complete",
+            deployment=deployment.target.deployment,
+            spec=spec,
+            rows=part.rows,
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            parts=[part],
+        ),
     )
-    return int(part["rows"])
+    return part.rows

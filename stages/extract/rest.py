@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote
 
 from stages.errors import TableFailed
@@ -36,6 +36,7 @@ from stages.extract.rest_select import encode, keyset, quoted, select_item, spli
 from stages.extract.rest_settings import PROOF, may_lose_digits
 from stages.extract.types import Column
 from stages.project.settings import Source
+from stages.state.manifests import Snapshot
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,7 +59,7 @@ Parsed = TypeVar("Parsed")
 class RestReader:
     """The source over SUPABASE_URL and a service key."""
 
-    transport = "rest"
+    transport: Literal["postgres", "rest"] = "rest"
     has_snapshot = False
     random_access = False
     rows_per_second = 60_000
@@ -73,8 +74,8 @@ class RestReader:
     def identity(self) -> dict[str, Any]:
         return {}
 
-    def snapshot(self) -> dict[str, Any]:
-        return {"kind": "none"}
+    def snapshot(self) -> Snapshot:
+        return Snapshot(kind="none")
 
     def catalog(self) -> Relations:
         relations: dict[tuple[str, str], Relation] = {}
@@ -313,7 +314,7 @@ class RestSession:
         total = response.headers.get("content-range", "").rpartition("/")[2]
         return parse_count(total, reading)
 
-    def table_state(self, reading: Reading, snapshot: dict[str, Any]) -> TableState:
+    def table_state(self, reading: Reading, snapshot: Snapshot) -> TableState:
         rows = self.count(reading)
         if not reading.key or not rows or reading.place in auth_tables.TABLES:
             return TableState(rows=rows, greatest=None)

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages.state.durable import make_folder, publish, read_json, remove, write_json
+from stages.state.durable import make_folder, publish, remove
+from stages.state.records import Damaged, Record, read_record, write_record
 from stages.state.workspace import Workspace
+
+
+class RestartedTables(Record, kw_only=True):
+    """tables.json: what is read anew, and whether all was read and is being swapped in."""
+
+    tables: list[str]
+    swapping: bool = False
+
+    @classmethod
+    def way_on(cls, file: Path) -> str:
+        return "read the source again with: stages extract --restart"
 
 
 class Restart:
@@ -18,25 +30,32 @@ class Restart:
     def __init__(self, workspace: Workspace) -> None:
         self._paths = workspace
         self._folder = workspace.next_extracts
-        self._list = self._folder / "tables.json"
+        self._list = workspace.restarted
 
     @property
     def tables(self) -> list[str]:
         """What is being read anew; empty where no restart is under way."""
-        listed = read_json(self._list)
-        return list(listed["tables"]) if listed else []
+        listed = read_record(RestartedTables, self._list)
+        return listed.tables if listed else []
 
     @property
     def swapping(self) -> bool:
         """Whether everything was read, and a kill kept it from being swapped in."""
-        listed = read_json(self._list)
-        return bool(listed and listed.get("swapping"))
+        listed = read_record(RestartedTables, self._list)
+        return bool(listed and listed.swapping)
+
+    def set_aside_damaged(self) -> None:
+        """Where nobody knows what was being read anew: it is read once more."""
+        try:
+            read_record(RestartedTables, self._list)
+        except Damaged:
+            remove(self._folder)
 
     def begin(self, tables: list[str]) -> None:
         """Start anew; a restart that was under way is forgotten."""
         remove(self._folder)
         make_folder(self._folder)
-        write_json(self._list, {"tables": tables})
+        write_record(self._list, RestartedTables(tables=tables))
 
     def folder(self, table: str) -> Path:
         """Where a table is read to."""
@@ -45,7 +64,7 @@ class Restart:
     def finish(self) -> None:
         """Swap in what was read aside."""
         tables = self.tables
-        write_json(self._list, {"tables": tables, "swapping": True})
+        write_record(self._list, RestartedTables(tables=tables, swapping=True))
         make_folder(self._paths.extracts)
         for table in tables:
             read = self._folder / table

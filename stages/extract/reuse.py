@@ -12,34 +12,40 @@ from stages.extract.results import TableResult, uncounted_note
 from stages.progress import Progress
 from stages.state.durable import remove
 from stages.state.integrity import find_damage
-from stages.state.manifests import Manifest, read_manifest, write_manifest
+from stages.state.manifests import ExtractManifest, write_manifest
 from stages.state.moved import record_moved
+from stages.state.records import read_whole
+from stages.state.workspace import manifest_file
 
 
 def usable_manifest(
     reader: Reader, reading: Reading, folder: Path, progress: Progress
-) -> Manifest | None:
+) -> ExtractManifest | None:
     """The manifest, where its rows are those that would be read now, without damaged parts."""
-    manifest = read_manifest(folder)
-    if manifest is None or manifest["status"] == "missing":
+    manifest = read_whole(
+        ExtractManifest,
+        manifest_file(folder),
+        lambda damage: progress.note(f"{reading.source}: {damage}; reading it anew"),
+    )
+    if manifest is None or manifest.status == "missing":
         return None
-    if manifest["status"] == "reading" and manifest["transport"] != reader.transport:
+    if manifest.status == "reading" and manifest.transport != reader.transport:
         return None  # it has no parts yet, but a count that may be of something else
-    if manifest["spec"] != reading.fingerprint:
+    if manifest.spec != reading.fingerprint:
         progress.note(f"{reading.source}: {_describe_change(manifest, reading)}; reading it anew")
         return None
     changed = changed_dependencies(reading, manifest)
-    if changed and manifest["status"] == "reading":
+    if changed and manifest.status == "reading":
         progress.note(f"{reading.source}: {' and '.join(changed)}; reading it anew")
         return None  # its parts would not be alike
     damaged = {
-        part["file"]: damage
-        for part in manifest["parts"]
-        if not part.get("lost") and (damage := find_damage(folder, part))
+        part.file: damage
+        for part in manifest.parts
+        if not part.lost and (damage := find_damage(folder, part))
     }
     for file, damage in damaged.items():
         progress.note(f"{reading.source}: {file} {damage}; reading it again")
-    if not reading.key and (damaged or manifest["status"] == "reading"):
+    if not reading.key and (damaged or manifest.status == "reading"):
         return None  # without a key nothing says which rows a part held
     if damaged:
         alone = reader.random_access or len(reading.key) == 1
@@ -47,11 +53,13 @@ def usable_manifest(
         write_manifest(folder, manifest)
         for file in useless:
             remove(folder / file)
+    else:
+        write_manifest(folder, manifest)  # with what was seen of the parts
     return manifest
 
 
 def compare_with_source(
-    reader: Reader, session: Session, reading: Reading, folder: Path, manifest: Manifest
+    reader: Reader, session: Session, reading: Reading, folder: Path, manifest: ExtractManifest
 ) -> TableResult:
     """A cheap second look at the source of a table that is complete: what has moved is recorded.
 
@@ -60,18 +68,18 @@ def compare_with_source(
     unit = reader.count_unit(reading)
     look = look_again(session, reading, manifest, unit)
     record_moved(folder, manifest, look.moved)
-    counted = f"{manifest['rows']:,} rows{uncounted_note(unit, look.number)}"
+    counted = f"{manifest.rows:,} rows{uncounted_note(unit, look.number)}"
     if look.moved:
         note = f"the source has moved: {', '.join(look.moved)}; read anew with --restart"
     else:
         note = f"{look.words}, {counted}"
     status = "moved" if look.moved else "unchanged" if look.sure else "kept"
-    return {"status": status, "rows": manifest["rows"], "note": note}
+    return {"status": status, "rows": manifest.rows, "note": note}
 
 
-def _describe_change(manifest: Manifest, reading: Reading) -> str:
+def _describe_change(manifest: ExtractManifest, reading: Reading) -> str:
     """How what would be read differs from what was read, in a few words."""
-    before = [column["name"] for column in manifest["columns"]]
+    before = [column.name for column in manifest.columns]
     now = [column.staged for column in reading.columns]
     new = [name for name in now if name not in before]
     dropped = [name for name in before if name not in now]

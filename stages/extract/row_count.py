@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
 
 from stages.errors import TableFailed
 from stages.extract.catalog import Reading
 from stages.extract.reader import Reader, Session
 from stages.project.plan import SourceTable
-from stages.state.manifests import Manifest
+from stages.state.manifests import Counted, ExtractManifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +18,7 @@ class Proof:
     """How the rows read compare with those counted: the manifest's `counted`, and whether the
     source moved meanwhile. `error` is there where rows are missing, or there are too many."""
 
-    counted: dict[str, Any]
+    counted: Counted
     moving: bool
     error: TableFailed | None
 
@@ -74,31 +73,31 @@ class RowCount:
             self._counts.set_exception(error)
             raise
 
-    def prove(self, manifest: Manifest, *, resumed: bool) -> Proof:
+    def prove(self, manifest: ExtractManifest, *, resumed: bool) -> Proof:
         """Compare the parts' rows with the count. Waits for it, and raises what it raised."""
-        rows = sum(part["rows"] for part in manifest["parts"])
+        rows = sum(part.rows for part in manifest.parts)
         unit, (after, left_out) = self._reader.count_unit(self._reading), self._counts.result()
-        before = manifest["counted"].get("before", after)
+        before = after if manifest.counted.before is None else manifest.counted.before
         # What was written between two runs over REST shows only here: it has no snapshots.
         apart = resumed and not self._reader.has_snapshot
         differs = unit == "rows" and rows != after
         moving = before != after or (apart and differs)
         error = None
         hint = "run again with --restart; if it stays so, the key columns are not unique"
-        if differs and not moving and len(manifest["snapshots"]) == 1:
+        if differs and not moving and len(manifest.snapshots) == 1:
             error = TableFailed(
-                f"{manifest['table']} has {after:,} rows, but {rows:,} were read", hint
+                f"{manifest.table} has {after:,} rows, but {rows:,} were read", hint
             )
         elif differs and not self._reader.has_snapshot and not apart and rows < min(before, after):
             # A key that is not unique loses rows; so may rows that come behind the place that is
             # read while others go, which can't be told apart.
             error = TableFailed(
-                f"{manifest['table']} had {before:,} rows before and {after:,} after, but {rows:,} "
+                f"{manifest.table} had {before:,} rows before and {after:,} after, but {rows:,} "
                 "were read",
                 "run again with --restart when less is written, or set SUPABASE_DB_URL; if it "
                 "stays so, the key columns are not unique",
             )
-        counted = {"before": before, "after": after} | ({"of": unit} if unit != "rows" else {})
-        if self._filtered:
-            counted["filtered"] = left_out
+        counted = Counted(
+            before=before, after=after, of=unit, filtered=left_out if self._filtered else None
+        )
         return Proof(counted=counted, moving=moving, error=error)

@@ -20,11 +20,17 @@ from stages.progress import Progress
 from stages.project.plan import Plan, SourceTable
 from stages.project.settings import Source
 from stages.state.failures import forget_failures, record_failure
-from stages.state.identity import record_identity, refuse_other
-from stages.state.manifests import read_manifest, write_manifest
+from stages.state.identity import (
+    read_source,
+    record_identity,
+    refuse_other,
+    set_aside_source,
+)
+from stages.state.manifests import ExtractManifest, write_manifest
 from stages.state.moved import record_moved
 from stages.state.parts import write_zero_rows
-from stages.state.workspace import Workspace
+from stages.state.records import read_whole
+from stages.state.workspace import Workspace, manifest_file
 from stages.views import refresh
 
 
@@ -51,8 +57,12 @@ def extract(
     the source was lost on the way. Tables that fail are in the result; the others go on.
     """
     entries = plan.select_sources(options.tables, options.exclude)
-    _refuse_other_source(workspace, source, {})
     restart = Restart(workspace)
+    if options.restart:
+        restart.set_aside_damaged()
+        if len(entries) == len(plan.sources):
+            set_aside_source(workspace)
+    _refuse_other_source(workspace, source, {})
     if restart.swapping:
         restart.finish()
     if options.restart:
@@ -62,7 +72,7 @@ def extract(
     with open_reader(plan, source, options.via, restart, progress) as reader:
         identity = _refuse_other_source(workspace, source, reader.identity())
         catalog = reader.catalog()
-        record_identity(workspace.source, identity)
+        record_identity(read_source(workspace), workspace.source, identity)
         run = _Run(plan, reader, catalog, workspace, restart, options, progress)
         run.resolve(entries)
         run.show_schemas()
@@ -91,6 +101,7 @@ def _refuse_other_source(
     """All that identifies the source. Raises UserError where the data folder is another one's."""
     seen = {"ref": source.ref, "sandbox": source.sandbox or None, **identity}
     refuse_other(
+        read_source(workspace),
         workspace.source,
         seen,
         "the source",
@@ -182,7 +193,7 @@ class _Run:
         """No rows yet, but their form: views can be made before the first part is closed."""
         for name, reading in self.readings.items():
             folder = self.restart.folder(name)
-            if read_manifest(folder) is None:
+            if not manifest_file(folder).exists():
                 write_zero_rows(folder, arrow_schema(reading.columns))
 
     def read(self, entries: list[SourceTable], before_parts: Callable[[], None]) -> None:
@@ -213,25 +224,23 @@ class _Run:
 
     def _missing(self, entry: SourceTable) -> TableResult:
         folder = self.restart.folder(entry.name)
-        manifest = read_manifest(folder)
-        if manifest and manifest["status"] != "missing":
+        manifest = read_whole(ExtractManifest, manifest_file(folder), self.progress.note)
+        if manifest and manifest.status != "missing":
             record_moved(folder, manifest, (GONE,))
             return {
                 "status": "moved",
-                "rows": manifest["rows"],
+                "rows": manifest.rows,
                 "note": f"{GONE}; the extract is kept",
             }
         if manifest is None:
             write_manifest(
                 folder,
-                {
-                    "table": f"{entry.schema}.{entry.table}",
-                    "status": "missing",
-                    "transport": self.reader.transport,
-                    "rows": 0,
-                    "snapshots": [self.reader.snapshot()],
-                    "parts": [],
-                },
+                ExtractManifest(
+                    table=f"{entry.schema}.{entry.table}",
+                    status="missing",
+                    transport=self.reader.transport,
+                    snapshots=[self.reader.snapshot()],
+                ),
             )
         return {"status": "missing", "rows": 0, "note": "missing: the source has no such table"}
 

@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from stages.errors import TableFailed
 from stages.extract.catalog import Reading, renamed_columns
 from stages.extract.deadline import Deadline
-from stages.extract.gaps import Gap, add_part, close_gap, find_gaps, part_name
+from stages.extract.gaps import Gap, add_part, close_gap, find_gaps
 from stages.extract.part_closer import PartCloser
 from stages.extract.reader import UNPROVEN, Key, Reader, Session, Size, key_texts, require_key
 from stages.extract.results import TableResult, failed_result, uncounted_note
@@ -27,9 +28,16 @@ from stages.extract.types import JSON_TEXT, arrow_schema
 from stages.progress import Progress
 from stages.project.plan import SourceTable
 from stages.state.durable import remove
-from stages.state.manifests import Manifest, write_manifest
-from stages.state.parts import PartWriter, part_entry, write_zero_rows
-from stages.state.workspace import manifest_file
+from stages.state.manifests import (
+    Column,
+    Counted,
+    ExtractManifest,
+    ExtractPart,
+    SpanEntry,
+    write_manifest,
+)
+from stages.state.parts import PartWriter, write_zero_rows
+from stages.state.workspace import manifest_file, part_file, part_files
 
 PART_ROWS = 250_000
 PART_BYTES = 64 << 20
@@ -53,9 +61,10 @@ class TableExtract:
         self.reading = reading
         self.folder = folder
         self.progress = progress
-        self.manifest: Manifest = {}
         self.resumed = False
         self._row_count = RowCount(reader, entry, reading)
+        # From `open` on.
+        self.manifest: ExtractManifest
         # Of the manifest, and of the number of gaps that are not closed.
         self._lock = threading.Lock()
         self._open_gaps = 0
@@ -63,7 +72,7 @@ class TableExtract:
     def open(self, session: Session) -> TableResult | list[Gap]:
         """The result, where the table is complete already; else the gaps to fill."""
         manifest = usable_manifest(self.reader, self.reading, self.folder, self.progress)
-        if manifest and manifest["status"] == "complete":
+        if manifest and manifest.status == "complete":
             return compare_with_source(self.reader, session, self.reading, self.folder, manifest)
         size = session.size(self.reading)
         if manifest is None:
@@ -71,8 +80,8 @@ class TableExtract:
         else:
             self.resumed = True
         snapshot = self.reader.snapshot()
-        if snapshot not in manifest["snapshots"]:
-            manifest["snapshots"].append(snapshot)
+        if snapshot not in manifest.snapshots:
+            manifest.snapshots.append(snapshot)
         self.manifest = manifest
         write_manifest(self.folder, manifest)
         gaps = list(find_gaps(manifest))
@@ -80,7 +89,7 @@ class TableExtract:
         self._row_count.expect(len(gaps))
         if not gaps:
             self._row_count.count(session)
-        done = sum(part["rows"] for part in manifest["parts"] if not part.get("lost"))
+        done = sum(part.rows for part in manifest.parts if not part.lost)
         self.progress.start("extract", self.entry.name, max(size.rows - done, 0))
         return gaps
 
@@ -111,7 +120,7 @@ class TableExtract:
                     if reading.key and (self.entry.key or not vouched):
                         require_key(rows, reading, last)
                     if writer is None:
-                        writer = PartWriter(self.folder / part_name(gap.span, number), schema)
+                        writer = PartWriter(part_file(self.folder, gap.span, number), schema)
                         first, unproven = key_texts(rows, reading, 0), 0
                     writer.write(rows)
                     unproven += rows.num_rows if UNPROVEN in (rows.schema.metadata or {}) else 0
@@ -138,23 +147,21 @@ class TableExtract:
         proof = self._row_count.prove(manifest, resumed=self.resumed)
         if proof.error:
             return failed_result(proof.error)
-        files = {part["file"] for part in manifest["parts"]}
-        for file in self.folder.glob("part-*.parquet"):
+        files = {part.file for part in manifest.parts}
+        for file in part_files(self.folder):
             if file.name not in files:
                 remove(file)  # closed before a kill, and its rows are gone at the source since
-        rows = sum(part["rows"] for part in manifest["parts"])
-        manifest |= {
-            "status": "complete",
-            "rows": rows,
-            "counted": proof.counted,
-            "moving": proof.moving,
-            "unproven": sum(part.get("unproven", 0) for part in manifest["parts"]),
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+        rows = sum(part.rows for part in manifest.parts)
+        manifest.status = "complete"
+        manifest.rows = rows
+        manifest.counted = proof.counted
+        manifest.moving = proof.moving
+        manifest.unproven = sum(part.unproven for part in manifest.parts)
+        manifest.finished = datetime.now(UTC).isoformat(timespec="seconds")
         write_manifest(self.folder, manifest)
         return {"status": "complete", "rows": rows, "note": self._note(rows, proof.counted)}
 
-    def _begin(self, session: Session, size: Size) -> Manifest:
+    def _begin(self, session: Session, size: Size) -> ExtractManifest:
         """The manifest of a table that is read from its first row, cut into spans."""
         reading = self.reading
         rows = PART_ROWS
@@ -163,30 +170,25 @@ class TableExtract:
         cuts = session.split(reading, size, rows) if size.rows >= min(LEAST_SPLIT, rows) else []
         bounds: list[Key | None] = [None, *cuts, None]
         # The manifest goes first: without it, parts are only files to be written over.
-        for file in (manifest_file(self.folder), *self.folder.glob("part-*")):
+        for file in (manifest_file(self.folder), *part_files(self.folder, unfinished=True)):
             remove(file)
         write_zero_rows(self.folder, arrow_schema(reading.columns))
-        return {
-            "table": f"{reading.schema}.{reading.name}",
-            "status": "reading",
-            "transport": self.reader.transport,
-            "spec": reading.fingerprint,
-            "columns": [{"name": c.staged, "postgres": c.type} for c in reading.columns],
-            "renamed": renamed_columns(reading),
-            "json": [c.staged for c in reading.columns if c.rule.arrow == JSON_TEXT],
-            "key": [c.staged for c in reading.key_columns],
-            "depends_on": reading.depends_on,
-            "where": self.entry.where,
-            "sample": reading.sample,
-            "rows": 0,
+        return ExtractManifest(
+            table=f"{reading.schema}.{reading.name}",
+            status="reading",
+            transport=self.reader.transport,
+            spec=reading.fingerprint,
+            columns=[Column(name=c.staged, postgres=c.type) for c in reading.columns],
+            renamed=renamed_columns(reading),
+            json=[c.staged for c in reading.columns if c.rule.arrow == JSON_TEXT],
+            key=[c.staged for c in reading.key_columns],
+            depends_on=dict(reading.depends_on),
+            where=self.entry.where,
+            sample=reading.sample,
             # Over REST, where there is no snapshot, the count before is half of the proof.
-            "counted": {} if self.reader.has_snapshot else {"before": size.rows},
-            "snapshots": [],
-            "spans": [
-                {"after": after, "until": until, "read": False} for after, until in pairwise(bounds)
-            ],
-            "parts": [],
-        }
+            counted=Counted(before=None if self.reader.has_snapshot else size.rows),
+            spans=[SpanEntry(after=after, until=until) for after, until in pairwise(bounds)],
+        )
 
     def _close_part(
         self,
@@ -198,14 +200,15 @@ class TableExtract:
         unproven: int,
     ) -> None:
         try:
-            part = part_entry(writer.close(first=first, last=last))
-            if unproven:
-                part["unproven"] = unproven
+            closed = writer.close(first=first, last=last)
         except BaseException:
             writer.abandon()
             raise
         with self._lock:
-            add_part(self.manifest, gap, number, part)
+            part = ExtractPart(
+                **msgspec.structs.asdict(closed), span=gap.span, number=number, unproven=unproven
+            )
+            add_part(self.manifest, part)
             write_manifest(self.folder, self.manifest)
 
     def _end_gap(
@@ -230,16 +233,16 @@ class TableExtract:
             with suppress(TableFailed):  # of the count, and reported where it was made
                 report(self.finish())
 
-    def _note(self, rows: int, counted: dict[str, Any]) -> str:
-        note = f"{rows:,} rows{uncounted_note(counted.get('of', 'rows'), counted['after'])}"
-        if self.manifest["moving"]:
-            note += f", while the source moved ({counted['before']:,} → {counted['after']:,})"
-        if self.manifest.get("unproven"):
-            note += f", the floats of {self.manifest['unproven']:,} with 15 digits as the plan says"
-        if counted.get("filtered"):
-            note += f", {counted['filtered']:,} left out by where"
+    def _note(self, rows: int, counted: Counted) -> str:
+        note = f"{rows:,} rows{uncounted_note(counted.of, counted.after or 0)}"
+        if self.manifest.moving:
+            note += f", while the source moved ({counted.before:,} → {counted.after:,})"
+        if self.manifest.unproven:
+            note += f", the floats of {self.manifest.unproven:,} with 15 digits as the plan says"
+        if counted.filtered:
+            note += f", {counted.filtered:,} left out by where"
         if self.resumed:
             note += ", resumed"
-        for name, staged in self.manifest["renamed"].items():
+        for name, staged in self.manifest.renamed.items():
             note += f", column {name} is {staged} here"
         return note

@@ -12,7 +12,9 @@ from stages.extract.restart import Restart
 from stages.progress import Progress
 from stages.project.plan import Plan
 from stages.project.settings import Source
-from stages.state.manifests import read_manifest
+from stages.state.manifests import ExtractManifest
+from stages.state.records import read_whole
+from stages.state.workspace import manifest_file
 
 if TYPE_CHECKING:
     from stages.extract.postgres import PostgresReader
@@ -68,9 +70,10 @@ def connect_source(
 
 def _half_read(plan: Plan, restart: Restart) -> tuple[str, Via] | None:
     for name in plan.sources:
-        manifest = read_manifest(restart.folder(name))
-        if manifest and manifest["status"] == "reading" and manifest["parts"]:
-            return name, manifest["transport"]
+        # One that is damaged is read anew, over either.
+        manifest = read_whole(ExtractManifest, manifest_file(restart.folder(name)))
+        if manifest and manifest.status == "reading" and manifest.parts:
+            return name, manifest.transport
     return None
 
 

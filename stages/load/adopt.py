@@ -24,7 +24,8 @@ from stages.load.relations import (
 )
 from stages.load.settle import write_ids_only
 from stages.sql import file_sql, first_row, text_sql
-from stages.state.answers import Answer, keep_answer
+from stages.state.answers import Answer
+from stages.state.identity import keep_answer
 from stages.state.parts import write_parquet
 
 SHOWN = 5
@@ -83,7 +84,7 @@ def _match(table: TableContext, leave: frozenset[str], by: str | None) -> None:
             f"{table.name} --beside-existing",
         )
     reader = connection.sql(f"FROM {relation} ORDER BY source_id").to_arrow_reader()
-    ids = write_parquet(table.folder / "ids.parquet", reader.schema, reader)
+    ids = write_parquet(table.ids, reader.schema, reader)
     write_ids_only(table.folder, table.table, table.load.deployment.channel, ids)
 
 

@@ -17,15 +17,16 @@ from stages.load.batches import stream
 from stages.load.relations import ACK_LINES, ACKED, HELD_BACK, REPEATED_KEYS
 from stages.project.plan import Plan, TargetTable
 from stages.sql import file_sql, first_row, text_sql
+from stages.state.journal_lines import Ack, columns_of
 from stages.state.workspace import Workspace
-from stages.views import ACK_COLUMNS, acks_sql, bound_sql
+from stages.views import acks_sql, bound_sql
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
 PENDING = "pending:"
-NO_ACKS = ", ".join(f"NULL::{kind} AS {name}" for name, kind in ACK_COLUMNS.items())
+NO_ACKS = ", ".join(f"NULL::{kind} AS {name}" for name, kind in columns_of(Ack).items())
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Binding:
 
     @property
     def documents(self) -> Path:
-        return self.workspace.transform(self.table.name) / "documents.parquet"
+        return self.workspace.documents(self.table.name)
 
     def bound(self) -> str:
         """SQL of the documents with ids, and `_unbound`."""
@@ -113,13 +114,13 @@ class Binding:
         return int(first_row(self.connection, f"SELECT count(*) FROM {HELD_BACK}")[0])
 
 
-def read_acks(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
-    """Make the temporary table `acked`; returns its rows.
+def read_acks(connection: duckdb.DuckDBPyConnection, file: Path | None) -> int:
+    """Make the temporary table `acked` of a file, if it is there; returns its rows.
 
     A document that a second pass completed counts as inserted. What was pruned is left out.
     """
     run = connection.execute
-    source = acks_sql(file) if file.exists() else f"(SELECT {NO_ACKS} WHERE false)"
+    source = acks_sql(file) if file and file.exists() else f"(SELECT {NO_ACKS} WHERE false)"
     run(
         f"CREATE OR REPLACE TEMP TABLE {ACK_LINES} AS "
         f"SELECT *, row_number() OVER () AS n FROM {source}"

@@ -15,7 +15,7 @@ from stages.load.prove import Prover
 from stages.progress import Progress
 from stages.project.plan import Plan, TargetTable
 from stages.project.staged_schema import staged_shapes
-from stages.state.manifests import Manifest
+from stages.state.manifests import TransformManifest
 from stages.state.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -44,11 +44,13 @@ class TableContext:
 
     load: LoadContext
     table: TargetTable
-    transformed: Manifest
+    transformed: TransformManifest
     fields: dict[str, Shape]
 
     @classmethod
-    def open(cls, load: LoadContext, table: TargetTable, transformed: Manifest) -> TableContext:
+    def open(
+        cls, load: LoadContext, table: TargetTable, transformed: TransformManifest
+    ) -> TableContext:
         return cls(load, table, transformed, staged_shapes(load.workspace, load.schema, table.name))
 
     @property
@@ -61,27 +63,38 @@ class TableContext:
 
     @property
     def acks(self) -> Path:
-        return self.folder / "acks.jsonl"
+        return self.load.workspace.acks(self.name)
 
     @property
     def rejects(self) -> Path:
-        return self.folder / "rejects.jsonl"
+        return self.load.workspace.load_rejects(self.name)
+
+    @property
+    def ids(self) -> Path:
+        return self.load.workspace.ids(self.name)
+
+    @property
+    def conflicts(self) -> Path:
+        return self.load.workspace.conflicts(self.name)
+
+    @property
+    def removed(self) -> Path:
+        return self.load.workspace.removed(self.name)
 
     @property
     def staged(self) -> Path:
         """The documents that transform has made."""
-        return self.load.workspace.transform(self.name) / "documents.parquet"
+        return self.load.workspace.documents(self.name)
 
     @property
     def rejected(self) -> Path:
         """The rows that transform has rejected."""
-        return self.load.workspace.transform(self.name) / "rejects.parquet"
+        return self.load.workspace.rejects(self.name)
 
     @property
     def content(self) -> str:
         """The hash of these documents."""
-        sha256: str = self.transformed["parts"][0]["sha256"]
-        return sha256
+        return self.transformed.parts[0].sha256
 
     def binding(self, leave: frozenset[str] = frozenset()) -> Binding:
         """The documents with ids, less the fields that wait for a second pass."""

@@ -17,7 +17,8 @@ from stages.convex.pages import missing_function
 from stages.errors import UserError
 from stages.load.context import LoadContext, TableContext
 from stages.load.likeness import Likeness, compare_sample
-from stages.state.answers import Answer, keep_answer, read_answers
+from stages.state.answers import Answer
+from stages.state.identity import keep_answer, read_answers
 
 # What is counted at most, of a table that is not known yet.
 COUNTED = 1000
@@ -62,7 +63,7 @@ def settle_existing(
     }
     unknown = []
     for table in tables:
-        if table.name in answers or not int(table.transformed["documents"]):
+        if table.name in answers or not table.transformed.documents:
             continue
         documents = _unknown_documents(load, table)
         if not documents:
@@ -78,7 +79,7 @@ def settle_existing(
             likeness = compare_sample(table, documents[:SAMPLE])
             unknown.append(_Unknown(table.name, len(documents), likeness))
     if unknown:
-        filled = [table for table in tables if int(table.transformed["documents"])]
+        filled = [table for table in tables if table.transformed.documents]
         raise _refusal(load, unknown, whole=len(unknown) == len(filled))
     return adopted
 

@@ -26,7 +26,7 @@ from stages.rejects import as_text as rejects_as_text
 from stages.rejects import list_rejects
 from stages.results import LoadForecast, TableForecast
 from stages.sql import file_sql, name_sql, text_sql
-from stages.state.durable import read_json
+from stages.state.identity import read_target
 from stages.state.workspace import Workspace
 from stages.views import ledger_ids_sql
 
@@ -64,18 +64,18 @@ def forecast(
         open_load_connection(workspace, plan) as connection,
         Deployment(target, channel) as deployment,
     ):
-        known = (read_json(workspace.identity) or {}).get("epoch")
+        known = read_target(workspace).epoch
         epoch = read_epoch(deployment, plan.module)
-        acks = {name: workspace.load(name) / "acks.jsonl" for name in names}
+        acks = {name: workspace.acks(name) for name in names}
         believed = {name for name in names if known == epoch and acks[name].exists()}
         ids = None
         if epoch is not None and believed != set(names):
             read_ledger(connection, deployment, plan.module, progress)
             ids = ledger_ids_sql(workspace, plan, str(LEDGER_ROWS))
         for name in names:
-            if transformed[name]["status"] == "missing":
+            if transformed[name].status == "missing":
                 continue
-            read_acks(connection, acks[name] if name in believed else workspace.load(name) / "none")
+            read_acks(connection, acks[name] if name in believed else None)
             if name not in believed and epoch is not None:
                 connection.execute(
                     f"INSERT INTO {ACKED} SELECT source_id, document_id, 'unchanged', digest "

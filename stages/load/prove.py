@@ -50,7 +50,7 @@ class Prover:
         Those of no document go to the table's gone.parquet (target, source_id, convex_id), which
         binding leaves out. Returns their number.
         """
-        gone = binding.workspace.load(binding.table.name) / "gone.parquet"
+        gone = binding.workspace.gone(binding.table.name)
         remove(gone)
         targets = self._targets(binding)
         if not targets:

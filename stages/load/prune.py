@@ -13,7 +13,7 @@ from stages.load.relations import ACKED, PRUNABLE, UNSTAGED_ROWS
 from stages.load.table_load import TableLoad
 from stages.sql import file_sql, first_row, text_sql
 from stages.state.journal import Journal
-from stages.state.manifests import Manifest
+from stages.state.manifests import LoadManifest
 
 SHOWN = 5
 # Documents to be deleted by table → whether they may be.
@@ -23,7 +23,7 @@ Confirm = Callable[[Mapping[str, int]], bool]
 def prune(
     load: LoadContext,
     tables: Sequence[TableLoad],
-    manifests: MutableMapping[str, Manifest],
+    manifests: MutableMapping[str, LoadManifest],
     confirm: Confirm,
 ) -> None:
     """Delete the documents of ledger rows whose source key is not staged, children first.
@@ -54,7 +54,7 @@ def prune(
         name = table.name
         if name in prunable:
             _remove(load, name)
-        if manifests[name]["counts"]["removed"]:
+        if manifests[name].counts["removed"]:
             _record_removed(load, table)
             manifests[name] = table.recount(manifests[name])
 

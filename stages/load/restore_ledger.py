@@ -12,7 +12,7 @@ from stages.load.bound_records import read_acks
 from stages.load.relations import ACKED
 from stages.progress import Progress
 from stages.project.plan import Plan
-from stages.state.durable import read_json
+from stages.state.identity import read_target
 from stages.state.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def restore_ledger(
     loaded so, since only the lost ledger could tell.
     """
     refuse_cleared(workspace, deployment.target)
-    known = (read_json(workspace.identity) or {}).get("epoch")
-    files = {name: workspace.load(name) / "acks.jsonl" for name in plan.tables}
+    known = read_target(workspace).epoch
+    files = {name: workspace.acks(name) for name in plan.tables}
     files = {name: file for name, file in files.items() if file.exists()}
     if known is None or not files or read_epoch(deployment, plan.module) is not None:
         return

@@ -26,10 +26,18 @@ from stages.project.freshness import stale
 from stages.project.plan import Plan, TargetTable
 from stages.project.settings import Target
 from stages.project.staged_schema import with_references
-from stages.state.durable import read_json, remove
+from stages.state.durable import remove
 from stages.state.failures import forget_failures, record_failure
 from stages.state.integrity import require_whole
-from stages.state.manifests import Manifest, read_manifest
+from stages.state.manifests import (
+    LoadManifest,
+    TransformManifest,
+    read_extract,
+    read_keys,
+    read_transform,
+    write_manifest,
+)
+from stages.state.records import write_record
 from stages.state.workspace import Workspace
 from stages.views import refresh
 
@@ -55,7 +63,7 @@ class LoadOptions:
 class LoadResult:
     """Manifests by table; sentences for those that failed."""
 
-    tables: dict[str, Manifest] = field(default_factory=dict)
+    tables: dict[str, LoadManifest] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -114,7 +122,7 @@ def load(
                     deployment,
                     plan.module,
                     claim=True,
-                    loaded=[n for n, m in transformed.items() if m["status"] != "missing"],
+                    loaded=[n for n, m in transformed.items() if m.status != "missing"],
                     referenced=[name for name in plan.references if name in schema.tables],
                 ),
                 overwrite=options.overwrite,
@@ -122,7 +130,7 @@ def load(
             opened = {
                 table.name: TableContext.open(context, table, transformed[table.name])
                 for table in tables
-                if transformed[table.name]["status"] != "missing"
+                if transformed[table.name].status != "missing"
             }
             adopted = settle_existing(context, list(opened.values()), options.existing)
             remove(workspace.handed_over)
@@ -198,7 +206,7 @@ class _GroupLoads:
         forget_failures(self.context.workspace, "load", [table.name])
         self.result.tables[table.name] = manifest
         self.done.append(table)
-        self.context.progress.done("load", table.name, sentence, **manifest["counts"])
+        self.context.progress.done("load", table.name, sentence, **manifest.counts)
 
 
 def ordered_groups(plan: Plan, schema: Schema, tables: tuple[str, ...]) -> list[DependencyGroup]:
@@ -246,18 +254,18 @@ def _forget(
 def refuse_sample(workspace: Workspace, tables: Iterable[TargetTable]) -> None:
     """Raise UserError where some table is a sample: production gets all rows or none."""
     for table in tables:
-        extracted = read_manifest(workspace.extract(table.source)) or {}
-        if extracted.get("sample"):
+        extracted = read_extract(workspace.extract(table.source))
+        if extracted and extracted.sample:
             raise UserError(
-                f"`{table.source}` is a sample ({extracted['rows']:,} rows), and the target is a "
+                f"`{table.source}` is a sample ({extracted.rows:,} rows), and the target is a "
                 "production deployment",
                 "read it whole with: stages extract --restart",
                 tables=[table.source],
             )
 
 
-def require_transformed(workspace: Workspace, plan: Plan, table: TargetTable) -> Manifest:
-    manifest = read_manifest(workspace.transform(table.name))
+def require_transformed(workspace: Workspace, plan: Plan, table: TargetTable) -> TransformManifest:
+    manifest = read_transform(workspace.transform(table.name))
     if manifest is None:
         raise StagesError(
             f"`{table.name}` is not transformed yet",
@@ -273,15 +281,17 @@ def require_transformed(workspace: Workspace, plan: Plan, table: TargetTable) ->
         )
     require_whole(
         workspace.transform(table.name),
-        manifest["parts"],
+        manifest.parts,
         f"stages transform {table.name} --restart",
     )
+    write_manifest(workspace.transform(table.name), manifest)
     return manifest
 
 
 def require_keys(workspace: Workspace, plan: Plan) -> None:
     """The ids that references are bound with are as transform left them."""
     for name in plan.references:
-        keys = read_json(workspace.keys / f"{name}.json")
+        keys = read_keys(workspace.keys_manifest(name))
         if keys:
-            require_whole(workspace.keys, keys["parts"], "stages transform")
+            require_whole(workspace.keys, keys.parts, "stages transform")
+            write_record(workspace.keys_manifest(name), keys)

@@ -42,7 +42,7 @@ def send_pending(table: TableContext, binding: Binding, sender: BatchSender | No
             f"  {table.name}: {gone:,} documents that it refers to are not in Convex any "
             "more; what refers to them is held back"
         )
-    total = int(table.transformed["documents"]) - binding.hold_back()
+    total = table.transformed.documents - binding.hold_back()
     load.progress.start("load", table.name, total)
     load.progress.advance(table.name, min(acked, total))
     one_by_one = sender is None and binding.ordered()
@@ -93,7 +93,7 @@ def _send_batches(
 
 
 def _record_held_back(table: TableContext, rejects: Journal) -> None:
-    gone = table.folder / "gone.parquet"
+    gone = table.load.workspace.gone(table.name)
     absent = (
         f"SELECT target || ':' || source_id AS reference FROM read_parquet({file_sql(gone)})"
         if gone.exists()

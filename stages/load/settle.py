@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec import structs
+
 from stages.load.bound_records import Binding, read_acks
 from stages.load.connection import LOAD_MEMORY, SETTLE_MEMORY, limit_memory
 from stages.load.context import TableContext
@@ -13,8 +15,8 @@ from stages.project.plan import TargetTable
 from stages.rules import Rule
 from stages.sql import file_sql, first_row
 from stages.state.durable import remove
-from stages.state.manifests import Manifest, write_manifest
-from stages.state.parts import Part, part_entry, write_parquet
+from stages.state.manifests import LoadManifest, Part, write_manifest
+from stages.state.parts import write_parquet
 from stages.views import load_rejects_sql
 
 DID = ("inserted", "replaced", "unchanged", "conflict")
@@ -29,28 +31,28 @@ def settle(
     made_from: str,
     content: str,
     first_pass: bool = False,
-) -> Manifest:
+) -> LoadManifest:
     """Write ids.parquet, conflicts.parquet, removed.parquet and the manifest; returns it."""
     limit_memory(table.load.connection, SETTLE_MEMORY)
     _read_acked_documents(table)
     counts = _count(table)
-    _write_keys(table, "conflicts.parquet", "staged AND did = 'conflict'")
+    _write_keys(table, table.conflicts, "staged AND did = 'conflict'")
     if deferred and not binding.leave:
         # What waits for its second pass is in Convex all the same, and has an id.
         table.binding(deferred).hold_back()
     ids = _write_ids(table)
     whole = not (first_pass or counts["refused"] or counts["held_back"])
-    manifest = {
-        "table": table.name,
-        "source": table.table.source,
-        "status": "complete" if whole else "partial",
-        "made_from": made_from,
-        "channel": table.load.deployment.channel,
-        "content": content,
-        "documents": int(table.transformed["documents"]),
-        "counts": counts,
-        "ids": part_entry(ids),
-    }
+    manifest = LoadManifest(
+        table=table.name,
+        source=table.table.source,
+        status="complete" if whole else "partial",
+        made_from=made_from,
+        channel=table.load.deployment.channel,
+        content=content,
+        documents=table.transformed.documents,
+        counts=counts,
+        ids=ids,
+    )
     write_manifest(table.folder, manifest)
     limit_memory(table.load.connection, LOAD_MEMORY)
     return manifest
@@ -61,25 +63,25 @@ def write_ids_only(folder: Path, table: TargetTable, channel: str, ids: Part) ->
     to before their table is loaded."""
     write_manifest(
         folder,
-        {
-            "table": table.name,
-            "source": table.source,
-            "status": "partial",
-            "made_from": "",
-            "channel": channel,
-            "content": "",
-            "documents": ids.rows,
-            "counts": dict.fromkeys((*DID, "refused", "held_back", "removed"), 0),
-            "ids": part_entry(ids),
-        },
+        LoadManifest(
+            table=table.name,
+            source=table.source,
+            status="partial",
+            made_from="",
+            channel=channel,
+            content="",
+            documents=ids.rows,
+            counts=dict.fromkeys((*DID, "refused", "held_back", "removed"), 0),
+            ids=ids,
+        ),
     )
 
 
-def recount_removed(table: TableContext, manifest: Manifest) -> Manifest:
+def recount_removed(table: TableContext, manifest: LoadManifest) -> LoadManifest:
     """The manifest after documents were taken back; nothing else of it changes."""
     _read_acked_documents(table)
-    counts = {**manifest["counts"], "removed": _report_removed(table)}
-    manifest = {**manifest, "counts": counts}
+    counts = {**manifest.counts, "removed": _report_removed(table)}
+    manifest = structs.replace(manifest, counts=counts)
     write_manifest(table.folder, manifest)
     return manifest
 
@@ -111,7 +113,7 @@ def _count(table: TableContext) -> dict[str, int]:
     )
     counts = {name: did.get(name, 0) for name in DID}
     held_back = int(first_row(connection, f"SELECT count(*) FROM {HELD_BACK}")[0])
-    counts["refused"] = int(table.transformed["documents"]) - held_back - sum(counts.values())
+    counts["refused"] = table.transformed.documents - held_back - sum(counts.values())
     counts["held_back"] = held_back
     counts["removed"] = _report_removed(table)
     return counts
@@ -131,7 +133,7 @@ def _report_removed(table: TableContext) -> int:
     A row that is only rejected now is still at the source: its document is not counted.
     """
     gone = "NOT staged AND NOT rejected"
-    removed = _write_keys(table, "removed.parquet", gone)
+    removed = _write_keys(table, table.removed, gone)
     if removed:
         first = table.load.connection.execute(
             f"SELECT source_id FROM {ACKED_DOCUMENTS} WHERE {gone} ORDER BY 1 LIMIT {SHOWN}"
@@ -139,7 +141,7 @@ def _report_removed(table: TableContext) -> int:
         names = ", ".join(row[0] for row in first) + (", …" if removed > SHOWN else "")
         table.load.progress.note(
             f"  {table.name}: {removed:,} in Convex are not staged any more: {names} "
-            f"({table.folder / 'removed.parquet'}); delete them with: stages load --prune"
+            f"({table.removed}); delete them with: stages load --prune"
         )
     return removed
 
@@ -149,12 +151,12 @@ def _write_ids(table: TableContext) -> Part:
         f"SELECT source_id, convex_id FROM {ACKED_DOCUMENTS} a "
         f"ANTI JOIN {HELD_BACK} h ON h._source_id = a.source_id WHERE staged ORDER BY 1"
     ).to_arrow_reader()
-    return write_parquet(table.folder / "ids.parquet", reader.schema, reader)
+    return write_parquet(table.ids, reader.schema, reader)
 
 
-def _write_keys(table: TableContext, name: str, which: str) -> int:
+def _write_keys(table: TableContext, file: Path, which: str) -> int:
     """Write some of `acked_documents`, or no file where there are none; returns how many."""
-    connection, file = table.load.connection, table.folder / name
+    connection = table.load.connection
     sql = f"SELECT source_id, convex_id FROM {ACKED_DOCUMENTS} WHERE {which} ORDER BY 1"
     rows = int(first_row(connection, f"SELECT count(*) FROM ({sql})")[0])
     if rows:

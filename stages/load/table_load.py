@@ -11,7 +11,9 @@ from stages.load.send import BatchSender, send_pending
 from stages.load.settle import DID, recount_removed, settle
 from stages.state.fingerprints import fingerprint
 from stages.state.integrity import find_damage, require_whole
-from stages.state.manifests import Manifest, read_manifest
+from stages.state.manifests import LoadManifest, read_load, write_manifest
+from stages.state.records import read_whole
+from stages.state.workspace import manifest_file
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class TableLoad:
         settle(self.context, binding, self.deferred, made_from="", content="", first_pass=True)
         return f"first pass: {sent.total():,} sent"
 
-    def bring_up_to_date(self) -> tuple[Manifest, str]:
+    def bring_up_to_date(self) -> tuple[LoadManifest, str]:
         """The manifest, and what was done in one sentence."""
         manifest = self._fresh()
         if manifest is not None:
@@ -54,9 +56,9 @@ class TableLoad:
             made_from=made_from,
             content=self.context.content,
         )
-        return manifest, _sentence(sent, manifest["counts"])
+        return manifest, _sentence(sent, manifest.counts)
 
-    def recount(self, manifest: Manifest) -> Manifest:
+    def recount(self, manifest: LoadManifest) -> LoadManifest:
         """The manifest after documents were taken back; what was settled stays as it is."""
         return recount_removed(self.context, manifest)
 
@@ -70,17 +72,19 @@ class TableLoad:
             self.context.load.epoch,
         )
 
-    def _fresh(self) -> Manifest | None:
+    def _fresh(self) -> LoadManifest | None:
         """The manifest, where everything that it was made from is as it was."""
-        manifest = read_manifest(self.context.folder)
+        # One that is damaged is made again, of the acks.
+        manifest = read_whole(LoadManifest, manifest_file(self.context.folder))
         if (
             manifest
-            and manifest["made_from"] == self._made_from()
-            and manifest["status"] == "complete"
+            and manifest.made_from == self._made_from()
+            and manifest.status == "complete"
             and self.context.acks.exists()
-            and not find_damage(self.context.folder, manifest["ids"])
-            and not (self.context.load.overwrite and manifest["counts"].get("conflict"))
+            and not find_damage(self.context.folder, manifest.ids)
+            and not (self.context.load.overwrite and manifest.counts.get("conflict"))
         ):
+            write_manifest(self.context.folder, manifest)
             return manifest
         return None
 
@@ -90,11 +94,12 @@ class TableLoad:
         ids: dict[str, Any] = {}
         for target in sorted(load.schema.references().get(self.name, ())):
             folder = load.workspace.load(target)
-            manifest = read_manifest(folder) if target in load.plan.tables else None
+            manifest = read_load(folder) if target in load.plan.tables else None
             # A table's own ids are made again from its acks, when it is settled.
             if manifest and target != self.name:
-                require_whole(folder, [manifest["ids"]], f"stages load {target}")
-            ids[target] = manifest and manifest["ids"]["sha256"]
+                require_whole(folder, [manifest.ids], f"stages load {target}")
+                write_manifest(folder, manifest)
+            ids[target] = manifest and manifest.ids.sha256
         return ids
 
 

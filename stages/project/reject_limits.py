@@ -6,23 +6,23 @@ from collections.abc import Mapping
 
 from stages.errors import OverLimit
 from stages.project.plan import Plan, allowed_rejects
-from stages.state.manifests import Manifest, read_manifest
+from stages.state.manifests import TransformManifest, read_transform
 from stages.state.workspace import Workspace
 
 
 def staged_over_limit(workspace: Workspace, plan: Plan) -> list[OverLimit]:
     """The same, of everything that is transformed."""
-    manifests = {name: read_manifest(workspace.transform(name)) for name in plan.tables}
+    manifests = {name: read_transform(workspace.transform(name)) for name in plan.tables}
     return over_limit(plan, {name: each for name, each in manifests.items() if each})
 
 
-def over_limit(plan: Plan, manifests: Mapping[str, Manifest]) -> list[OverLimit]:
+def over_limit(plan: Plan, manifests: Mapping[str, TransformManifest]) -> list[OverLimit]:
     """The tables, and the whole, that have more rejects than the plan allows."""
     passed = []
     total_rows = total_rejects = 0
     for name, manifest in manifests.items():
         # What is dropped on purpose has its reason, and is nothing to be accepted.
-        rows, rejects = manifest["source_rows"], manifest["rejects"] - manifest.get("dropped", 0)
+        rows, rejects = manifest.source_rows, manifest.rejects - manifest.dropped
         total_rows += rows
         total_rejects += rejects
         limit = plan.tables[name].max_rejects

@@ -7,7 +7,7 @@ from stages.convex.validators.positions import with_reference
 from stages.convex.values import Shape, shapes
 from stages.project.plan import Plan, TargetTable
 from stages.project.plan_entries import entry_error
-from stages.state.workspace import Workspace
+from stages.state.workspace import Workspace, form_file
 
 
 def require_table(schema: Schema, plan: Plan, name: str) -> None:
@@ -58,7 +58,7 @@ def _named(plan: Plan, table: TargetTable, document: Validator) -> Validator:
 def staged_shapes(workspace: Workspace, schema: Schema, table: str) -> dict[str, Shape]:
     """The fields of a table that is transformed; those of v.any() are what its model gave."""
     columns: list[str] = []
-    file = workspace.transform(table) / "schema.parquet"
+    file = form_file(workspace.transform(table))
     if schema.document(table)["type"] == "any" and file.exists():
         import pyarrow.parquet as pq
 

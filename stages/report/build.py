@@ -11,16 +11,22 @@ from typing import Any
 from stages.hints import Invocation
 from stages.project.plan import Plan, TargetTable
 from stages.project.settings import Target
-from stages.report.files import report_files
+from stages.report.files import read_report, report_files
 from stages.report.fuller import KeptReport, find_fuller, note_own
 from stages.report.markdown import summary_text
 from stages.report.notes import side_figures, unused_columns, url_classes
 from stages.rules import Rule, known_rule
-from stages.state.answers import read_answers
-from stages.state.durable import read_json, write_json, write_text
+from stages.state.durable import write_json, write_text
 from stages.state.failures import STAGES, Failure, Stage, read_failures
-from stages.state.manifests import Manifest, read_manifest
-from stages.state.moved import read_moved
+from stages.state.identity import read_answers
+from stages.state.manifests import (
+    ExtractManifest,
+    LoadManifest,
+    TransformManifest,
+    read_extract,
+    read_load,
+    read_transform,
+)
 from stages.state.stage_times import stage_times
 from stages.state.workspace import Workspace
 from stages.status import IN_CONVEX, status
@@ -60,7 +66,7 @@ def write_report(
     returns why then, else None.
     """
     file, summary = report_files(workspace, plan)
-    stored = read_json(file)
+    stored = read_report(file)
     figures = _figures(workspace, plan, target, stored)
     if stored and figures == {each: stored.get(each) for each in figures}:
         # A kill may have come between the files.
@@ -123,8 +129,8 @@ def own_commands(workspace: Workspace) -> Invocation:
 def _entry(
     workspace: Workspace, table: TargetTable, kept: Mapping[Stage, Mapping[str, Failure]]
 ) -> dict[str, Any]:
-    extracted = read_manifest(workspace.extract(table.source))
-    if extracted and extracted["status"] == "missing":
+    extracted = read_extract(workspace.extract(table.source))
+    if extracted and extracted.status == "missing":
         return {
             "source": 0,
             "migrated": 0,
@@ -135,15 +141,15 @@ def _entry(
             "status": "missing",
             "reasons": {},
         }
-    transformed = read_manifest(workspace.transform(table.name)) or {}
-    loaded = read_manifest(workspace.load(table.name)) or {}
+    transformed = read_transform(workspace.transform(table.name))
+    loaded = read_load(workspace.load(table.name))
     proof = read_proof(workspace, table.name, loaded)
     rows = _source_rows(table, extracted, transformed)
-    counts: dict[str, int] = loaded.get("counts", {})
+    counts = loaded.counts if loaded else {}
     migrated = sum(counts.get(name, 0) for name in IN_CONVEX)
     reasons = {
-        f"{rule['field']}: {rule['rule']}" if rule["field"] else rule["rule"]: rule["rows"]
-        for rule in transformed.get("rules", [])
+        f"{rule.field}: {rule.rule}" if rule.field else rule.rule: rule.rows
+        for rule in (transformed.rules if transformed else [])
     }
     for found in (Rule.REFUSED, Rule.HELD_BACK):
         if counts.get(found):
@@ -160,8 +166,8 @@ def _entry(
         "status": "failed" if failures else _status(extracted, transformed, loaded),
         "reasons": reasons,
         "changes": {
-            f"{change['field']}: {change['rule']}": change["rows"]
-            for change in transformed.get("changed", [])
+            f"{change.field}: {change.rule}": change.rows
+            for change in (transformed.changed if transformed else [])
         }
         | _unproven(extracted),
         "urls": url_classes(transformed),
@@ -171,17 +177,19 @@ def _entry(
     }
 
 
-def _unproven(extracted: Manifest | None) -> dict[str, int]:
+def _unproven(extracted: ExtractManifest | None) -> dict[str, int]:
     """Rows whose floats were taken with 15 digits, as the plan says."""
-    rows = (extracted or {}).get("unproven", 0)
+    rows = extracted.unproven if extracted else 0
     return {"floats of the source with 15 digits": rows} if rows else {}
 
 
-def _source_rows(table: TargetTable, extracted: Manifest | None, transformed: Manifest) -> int:
+def _source_rows(
+    table: TargetTable, extracted: ExtractManifest | None, transformed: TransformManifest | None
+) -> int:
     """Rows to account for: a derived table's are those of its model, known once it has run."""
     if transformed:
-        return int(transformed["source_rows"])
-    return int((extracted or {}).get("rows", 0)) if table.grain == "row" else 0
+        return transformed.source_rows
+    return extracted.rows if extracted and table.grain == "row" else 0
 
 
 def _failures(
@@ -199,26 +207,30 @@ def _failures(
     return sentences
 
 
-def _errors(extracted: Manifest | None, loaded: Manifest, proof: Proof | None) -> list[str]:
+def _errors(
+    extracted: ExtractManifest | None, loaded: LoadManifest | None, proof: Proof | None
+) -> list[str]:
     errors = []
-    if extracted and extracted.get("moving"):
-        counted = extracted["counted"]
+    if extracted and extracted.moving:
+        counted = extracted.counted
         errors.append(
-            f"{counted.get('of', 'rows')} came or went while it was read "
-            f"({counted['before']} → {counted['after']})"
+            f"{counted.of} came or went while it was read ({counted.before} → {counted.after})"
         )
-    moved = read_moved(extracted)
-    if moved:
-        errors.append(f"the source has moved since it was extracted: {moved}")
+    if extracted and extracted.moved:
+        errors.append(f"the source has moved since it was extracted: {extracted.moved}")
     for name in ("refused", "held_back"):
-        if loaded.get("counts", {}).get(name):
-            errors.append(f"{loaded['counts'][name]} {name.replace('_', ' ')}")
+        if loaded and loaded.counts.get(name):
+            errors.append(f"{loaded.counts[name]} {name.replace('_', ' ')}")
     return errors + [f"verify: {words}" for words in (proof.wrong if proof else [])]
 
 
-def _status(extracted: Manifest | None, transformed: Manifest, loaded: Manifest) -> str:
-    if extracted is None or extracted["status"] == "reading":
+def _status(
+    extracted: ExtractManifest | None,
+    transformed: TransformManifest | None,
+    loaded: LoadManifest | None,
+) -> str:
+    if extracted is None or extracted.status == "reading":
         return "not extracted"
     if not transformed:
         return "not transformed"
-    return str(loaded.get("status", "not loaded"))
+    return loaded.status if loaded else "not loaded"

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from stages.project.plan import Plan
+from stages.state.durable import read_json
 from stages.state.workspace import Workspace
 
 
@@ -29,3 +33,22 @@ def is_report(workspace: Workspace, plan: Plan, file: Path) -> bool:
 
 def _of_target(file: Path, target: str) -> str:
     return f"{file.stem}.{target}{file.suffix}"
+
+
+class _Entry(msgspec.Struct):
+    status: str
+    migrated: int
+
+
+class _Report(msgspec.Struct):
+    tables: dict[str, _Entry]
+
+
+def read_report(file: Path) -> dict[str, Any] | None:
+    """The JSON of a report; None where there is none, or none that anybody could read."""
+    stored = read_json(file)
+    try:
+        msgspec.convert(stored, _Report)
+    except msgspec.ValidationError:
+        return None
+    return stored

@@ -11,13 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.state.durable import read_json, write_json
 from stages.state.fingerprints import hash_file
+from stages.state.records import Record, read_whole, write_record
 from stages.state.workspace import Workspace
 
 # How far a table is; what is not in the list is sent, and not all of it.
 STEPS = ("not extracted", "not transformed", "not loaded")
 WHOLE = ("complete", "missing")
+
+
+class Reported(Record, kw_only=True):
+    """report.json of a target: the hash of the report that was last written from here."""
+
+    sha256: str
+
+    @classmethod
+    def way_on(cls, file: Path) -> str:
+        return "write the report again with: stages report --replace"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +86,9 @@ def _progress(entry: Mapping[str, Any]) -> int:
 
 def note_own(workspace: Workspace, file: Path) -> None:
     """Keep that this data folder has written the report as it is now."""
-    own = {"sha256": hash_file(file)}
-    if read_json(workspace.reported) != own:
-        write_json(workspace.reported, own)
+    write_record(workspace.reported, Reported(sha256=hash_file(file)))
 
 
 def _is_own(workspace: Workspace, file: Path) -> bool:
-    return read_json(workspace.reported) == {"sha256": hash_file(file)}
+    stored = read_whole(Reported, workspace.reported)
+    return stored is not None and stored.sha256 == hash_file(file)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from stages.project.plan import Plan
-from stages.state.durable import read_json
-from stages.state.manifests import Manifest, read_manifest
-from stages.state.workspace import Workspace
+from stages.state.manifests import TransformManifest, read_keys, read_transform
+from stages.state.records import read_whole
+from stages.state.sides import SidesFile
+from stages.state.workspace import Workspace, form_file
 
 
 def unused_columns(workspace: Workspace, plan: Plan) -> dict[str, list[str]]:
@@ -19,21 +20,21 @@ def unused_columns(workspace: Workspace, plan: Plan) -> dict[str, list[str]]:
     """
     import pyarrow.parquet as pq
 
-    manifests = [read_manifest(workspace.transform(name)) for name in plan.tables]
+    manifests = [read_transform(workspace.transform(name)) for name in plan.tables]
     if not all(manifests):
         return {}
     keys = [
-        read_json(workspace.keys / f"{name}.json") for name, r in plan.references.items() if r.keys
+        read_keys(workspace.keys_manifest(name)) for name, r in plan.references.items() if r.keys
     ]
     read: dict[str, set[str]] = {}
     for manifest in (*manifests, *keys):
-        for source, columns in (manifest or {}).get("reads", {}).items():
+        for source, columns in (manifest.reads if manifest else {}).items():
             read.setdefault(source, set()).update(columns)
     unused = {}
-    for name, source in plan.sources.items():
-        form = workspace.extract(name) / "schema.parquet"
+    for name, staged in plan.sources.items():
+        form = form_file(workspace.extract(name))
         if form.exists():
-            meant = read.get(name, set()) | set(source.unused)
+            meant = read.get(name, set()) | set(staged.unused)
             columns = [column for column in pq.read_schema(form).names if column not in meant]
             if columns:
                 unused[name] = columns
@@ -42,16 +43,15 @@ def unused_columns(workspace: Workspace, plan: Plan) -> dict[str, list[str]]:
 
 def side_figures(workspace: Workspace) -> dict[str, dict[str, int]]:
     """Side file that the plan ties to a source → {rows, orphans}."""
-    stored = read_json(workspace.sides) or {}
+    stored = read_whole(SidesFile, workspace.sides) or SidesFile()
     return {
-        name: {"rows": side["rows"], "orphans": side["orphans"]} for name, side in stored.items()
+        name: {"rows": side.rows, "orphans": side.orphans} for name, side in stored.sides.items()
     }
 
 
-def url_classes(transformed: Manifest) -> list[dict[str, Any]]:
+def url_classes(transformed: TransformManifest | None) -> list[dict[str, Any]]:
     """{field, class, rows, first_end, last_end} of a table's documents."""
-    classes: list[dict[str, Any]] = transformed.get("urls", [])
-    return classes
+    return transformed.urls if transformed else []
 
 
 def summary_lines(report: dict[str, Any]) -> Iterator[str]:

@@ -5,13 +5,8 @@ Answered once a table, so that no later load of this target asks again.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
-
-from stages.state.durable import read_json, write_json
-from stages.state.workspace import Workspace
-
-ENTRY = "existing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +25,3 @@ class Answer:
             return "kept beside what is loaded"
         found = f"adopted by {self.by}" if self.by else "adopted"
         return found if self.done else f"to be {found}, which the next load ends"
-
-
-def read_answers(workspace: Workspace) -> dict[str, Answer]:
-    """Convex table → its answer, where one was given."""
-    stored = (read_json(workspace.identity) or {}).get(ENTRY, {})
-    return {table: Answer(**answer) for table, answer in stored.items()}
-
-
-def keep_answer(workspace: Workspace, table: str, answer: Answer) -> None:
-    stored = read_json(workspace.identity) or {}
-    answers = {**stored.get(ENTRY, {}), table: asdict(answer)}
-    write_json(workspace.identity, {**stored, ENTRY: answers})

@@ -13,37 +13,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal
 
-from stages.errors import StagesError
-
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A manifest, or None where there is none yet."""
+    """A report, or None where there is none, or nothing that could be one."""
     try:
-        loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+        loaded = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        raise StagesError(
-            f"{path} is damaged: it is not JSON", f"remove its folder {path.parent} and run again"
-        ) from None
-    return loaded
+    return loaded if isinstance(loaded, dict) else None
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a manifest durably; a file that would not change is not touched."""
+    """Write a report durably; a file that would not change is not touched."""
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     write_text(path, text)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a small text file durably; a file that would not change is not touched."""
-    if path.exists() and path.read_text("utf-8") == text:
+    data = text.encode()
+    if path.exists() and path.read_bytes() == data:
         return
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         with open_private(temporary, "wb") as handle:
-            handle.write(text.encode())
+            handle.write(data)
             sync_file(handle)
         publish(temporary, path)
     except OSError:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from stages.state.durable import read_json, write_json
+from msgspec import field
+
+from stages.state.records import Record, read_record, read_whole, write_record
 from stages.state.workspace import Workspace
 
 Stage = Literal["extract", "transform", "load"]
@@ -24,29 +26,43 @@ class Failure:
     at: str
 
 
+class FailuresFile(Record, kw_only=True, omit_defaults=True):
+    """Failures by name, of each stage whose failures the file holds."""
+
+    extract: dict[str, Failure] = field(default_factory=dict)
+    transform: dict[str, Failure] = field(default_factory=dict)
+    load: dict[str, Failure] = field(default_factory=dict)
+
+    @classmethod
+    def way_on(cls, file: Path) -> str:
+        return "see what still fails with: stages extract; stages transform; stages load"
+
+
 def read_failures(workspace: Workspace, stage: Stage) -> dict[str, Failure]:
     """What failed in the last run of each table; of an extract, by source."""
-    stored = (read_json(_file(workspace, stage)) or {}).get(stage, {})
-    return {name: Failure(**failure) for name, failure in stored.items()}
+    return _of(read_record(FailuresFile, _file(workspace, stage)) or FailuresFile(), stage)
 
 
 def record_failure(
     workspace: Workspace, stage: Stage, name: str, reason: str, hint: str | None
 ) -> None:
     """Keep why a table failed; the same reason again keeps its time."""
-    failures = read_failures(workspace, stage)
+    file, stored = _stored(workspace, stage)
+    failures = _of(stored, stage)
     if name not in failures or failures[name].reason != reason:
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        failure = Failure(reason=reason, hint=hint, at=at)
-        _write(workspace, stage, {**failures, name: failure})
+        failures[name] = Failure(reason=reason, hint=hint, at=at)
+        write_record(file, stored)
 
 
 def forget_failures(workspace: Workspace, stage: Stage, names: Iterable[str]) -> None:
     """Drop the failures of tables that a stage has succeeded for."""
-    failures, succeeded = read_failures(workspace, stage), set(names)
-    left = {name: failure for name, failure in failures.items() if name not in succeeded}
-    if left != failures:
-        _write(workspace, stage, left)
+    file, stored = _stored(workspace, stage)
+    failures, succeeded = _of(stored, stage), set(names)
+    for name in succeeded & failures.keys():
+        del failures[name]
+    if file.exists():
+        write_record(file, stored)
 
 
 def _file(workspace: Workspace, stage: Stage) -> Path:
@@ -54,7 +70,13 @@ def _file(workspace: Workspace, stage: Stage) -> Path:
     return workspace.extract_failures if stage == "extract" else workspace.failures
 
 
-def _write(workspace: Workspace, stage: Stage, failures: dict[str, Failure]) -> None:
+def _stored(workspace: Workspace, stage: Stage) -> tuple[Path, FailuresFile]:
+    """The file, and what it holds. One that is damaged is begun anew: a stage that runs finds out
+    again what fails."""
     file = _file(workspace, stage)
-    stored = {name: asdict(failure) for name, failure in failures.items()}
-    write_json(file, {**(read_json(file) or {}), stage: stored})
+    return file, read_whole(FailuresFile, file) or FailuresFile()
+
+
+def _of(stored: FailuresFile, stage: Stage) -> dict[str, Failure]:
+    by_name: dict[str, Failure] = getattr(stored, stage)
+    return by_name

@@ -3,46 +3,97 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from stages.errors import StagesError
 from stages.state.fingerprints import hash_file
+from stages.state.manifests import (
+    ExtractManifest,
+    FileStat,
+    KeysManifest,
+    LoadManifest,
+    Part,
+    ReferenceManifest,
+    TransformManifest,
+    read_extract,
+    read_keys,
+    read_load,
+    read_reference,
+    read_transform,
+)
 from stages.state.parts import ROW_GROUP_BYTES
+from stages.state.records import Damaged, write_record
+from stages.state.workspace import Workspace, manifest_file, records_under
+
+WithParts = ExtractManifest | ReferenceManifest | TransformManifest | KeysManifest
 
 
-def find_damage(folder: Path, part: Mapping[str, Any]) -> str | None:
-    """What is wrong with a part, in a few words; None where it is whole."""
-    file = folder / part["file"]
-    if not file.exists():
+def find_damage(folder: Path, part: Part) -> str | None:
+    """What is wrong with a part, in a few words; None where it is whole.
+
+    It is read only if it was written to since its `stat`, which is renewed where the content is
+    right; who has the manifest writes it, so that nobody reads the part again.
+    """
+    file = folder / part.file
+    try:
+        seen = file.stat()
+    except FileNotFoundError:
         return "is missing"
-    if file.stat().st_size != part["bytes"]:
-        return f"has {file.stat().st_size} bytes instead of {part['bytes']}"
-    if hash_file(file) != part["sha256"]:
+    if seen.st_size != part.bytes:
+        return f"has {seen.st_size} bytes instead of {part.bytes}"
+    if part.stat == FileStat.of(seen):
+        return None
+    if hash_file(file) != part.sha256:
         return "has other content than its manifest says"
+    part.stat = FileStat.of(seen)
     return None
 
 
-def describe_damage(folder: Path, parts: Iterable[Mapping[str, Any]]) -> str:
+def describe_damage(folder: Path, parts: Iterable[Part]) -> str:
     """What is wrong with any of these parts, by name; empty where all are whole."""
     return " and ".join(f"{file} {wrong}" for file, wrong in _damaged(folder, parts))
 
 
-def require_whole(folder: Path, parts: Iterable[Mapping[str, Any]], redo: str) -> None:
+def require_whole(folder: Path, parts: Iterable[Part], redo: str) -> None:
     """Check parts before they are used. Raises StagesError naming the part and the way out."""
     for file, wrong in _damaged(folder, parts):
         raise StagesError(f"{folder / file} {wrong}", f"make it again with: {redo}")
 
 
-def _damaged(folder: Path, parts: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+def forget_stats(workspace: Workspace) -> None:
+    """Have every part read by whoever needs it next (`--check-files`)."""
+    for read, folders in (
+        (read_extract, workspace.extracts),
+        (read_reference, workspace.references),
+        (read_transform, workspace.transforms),
+        (read_load, workspace.loads),
+    ):
+        for folder in sorted(folders.glob("*")):
+            with suppress(Damaged):
+                _forget(manifest_file(folder), read(folder))
+    for file in sorted(records_under(workspace.keys)):
+        with suppress(Damaged):
+            _forget(file, read_keys(file))
+
+
+def _forget(file: Path, manifest: WithParts | LoadManifest | None) -> None:
+    if manifest is None:
+        return
+    for part in [manifest.ids] if isinstance(manifest, LoadManifest) else manifest.parts:
+        part.stat = None
+    write_record(file, manifest)
+
+
+def _damaged(folder: Path, parts: Iterable[Part]) -> Iterator[tuple[str, str]]:
     """(file, what is wrong), in the order of the parts; large ones are read side by side."""
     there = list(parts)
-    large = len(there) > 1 and sum(part["bytes"] for part in there) > ROW_GROUP_BYTES
+    large = len(there) > 1 and sum(part.bytes for part in there) > ROW_GROUP_BYTES
     with ThreadPoolExecutor(os.cpu_count() if large else 1) as pool:
         look = pool.map if large else map
         for part, wrong in zip(there, look(partial(find_damage, folder), there), strict=True):
             if wrong:
-                yield part["file"], wrong
+                yield part.file, wrong

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stages.prefetch import prefetch
 
@@ -15,24 +14,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 from stages.state.durable import make_folder, open_private, publish, sync_file
 from stages.state.fingerprints import hash_file
+from stages.state.manifests import FileStat, Part
 from stages.state.row_sizes import running_sizes
+from stages.state.workspace import form_file
 
 ROW_GROUP_ROWS = 122_880
 ROW_GROUP_BYTES = 4 << 20
 # What encoding takes, several times its rows, stays with the thread that did it: one does all.
 _ENCODER = ThreadPoolExecutor(max_workers=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """One closed, immutable Parquet file. `first` and `last` are source keys, where known."""
-
-    file: str
-    rows: int
-    bytes: int
-    sha256: str
-    first: list[str] | None = None
-    last: list[str] | None = None
 
 
 class PartWriter:
@@ -136,7 +125,13 @@ class PartWriter:
         size = self._temporary.stat().st_size
         publish(self._temporary, self.path)
         return Part(
-            file=self.path.name, rows=self.rows, bytes=size, sha256=digest, first=first, last=last
+            file=self.path.name,
+            rows=self.rows,
+            bytes=size,
+            sha256=digest,
+            stat=FileStat.of(self.path.stat()),
+            first=first,
+            last=last,
         )
 
     def abandon(self) -> None:
@@ -198,7 +193,7 @@ def _as_type(array: pa.Array, wanted: pa.DataType) -> pa.Array:
 
 def write_zero_rows(folder: Path, schema: pa.Schema) -> None:
     """`schema.parquet`: lets views exist before the first part does. Untouched if it is right."""
-    path = folder / "schema.parquet"
+    path = form_file(folder)
     if not path.exists():
         write_parquet(path, schema, [])
         return
@@ -207,8 +202,3 @@ def write_zero_rows(folder: Path, schema: pa.Schema) -> None:
         (folder / aside.file).unlink()
     else:
         publish(folder / aside.file, path)
-
-
-def part_entry(part: Part) -> dict[str, Any]:
-    """A part as its manifest holds it; unknown keys are left out."""
-    return {name: value for name, value in asdict(part).items() if value is not None}

@@ -8,21 +8,53 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from stages.state.durable import read_json, write_json
-from stages.state.workspace import Workspace
+import msgspec
+
+from stages.state.records import Record, read_whole, write_record
+from stages.state.workspace import Workspace, records_under
+
+TimedStage = Literal["extract", "transform", "load", "verify", "rollback"]
 
 
-def stage_times(workspace: Workspace) -> dict[str, Any]:
+class Times(msgspec.Struct, kw_only=True, frozen=True):
+    """When a stage started and ended, in UTC."""
+
+    started: str
+    ended: str
+
+
+class TimesFile(Record, kw_only=True, omit_defaults=True):
+    """The times of each stage that has run; where they are damaged, none are known."""
+
+    extract: Times | None = None
+    transform: Times | None = None
+    load: Times | None = None
+    verify: Times | None = None
+    rollback: Times | None = None
+
+    @classmethod
+    def way_on(cls, file: Path) -> str:
+        return "run the stages again: stages extract"
+
+
+def stage_times(workspace: Workspace) -> dict[str, dict[str, str]]:
     """Stage → {started, ended} in UTC."""
-    return {**(read_json(workspace.extract_times) or {}), **(read_json(workspace.times) or {})}
+    files = (workspace.extract_times, workspace.times)
+    stored = [read_whole(TimesFile, file) or TimesFile() for file in files]
+    return {
+        stage: msgspec.structs.asdict(times)
+        for each in stored
+        for stage, times in msgspec.structs.asdict(each).items()
+        if times is not None
+    }
 
 
 class StageTimer:
     """Started with a stage; `stop` at its end keeps both moments if the stage wrote a manifest."""
 
-    def __init__(self, workspace: Workspace, stage: str) -> None:
+    def __init__(self, workspace: Workspace, stage: TimedStage) -> None:
         self._workspace, self._stage = workspace, stage
         self._before = _written(workspace, stage)
         self._started, self._clock = _now(), time.monotonic()
@@ -32,8 +64,9 @@ class StageTimer:
         workspace, stage = self._workspace, self._stage
         if _written(workspace, stage) != self._before:
             file = workspace.extract_times if stage == "extract" else workspace.times
-            times = {"started": self._started, "ended": _now()}
-            write_json(file, {**(read_json(file) or {}), stage: times})
+            times = Times(started=self._started, ended=_now())
+            stored = read_whole(TimesFile, file) or TimesFile()
+            write_record(file, msgspec.structs.replace(stored, **{stage: times}))
         return time.monotonic() - self._clock
 
 
@@ -44,6 +77,6 @@ def _now() -> str:
 def _written(workspace: Workspace, stage: str) -> dict[Path, int]:
     """Manifests that the stage has written, with their times."""
     # A rollback removes those of the loads.
-    folders = {"extract": workspace.extracts, "rollback": workspace.target_folder / "load"}
+    folders = {"extract": workspace.extracts, "rollback": workspace.loads}
     folder = folders.get(stage, workspace.target_folder / stage)
-    return {file: file.stat().st_mtime_ns for file in folder.glob("**/*.json")}
+    return {file: file.stat().st_mtime_ns for file in records_under(folder)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,6 +72,20 @@ class Workspace:
         return self.data / "stages.duckdb"
 
     @property
+    def database_sql(self) -> Path:
+        """`data/stages.sql`: the SQL that made it, so that it is made anew only for other SQL"""
+        return self.database.with_suffix(".sql")
+
+    @property
+    def spill(self) -> Path:
+        """`data/tmp/spill/`: what DuckDB does not hold in memory, of the holder of the lock"""
+        return self.scratch / "spill"
+
+    def passed(self, table: str) -> Path:
+        """`data/tmp/articles.parquet`: rows that passed their checks, while others are looked at"""
+        return self.scratch / f"{table}.parquet"
+
+    @property
     def source(self) -> Path:
         """`data/source.json`: whose rows these are"""
         return self.data / "source.json"
@@ -86,6 +101,11 @@ class Workspace:
         return self.data / "extract.next"
 
     @property
+    def restarted(self) -> Path:
+        """`data/extract.next/tables.json`: which tables are read there"""
+        return self.next_extracts / "tables.json"
+
+    @property
     def extract_failures(self) -> Path:
         """`data/extract-failures.json`: why sources could not be read"""
         return self.data / "extract-failures.json"
@@ -99,11 +119,16 @@ class Workspace:
         """`data/extract/articles/`: manifest.json, schema.parquet, part-00000.parquet …"""
         return self.extracts / source
 
+    @property
+    def targets(self) -> Path:
+        """`data/targets/`"""
+        return self.data / "targets"
+
     # ── one target ──────────────────────────────────────────────────────────────────────────
     @property
     def target_folder(self) -> Path:
         """`data/targets/production/`"""
-        return self.data / "targets" / self.target
+        return self.targets / self.target
 
     @property
     def identity(self) -> Path:
@@ -130,9 +155,14 @@ class Workspace:
         """`data/targets/production/schema.json`: convex/schema.ts as Convex exports it"""
         return self.target_folder / "schema.json"
 
+    @property
+    def references(self) -> Path:
+        """`data/targets/production/reference/`"""
+        return self.target_folder / "reference"
+
     def reference(self, table: str) -> Path:
         """`data/targets/production/reference/workspaces/`: same files as an extract"""
-        return self.target_folder / "reference" / table
+        return self.references / table
 
     @property
     def transforms(self) -> Path:
@@ -143,25 +173,87 @@ class Workspace:
         """`…/transform/articles/`: documents, rejects and changes.parquet, manifest.json"""
         return self.transforms / table
 
+    def documents(self, table: str) -> Path:
+        """`…/transform/articles/documents.parquet`: one row a document"""
+        return self.transform(table) / "documents.parquet"
+
+    def rejects(self, table: str) -> Path:
+        """`…/transform/articles/rejects.parquet`: one row a source row that is no document"""
+        return self.transform(table) / "rejects.parquet"
+
+    def changes(self, table: str) -> Path:
+        """`…/transform/articles/changes.parquet`: one row a value that was changed"""
+        return self.transform(table) / "changes.parquet"
+
     @property
     def keys(self) -> Path:
-        """`…/transform/_keys/`: workspaces.parquet, workspaces.rejects.parquet, manifests"""
+        """`…/transform/_keys/`: what the key models decided"""
         return self.transforms / "_keys"
+
+    def known_keys(self, reference: str) -> Path:
+        """`…/transform/_keys/workspaces.parquet`: source key → document"""
+        return self.keys / f"{reference}.parquet"
+
+    def unknown_keys(self, reference: str) -> Path:
+        """`…/transform/_keys/workspaces.rejects.parquet`: source keys without a document"""
+        return self.keys / f"{reference}.rejects.parquet"
+
+    def keys_manifest(self, reference: str) -> Path:
+        """`…/transform/_keys/workspaces.json`: what the two files were made from"""
+        return self.keys / f"{reference}.json"
 
     @property
     def sides(self) -> Path:
         """`…/transform/_sides.json`: rows and orphans of the side files that the plan names"""
         return self.transforms / "_sides.json"
 
+    @property
+    def loads(self) -> Path:
+        """`…/load/`"""
+        return self.target_folder / "load"
+
     def load(self, table: str) -> Path:
-        """`…/load/articles/`: acks.jsonl, ids.parquet, rejects.jsonl, manifest.json; where there
-        are any, conflicts.parquet, removed.parquet, gone.parquet (parents that were deleted)"""
-        return self.target_folder / "load" / table
+        """`…/load/articles/`: manifest.json, and the files below"""
+        return self.loads / table
+
+    def acks(self, table: str) -> Path:
+        """`…/load/articles/acks.jsonl`: what Convex answered, a line a document"""
+        return self.load(table) / "acks.jsonl"
+
+    def load_rejects(self, table: str) -> Path:
+        """`…/load/articles/rejects.jsonl`: what Convex refused, and what was held back"""
+        return self.load(table) / "rejects.jsonl"
+
+    def ids(self, table: str) -> Path:
+        """`…/load/articles/ids.parquet`: source key → document"""
+        return self.load(table) / "ids.parquet"
+
+    def conflicts(self, table: str) -> Path:
+        """`…/load/articles/conflicts.parquet`: documents that the app has changed, if any"""
+        return self.load(table) / "conflicts.parquet"
+
+    def removed(self, table: str) -> Path:
+        """`…/load/articles/removed.parquet`: loaded, and not staged any more, if any"""
+        return self.load(table) / "removed.parquet"
+
+    def gone(self, table: str) -> Path:
+        """`…/load/articles/gone.parquet`: parents that were deleted in Convex, if any"""
+        return self.load(table) / "gone.parquet"
 
     @property
     def imports(self) -> Path:
         """`…/import/`: snapshot.zip and manifest.json of the last `load --through import`"""
         return self.target_folder / "import"
+
+    @property
+    def snapshot(self) -> Path:
+        """`…/import/snapshot.zip`: what is sent"""
+        return self.imports / "snapshot.zip"
+
+    @property
+    def minted_ids(self) -> Path:
+        """`…/import/ids/`: ids of tables that the import brings, while its file is written"""
+        return self.imports / "ids"
 
     @property
     def handed_over(self) -> Path:
@@ -174,13 +266,22 @@ class Workspace:
         """`…/exports/`: what was in Convex before an import that replaced it"""
         return self.target_folder / "exports"
 
+    def export(self, started: int) -> Path:
+        """`…/exports/before-1700000000000000000.zip`, by the time that Convex gives it"""
+        return self.exports / f"before-{started}.zip"
+
+    @property
+    def verifies(self) -> Path:
+        """`…/verify/`"""
+        return self.target_folder / "verify"
+
     def verify(self, table: str) -> Path:
         """`…/verify/articles.parquet`: one row a difference"""
-        return self.target_folder / "verify" / f"{table}.parquet"
+        return self.verifies / f"{table}.parquet"
 
     def verified_of(self, table: str) -> Path:
         """`…/verify/articles.json`: which load was looked at, and where its references went"""
-        return self.target_folder / "verify" / f"{table}.json"
+        return self.verifies / f"{table}.json"
 
     @property
     def rolled_back(self) -> Path:
@@ -190,7 +291,7 @@ class Workspace:
     @property
     def verified(self) -> Path:
         """`…/verify/manifest.json`: counts of the last verify, by table"""
-        return self.target_folder / "verify" / "manifest.json"
+        return manifest_file(self.verifies)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +322,37 @@ def functions_folder(project: Path) -> Path:
         ) from None
 
 
+# ── in the folder of an extract, a reference table or a transform ───────────────────────────────
+ROWS = "*.parquet"  # all rows of an extract: its parts, and the file without rows
+
+
 def manifest_file(folder: Path) -> Path:
     """The manifest of one table's folder."""
     return folder / "manifest.json"
+
+
+def form_file(folder: Path) -> Path:
+    """`schema.parquet`: the columns, without rows."""
+    return folder / "schema.parquet"
+
+
+def part_file(folder: Path, span: int = 0, number: int = 0) -> Path:
+    """`part-00003.parquet`; a span that needs more parts goes on with `part-00003-001.parquet`."""
+    return folder / (
+        f"part-{span:05}.parquet" if number == 0 else f"part-{span:05}-{number:03}.parquet"
+    )
+
+
+def part_files(folder: Path, *, unfinished: bool = False) -> list[Path]:
+    """The parts that are there, listed in the manifest or not."""
+    return list(folder.glob("part-*" if unfinished else "part-*.parquet"))
+
+
+def records_under(folder: Path) -> Iterator[Path]:
+    """All JSON files of a folder, and of those in it."""
+    return folder.glob("**/*.json")
+
+
+def damaged_file(file: Path) -> Path:
+    """`target.json.damaged`: where a file that can't be read is kept, for a person to look at."""
+    return file.with_name(f"{file.name}.damaged")

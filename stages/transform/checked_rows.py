@@ -29,7 +29,7 @@ def checked_rows_sql(context: TableContext, compiled: CompiledModel) -> str:
 @contextmanager
 def split_checked_rows(context: TableContext, compiled: CompiledModel) -> Iterator[SplitRows]:
     """The rows, split into `passed` and `failing`; the file of what passed is gone after."""
-    file = context.workspace.scratch / f"{context.table.name}.parquet"
+    file = context.workspace.passed(context.table.name)
     checked = checked_rows_sql(context, compiled)
     sql = f"SELECT {staged_columns(compiled.fields)}, _failures, _lost FROM ({checked})"
     try:
@@ -40,7 +40,7 @@ def split_checked_rows(context: TableContext, compiled: CompiledModel) -> Iterat
                 documents_schema(compiled.fields),
                 file,
                 numbers=context.has_number_keys,
-                several=context.source["rows"] > BATCH,
+                several=context.extracted.rows > BATCH,
             )
         yield rows
     finally:

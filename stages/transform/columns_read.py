@@ -34,7 +34,7 @@ def columns_read(context: TableContext, model: Model) -> dict[str, list[str]]:
     if joined := joined_order_sql(context, model.text):
         queries.append(joined)
     by_models = columns_of(context.connection, context.plan.sources, queries)
-    by_plan = {*context.source.get("key", []), *own_order(context)}
+    by_plan = {*(context.extracted.key or ()), *own_order(context)}
     return {**by_models, table.source: sorted({*by_models.get(table.source, []), *by_plan})}
 
 

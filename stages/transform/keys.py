@@ -7,17 +7,19 @@ testimonies name the same document; where they do not, it is a reject and not a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stages.errors import FileError
 from stages.project.models import read_model
 from stages.project.plan import Plan, ReferenceTable
 from stages.rules import Rule
 from stages.sql import first_row, name_sql
-from stages.state.durable import read_json, write_json
 from stages.state.fingerprints import fingerprint
 from stages.state.integrity import describe_damage
-from stages.state.parts import part_entry, write_parquet
+from stages.state.manifests import KeysManifest, Part
+from stages.state.parts import write_parquet
+from stages.state.records import read_whole, write_record
 from stages.state.workspace import Workspace
 from stages.transform.columns_read import columns_of
 from stages.transform.models import Inputs, describe, key_sql
@@ -35,7 +37,7 @@ def run_keys(
     workspace: Workspace,
     plan: Plan,
     inputs: Inputs,
-    report: Callable[[str, str, dict[str, Any]], None],
+    report: Callable[[str, str, KeysManifest], None],
 ) -> None:
     """Bring every key model's results up to date; `report(table, sentence, manifest)` for each."""
     for reference in plan.references.values():
@@ -43,18 +45,19 @@ def run_keys(
             continue
         model = read_model(workspace, reference.keys)
         made_from = fingerprint(model.text, inputs.of(connection, model))
-        file = workspace.keys / f"{reference.name}.json"
-        manifest = read_json(file)
-        same = manifest is not None and manifest["made_from"] == made_from
-        damaged = describe_damage(workspace.keys, manifest["parts"]) if manifest and same else ""
+        file = workspace.keys_manifest(reference.name)
+        manifest = read_whole(KeysManifest, file)
+        same = manifest is not None and manifest.made_from == made_from
+        damaged = describe_damage(workspace.keys, manifest.parts) if manifest and same else ""
         if manifest is None or not same or damaged:
             inputs.make_views(connection, model)
-            decided = _decide_keys(connection, workspace, plan, reference, model.text)
-            manifest = {"made_from": made_from, **decided}
-            write_json(file, manifest)
+            manifest = _decide_keys(connection, workspace, plan, reference, model.text)
+            manifest.made_from = made_from
+            write_record(file, manifest)
             sentence = f"{damaged + ', made again: ' if damaged else ''}"
-            sentence += f"{manifest['known']:,} keys known, {manifest['rejected']:,} not"
+            sentence += f"{manifest.known:,} keys known, {manifest.rejected:,} not"
         else:
+            write_record(file, manifest)
             sentence = "fresh"
         connection.execute("CREATE SCHEMA IF NOT EXISTS keys")
         for statement in keys_view(workspace, reference.name):
@@ -69,8 +72,8 @@ def _decide_keys(
     plan: Plan,
     reference: ReferenceTable,
     sql: str,
-) -> dict[str, Any]:
-    """Decide which keys are known, and write both files; the manifest's part of it."""
+) -> KeysManifest:
+    """Decide which keys are known, and write both files; the manifest without `made_from`."""
     columns = describe(connection, str(reference.keys), sql)
     if tuple(columns) != COLUMNS:
         raise FileError(
@@ -96,21 +99,22 @@ def _decide_keys(
         f"SELECT source_id, problem AS rule, reason FROM {DECIDED_KEYS} WHERE problem IS NOT NULL"
     )
     parts = [
-        _write(connection, workspace, f"{reference.name}.parquet", known),
-        _write(connection, workspace, f"{reference.name}.rejects.parquet", rejects),
+        _write(connection, workspace.known_keys(reference.name), known),
+        _write(connection, workspace.unknown_keys(reference.name), rejects),
     ]
     counts = connection.execute(
         f"SELECT problem, count(*) FROM {DECIDED_KEYS} WHERE problem IS NOT NULL "
         "GROUP BY ALL ORDER BY ALL"
     ).fetchall()
-    return {
-        "table": reference.name,
-        "reads": columns_of(connection, plan.sources, [sql]),
-        "known": parts[0]["rows"],
-        "rejected": parts[1]["rows"],
-        "rules": dict(counts),
-        "parts": parts,
-    }
+    return KeysManifest(
+        made_from="",
+        table=reference.name,
+        reads=columns_of(connection, plan.sources, [sql]),
+        known=parts[0].rows,
+        rejected=parts[1].rows,
+        rules=dict(counts),
+        parts=parts,
+    )
 
 
 def _make_decided(
@@ -155,8 +159,6 @@ def _make_decided(
     )
 
 
-def _write(
-    connection: duckdb.DuckDBPyConnection, workspace: Workspace, name: str, sql: str
-) -> dict[str, Any]:
+def _write(connection: duckdb.DuckDBPyConnection, file: Path, sql: str) -> Part:
     reader = connection.sql(f"{sql} ORDER BY source_id").to_arrow_reader()
-    return part_entry(write_parquet(workspace.keys / name, reader.schema, reader))
+    return write_parquet(file, reader.schema, reader)

@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping
 from stages.errors import UserError
 from stages.rules import Rule
 from stages.sql import file_sql, text_sql
-from stages.state.manifests import read_manifest
+from stages.state.manifests import read_transform
 from stages.state.workspace import Workspace
 from stages.transform.compile import Compiled
 from stages.transform.models import sql_errors
@@ -87,8 +87,8 @@ def _first_reference(
 
 def _reference_sql(workspace: Workspace, name: str) -> str:
     """`known` of a reference table: what its key model decided."""
-    known = file_sql(workspace.keys / f"{name}.parquet")
-    rejected = file_sql(workspace.keys / f"{name}.rejects.parquet")
+    known = file_sql(workspace.known_keys(name))
+    rejected = file_sql(workspace.unknown_keys(name))
     prefix = text_sql(f"{name}:")
     return (
         f"SELECT {prefix} || source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "
@@ -103,11 +103,11 @@ def _documents_sql(workspace: Workspace, target: str) -> str:
 
     A table that is missing at the source has neither: everything that refers to it is an orphan.
     """
-    manifest = read_manifest(workspace.transform(target))
-    if not manifest or not manifest["parts"]:
+    manifest = read_transform(workspace.transform(target))
+    if not manifest or not manifest.parts:
         return NOTHING
-    documents = file_sql(workspace.transform(target) / "documents.parquet")
-    rejects = file_sql(workspace.transform(target) / "rejects.parquet")
+    documents = file_sql(workspace.documents(target))
+    rejects = file_sql(workspace.rejects(target))
     prefix = text_sql(f"{target}:")
     return (
         f"SELECT {prefix} || _source_id AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason "

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import asdict
 
+from stages.project.code_version import code_hash
 from stages.project.freshness import checked_by
 from stages.project.models import Model
 from stages.state.fingerprints import fingerprint
-from stages.state.manifests import read_manifest
-from stages.transform.models import code_hash
+from stages.state.manifests import read_transform
 from stages.transform.table_context import TableContext
 
 
 def made_from(context: TableContext, model: Model, cycle: Container[str]) -> str:
     """All that the three files depend on, but the other tables of its `cycle`."""
     plan, table, inputs = context.plan, context.table, context.inputs
-    parents = {
-        name: (read_manifest(context.workspace.transform(name)) or {}).get("parts")
+    transformed = {
+        name: read_transform(context.workspace.transform(name))
         for name in context.targets
         if name in plan.tables and name not in cycle
     }
+    parents = {name: parent and parent.parts for name, parent in transformed.items()}
     keys = {
         name: inputs.content(f"keys.{name}") for name in context.targets if name in plan.references
     }

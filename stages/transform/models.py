@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.convex.schema import Validator, is_system
@@ -19,10 +17,17 @@ from stages.project.models import Model
 from stages.project.plan import Plan, TargetTable
 from stages.side_views import require_readable, side_contents
 from stages.sql import name_sql, text_sql
-from stages.state.fingerprints import content_hash, fingerprint, hash_file
+from stages.state.fingerprints import content_hash
 from stages.state.integrity import require_whole
-from stages.state.manifests import Manifest, read_manifest
-from stages.state.workspace import Workspace
+from stages.state.manifests import (
+    ExtractManifest,
+    KeysManifest,
+    Part,
+    read_extract,
+    read_reference,
+    write_manifest,
+)
+from stages.state.workspace import Workspace, form_file
 from stages.transform.relations import KEYLESS_ROWS
 from stages.transform.sql_ast import (
     named_references,
@@ -31,17 +36,15 @@ from stages.transform.sql_ast import (
     refuse_chance,
     tables,
 )
-from stages.views import KEYLESS, json_texts, macros, make, statements, with_texts
+from stages.views import KEYLESS, json_texts, make, statements, with_texts
 
 if TYPE_CHECKING:
     import duckdb
 
 # Printable ASCII without quotes and backslashes, which a JSON path can't say.
 FIELD_NAME = re.compile(rf"(?![$_])[ !#-\[\]-~]{{1,{FIELD_NAME_LENGTH}}}")
-HERE = Path(__file__).parent
 # How DuckDB begins what it says of a value, and not of the query, its memory or its files.
 OF_ROW = re.compile(r"(?:Conversion|Out of Range|Invalid Input|Invalid type|Mismatch Type) Error: ")
-CONVEX = ("values", "canonical", "layouts")
 
 
 def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict[str, str]:
@@ -184,12 +187,12 @@ class Inputs:
         for name, content in side_contents(self.workspace, self.plan).items():
             self._known[f"side.{name}"] = content
         for name in self.plan.sources:
-            content = self._of_manifest(read_manifest(self.workspace.extract(name)))
-            self._known[f"extract.{name}"] = self._known[f"as_text.{name}"] = content
+            extracted = read_extract(self.workspace.extract(name))
+            found = extracted and _content(extracted.status, extracted.key, extracted.parts)
+            self._known[f"extract.{name}"] = self._known[f"as_text.{name}"] = found
         for name in self.plan.references:
-            self._known[f"reference.{name}"] = self._of_manifest(
-                read_manifest(self.workspace.reference(name))
-            )
+            there = read_reference(self.workspace.reference(name))
+            self._known[f"reference.{name}"] = there and _content(there.status, None, there.parts)
 
     def make_views(self, connection: duckdb.DuckDBPyConnection, *models: Model | None) -> None:
         """Make all views, the first time that they are needed; with many tables they take time.
@@ -210,14 +213,8 @@ class Inputs:
         require_readable(connection, self.workspace, self.plan, unread)
         self._read.update(unread)
 
-    @staticmethod
-    def _of_manifest(manifest: Manifest | None) -> Any:
-        if manifest is None:
-            return None
-        return [manifest["status"], manifest.get("key"), content_hash(manifest["parts"])]
-
-    def add_keys(self, name: str, manifest: Manifest) -> None:
-        self._known[f"keys.{name}"] = content_hash(manifest["parts"])
+    def add_keys(self, name: str, manifest: KeysManifest) -> None:
+        self._known[f"keys.{name}"] = content_hash(manifest.parts)
 
     def content(self, name: str) -> Any:
         """Content of one staged table, such as `extract.articles`; None where it is not there."""
@@ -238,18 +235,23 @@ class Inputs:
         }
 
 
-def require_extract(workspace: Workspace, name: str) -> Manifest:
+def _content(status: str, key: list[str] | None, parts: Sequence[Part]) -> list[Any]:
+    return [status, key, content_hash(parts)]
+
+
+def require_extract(workspace: Workspace, name: str) -> ExtractManifest:
     """A source's manifest, its parts checked. Raises StagesError where it is not all there."""
-    manifest = read_manifest(workspace.extract(name))
+    manifest = read_extract(workspace.extract(name))
     if manifest is None:
         raise StagesError(
             f"`{name}` is not extracted yet", f"run: stages extract {name}", tables=[name]
         )
-    if manifest["status"] == "reading":
+    if manifest.status == "reading":
         raise StagesError(
             f"`{name}` is only half extracted", f"run: stages extract {name}", tables=[name]
         )
-    require_whole(workspace.extract(name), manifest["parts"], f"stages extract {name}")
+    require_whole(workspace.extract(name), manifest.parts, f"stages extract {name}")
+    write_manifest(workspace.extract(name), manifest)
     return manifest
 
 
@@ -258,12 +260,17 @@ def key_sql(workspace: Workspace, source: str) -> str:
 
     A row without a key has `_key` in its view: its hash, and its number among its equals.
     """
-    manifest = read_manifest(workspace.extract(source))
-    key = manifest["key"] if manifest and manifest["status"] != "missing" else []
+    key = _key(workspace, source)
     if not key:
         return KEYLESS
     texts = [f"key_text({name_sql(column)})" for column in key]
     return texts[0] if len(texts) == 1 else f"key_list([{', '.join(texts)}])"
+
+
+def _key(workspace: Workspace, source: str) -> list[str]:
+    """The columns of a source's key, as staged; none for one without, or that is not there."""
+    manifest = read_extract(workspace.extract(source))
+    return (manifest and manifest.key) or []
 
 
 def key_is_number(workspace: Workspace, source: str) -> bool:
@@ -271,10 +278,10 @@ def key_is_number(workspace: Workspace, source: str) -> bool:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    key = (read_manifest(workspace.extract(source)) or {}).get("key") or []
+    key = _key(workspace, source)
     if len(key) != 1:
         return False
-    schema = pq.read_schema(workspace.extract(source) / "schema.parquet")
+    schema = pq.read_schema(form_file(workspace.extract(source)))
     return bool(pa.types.is_integer(schema.field(key[0]).type))
 
 
@@ -302,14 +309,3 @@ def source_rows(workspace: Workspace, source: str) -> str:
         return f"FROM extract.{name_sql(source)}"
     form = "coalesce(try_cast({0} AS JSON), to_json({0}))"
     return with_texts(f"as_text.{name_sql(source)}", texts, form)
-
-
-@cache
-def code_hash() -> str:
-    """Of the code and the macros that make documents; read once a process."""
-    code = [hash_file(file) for file in sorted(HERE.glob("*.py"))]
-    convex = HERE.parent / "convex"
-    code += [hash_file(convex / f"{name}.py") for name in CONVEX]
-    code.append(hash_file(HERE.parent / "limits.py"))
-    code += [hash_file(file) for file in sorted((convex / "validators").glob("*.py"))]
-    return fingerprint(macros(), code)

@@ -16,7 +16,7 @@ from stages.project.reject_limits import over_limit
 from stages.project.staged_schema import require_table, with_references
 from stages.state.failures import forget_failures, record_failure
 from stages.state.integrity import require_whole
-from stages.state.manifests import Manifest, read_manifest
+from stages.state.manifests import TransformManifest, read_reference, write_manifest
 from stages.state.workspace import Preview, Workspace
 from stages.transform.cycles import Cycle
 from stages.transform.keys import run_keys
@@ -47,7 +47,7 @@ class TransformOptions:
 class TransformResult:
     """Manifests by table, and what was only to be shown; `failed`: table → why it stopped."""
 
-    tables: dict[str, Manifest] = field(default_factory=dict)
+    tables: dict[str, TransformManifest] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     shown: dict[str, Any] = field(default_factory=dict)
     over_limit: list[OverLimit] = field(default_factory=list)
@@ -91,7 +91,7 @@ def _transform(
             workspace,
             plan,
             inputs,
-            lambda name, words, manifest: progress.done("keys", name, words, **manifest["rules"]),
+            lambda name, words, manifest: progress.done("keys", name, words, **manifest.rules),
         )
         check_sides(
             connection,
@@ -162,7 +162,7 @@ def _require_inputs(
 ) -> None:
     """Raise StagesError unless everything that the models may read is extracted, and whole."""
     for table in tables:
-        if require_extract(workspace, table.source)["status"] != "missing":
+        if require_extract(workspace, table.source).status != "missing":
             require_table(schema, plan, table.name)
     for side in plan.sides.values():
         if side.of:
@@ -170,13 +170,14 @@ def _require_inputs(
     for reference in plan.references.values():
         if reference.source:
             require_extract(workspace, reference.source)
-        manifest = read_manifest(workspace.reference(reference.name))
+        manifest = read_reference(workspace.reference(reference.name))
         if manifest is None:
             raise StagesError(
                 f"what Convex has in `{reference.name}` is not read yet for this target",
                 "run: stages extract",
             )
-        require_whole(workspace.reference(reference.name), manifest["parts"], "stages extract")
+        require_whole(workspace.reference(reference.name), manifest.parts, "stages extract")
+        write_manifest(workspace.reference(reference.name), manifest)
 
 
 def _table_runs(
@@ -201,5 +202,7 @@ def _closure(names: set[str], references: Mapping[str, set[str]], plan: Plan) ->
     return closure
 
 
-def _figures(manifest: Manifest) -> dict[str, Any]:
-    return {name: manifest[name] for name in ("source_rows", "documents", "rejects", "changes")}
+def _figures(manifest: TransformManifest) -> dict[str, Any]:
+    return {
+        name: getattr(manifest, name) for name in ("source_rows", "documents", "rejects", "changes")
+    }

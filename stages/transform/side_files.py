@@ -10,8 +10,9 @@ from stages.project.plan import Plan, SideFile
 from stages.project.plan_entries import entry_error
 from stages.side_views import side_files
 from stages.sql import first_row, name_sql
-from stages.state.durable import read_json, write_json
 from stages.state.fingerprints import fingerprint
+from stages.state.records import read_whole, write_record
+from stages.state.sides import SideFigures, SidesFile
 from stages.state.workspace import Workspace
 from stages.transform.models import Inputs, key_sql
 from stages.transform.relations import SIDE_ORPHANS
@@ -34,8 +35,8 @@ def check_sides(
     The figures are kept in `workspace.sides`, and a file that is as it was is not looked at again.
     Raises UserError for orphans, unless the plan says report.
     """
-    before = read_json(workspace.sides) or {}
-    figures: dict[str, dict[str, Any]] = {}
+    before = (read_whole(SidesFile, workspace.sides) or SidesFile()).sides
+    figures: dict[str, SideFigures] = {}
     for side in plan.sides.values():
         if not side.of:
             continue
@@ -43,7 +44,7 @@ def check_sides(
             vars(side), inputs.content(f"side.{side.name}"), inputs.content(f"extract.{side.of}")
         )
         known = before.get(side.name)
-        if known and known["made_from"] == made_from:
+        if known and known.made_from == made_from:
             figures[side.name] = known
             continue
         inputs.make_views(connection)
@@ -55,11 +56,11 @@ def check_sides(
                 f"have: {', '.join(examples)}{' …' if orphans > len(examples) else ''}",
                 f'fix the file, or say orphans = "report" in [side.{side.name}] of {plan.file}',
             )
-        figures[side.name] = {"made_from": made_from, "rows": rows, "orphans": orphans}
+        figures[side.name] = SideFigures(made_from=made_from, rows=rows, orphans=orphans)
         words = f"{rows:,} keys, {orphans:,} of them not in {side.of}"
         report(side.name, words, {"rows": rows, "orphans": orphans})
     if figures or before:
-        write_json(workspace.sides, figures)
+        write_record(workspace.sides, SidesFile(sides=figures))
 
 
 def _orphans(

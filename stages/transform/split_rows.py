@@ -8,13 +8,16 @@ changes the order, this is noticed, and the file is sorted afterwards.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from stages.sql import Relation, file_sql
 from stages.state.durable import make_folder, publish
-from stages.state.parts import Part, write_parquet
+from stages.state.manifests import FileStat, Part
+from stages.state.parts import write_parquet
 from stages.transform.checked import CHANGED, FAILURES
 from stages.transform.relations import CHANGED_VALUES, FAILING, PASSED, SPLIT_BATCH
 
@@ -44,7 +47,8 @@ class SplitRows:
     def publish(self, final: Path) -> Part:
         """Give the file its place and name."""
         publish(self.file, final)
-        return replace(self.part, file=final.name)
+        # Its new name is a change of the file, too.
+        return structs.replace(self.part, file=final.name, stat=FileStat.of(final.stat()))
 
 
 def split_rows(

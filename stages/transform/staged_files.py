@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import TableFailed
 from stages.sql import file_sql
-from stages.state.parts import part_entry, write_parquet, write_zero_rows
+from stages.state.manifests import Part, RuleCount, TransformManifest
+from stages.state.parts import write_parquet, write_zero_rows
 from stages.transform.changes import changes_sql
 from stages.transform.checked_rows import refuse_failing_orphans, staged_columns
 from stages.transform.columns_read import columns_read
@@ -24,7 +26,6 @@ from stages.transform.urls import class_urls
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DOCUMENTS, REJECTS, CHANGES = "documents.parquet", "rejects.parquet", "changes.parquet"
 REJECT_COLUMNS = ("source_id", "field", "rule", "reason", "row", "others")
 CHANGE_COLUMNS = ("source_id", "field", "rule", "old", "new")
 REJECTS_SQL = (
@@ -35,12 +36,14 @@ REJECTS_SQL = (
 
 def write_files(
     context: TableContext, compiled: CompiledModel, rows: SplitRows, *, collisions_known: bool
-) -> dict[str, Any]:
-    """Account for the rows, and put the three files in their place; the manifest's part of it.
+) -> TransformManifest:
+    """Account for the rows, and put the three files in their place; the manifest without what they
+    were made from.
 
     `collisions_known`: the rows that collide were found when the table's cycle was proven.
     """
-    connection, table = context.connection, context.table
+    connection, table, workspace = context.connection, context.table, context.workspace
+    file = workspace.documents(table.name)
     keys = require_ids(connection, compiled.model, table, rows)
     refuse_failing_orphans(context, compiled)
     if not collisions_known:
@@ -53,33 +56,36 @@ def write_files(
     changes = changes_sql(context, compiled, rows.nulls)
     schema = with_order(table, documents_schema(compiled.fields))
     write_zero_rows(context.folder, schema)
-    if as_it_is:
-        documents = part_entry(rows.publish(context.folder / DOCUMENTS))
-    else:
-        documents = _write(context, DOCUMENTS, documents_sql, schema)
-    view_passed(connection, context.folder / DOCUMENTS)
+    documents = rows.publish(file) if as_it_is else _write(context, file, documents_sql, schema)
+    view_passed(connection, file)
     rejects_sql = REJECTS_SQL + context.key_order("r.source_id") if counts.rejects else ""
-    rejects = _write(context, REJECTS, rejects_sql, _text_schema(REJECT_COLUMNS))
-    changes_part = _write(context, CHANGES, changes, _text_schema(CHANGE_COLUMNS))
-    _require_balance(context, counts.source_rows, documents["rows"], rejects["rows"])
+    rejects = _write(
+        context, workspace.rejects(table.name), rejects_sql, _text_schema(REJECT_COLUMNS)
+    )
+    changed = _write(context, workspace.changes(table.name), changes, _text_schema(CHANGE_COLUMNS))
+    _require_balance(context, counts.source_rows, documents.rows, rejects.rows)
     shapes = [field.shape for field in compiled.fields.values()]
-    return {
-        "source_rows": counts.source_rows,
-        "documents": documents["rows"],
-        "rejects": rejects["rows"],
-        "dropped": counts.dropped,
-        "changes": changes_part["rows"],
-        "rules": _counts_by_rule(context, rejects),
-        "changed": _counts_by_rule(context, changes_part),
-        "reads": columns_read(context, compiled.model),
-        "urls": class_urls(connection, table, shapes, context.folder / DOCUMENTS),
-        "parts": [documents, rejects, changes_part],
-    }
+    return TransformManifest(
+        table=table.name,
+        source=table.source,
+        status="complete",
+        made_from=None,
+        source_rows=counts.source_rows,
+        documents=documents.rows,
+        rejects=rejects.rows,
+        dropped=counts.dropped,
+        changes=changed.rows,
+        rules=_counts_by_rule(context, rejects),
+        changed=_counts_by_rule(context, changed),
+        reads=columns_read(context, compiled.model),
+        urls=class_urls(connection, table, shapes, file),
+        parts=[documents, rejects, changed],
+    )
 
 
 def first_documents(context: TableContext, limit: int) -> list[dict[str, Any]]:
     """The first documents that are staged, as dictionaries."""
-    file = context.folder / DOCUMENTS
+    file = context.workspace.documents(context.table.name)
     if not file.exists():
         return []
     rows = context.connection.sql(
@@ -108,21 +114,21 @@ def _require_balance(context: TableContext, source_rows: int, documents: int, re
         )
 
 
-def _write(context: TableContext, name: str, sql: str, schema: pa.Schema) -> dict[str, Any]:
+def _write(context: TableContext, file: Path, sql: str, schema: pa.Schema) -> Part:
     """Write one of the files; empty SQL has no rows."""
     batches = context.connection.sql(sql).to_arrow_reader(BATCH) if sql else ()
-    return part_entry(write_parquet(context.folder / name, schema, batches))
+    return write_parquet(file, schema, batches)
 
 
-def _counts_by_rule(context: TableContext, part: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _counts_by_rule(context: TableContext, part: Part) -> list[RuleCount]:
     """Rows of a written file by field and rule, most first."""
-    if not part["rows"]:
+    if not part.rows:
         return []
-    relation = f"read_parquet({file_sql(context.folder / part['file'])})"
+    relation = f"read_parquet({file_sql(context.folder / part.file)})"
     counts = context.connection.execute(
         f"SELECT field, rule, count(*) FROM {relation} GROUP BY ALL ORDER BY 3 DESC, 1, 2"
     ).fetchall()
-    return [{"field": field, "rule": rule, "rows": rows} for field, rule, rows in counts]
+    return [RuleCount(field=field, rule=rule, rows=rows) for field, rule, rows in counts]
 
 
 def _text_schema(names: Iterable[str]) -> pa.Schema:

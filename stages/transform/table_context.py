@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from stages.convex.schema import Schema, Validator
 from stages.project.models import Model, read_model
 from stages.project.plan import Plan, TargetTable
-from stages.state.manifests import Manifest, read_manifest
+from stages.state.manifests import ExtractManifest, read_extract
 from stages.state.workspace import Workspace
 from stages.transform.drops import drop_model
-from stages.transform.models import Inputs, key_is_number, key_sql
+from stages.transform.models import Inputs, key_is_number, key_sql, require_extract
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,14 +31,15 @@ class TableContext:
     inputs: Inputs
 
     @cached_property
-    def source(self) -> Manifest:
+    def extracted(self) -> ExtractManifest:
         """The manifest of the table's extract."""
-        return read_manifest(self.workspace.extract(self.table.source)) or {}
+        manifest = read_extract(self.workspace.extract(self.table.source))
+        return manifest or require_extract(self.workspace, self.table.source)
 
     @property
     def missing(self) -> bool:
         """Whether the source has no such table."""
-        return bool(self.source["status"] == "missing")
+        return self.extracted.status == "missing"
 
     @property
     def folder(self) -> Path:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from msgspec import structs
 
 from stages.project.freshness import staged_inputs
 from stages.project.models import Model
 from stages.state.durable import remove
 from stages.state.fingerprints import fingerprint
 from stages.state.integrity import describe_damage
-from stages.state.manifests import Manifest, read_manifest, write_manifest
+from stages.state.manifests import TransformManifest, write_manifest
+from stages.state.records import read_whole
+from stages.state.workspace import manifest_file
 from stages.transform.checked_rows import checked_rows_sql, split_checked_rows
 from stages.transform.cycles import Cycle
 from stages.transform.known_keys import make_known, refuse_unplanned
@@ -29,30 +31,32 @@ class TableRun:
         self.context = context
         self.cycle = cycle
 
-    def bring_up_to_date(self, *, restart: bool) -> tuple[Manifest, str]:
+    def bring_up_to_date(self, *, restart: bool) -> tuple[TransformManifest, str]:
         """The manifest, and what was done in one sentence."""
         context, table = self.context, self.context.table
-        manifest = read_manifest(context.folder)
+        damaged = ""
+
+        def note(damage: str) -> None:
+            nonlocal damaged
+            damaged = damage
+
+        manifest = read_whole(TransformManifest, manifest_file(context.folder), note)
         if context.missing:
             return self._record_missing(manifest)
         model = context.read_model()
         made_of = self._made_from(model)
-        damaged = ""
-        if manifest and not restart and manifest["made_from"] == made_of:
-            damaged = describe_damage(context.folder, manifest["parts"])
+        if manifest and not restart and manifest.made_from == made_of:
+            damaged = describe_damage(context.folder, manifest.parts)
             if not damaged:
                 # What changed and made no difference, such as a comment, is not reported again.
-                inputs = staged_inputs(context.workspace, context.plan, table)
-                write_manifest(context.folder, {**manifest, "inputs": inputs})
+                manifest.inputs = staged_inputs(context.workspace, context.plan, table)
+                write_manifest(context.folder, manifest)
                 return manifest, "fresh"
-        manifest = {
-            "table": table.name,
-            "source": table.source,
-            "status": "complete",
-            "made_from": made_of,
-            "inputs": staged_inputs(context.workspace, context.plan, table),
-            **self._make_files(model),
-        }
+        manifest = structs.replace(
+            self._make_files(model),
+            made_from=made_of,
+            inputs=staged_inputs(context.workspace, context.plan, table),
+        )
         write_manifest(context.folder, manifest)
         return manifest, _sentence(manifest, damaged)
 
@@ -68,19 +72,18 @@ class TableRun:
         own = made_from(self.context, model, self.cycle.tables)
         return fingerprint(own, self.cycle.made_from())
 
-    def _record_missing(self, manifest: Manifest | None) -> tuple[Manifest, str]:
+    def _record_missing(self, manifest: TransformManifest | None) -> tuple[TransformManifest, str]:
         context, table = self.context, self.context.table
-        if manifest is None or manifest["status"] != "missing":
+        if manifest is None or manifest.status != "missing":
             remove(context.folder)
-            manifest = {
-                "table": table.name, "source": table.source, "status": "missing",
-                "made_from": None, "source_rows": 0, "documents": 0, "rejects": 0, "dropped": 0,
-                "changes": 0, "rules": [], "changed": [], "reads": {}, "urls": [], "parts": [],
-            }  # fmt: skip
+            manifest = TransformManifest(
+                table=table.name, source=table.source, status="missing", made_from=None,
+                source_rows=0, documents=0, rejects=0, changes=0, parts=[],
+            )  # fmt: skip
             write_manifest(context.folder, manifest)
         return manifest, "missing: the source has no such table"
 
-    def _make_files(self, model: Model) -> dict[str, Any]:
+    def _make_files(self, model: Model) -> TransformManifest:
         try:
             return self._write_rows(self._prepare(model))
         except RowFailed:
@@ -89,7 +92,7 @@ class TableRun:
                 raise
             return self._write_rows(self._prepare(model, isolate=True))
 
-    def _write_rows(self, compiled: CompiledModel) -> dict[str, Any]:
+    def _write_rows(self, compiled: CompiledModel) -> TransformManifest:
         with split_checked_rows(self.context, compiled) as rows:
             self._drop_intermediates()
             return write_files(
@@ -118,13 +121,13 @@ class TableRun:
             self.context.connection.execute(f"DROP TABLE IF EXISTS {MODEL_ROWS}")
 
 
-def _sentence(manifest: Manifest, damaged: str) -> str:
+def _sentence(manifest: TransformManifest, damaged: str) -> str:
     sentence = f"{damaged + ', made again: ' if damaged else ''}"
-    sentence += f"{manifest['documents']:,} documents"
-    if manifest["rejects"] > manifest["dropped"]:
-        sentence += f", {manifest['rejects'] - manifest['dropped']:,} rejected"
-    if manifest["dropped"]:
-        sentence += f", {manifest['dropped']:,} dropped on purpose"
-    if manifest["changes"]:
-        sentence += f", {manifest['changes']:,} changes"
+    sentence += f"{manifest.documents:,} documents"
+    if manifest.rejects > manifest.dropped:
+        sentence += f", {manifest.rejects - manifest.dropped:,} rejected"
+    if manifest.dropped:
+        sentence += f", {manifest.dropped:,} dropped on purpose"
+    if manifest.changes:
+        sentence += f", {manifest.changes:,} changes"
     return sentence

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from stages.state.durable import read_json, remove, write_json
+import msgspec
+
+from stages.state.durable import remove, write_json
 from stages.state.fingerprints import fingerprint
-from stages.state.manifests import Manifest
+from stages.state.manifests import LoadManifest
+from stages.state.records import Record, read_whole, write_record
 from stages.state.workspace import Workspace
 
 KINDS = (
@@ -16,6 +20,17 @@ KINDS = (
 )  # fmt: skip
 WRONG = tuple(kind for kind in KINDS if kind not in ("removed", "unowned"))
 Counts = Mapping[str, int]
+
+
+class VerifiedTable(Record, kw_only=True):
+    """verify/<table>.json: the load that was looked at, and where its references went."""
+
+    of: str
+    references: dict[str, dict[str, int]]
+
+    @classmethod
+    def way_on(cls, file: Path) -> str:
+        return f"make it again with: stages verify {file.stem}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,35 +51,47 @@ class Proof:
         return [f"{rows:,} {kind}" for kind, rows in self.differences.items()]
 
 
-def write_proof(workspace: Workspace, table: str, loaded: Manifest, proof: Proof) -> None:
+def write_proof(workspace: Workspace, table: str, loaded: LoadManifest, proof: Proof) -> None:
     """Write down what a verify of this load found; killed in between, it looks like an old one."""
-    write_json(
-        workspace.verified, {**(read_json(workspace.verified) or {}), table: dict(proof.counts)}
-    )
-    write_json(
-        workspace.verified_of(table), {"of": _seen(loaded), "references": dict(proof.references)}
-    )
+    tables = {**_counts(workspace), table: dict(proof.counts)}
+    write_json(workspace.verified, tables)
+    references = {name: dict(counts) for name, counts in proof.references.items()}
+    looked = VerifiedTable(of=_seen(loaded), references=references)
+    write_record(workspace.verified_of(table), looked)
 
 
-def read_proof(workspace: Workspace, table: str, loaded: Manifest | None) -> Proof | None:
-    """The proof of this load; None where there is none, or only one of an older load."""
-    counts = (read_json(workspace.verified) or {}).get(table)
-    looked = read_json(workspace.verified_of(table))
-    if not counts or not looked or not loaded or looked["of"] != _seen(loaded):
+def read_counts(workspace: Workspace, table: str) -> Counts | None:
+    """What the last verify of the table counted, whatever load it was of; None without any."""
+    return _counts(workspace).get(table)
+
+
+def read_proof(workspace: Workspace, table: str, loaded: LoadManifest | None) -> Proof | None:
+    """The proof of this load; None where there is none, or only one of an older load, or where
+    it is damaged."""
+    counts = read_counts(workspace, table)
+    looked = read_whole(VerifiedTable, workspace.verified_of(table))
+    if not counts or not looked or not loaded or looked.of != _seen(loaded):
         return None
-    return Proof(counts=counts, references=looked["references"])
+    return Proof(counts=counts, references=looked.references)
 
 
 def forget_proof(workspace: Workspace, table: str) -> None:
     """Remove what verify wrote about a table."""
-    stored = read_json(workspace.verified) or {}
+    stored = _counts(workspace)
     if stored.pop(table, None) is not None:
         write_json(workspace.verified, stored)
     remove(workspace.verified_of(table))
     remove(workspace.verify(table))
 
 
-def _seen(loaded: Manifest) -> str:
+def _counts(workspace: Workspace) -> dict[str, dict[str, int]]:
+    """Table → counts; what is damaged counts as not verified."""
+    try:
+        return msgspec.json.decode(workspace.verified.read_bytes(), type=dict[str, dict[str, int]])
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+
+
+def _seen(loaded: LoadManifest) -> str:
     # A prune changes nothing but the number of documents that are not staged any more.
-    removed = loaded["counts"]["removed"]
-    return fingerprint(loaded["content"], loaded["ids"]["sha256"], removed)
+    return fingerprint(loaded.content, loaded.ids.sha256, loaded.counts["removed"])

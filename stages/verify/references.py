@@ -81,8 +81,8 @@ def _make_accounts(
     """Make `reference_accounts`. Of a rejected row nothing counts as bound or made null, though an
     older form of it may still be in Convex."""
     run = connection.execute
-    rejects = file_sql(workspace.transform(table.name) / "rejects.parquet")
-    changes = file_sql(workspace.transform(table.name) / "changes.parquet")
+    rejects = file_sql(workspace.rejects(table.name))
+    changes = file_sql(workspace.changes(table.name))
     run(
         f"CREATE OR REPLACE TEMP TABLE {REJECTED_KEYS} AS SELECT source_id "
         f"FROM read_parquet({rejects}) UNION SELECT source_id FROM {UNSENT_KEYS}"

@@ -29,7 +29,7 @@ from stages.project.settings import Target
 from stages.project.staged_schema import staged_shapes, with_references
 from stages.sql import file_sql, name_sql, text_sql
 from stages.state.integrity import require_whole
-from stages.state.manifests import read_manifest
+from stages.state.manifests import read_load, read_transform, write_manifest
 from stages.state.parts import write_parquet
 from stages.state.workspace import Workspace
 from stages.verify.compare import differences_sql, pair
@@ -144,25 +144,25 @@ class _Table:
     def compare(self, progress: Progress) -> Proof | None:
         """The proof of the table; None for one that is missing at the source."""
         name = self.table.name
-        transformed = read_manifest(self.workspace.transform(name))
-        if transformed and transformed["status"] == "missing":
+        transformed = read_transform(self.workspace.transform(name))
+        if transformed and transformed.status == "missing":
             return None
-        loaded = read_manifest(self.workspace.load(name))
+        loaded = read_load(self.workspace.load(name))
         if not transformed or not loaded:
             raise StagesError(
                 f"`{name}` is not loaded yet", f"run: stages load {name}", tables=[name]
             )
-        require_whole(
-            self.workspace.transform(name), transformed["parts"], f"stages transform {name}"
-        )
-        require_whole(self.workspace.load(name), [loaded["ids"]], f"stages load {name}")
+        require_whole(self.workspace.transform(name), transformed.parts, f"stages transform {name}")
+        require_whole(self.workspace.load(name), [loaded.ids], f"stages load {name}")
+        write_manifest(self.workspace.transform(name), transformed)
+        write_manifest(self.workspace.load(name), loaded)
         if has_other_form(self.workspace, self.table, transformed):
             raise StagesError(
                 f"`{name}` in convex/schema.ts has changed since it was transformed",
                 f"run: stages transform {name}",
             )
         self.fields = staged_shapes(self.workspace, self.schema, name)
-        progress.start("verify", name, min(loaded["documents"], self.sample or 1 << 62))
+        progress.start("verify", name, min(loaded.documents, self.sample or 1 << 62))
         self._relate()
         counts = dict.fromkeys(("verified", *KINDS), 0)
         counts["verified"] = pair(self.connection, self.fields)
@@ -199,8 +199,8 @@ class _Table:
         """Make `unsent_keys`, `staged`, `owned`, `local_ids` and `read_back`, which the others work
         on."""
         run = self.connection.execute
-        unsent = self.workspace.load(self.table.name) / "rejects.jsonl"
-        local = file_sql(self.workspace.load(self.table.name) / "ids.parquet")
+        unsent = self.workspace.load_rejects(self.table.name)
+        local = file_sql(self.workspace.ids(self.table.name))
         run(
             f"CREATE OR REPLACE TEMP VIEW {LOCAL_IDS} AS "
             f"SELECT source_id, convex_id AS document_id FROM read_parquet({local})"

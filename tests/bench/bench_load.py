@@ -23,11 +23,12 @@ from urllib.request import urlopen
 import click
 import duckdb
 
+from stages.convex.schema import SchemaCache
 from stages.project.freshness import staged_inputs
 from stages.project.plan_reader import load_plan
-from stages.state.durable import write_json
-from stages.state.manifests import write_manifest
-from stages.state.parts import part_entry, write_parquet
+from stages.state.manifests import TransformManifest, write_manifest
+from stages.state.parts import write_parquet
+from stages.state.records import write_record
 
 from .children_load import paths_of
 from .measure import judge
@@ -121,7 +122,7 @@ def _staged(rows: int) -> Iterator[Path]:
             },
         }
         exported = {"tables": [{"tableName": TABLE, "documentType": document, "indexes": []}]}
-        write_json(workspace.schema, {"made_from": "", "exported": exported})
+        write_record(workspace.schema, SchemaCache(made_from="", inputs=[], exported=exported))
         with duckdb.connect(config={"temp_directory": str(folder / "spill")}) as connection:
             connection.execute("SET memory_limit = '4GiB'")
             reader = connection.sql(DOCUMENTS.format(rows=rows)).to_arrow_reader()
@@ -131,11 +132,11 @@ def _staged(rows: int) -> Iterator[Path]:
         plan = load_plan(workspace.plan)
         write_manifest(
             workspace.transform(TABLE),
-            {
-                "status": "complete", "documents": rows, "rejects": 0, "source_rows": rows,
-                "parts": [part_entry(part)],
-                "inputs": staged_inputs(workspace, plan, plan.tables[TABLE]),
-            },
+            TransformManifest(
+                table=TABLE, source=TABLE, status="complete", made_from="", documents=rows,
+                rejects=0, changes=0, source_rows=rows, parts=[part],
+                inputs=staged_inputs(workspace, plan, plan.tables[TABLE]),
+            ),
         )  # fmt: skip
         yield folder
     finally:

@@ -11,13 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import structs
 
 from stages.convex.schema import load_schema
 from stages.project.freshness import staged_inputs
 from stages.project.plan_reader import load_plan
-from stages.state.durable import write_json
 from stages.state.fingerprints import hash_file
-from stages.state.parts import Part, part_entry
+from stages.state.identity import TargetIdentity
+from stages.state.manifests import (
+    ExtractManifest,
+    ExtractPart,
+    LoadManifest,
+    Part,
+    TransformManifest,
+    write_manifest,
+)
+from stages.state.records import write_record
 from stages.state.workspace import Workspace
 
 from .measure import Contestant, judge, peak, race, seconds, show
@@ -111,13 +120,10 @@ def _make(folder: Path, rows: int) -> None:
 
 
 def _stage(connection: Any, workspace: Workspace, rows: int) -> None:
-    def part(file: Path, sql: str) -> dict[str, Any]:
+    def part(file: Path, sql: str) -> Part:
         file.parent.mkdir(parents=True, exist_ok=True)
         connection.execute(f"COPY ({sql}) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
-        staged_part = Part(
-            file=file.name, rows=rows, bytes=file.stat().st_size, sha256=hash_file(file)
-        )
-        return part_entry(staged_part)
+        return Part(file=file.name, rows=rows, bytes=file.stat().st_size, sha256=hash_file(file))
 
     plan = load_plan(workspace.plan)
     load_schema(workspace)
@@ -125,7 +131,10 @@ def _stage(connection: Any, workspace: Workspace, rows: int) -> None:
     source = f"SELECT source_id AS id, workspace AS workspace_id, {FIELDS} FROM made ORDER BY i"
     read = part(extract / "part-00000.parquet", source)
     part(extract / "schema.parquet", f"{source} LIMIT 0")
-    write_json(extract / "manifest.json", {"status": "complete", "parts": [read], "rows": rows})
+    write_manifest(extract, ExtractManifest(
+        table="items", status="complete", transport="postgres", rows=rows,
+        parts=[ExtractPart(**structs.asdict(read), span=0, number=0)],
+    ))  # fmt: skip
     nothing = "SELECT '' AS source_id, '' AS field, '' AS rule WHERE false"
     parts = [
         part(
@@ -137,24 +146,23 @@ def _stage(connection: Any, workspace: Workspace, rows: int) -> None:
         part(transform / "changes.parquet", nothing),
     ]
     inputs = staged_inputs(workspace, plan, plan.tables["items"])
-    write_json(
-        transform / "manifest.json",
-        {"status": "complete", "documents": rows, "parts": parts, "inputs": inputs},
-    )
+    write_manifest(transform, TransformManifest(
+        table="items", source="items", status="complete", made_from="", source_rows=rows,
+        documents=rows, rejects=0, changes=0, parts=parts, inputs=inputs,
+    ))  # fmt: skip
     ids = part(
         workspace.load("items") / "ids.parquet",
         "SELECT source_id, _id AS convex_id FROM made ORDER BY i",
     )
-    write_json(
-        workspace.load("items") / "manifest.json",
-        {"status": "complete", "documents": rows, "counts": {}, "ids": ids,
-         "content": parts[0]["sha256"]},
-    )  # fmt: skip
+    write_manifest(workspace.load("items"), LoadManifest(
+        table="items", source="items", status="complete", made_from="", channel="functions",
+        documents=rows, counts={"removed": 0}, ids=ids, content=parts[0].sha256,
+    ))  # fmt: skip
     part(
         workspace.keys / "workspaces.parquet",
         "SELECT 'w' || w AS source_id, md5('w' || w) AS convex_id FROM range(100) r(w)",
     )
-    write_json(workspace.identity, {"deployment": "bench", "epoch": "bench"})
+    write_record(workspace.identity, TargetIdentity(deployment="bench", epoch="bench"))
 
 
 def _pages(connection: Any, folder: Path, rows: int) -> None:

@@ -125,7 +125,7 @@ def transform(config: Config) -> None:
     """`stages transform` by its command line; what `remove` names is to be made anew."""
     from stages.cli import cli
     from stages.state.durable import remove
-    from stages.state.manifests import read_manifest
+    from stages.state.manifests import read_transform
     from stages.state.workspace import Workspace
 
     project = Path(config["project"])
@@ -137,8 +137,8 @@ def transform(config: Config) -> None:
     arguments = ["--project", str(project), "--target", "sandbox-bench", "transform"]
     cli.main(arguments, standalone_mode=False)
     if "rows" in config:
-        manifest = read_manifest(workspace.transform("events")) or {}
-        if manifest["documents"] + manifest["rejects"] != config["rows"]:
+        manifest = read_transform(workspace.transform("events"))
+        if not manifest or manifest.documents + manifest.rejects != config["rows"]:
             sys.exit(f"not all rows: {manifest}")
 
 

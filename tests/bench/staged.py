@@ -10,10 +10,11 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+from msgspec import structs
 
 from stages.state.durable import make_folder
-from stages.state.manifests import write_manifest
-from stages.state.parts import part_entry, write_parquet, write_zero_rows
+from stages.state.manifests import ExtractManifest, ExtractPart, Snapshot, write_manifest
+from stages.state.parts import write_parquet, write_zero_rows
 from stages.state.workspace import Workspace
 
 from .setting import HERE, ROOT
@@ -149,16 +150,16 @@ def _stage(workspace: Workspace, name: str, query: str, rows: int) -> None:
             reader = connection.sql(given).to_arrow_reader()
             file = place / f"part-{number:05}.parquet"
             schema = _as_extracted(reader.schema)
-            parts.append(part_entry(write_parquet(file, schema, reader)))
+            part = write_parquet(file, schema, reader)
+            parts.append(ExtractPart(**structs.asdict(part), span=number, number=0))
             if "$first" not in query:
                 break
         write_zero_rows(place, schema)
-    write_manifest(place, {
-        "source": name, "status": "complete", "key": ["id"], "rows": rows,
-        "finished": "2026-01-01T00:00:00+00:00",
-        "snapshots": [{"kind": "exported", "snapshot": "1", "at": "2026-01-01T00:00:00+00:00"}],
-        "parts": parts,
-    })  # fmt: skip
+    at = "2026-01-01T00:00:00+00:00"
+    write_manifest(place, ExtractManifest(
+        table=name, status="complete", transport="postgres", key=["id"], rows=rows, finished=at,
+        snapshots=[Snapshot(kind="exported", snapshot="1", at=at)], parts=parts,
+    ))  # fmt: skip
 
 
 def _as_extracted(schema: pa.Schema) -> pa.Schema:

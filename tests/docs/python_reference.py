@@ -15,10 +15,10 @@ from typing import Any
 
 import stages
 from stages.convex.client import Channel
-from stages.convex.snapshots import Mode
 from stages.extract.transport import Via
 from stages.inspection import Tables
 from stages.migration import What
+from stages.state.imports import Mode
 from tests.support.command_line import ROOT
 
 PAGE = ROOT / "docs" / "python.md"

@@ -28,8 +28,8 @@ from stages.project.plan import Plan
 from stages.project.plan_reader import load_plan
 from stages.project.settings import Secret, Source
 from stages.sandbox import State
-from stages.state.manifests import read_manifest
-from stages.state.workspace import Workspace
+from stages.state.manifests import ExtractManifest, read_extract
+from stages.state.workspace import Workspace, manifest_file
 
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "extract_tests"
@@ -208,7 +208,15 @@ class Project:
         )
 
     def manifest(self, name: str) -> dict[str, Any]:
-        manifest = read_manifest(self.workspace.extract(name))
+        """The file's content, as anybody would read it."""
+        file = manifest_file(self.workspace.extract(name))
+        assert file.exists(), f"{name} was not read"
+        manifest: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        return manifest
+
+    def extracted(self, name: str) -> ExtractManifest:
+        """The same as the stages read it."""
+        manifest = read_extract(self.workspace.extract(name))
         assert manifest is not None, f"{name} was not read"
         return manifest
 

@@ -7,8 +7,7 @@ import pytest
 
 from stages.extract.drift import source_drift
 from stages.extract.transport import Via
-from stages.state.manifests import write_manifest
-from stages.state.moved import Moved, read_moved
+from stages.state.manifests import Moved, write_manifest
 from stages.state.workspace import manifest_file
 from stages.status import as_text, status
 from tests.extract.support import TRANSPORTS, Database, Project
@@ -23,7 +22,7 @@ def look(project: Project, name: str, via: Via = "postgres") -> tuple[str, str]:
 
 
 def moved(project: Project, name: str) -> Moved | None:
-    return read_moved(project.manifest(name))
+    return project.extracted(name).moved
 
 
 # ── what is known ───────────────────────────────────────────────────────────────────────────
@@ -112,13 +111,13 @@ def test_what_was_written_between_two_snapshots_is_not_unchanged(
     )
     project.plan(twice={"table": "other.twice"})
     project.extract()
-    first = project.manifest("twice")["snapshots"]
+    first = project.extracted("twice").snapshots
     assert look(project, "twice")[0] == "unchanged"
     database.sql("UPDATE other.twice SET v = 3 WHERE id = 1")
     project.extract(restart=True)
-    manifest = project.manifest("twice")
-    folder = project.workspace.extract("twice")
-    write_manifest(folder, {**manifest, "snapshots": [*first, *manifest["snapshots"]]})
+    manifest = project.extracted("twice")
+    manifest.snapshots = [*first, *manifest.snapshots]
+    write_manifest(project.workspace.extract("twice"), manifest)
     assert look(project, "twice")[0] == "moved"
     seen = moved(project, "twice")
     assert seen and seen.what == ("at most 1 rows written since",)

@@ -44,11 +44,14 @@ class Host:
     state: State | None
     convex: Path = ROOT / "convex"
     secret: str | None = SECRET
+    # Documents to begin with; by default what the sandbox has put into its own deployment.
+    seed: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     url: str = ""
     site_url: str = ""
 
     def start(self) -> None:
+        seed = self.seed or (self.state and self.state.root / "convex-sandbox.seed.jsonl")
         ready = self.folder / "host.ready.json"
         ready.unlink(missing_ok=True)
         config = self.folder / "host.json"
@@ -59,8 +62,7 @@ class Host:
                     "convex": str(self.convex),
                     "adminKey": KEY,
                     "env": {"MIGRATION_SECRET": self.secret} if self.secret else {},
-                    # What the sandbox has put into its own deployment.
-                    "seed": self.state and str(self.state.root / "convex-sandbox.seed.jsonl"),
+                    "seed": seed and str(seed),
                     "ready": str(ready),
                 }
             )
@@ -125,11 +127,15 @@ class Host:
 
 @contextmanager
 def host(
-    folder: Path, state: State | None, convex: Path = ROOT / "convex", secret: str | None = SECRET
+    folder: Path,
+    state: State | None,
+    convex: Path = ROOT / "convex",
+    secret: str | None = SECRET,
+    seed: Path | None = None,
 ) -> Iterator[Host]:
-    """A new, empty deployment, gone at the end."""
+    """A new deployment, empty but for a seed's documents, gone at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    convex_host = Host(folder, state, convex, secret)
+    convex_host = Host(folder, state, convex, secret, seed)
     try:
         convex_host.start()
         yield convex_host

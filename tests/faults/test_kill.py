@@ -118,6 +118,8 @@ def _essence(file: Path, stages: Stages) -> Any:
         return pq.read_table(file).drop_columns("_creationTime").to_pylist()
     if file.suffix == ".json" and file.is_relative_to(stages.data):
         manifest = json.loads(file.read_bytes())
+        for part in manifest.get("parts", ()):
+            part.pop("stat", None)  # when it was written
         return {k: v for k, v in manifest.items() if k not in MOVING} | _settled(manifest, file)
     return file.read_bytes()
 

@@ -23,8 +23,8 @@ from stages.project.plan import Plan
 from stages.project.plan_reader import load_plan
 from stages.project.settings import Secret, Target
 from stages.state.lock import data_lock
-from stages.state.manifests import write_manifest
-from stages.state.parts import part_entry, write_parquet
+from stages.state.manifests import TransformManifest, write_manifest
+from stages.state.parts import write_parquet
 from stages.state.workspace import Workspace
 from tests.faults.support import KEY, NAME, Host
 from tests.support.command_line import ROOT
@@ -117,16 +117,18 @@ class Project:
         write_parquet(folder / "rejects.parquet", refused.schema, refused.to_batches())
         write_manifest(
             folder,
-            {
-                "status": "complete",
-                "documents": len(rows),
-                "rejects": len(rejects),
-                "dropped": 0,
-                "changes": 0,
-                "source_rows": len(rows),
-                "parts": [part_entry(part)],
-                "inputs": staged_inputs(self.workspace, self.plan, self.plan.tables[table]),
-            },
+            TransformManifest(
+                table=table,
+                source=table,
+                status="complete",
+                made_from="",
+                documents=len(rows),
+                rejects=len(rejects),
+                changes=0,
+                source_rows=len(rows),
+                parts=[part],
+                inputs=staged_inputs(self.workspace, self.plan, self.plan.tables[table]),
+            ),
         )
 
     def load(self, *tables: str, **options: Any) -> LoadResult:

@@ -43,9 +43,9 @@ def test_a_cycle_is_loaded_in_two_passes(staged: Project) -> None:
     for name, rows in (("teams", TEAMS), ("people", PEOPLE)):
         manifest = result.tables[name]
         # Completed in the second pass, and counted once.
-        assert manifest["counts"]["inserted"] == manifest["documents"] == len(rows)
-        assert manifest["counts"]["replaced"] == 0
-        assert manifest["status"] == "complete"
+        assert manifest.counts["inserted"] == manifest.documents == len(rows)
+        assert manifest.counts["replaced"] == 0
+        assert manifest.status == "complete"
     first = staged.ledger("people")
     assert not any(row["digest"].startswith("pending:") for row in first.values())
     staged.load()
@@ -85,7 +85,7 @@ def test_it_is_killed_at_every_second_answer(staged: Project) -> None:
                 kills += 1
     assert kills >= 5
     require_loaded(staged)
-    assert all(manifest["status"] == "complete" for manifest in result.tables.values())
+    assert all(manifest.status == "complete" for manifest in result.tables.values())
 
 
 def test_what_the_app_changes_between_the_passes_is_a_conflict(
@@ -99,7 +99,7 @@ def test_what_the_app_changes_between_the_passes_is_a_conflict(
     assert len(staged.documents("people")) == len(PEOPLE)
     staged.change("people", "p03", name="Changed by the app")
     result = staged.load()
-    assert result.tables["people"]["counts"]["conflict"] == 1
+    assert result.tables["people"].counts["conflict"] == 1
     assert staged.keys("people", "conflicts") == ["p03"]
     assert staged.documents("people")["p03"] == {"name": "Changed by the app", "team": "t3"}
     staged.load(overwrite=True)
@@ -114,7 +114,7 @@ def test_lost_acks_do_not_take_a_cycle_apart(staged: Project) -> None:
     result = staged.load(restart=True)
     assert staged.host.pages("people") == pages
     assert staged.ledger("people") == ledger
-    counts = result.tables["people"]["counts"]
+    counts = result.tables["people"].counts
     assert (counts["unchanged"], counts["replaced"]) == (len(PEOPLE), 0)
 
 
@@ -124,7 +124,7 @@ def test_a_first_pass_replaces_what_is_complete_without_a_second(staged: Project
     rows = {**PEOPLE, "p99": {**PEOPLE["p99"], "name": "Edited"}}
     staged.stage("people", rows)
     result = staged.load(restart=True)
-    assert result.tables["people"]["counts"]["replaced"] == 1
+    assert result.tables["people"].counts["replaced"] == 1
     assert staged.documents("people") == expected(rows)
 
 
@@ -138,7 +138,7 @@ def test_an_edited_row_of_a_cycle_is_replaced(
     staged.load()
     rows = {**PEOPLE, key: {**PEOPLE[key], **edit}}
     staged.stage("people", rows)
-    counts = staged.load().tables["people"]["counts"]
+    counts = staged.load().tables["people"].counts
     assert (counts["inserted"], counts["replaced"]) == (len(PEOPLE) - 1, 1)
     assert staged.documents("people") == expected(rows)
 
@@ -149,8 +149,8 @@ def test_what_refers_to_one_that_is_not_loaded_waits(staged: Project) -> None:
     staged.stage("people", rows)
     result = staged.load()
     manifest = result.tables["people"]
-    assert manifest["status"] == "partial"
-    assert manifest["counts"]["held_back"] == 2
+    assert manifest.status == "partial"
+    assert manifest.counts["held_back"] == 2
     rejects = (staged.workspace.load("people") / "rejects.jsonl").read_text()
     assert '"sourceId": "p23"' in rejects and "people:p24 has no id" in rejects
     assert '"sourceId": "p24"' in rejects and "teams:nowhere has no id" in rejects

@@ -87,6 +87,6 @@ def test_a_fresh_data_folder_agrees_with_the_load_that_follows(
     assert did(forecast_all(other)) == expected
     loaded = other.load().tables
     assert {
-        name: tuple(each["counts"][did] for did in ("inserted", "replaced", "unchanged"))
+        name: tuple(each.counts[did] for did in ("inserted", "replaced", "unchanged"))
         for name, each in loaded.items()
     } == expected

@@ -13,9 +13,10 @@ from stages.load import adopt as adopting
 from stages.load.existing import Existing
 from stages.report.build import write_report
 from stages.report.files import report_files
-from stages.state.answers import Answer, keep_answer, read_answers
+from stages.state.answers import Answer
 from stages.state.durable import read_json
 from stages.state.failures import read_failures
+from stages.state.identity import keep_answer, read_answers
 from stages.status import as_text, status
 from tests.load.project import Project
 from tests.load.test_cycles import Killed
@@ -67,10 +68,10 @@ def test_equal_documents_are_adopted_and_nothing_is_sent_twice(forgotten: Projec
     before = forgotten.host.pages("pets")
     result = forgotten.load(existing=ADOPT)
     assert not result.failed
-    counts = result.tables["pets"]["counts"]
+    counts = result.tables["pets"].counts
     assert (counts["inserted"], counts["replaced"], counts["unchanged"]) == (1, 0, 23)
-    assert result.tables["people"]["counts"]["unchanged"] == 12
-    assert result.tables["teams"]["counts"]["unchanged"] == 3
+    assert result.tables["people"].counts["unchanged"] == 12
+    assert result.tables["teams"].counts["unchanged"] == 3
     assert forgotten.host.pages("pets")[:23] == before
     assert forgotten.documents("pets") == ANIMALS
     assert forgotten.documents("people") == PEOPLE
@@ -97,7 +98,7 @@ def test_what_differs_is_replaced_by_a_field_that_holds_the_key(project: Project
     assert "stages load pets --adopt --adopt-by legacyId" in (refused.value.hint or "")
     staged = {key: {**row, "legacyId": key} for key, row in ANIMALS.items()}
     project.stage("pets", staged)
-    counts = project.load(existing=BY_FIELD).tables["pets"]["counts"]
+    counts = project.load(existing=BY_FIELD).tables["pets"].counts
     assert (counts["inserted"], counts["replaced"], counts["unchanged"]) == (14, 5, 5)
     assert "10 existing documents adopted, 5 of them differ" in project.messages()
     assert "1 others stay as they are" in project.messages()
@@ -191,7 +192,7 @@ def test_a_table_that_the_ledger_knows_is_not_asked_about(
     """Without acks its ledger says so; with acks nobody is asked."""
     stage_animals(make("first")).load()
     other = stage_animals(make("data"))
-    assert other.load().tables["pets"]["counts"]["unchanged"] == 24
+    assert other.load().tables["pets"].counts["unchanged"] == 24
     other.stage("pets", {**ANIMALS, "c90": {"owner": "p00", "kind": "cat"}})
     monkeypatch.setattr("stages.load.existing._page", lambda *_, **__: pytest.fail("a call"))
     other.load()
@@ -225,5 +226,5 @@ def test_an_adoption_that_is_killed_is_done_again(
             forgotten.load("teams", "people", existing=ADOPT)
     assert forgotten.ledger("teams") and not forgotten.ledger("people")
     result = forgotten.load("teams", "people")
-    assert result.tables["people"]["counts"]["unchanged"] == 12
+    assert result.tables["people"].counts["unchanged"] == 12
     assert len(forgotten.host.pages("people")) == 12

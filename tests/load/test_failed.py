@@ -10,21 +10,20 @@ from stages.convex.client import Deployment, FunctionError, Kind
 from stages.rejects import as_text as rejects_as_text
 from stages.rejects import list_rejects
 from stages.report.build import write_report
-from stages.state.manifests import write_manifest
+from stages.state.manifests import ExtractManifest, Snapshot, write_manifest
 from stages.status import Status, as_text, status
 from tests.load.project import Project
 from tests.load.test_once import PETS, stage_all
 
 BUG = "Uncaught TypeError: 'Rex' is not a function"
 
-EXTRACTED = {
-    "status": "complete",
-    "transport": "postgres",
-    "rows": 0,
-    "parts": [],
-    "snapshots": [{"kind": "exported", "snapshot": "1", "at": "2026-01-01T00:00:00+00:00"}],
-    "finished": "2026-01-01T00:00:00+00:00",
-}
+EXTRACTED = ExtractManifest(
+    table="",
+    status="complete",
+    transport="postgres",
+    snapshots=[Snapshot(kind="exported", snapshot="1", at="2026-01-01T00:00:00+00:00")],
+    finished="2026-01-01T00:00:00+00:00",
+)
 
 
 def standing(project: Project) -> Status:

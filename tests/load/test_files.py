@@ -15,5 +15,5 @@ def test_the_id_of_a_file_is_loaded_as_it_is(project: Project) -> None:
     project.stage("pets", pets)
     assert not project.load().failed
     assert project.documents("pets") == pets
-    assert project.load().tables["pets"]["counts"]["inserted"] == 2
+    assert project.load().tables["pets"].counts["inserted"] == 2
     assert project.documents("pets") == pets

@@ -40,7 +40,7 @@ def test_a_document_deleted_in_convex_is_inserted_again(loaded: Project) -> None
     loaded.delete("pets", "c007")
     assert len(loaded.documents("pets")) == 59
     manifest = loaded.load(restart=True).tables["pets"]
-    assert (manifest["counts"]["inserted"], manifest["counts"]["unchanged"]) == (1, 59)
+    assert (manifest.counts["inserted"], manifest.counts["unchanged"]) == (1, 59)
     assert loaded.documents("pets") == PETS
 
 
@@ -57,8 +57,8 @@ def test_a_lost_ledger_is_written_again_from_the_acks(loaded: Project) -> None:
         "pets: the ledger is lost, and written again from the acks: 60 adopted" in loaded.messages()
     )
     assert loaded.host.pages("pets") == before
-    assert all(manifest["counts"]["inserted"] == 0 for manifest in result.tables.values())
-    assert result.tables["pets"]["counts"]["unchanged"] == 60
+    assert all(manifest.counts["inserted"] == 0 for manifest in result.tables.values())
+    assert result.tables["pets"].counts["unchanged"] == 60
     assert loaded.documents("pets") == PETS
 
 
@@ -68,7 +68,7 @@ def test_a_parent_that_the_app_deleted_is_not_bound_to(loaded: Project) -> None:
     new = {"c900": {"owner": "p03", "kind": "dog"}, "c901": {"owner": "p04", "kind": "dog"}}
     loaded.stage("pets", PETS | new)
     manifest = loaded.load("pets").tables["pets"]
-    assert manifest["status"] == "partial"
+    assert manifest.status == "partial"
     rejects = (loaded.workspace.load("pets") / "rejects.jsonl").read_text()
     assert '"sourceId": "c900"' in rejects
     assert "people:p03 is not in Convex any more" in rejects
@@ -125,8 +125,8 @@ def test_an_order_of_its_own_goes_one_batch_at_a_time(
     """`_order` says when each was created: Convex gives its creation times in that order."""
     import duckdb
 
-    from stages.state.manifests import read_manifest, write_manifest
-    from stages.state.parts import part_entry, write_parquet
+    from stages.state.manifests import read_transform, write_manifest
+    from stages.state.parts import write_parquet
 
     stage_all(project)
     monkeypatch.setattr(run, "MOST_DOCUMENTS", 5)
@@ -138,8 +138,10 @@ def test_an_order_of_its_own_goes_one_batch_at_a_time(
             f"FROM read_parquet('{folder / 'documents.parquet'}')"
         ).to_arrow_table()
     part = write_parquet(folder / "documents.parquet", rows.schema, rows.to_batches())
-    manifest = read_manifest(folder) or {}
-    write_manifest(folder, {**manifest, "parts": [part_entry(part)]})
+    manifest = read_transform(folder)
+    assert manifest
+    manifest.parts = [part]
+    write_manifest(folder, manifest)
     project.load()
     assert "pets: in an order of its own, one batch at a time" in project.messages()
     keys = {row["documentId"]: key for key, row in project.ledger("pets").items()}
@@ -152,5 +154,5 @@ def test_acks_of_a_load_that_was_emptied_are_not_believed(loaded: Project) -> No
     before = (loaded.workspace.load("pets") / "ids.parquet").read_bytes()
     remove(loaded.workspace.load("pets") / "acks.jsonl")
     manifest = loaded.load().tables["pets"]
-    assert manifest["counts"]["unchanged"] == 60
+    assert manifest.counts["unchanged"] == 60
     assert (loaded.workspace.load("pets") / "ids.parquet").read_bytes() == before

@@ -49,7 +49,7 @@ def test_what_is_not_staged_any_more_is_named_and_pruned_if_asked(loaded: Projec
     loaded.change("pets", "c002", kind="dog")
     manifest = loaded.load().tables["pets"]
     # c004 is still at the source, where it is rejected now: it is not for pruning.
-    assert manifest["counts"]["removed"] == 3
+    assert manifest.counts["removed"] == 3
     assert "c001, c002, c003 (" in loaded.messages() and "--prune" in loaded.messages()
     assert loaded.keys("pets", "removed") == ["c001", "c002", "c003"]
     assert len(loaded.documents("pets")) == 60
@@ -67,18 +67,18 @@ def test_what_is_not_staged_any_more_is_named_and_pruned_if_asked(loaded: Projec
     assert len(loaded.documents("pets")) == 60
     manifest = loaded.load(prune=lambda counts: True).tables["pets"]
     assert "2 deleted" in loaded.messages()
-    assert manifest["counts"]["removed"] == 1
+    assert manifest.counts["removed"] == 1
     assert set(loaded.documents("pets")) == set(left) | {"c002", "c004"}
     # It comes back at the source, and is loaded like any other.
     loaded.stage("pets", PETS)
     manifest = loaded.load().tables["pets"]
-    assert manifest["counts"]["removed"] == 0
+    assert manifest.counts["removed"] == 0
     assert set(loaded.documents("pets")) == set(PETS)
 
 
 def test_only_a_rejected_row_is_nothing_to_prune(loaded: Project) -> None:
     loaded.stage("pets", without(PETS, "c004"), rejects=["c004"])
-    assert loaded.load().tables["pets"]["counts"]["removed"] == 0
+    assert loaded.load().tables["pets"].counts["removed"] == 0
     assert "--prune" not in loaded.messages()
     assert prune(loaded) == {}
     assert "nothing to prune" in loaded.messages()

@@ -28,7 +28,7 @@ def test_a_bad_document_stands_alone_and_the_others_load(project: Project) -> No
     (reject,) = rejects(project)
     assert (reject["sourceId"], reject["rule"]) == ("c031", "refused")
     assert "fish" in reject["reason"]
-    counts = result.tables["pets"]["counts"]
+    counts = result.tables["pets"].counts
     assert (counts["inserted"], counts["refused"]) == (59, 1)
     assert set(project.documents("pets")) == set(PETS) - {"c031"}
 
@@ -117,7 +117,7 @@ def test_limits_and_timeouts_make_batches_smaller(
     monkeypatch.setattr(Deployment, "call_once", answered)
     stage_all(project)
     result = project.load()
-    assert result.tables["pets"]["counts"]["inserted"] == 60
+    assert result.tables["pets"].counts["inserted"] == 60
     assert rejects(project) == []
     assert project.documents("pets") == PETS
 

@@ -40,7 +40,7 @@ def test_a_derived_table_without_documents_counts_its_own_rows(
 ) -> None:
     tags.model("tags", model)
     manifest = tags.transform().tables["tags"]
-    assert manifest["documents"] == 0
+    assert manifest.documents == 0
     entry = build_report(tags.workspace, tags.plan)["things"]
     assert (entry["source"], entry["migrated"], entry["skipped"]) == (rows, 0, rows)
     assert sum(entry["reasons"].values()) == rows

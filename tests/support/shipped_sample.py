@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,7 @@ from stages.errors import UserError
 from stages.progress import Silent
 from stages.project.plan import Plan
 from stages.project.plan_reader import load_plan
-from stages.state.manifests import Manifest, read_manifest
-from stages.state.workspace import Workspace
+from stages.state.workspace import Workspace, manifest_file
 from stages.transform.run import TransformOptions, TransformResult, transform
 from tests.support.project_copies import edit_model
 
@@ -174,9 +174,10 @@ class Work:
     def whole_model(self, name: str, sql: str) -> None:
         (self.project / ".planning" / "migrations" / "models" / f"{name}.sql").write_text(sql)
 
-    def manifest(self, table: str) -> Manifest:
-        manifest = read_manifest(self.workspace.transform(table))
-        assert manifest
+    def manifest(self, table: str) -> dict[str, Any]:
+        """What transform says of the table, as anybody would read it."""
+        file = manifest_file(self.workspace.transform(table))
+        manifest: dict[str, Any] = json.loads(file.read_text("utf-8"))
         return manifest
 
     def rows(self, table: str, what: str) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from msgspec import structs
 
 from stages.convex.schema import Schema
 from stages.errors import UserError
 from stages.progress import Silent
 from stages.project.plan import Plan
 from stages.project.plan_reader import load_plan
-from stages.state.manifests import Manifest, read_manifest, write_manifest
-from stages.state.parts import part_entry, write_parquet, write_zero_rows
-from stages.state.workspace import Workspace
+from stages.state.manifests import ExtractManifest, ExtractPart, Snapshot, write_manifest
+from stages.state.parts import write_parquet, write_zero_rows
+from stages.state.workspace import Workspace, manifest_file
 from stages.transform.run import TransformOptions, TransformResult, transform
 
 Validator = dict[str, Any]
@@ -53,17 +55,16 @@ class Small:
         self.tables: list[dict[str, Any]] = []
         (self.workspace.migrations / "models").mkdir(parents=True)
 
-    def extract(self, name: str, rows: pa.Table, key: list[str], json: Sequence[str] = ()) -> None:
-        """As if these rows had been extracted; `json` are columns of that type, as text."""
+    def extract(self, name: str, rows: pa.Table, key: list[str], texts: Sequence[str] = ()) -> None:
+        """As if these rows had been extracted; `texts` are columns of json, as text."""
         folder = self.workspace.extract(name)
         write_zero_rows(folder, rows.schema)
         part = write_parquet(folder / "part-00000.parquet", rows.schema, rows.to_batches())
-        write_manifest(folder, {
-            "table": name, "status": "complete", "key": key, "rows": rows.num_rows,
-            "json": list(json), "transport": "postgres",
-            "snapshots": [{"kind": "exported", "snapshot": "", "at": ""}],
-            "parts": [part_entry(part)],
-        })  # fmt: skip
+        write_manifest(folder, ExtractManifest(
+            table=name, status="complete", key=key, rows=rows.num_rows, json=list(texts),
+            transport="postgres", snapshots=[Snapshot(kind="exported", snapshot="", at="")],
+            parts=[ExtractPart(**structs.asdict(part), span=0, number=0)],
+        ))  # fmt: skip
 
     def schema(self, table: str, fields: dict[str, Validator], **indexes: Any) -> None:
         """A Convex table; a field whose name ends with `?` is optional."""
@@ -96,9 +97,10 @@ class Small:
         assert error.value.exit_code == 2 and error.value.hint
         return error.value
 
-    def manifest(self, table: str) -> Manifest:
-        manifest = read_manifest(self.workspace.transform(table))
-        assert manifest
+    def manifest(self, table: str) -> dict[str, Any]:
+        """What transform says of the table, as anybody would read it."""
+        file = manifest_file(self.workspace.transform(table))
+        manifest: dict[str, Any] = json.loads(file.read_text("utf-8"))
         return manifest
 
     def rows(self, table: str, what: str = "documents") -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ def test_a_drop_is_a_reject_with_its_reason_and_needs_no_leave(users: Small) -> 
     assert (row["rule"], row["reason"]) == ("dropped_on_purpose", "a test account")
     assert users.accounted("users")
     assert users.manifest("users")["dropped"] == 1
-    assert users.transform().tables["users"]["documents"] == 5
+    assert users.transform().tables["users"].documents == 5
 
 
 def test_a_drop_is_part_of_what_a_table_is_made_from(users: Small) -> None:

@@ -20,7 +20,7 @@ REJECT = "the text is not JSON that Convex can hold: " + HALF
 def source(small: Small, *, key: bool = True) -> None:
     """A source `things(id, j json, k json, name)`, of which `j` has a bad value in row 2."""
     rows = table(j=TEXTS, k=["[1]"] * 5, name=["a", "b", "c", "d", "e"])
-    small.extract("things", rows, ["id"] if key else [], json=["j", "k"])
+    small.extract("things", rows, ["id"] if key else [], texts=["j", "k"])
     small.extract("others", table(thing=[1, 2, 3]), ["id"])
 
 

@@ -244,7 +244,7 @@ def test_orphans_can_be_fatal(work: Work) -> None:
     assert "references have no target" in error.value.message
     # Nothing new is staged for it.
     edit_plan(work.project, 'payment_id = "fail"', 'payment_id = "null"')
-    assert work.transform("ariAppointments").tables["ariAppointments"]["documents"] == 71
+    assert work.transform("ariAppointments").tables["ariAppointments"].documents == 71
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from stages.convex.client import Deployment
 from stages.convex.schema import Schema
-from stages.convex.snapshots import Mode, Snapshots
+from stages.convex.snapshots import Snapshots
 from stages.progress import Progress
 from stages.project.plan import Plan, TargetTable
-from stages.state.manifests import Manifest, write_manifest
+from stages.state.imports import ImportManifest, Mode
+from stages.state.manifests import TransformManifest, write_manifest
 from stages.state.workspace import Workspace
 
 
@@ -36,7 +37,7 @@ class ImportContext:
     plan: Plan
     schema: Schema
     tables: Sequence[TargetTable]
-    transformed: dict[str, Manifest]
+    transformed: dict[str, TransformManifest]
     deployment: Deployment
     options: ImportOptions
     progress: Progress
@@ -47,9 +48,9 @@ class ImportContext:
 
     @property
     def file(self) -> Path:
-        return self.workspace.imports / "snapshot.zip"
+        return self.workspace.snapshot
 
-    def record(self, state: Manifest) -> Manifest:
+    def record(self, state: ImportManifest) -> ImportManifest:
         """Write down where the import stands; returns it."""
         write_manifest(self.workspace.imports, state)
         return state

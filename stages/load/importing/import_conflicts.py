@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from stages.convex.ledger_ops import ledger_sql, read_ledger
 from stages.convex.pages import IDS_AT_ONCE, find_missing
 from stages.errors import UserError
 from stages.load.importing.context import ImportContext
 from stages.load.importing.snapshot_file import Snapshot
-from stages.state.manifests import Manifest
+from stages.state.imports import ImportManifest
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,7 +35,7 @@ def refuse_existing(context: ImportContext, existing: Mapping[str, int]) -> None
         )
 
 
-def accept_existing(context: ImportContext, state: Manifest) -> Manifest:
+def accept_existing(context: ImportContext, state: ImportManifest) -> ImportManifest:
     """Ask about documents that would be deleted, and export them; nothing is sent without both.
 
     Returns the state `uploading`. Raises UserError where the mode forbids to go on, and as
@@ -41,15 +43,15 @@ def accept_existing(context: ImportContext, state: Manifest) -> Manifest:
     """
     label = context.deployment.target.label
     existing = existing_documents(context)
-    if state["mode"] == "require-empty":
+    if state.mode == "require-empty":
         refuse_existing(context, existing)
-    if existing and state["mode"] == "replace":
+    if existing and state.mode == "replace":
         context.options.confirm(f"{label} would lose documents: {_list_counts(existing)}")
         context.progress.note("  taking a full export of what is there")
-        export = context.snapshots.export(context.workspace.exports)
+        export = context.snapshots.export(context.workspace.export)
         context.progress.note(f"  before the import: {export}")
-        state = {**state, "export": str(export)}
-    return context.record({**state, "status": "uploading", "replaces": existing})
+        state = structs.replace(state, export=str(export))
+    return context.record(structs.replace(state, status="uploading", replaces=existing))
 
 
 def refuse_present(context: ImportContext, snapshot: Snapshot, mode: str) -> None:

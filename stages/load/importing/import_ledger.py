@@ -24,7 +24,9 @@ from stages.load.table_load import TableLoad
 from stages.project.dependencies import dependency_groups
 from stages.sql import file_sql
 from stages.state.failures import forget_failures, record_failure
-from stages.state.manifests import read_manifest
+from stages.state.manifests import LoadManifest
+from stages.state.records import read_whole
+from stages.state.workspace import manifest_file
 
 if TYPE_CHECKING:
     import duckdb
@@ -78,8 +80,7 @@ def _load_table(
 ) -> None:
     adopt = f"{context.plan.module}:adopt"
     sender = LedgerSender(context.deployment, adopt, name, snapshot.numbers[name], load.pace)
-    transformed = dict(context.transformed[name])
-    table = TableContext.open(load, context.plan.tables[name], transformed)
+    table = TableContext.open(load, context.plan.tables[name], context.transformed[name])
     try:
         manifest, _ = TableLoad(table, sender=sender).bring_up_to_date()
     except TableFailed as error:
@@ -89,7 +90,7 @@ def _load_table(
         return
     forget_failures(context.workspace, "load", [name])
     result.tables[name] = manifest
-    context.progress.done("import", name, f"{manifest['counts']['inserted']:,} imported")
+    context.progress.done("import", name, f"{manifest.counts['inserted']:,} imported")
 
 
 def _write_ids(
@@ -97,9 +98,9 @@ def _write_ids(
 ) -> None:
     """ids.parquet, and a manifest that names it and nothing more."""
     folder = context.workspace.load(name)
-    if read_manifest(folder):
+    if read_whole(LoadManifest, manifest_file(folder)):
         return
-    ids = snapshot.write_ids(connection, name, folder)
+    ids = snapshot.write_ids(connection, name, context.workspace.ids(name))
     write_ids_only(folder, context.plan.tables[name], "import", ids)
 
 
@@ -110,7 +111,7 @@ def _forget_replaced(
     deployment, module = context.deployment, context.plan.module
     read_ledger(connection, deployment, module, context.progress)
     for name in snapshot.numbers:
-        file = file_sql(context.workspace.transform(name) / "documents.parquet")
+        file = file_sql(context.workspace.documents(name))
         gone = (
             f"SELECT source_id FROM ({ledger_sql(name)}) l "
             f"ANTI JOIN (SELECT _source_id FROM read_parquet({file})) d "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stages.errors import UserError
-from stages.state.manifests import Manifest, read_manifest
+from stages.state.imports import ImportManifest, read_import
 from stages.state.workspace import Workspace
 
 # Where an import stands; each is written down before the next is begun. After the last of those
@@ -13,10 +13,10 @@ from stages.state.workspace import Workspace
 OPEN = ("uploading", "uploaded", "performing", "imported")
 
 
-def open_import(workspace: Workspace) -> Manifest | None:
+def open_import(workspace: Workspace) -> ImportManifest | None:
     """The manifest of an import that is under way, else None."""
-    manifest = read_manifest(workspace.imports)
-    return manifest if manifest and manifest["status"] in OPEN else None
+    manifest = read_import(workspace)
+    return manifest if manifest and manifest.status in OPEN else None
 
 
 def refuse_imported(workspace: Workspace, tables: Iterable[str]) -> None:
@@ -24,9 +24,9 @@ def refuse_imported(workspace: Workspace, tables: Iterable[str]) -> None:
     and the ledger does not know them yet."""
     manifest = open_import(workspace)
     for name in tables:
-        if manifest and name in manifest["tables"]:
+        if manifest and name in manifest.tables:
             raise UserError(
-                f"`{name}` is being imported ({manifest['status']}), and the ledger does not know "
+                f"`{name}` is being imported ({manifest.status}), and the ledger does not know "
                 "it yet",
                 "end that first with: stages load --through import",
             )

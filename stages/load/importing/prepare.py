@@ -3,9 +3,8 @@ is used again, and else a new one is written."""
 
 from __future__ import annotations
 
-from typing import Any
+from msgspec import structs
 
-from stages.convex.snapshots import Mode
 from stages.errors import UserError
 from stages.load.importing.context import ImportContext
 from stages.load.importing.import_conflicts import (
@@ -15,14 +14,13 @@ from stages.load.importing.import_conflicts import (
 )
 from stages.load.importing.import_state import open_import
 from stages.load.importing.snapshot_file import Snapshot
-from stages.state.durable import read_json
 from stages.state.fingerprints import fingerprint
+from stages.state.imports import ImportedTable, ImportManifest, Mode, read_import
 from stages.state.integrity import find_damage
-from stages.state.manifests import Manifest, read_manifest
-from stages.state.parts import part_entry
+from stages.state.manifests import read_keys, read_load
 
 
-def prepare(context: ImportContext, snapshot: Snapshot) -> Manifest:
+def prepare(context: ImportContext, snapshot: Snapshot) -> ImportManifest:
     """Where the import stands; the file is written if there is none of this content."""
     made_from = _made_from(context, snapshot)
     under_way = open_import(context.workspace)
@@ -33,73 +31,76 @@ def prepare(context: ImportContext, snapshot: Snapshot) -> Manifest:
     return state if state else _begin(context, snapshot, made_from)
 
 
-def _require_same(context: ImportContext, state: Manifest, made_from: str) -> None:
+def _require_same(context: ImportContext, state: ImportManifest, made_from: str) -> None:
     """Raise UserError where what is asked for is not the import that is under way."""
-    if state["made_from"] != made_from:
+    if state.made_from != made_from:
         raise UserError(
             "what is staged, or which tables are asked for, has changed since the import "
-            f"that is under way was begun ({state['status']})",
+            f"that is under way was begun ({state.status})",
             "name the same tables; or begin anew with: stages load --through import "
             "--restart --mode replace",
         )
-    if context.options.mode not in (None, state["mode"]):
+    if context.options.mode not in (None, state.mode):
         raise UserError(
-            f"an import with --mode {state['mode']} is under way",
+            f"an import with --mode {state.mode} is under way",
             "end it without --mode; or begin anew with --restart",
         )
 
 
-def _reusable(context: ImportContext, made_from: str) -> Manifest | None:
+def _reusable(context: ImportContext, made_from: str) -> ImportManifest | None:
     """The state of an earlier import of the same content, whose file need not be written again."""
-    state, mode = read_manifest(context.workspace.imports), context.options.mode
-    if not state or state["made_from"] != made_from:
+    state, mode = read_import(context.workspace), context.options.mode
+    if not state or state.made_from != made_from:
         return None
-    if state["status"] == "written" and find_damage(context.workspace.imports, state["file"]):
+    if state.status == "written" and (
+        not state.file or find_damage(context.workspace.imports, state.file)
+    ):
         return None
     # Asked for by name, a table that is imported already is replaced once more.
-    if state["status"] == "adopted" and mode == "replace":
+    if state.status == "adopted" and mode == "replace":
         return None
-    return {**state, "mode": mode or state["mode"]}
+    return structs.replace(state, mode=mode or state.mode)
 
 
-def _begin(context: ImportContext, snapshot: Snapshot, made_from: str) -> Manifest:
+def _begin(context: ImportContext, snapshot: Snapshot, made_from: str) -> ImportManifest:
     mode: Mode = context.options.mode or "require-empty"
-    documents = {t.name: int(context.transformed[t.name]["documents"]) for t in snapshot.tables}
-    state: dict[str, Any] = {
-        "made_from": made_from,
-        "mode": mode,
-        "documents": sum(documents.values()),
-        "tables": {
-            name: {"number": snapshot.numbers[name], "documents": rows}
+    documents = {t.name: context.transformed[t.name].documents for t in snapshot.tables}
+    state = ImportManifest(
+        status="written",
+        made_from=made_from,
+        mode=mode,
+        documents=sum(documents.values()),
+        tables={
+            name: ImportedTable(number=snapshot.numbers[name], documents=rows)
             for name, rows in documents.items()
         },
-    }
+    )
     if mode == "require-empty" and (existing := existing_documents(context)):
         if not is_imported(context, snapshot, existing, documents):
             refuse_existing(context, existing)
         context.progress.note("  the documents are there already, under the ids of this import")
-        return context.record({"status": "imported", **state})
+        return context.record(structs.replace(state, status="imported"))
     part, written = snapshot.write(context.file, context.progress)
     for name, rows in written.items():
         context.progress.done("import", name, f"{rows:,} documents written")
-    return context.record({"status": "written", **state, "file": part_entry(part)})
+    return context.record(structs.replace(state, file=part))
 
 
 def _made_from(context: ImportContext, snapshot: Snapshot) -> str:
     """All that the file depends on."""
-    keys = [read_json(context.workspace.keys / f"{name}.json") for name in context.plan.references]
-    parents = [
-        (read_manifest(context.workspace.load(name)) or {}).get("ids")
+    keys = [read_keys(context.workspace.keys_manifest(name)) for name in context.plan.references]
+    loaded = [
+        read_load(context.workspace.load(name))
         for name in context.plan.tables
         if name not in snapshot.numbers
     ]
     return fingerprint(
         [
-            [t.name, t.keep_null, context.transformed[t.name]["parts"][0]["sha256"]]
+            [t.name, t.keep_null, context.transformed[t.name].parts[0].sha256]
             for t in snapshot.tables
         ],
         snapshot.numbers,
-        [k and k["parts"] for k in keys],
-        parents,
+        [k and k.parts for k in keys],
+        [parent and parent.ids for parent in loaded],
         [context.schema.tables[t.name]["documentType"] for t in snapshot.tables],
     )

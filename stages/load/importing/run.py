@@ -13,10 +13,12 @@ import shlex
 from contextlib import suppress
 from pathlib import Path
 
+from msgspec import structs
+
 from stages.convex.client import Deployment
 from stages.convex.ledger import require_epoch, require_target
 from stages.convex.schema import Schema
-from stages.convex.snapshots import Mode, assigned_numbers, table_numbers
+from stages.convex.snapshots import assigned_numbers, table_numbers
 from stages.errors import StagesError, Transient
 from stages.load.importing.context import ImportContext, ImportOptions
 from stages.load.importing.import_conflicts import accept_existing, refuse_present
@@ -31,8 +33,10 @@ from stages.progress import Progress
 from stages.project.plan import Plan, TargetTable
 from stages.project.settings import Target
 from stages.retry import Backoff
-from stages.state.durable import remove, write_json
-from stages.state.manifests import Manifest, read_manifest
+from stages.state.durable import remove
+from stages.state.imports import HandedOver, ImportManifest, Mode
+from stages.state.manifests import TransformManifest, read_load
+from stages.state.records import Damaged, write_record
 from stages.state.workspace import Workspace
 from stages.views import refresh
 
@@ -111,7 +115,8 @@ def write_file(
         progress.done("import", name, f"{rows:,} documents")
     progress.note(f"{file}: {part.rows:,} documents, {part.bytes / 2**20:,.1f} MiB")
     then = shlex.join([*SECOND_STEP.split(), *names])
-    write_json(workspace.handed_over, {"file": str(file), "tables": sorted(counts), "next": then})
+    handed = HandedOver(file=str(file), tables=sorted(counts), next=then)
+    write_record(workspace.handed_over, handed)
     progress.note(f"send it with: {_import_command(target, file, mode)}")
     progress.note(f"then write its ledger with: {then}")
 
@@ -136,14 +141,14 @@ def _import_command(target: Target | None, file: Path, mode: Mode | None) -> str
 
 def _chosen(
     workspace: Workspace, plan: Plan, names: tuple[str, ...], progress: Progress
-) -> tuple[list[TargetTable], dict[str, Manifest]]:
+) -> tuple[list[TargetTable], dict[str, TransformManifest]]:
     """The tables that are there to be imported, and their manifests."""
     manifests = {t.name: require_transformed(workspace, plan, t) for t in plan.select_tables(names)}
     require_keys(workspace, plan)
     for name, manifest in manifests.items():
-        if manifest["status"] == "missing":
+        if manifest.status == "missing":
             progress.done("load", name, "missing at the source")
-    staged = {n: m for n, m in manifests.items() if m["status"] != "missing"}
+    staged = {n: m for n, m in manifests.items() if m.status != "missing"}
     return [plan.tables[name] for name in staged], staged
 
 
@@ -164,18 +169,18 @@ def _bring_up_to_date(context: ImportContext) -> LoadResult:
     numbers = table_numbers(deployment, context.schema, plan.module)
     snapshot = Snapshot(context.workspace, plan, context.schema, context.tables, numbers)
     state = prepare(context, snapshot)
-    if state["status"] == "adopted":
+    if state.status == "adopted":
         return _fresh(context, state)
-    if state["status"] == "written":
-        refuse_present(context, snapshot, state["mode"])
+    if state.status == "written":
+        refuse_present(context, snapshot, state.mode)
         state = accept_existing(context, state)
-    if state["status"] == "uploading":
+    if state.status == "uploading":
         state = upload(context.workspace, context.snapshots, context.file, state, context.progress)
-    if state["status"] in ("uploaded", "performing"):
+    if state.status in ("uploaded", "performing"):
         state = perform(context, state)
-    result = write_import_ledger(context, snapshot, epoch, replaced=state["mode"] == "replace")
+    result = write_import_ledger(context, snapshot, epoch, replaced=state.mode == "replace")
     if not result.failed:
-        context.record({**state, "status": "adopted"})
+        context.record(structs.replace(state, status="adopted"))
         remove(context.file)
         remove(context.workspace.handed_over)
     return result
@@ -183,10 +188,15 @@ def _bring_up_to_date(context: ImportContext) -> LoadResult:
 
 def _forget(context: ImportContext) -> None:
     """`--restart`: an import that was not performed yet never will be."""
-    state = open_import(context.workspace)
-    if state and state.get("importId"):
+    try:
+        state = open_import(context.workspace)
+    except Damaged as damaged:
+        # One that is under way by itself is found by its documents.
+        context.progress.note(damaged.message)
+        state = None
+    if state and state.import_id:
         try:
-            context.snapshots.cancel(state["importId"])
+            context.snapshots.cancel(state.import_id)
         except Transient:
             raise
         except StagesError as error:
@@ -194,18 +204,18 @@ def _forget(context: ImportContext) -> None:
     remove(context.workspace.imports)
 
 
-def _fresh(context: ImportContext, state: Manifest) -> LoadResult:
+def _fresh(context: ImportContext, state: ImportManifest) -> LoadResult:
     """The result of an import that was brought to its end before."""
     result = LoadResult()
     for table in context.tables:
-        manifest = read_manifest(context.workspace.load(table.name))
+        manifest = read_load(context.workspace.load(table.name))
         if manifest is None:
             raise StagesError(
                 f"`{table.name}` was imported, and its acks are not here any more",
                 "ask the ledger with: stages load",
             )
         result.tables[table.name] = manifest
-        documents = state["tables"][table.name]["documents"]
+        documents = state.tables[table.name].documents
         sentence = f"fresh, imported before: {documents:,} documents"
         context.progress.done("import", table.name, sentence)
     return result

@@ -29,7 +29,8 @@ from stages.project.staged_schema import staged_shapes, with_references
 from stages.sql import file_sql, first_row, text_sql
 from stages.state.durable import make_folder, open_private, publish, remove
 from stages.state.fingerprints import hash_file
-from stages.state.parts import Part, write_parquet
+from stages.state.manifests import Part
+from stages.state.parts import write_parquet
 from stages.state.workspace import Workspace
 from stages.views import bound_sql
 
@@ -49,7 +50,7 @@ class _MintedPaths(Workspace):
     minted: frozenset[str]
 
     def load(self, table: str) -> Path:
-        return self.imports / "ids" / table if table in self.minted else super().load(table)
+        return self.minted_ids / table if table in self.minted else super().load(table)
 
 
 class Snapshot:
@@ -89,7 +90,7 @@ class Snapshot:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        remove(self.workspace.imports / "ids")
+        remove(self.workspace.minted_ids)
         size, digest = temporary.stat().st_size, hash_file(temporary)
         publish(temporary, file)
         rows = sum(counts.values())
@@ -104,17 +105,17 @@ class Snapshot:
 
     def ids_sql(self, table: str) -> str:
         """SQL of (source_id, convex_id) of a table, in the order of source keys."""
-        file = file_sql(self.workspace.transform(table) / "documents.parquet")
+        file = file_sql(self.workspace.documents(table))
         refs = (
             f"SELECT _source_id AS source_id, {text_sql(table + ':')} || _source_id AS convex_id "
             f"FROM read_parquet({file})"
         )
         return ids.minted_sql(refs, {"convex_id": {table: self.numbers[table]}})
 
-    def write_ids(self, connection: duckdb.DuckDBPyConnection, table: str, folder: Path) -> Part:
-        """`ids.parquet` of a table, with the ids that the import gives."""
+    def write_ids(self, connection: duckdb.DuckDBPyConnection, table: str, file: Path) -> Part:
+        """The file of a table's ids, with those that the import gives."""
         reader = connection.sql(f"{self.ids_sql(table)} ORDER BY source_id").to_arrow_reader()
-        return write_parquet(folder / "ids.parquet", reader.schema, reader)
+        return write_parquet(file, reader.schema, reader)
 
     # ── one table ───────────────────────────────────────────────────────────────────────────
 
@@ -127,7 +128,7 @@ class Snapshot:
     ) -> int:
         self._refuse_shared_ids(connection, table)
         sql = self._lines(connection, table)
-        file = self.workspace.transform(table.name) / "documents.parquet"
+        file = self.workspace.documents(table.name)
         counted = f"SELECT count(*) FROM read_parquet({file_sql(file)})"
         rows = int(first_row(connection, counted)[0])
         progress.start("import", table.name, rows)
@@ -158,7 +159,7 @@ class Snapshot:
             for target in field.targets
         }
         for table in sorted(looked_up & set(self.numbers)):
-            self.write_ids(connection, table, self.workspace.load(table))
+            self.write_ids(connection, table, self.workspace.ids(table))
 
     def _lines(self, connection: duckdb.DuckDBPyConnection, table: TargetTable) -> str:
         """SQL of the lines of a table. Raises StagesError where a reference has no id."""
@@ -179,7 +180,7 @@ class Snapshot:
         return f"SELECT {line} AS line FROM ({ids.minted_sql(documents, {**own, **minted})})"
 
     def _has_creation_time(self, connection: duckdb.DuckDBPyConnection, table: TargetTable) -> bool:
-        file = file_sql(self.workspace.transform(table.name) / "documents.parquet")
+        file = file_sql(self.workspace.documents(table.name))
         described = connection.execute(f"DESCRIBE FROM read_parquet({file})").fetchall()
         return CREATION_TIME in {row[0] for row in described}
 
@@ -199,7 +200,7 @@ class Snapshot:
     def _refuse_shared_ids(self, connection: duckdb.DuckDBPyConnection, table: TargetTable) -> None:
         """Two source keys are never one id. UUIDs can't be, and hashes can't be; but a UUID may
         have been chosen to be the hash of another key."""
-        file = file_sql(self.workspace.transform(table.name) / "documents.parquet")
+        file = file_sql(self.workspace.documents(table.name))
         keys = (
             "SELECT key, try_cast(key AS UUID) AS uuid FROM "
             f"(SELECT _source_id AS key FROM read_parquet({file}))"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec import structs
+
 from stages.convex.snapshots import MOST_PARTS, PART_BYTES, Snapshots
 from stages.errors import StagesError, Transient
 from stages.progress import Progress, note_retry
 from stages.retry import Backoff, retrying
+from stages.state.imports import ImportManifest, Upload
 from stages.state.integrity import require_whole
-from stages.state.manifests import Manifest, write_manifest
+from stages.state.manifests import write_manifest
 from stages.state.workspace import Workspace
 
 UPLOADS = 5
@@ -21,8 +24,12 @@ class ImportFailed(StagesError):
 
 
 def upload(
-    workspace: Workspace, snapshots: Snapshots, file: Path, state: Manifest, progress: Progress
-) -> Manifest:
+    workspace: Workspace,
+    snapshots: Snapshots,
+    file: Path,
+    state: ImportManifest,
+    progress: Progress,
+) -> ImportManifest:
     """Send the file, one part after the other; the state says `uploaded` at the end.
 
     In the cloud a part that failed is sent again, and a run that was killed goes on behind the
@@ -30,24 +37,24 @@ def upload(
     means a new upload, since nobody knows whether it was kept.
     """
     again = "stages load --through import --restart"
-    require_whole(workspace.imports, [state["file"]], again)
+    require_whole(workspace.imports, [state.file] if state.file else [], again)
     if not snapshots.parts_may_be_repeated:
-        state = {**state, "upload": None}
+        state = structs.replace(state, upload=None)
 
-    def attempt() -> Manifest:
+    def attempt() -> ImportManifest:
         nonlocal state
-        if not state.get("upload"):
-            state = {**state, "upload": {"token": snapshots.start_upload(), "parts": []}}
+        session = state.upload or Upload(token=snapshots.start_upload())
+        state = structs.replace(state, upload=session)
         try:
-            state = _parts(workspace, snapshots, file, state, progress)
+            _parts(workspace, snapshots, file, state, session, progress)
         except Transient:
             if not snapshots.parts_may_be_repeated:
-                state = {**state, "upload": None}
+                state = structs.replace(state, upload=None)
             raise
-        session, state = state["upload"], {**state, "upload": None}
+        state = structs.replace(state, upload=None)
         # Where this answer is lost, an import waits that nobody will confirm; the next is another.
-        import_id = snapshots.finish_upload(session["token"], session["parts"], state["mode"])
-        return {**state, "status": "uploaded", "importId": import_id, "upload": None}
+        import_id = snapshots.finish_upload(session.token, session.parts, state.mode)
+        return structs.replace(state, status="uploaded", import_id=import_id)
 
     try:
         done = retrying(attempt, Backoff(attempts=UPLOADS), note_retry(progress))
@@ -58,12 +65,17 @@ def upload(
 
 
 def _parts(
-    workspace: Workspace, snapshots: Snapshots, file: Path, state: Manifest, progress: Progress
-) -> Manifest:
+    workspace: Workspace,
+    snapshots: Snapshots,
+    file: Path,
+    state: ImportManifest,
+    session: Upload,
+    progress: Progress,
+) -> None:
+    """Send the parts that the session, which is the state's, has not yet."""
     size = file.stat().st_size
     part_bytes = max(PART_BYTES, -(-size // MOST_PARTS))
-    session = state["upload"]
-    parts = list(session["parts"])
+    parts = session.parts
     total = max(1, -(-size // part_bytes))
     progress.start("upload", file.name, total)
     progress.advance(file.name, len(parts), len(parts) * part_bytes)
@@ -71,12 +83,10 @@ def _parts(
         handle.seek(len(parts) * part_bytes)
         for number in range(len(parts) + 1, total + 1):
             data = handle.read(part_bytes)
-            parts.append(snapshots.upload_part(session["token"], number, data))
-            state = {**state, "upload": {"token": session["token"], "parts": parts}}
+            parts.append(snapshots.upload_part(session.token, number, data))
             write_manifest(workspace.imports, state)
             progress.advance(file.name, 1, len(data))
     progress.done("upload", file.name, f"{size / 2**20:,.1f} MiB in {total:,} parts")
-    return state
 
 
 def follow(

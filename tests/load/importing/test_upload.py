@@ -15,7 +15,8 @@ from stages.load.importing import upload
 from stages.progress import Silent
 from stages.retry import Backoff
 from stages.state.fingerprints import hash_file
-from stages.state.manifests import Manifest, read_manifest, write_manifest
+from stages.state.imports import ImportManifest, read_import
+from stages.state.manifests import Part, write_manifest
 from stages.state.workspace import Workspace
 
 CONTENT = bytes(range(256)) * 10
@@ -66,15 +67,17 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     return workspace_here
 
 
-def begun(workspace: Workspace) -> Manifest:
+def begun(workspace: Workspace) -> ImportManifest:
     file = workspace.imports / "snapshot.zip"
-    part = {"file": file.name, "bytes": len(CONTENT), "sha256": hash_file(file)}
-    state = {"status": "uploading", "mode": "append", "file": part}
+    part = Part(file=file.name, rows=1, bytes=len(CONTENT), sha256=hash_file(file))
+    state = ImportManifest(
+        status="uploading", made_from="", mode="append", documents=1, tables={}, file=part
+    )
     write_manifest(workspace.imports, state)
     return state
 
 
-def send(workspace: Workspace, stub: Stub, state: Manifest) -> Manifest:
+def send(workspace: Workspace, stub: Stub, state: ImportManifest) -> ImportManifest:
     file = workspace.imports / "snapshot.zip"
     return upload.upload(workspace, cast("Snapshots", stub), file, state, Silent())
 
@@ -83,8 +86,8 @@ def send(workspace: Workspace, stub: Stub, state: Manifest) -> Manifest:
 def test_parts_go_one_after_the_other(workspace: Workspace, cloud: bool) -> None:
     stub = Stub(cloud)
     state = send(workspace, stub, begun(workspace))
-    assert (state["status"], state["importId"]) == ("uploaded", "the import")
-    assert read_manifest(workspace.imports) == state
+    assert (state.status, state.import_id) == ("uploaded", "the import")
+    assert read_import(workspace) == state
     assert stub.finished == [CONTENT]
     assert [number for number, _ in stub.uploads["token 1"]] == [1, 2, 3]
 
@@ -106,7 +109,7 @@ def test_an_upload_that_was_stopped(workspace: Workspace, cloud: bool) -> None:
     with pytest.raises(Stopped, match="the connection is gone"):
         send(workspace, stub, begun(workspace))
     stub.faults.clear()
-    stopped = read_manifest(workspace.imports)
+    stopped = read_import(workspace)
     assert stopped
     before = len(stub.uploads)
     send(workspace, stub, stopped)
