@@ -38,6 +38,12 @@ def is_interrupt(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and str(error) == "Query interrupted"
 
 
+def is_interruption(error: BaseException) -> bool:
+    """Whether a block is left because of a signal, in Python's words or in DuckDB's, or because
+    nobody asks a generator for more."""
+    return isinstance(error, KeyboardInterrupt | GeneratorExit) or is_interrupt(error)
+
+
 def stopped_by_machine(error: Exception, data: Path | None = None) -> Stopped | None:
     """An error as the end of a command that can be run again; None where it is of another kind.
 
