@@ -66,7 +66,8 @@ def stopped_by_machine(error: Exception, data: Path | None = None) -> Stopped | 
         # Arrow's have its own words beside the number.
         words = os.strerror(error.errno) if error.errno else _first_line(error)
         return _stopped(words, error.filename or data)
-    if duckdb and isinstance(error, duckdb.IOException):
+    # A commit that finds no room is an error of its transaction.
+    if duckdb and (isinstance(error, duckdb.IOException) or is_refusal(error)):
         return _stopped(_first_line(error), data)
     return None
 

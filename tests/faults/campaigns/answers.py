@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.faults.campaigns.kills import CASES
 from tests.faults.campaigns.outcome import Outcome
-from tests.faults.campaigns.setting import Setting, Trial
+from tests.faults.campaigns.setting import Setting
 from tests.faults.proxy import Faults, Odd, proxied
 
 SHARE = 0.25
@@ -109,47 +109,46 @@ KINDS: dict[str, Odd] = {
 }
 # What each kind is tried on beside a load, in turn.
 OTHERS = ("load by HTTP action", "import", "verify", "rollback", "extract")
+# Of runs that answers of all kinds come between.
+MOST_RUNS = 12
 
 
 def answer(setting: Setting, kinds: int) -> Outcome:
     """Each of so many kinds is in the way of a load, and of another command."""
-    outcome = Outcome("answers", f"{kinds} kinds")
+    outcome = Outcome("answers", f"{kinds} kinds, one by one")
     for number, name in enumerate(list(KINDS)[:kinds]):
-        outcome.landed += _try(setting, outcome, name, "load by functions")
-        outcome.landed += _try(setting, outcome, name, OTHERS[number % len(OTHERS)])
+        for case in ("load by functions", OTHERS[number % len(OTHERS)]):
+            outcome.landed += _try(setting, outcome, [name], case, 1)
     return outcome
 
 
-def _try(setting: Setting, outcome: Outcome, name: str, case_name: str) -> int:
-    case = CASES[case_name]
-    command = (*case.command, "--via", "rest") if case_name == "extract" else case.command
-    faults = Faults(
-        share=SHARE, kinds=[name], odd={name: KINDS[name]}, seed=setting.chance.randrange(1 << 30)
-    )
-    fault = f"{name}, seed {faults.seed}, {case_name}"
+def mix(setting: Setting, case: str) -> Outcome:
+    """All kinds are in the way of one command, until it ends well or has been run often."""
+    outcome = Outcome("answers", f"all kinds at once, {case}")
+    outcome.landed = _try(setting, outcome, list(KINDS), case, MOST_RUNS)
+    return outcome
+
+
+def _try(setting: Setting, outcome: Outcome, kinds: list[str], name: str, most: int) -> int:
+    """Run a command behind a proxy, and then without; how many of its answers were odd."""
+    case = CASES[name]
+    command = (*case.command, "--via", "rest") if name == "extract" else case.command
+    faults = Faults(share=SHARE, kinds=kinds, odd=KINDS, seed=setting.chance.randrange(1 << 30))
+    fault = f"{name}, {', '.join(kinds[:3])}, seed {faults.seed}"
     with setting.trial("answer") as trial:
         case.prepare(setting, trial)
-        _behind(trial, faults, case_name, command, outcome, fault)
+        deployment, settings = trial.deployment, trial.stages.environment
+        place, upstream = {
+            "extract": ("supabase", deployment.source.url),
+            "load by HTTP action": ("site", deployment.site_url),
+        }.get(name, ("convex", deployment.url))
+        with proxied(upstream, faults) as address:
+            trial.stages.environment = deployment.settings(**{place: address})
+            for _ in range(most):
+                ran = trial.run(*command)
+                if not outcome.ran(ran, fault) or ran.returncode == 0:
+                    break
+        trial.stages.environment = settings
         if outcome.require_done(trial.run(*case.command), fault):
             outcome.compare(case.quiet(setting), case.rows(setting, trial), fault)
-    return faults.done[name]
-
-
-def _behind(
-    trial: Trial,
-    faults: Faults,
-    case_name: str,
-    command: tuple[str, ...],
-    outcome: Outcome,
-    fault: str,
-) -> None:
-    """Run the command behind a proxy, before what it talks to most."""
-    deployment, settings = trial.deployment, trial.stages.environment
-    place = {"extract": "supabase", "load by HTTP action": "site"}.get(case_name, "convex")
-    upstream = {
-        "supabase": deployment.source.url, "site": deployment.site_url, "convex": deployment.url,
-    }[place]  # fmt: skip
-    with proxied(upstream, faults) as address:
-        trial.stages.environment = deployment.settings(**{place: address})
-        outcome.ran(trial.run(*command), fault)
-    trial.stages.environment = settings
+    return sum(faults.done[kind] for kind in kinds)

@@ -50,7 +50,7 @@ def fill(setting: Setting, name: str, times: int, *, mounted: bool | None = None
                 if ran.returncode != STOPPED:
                     outcome.stuck += 1
                     words = (ran.stdout + ran.stderr)[-1500:]
-                    outcome.problems.append(f"{fault}: ended with {ran.returncode}\n{words}")
+                    outcome.note(f"{fault}: ended with {ran.returncode}\n{words}")
                 if outcome.require_done(trial.run(*case.command), fault):
                     outcome.compare(case.quiet(setting), case.rows(setting, trial), fault)
     return outcome

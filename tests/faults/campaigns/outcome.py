@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -36,12 +37,17 @@ class Outcome:
     def is_clean(self) -> bool:
         return not self.problems
 
+    def note(self, problem: str) -> None:
+        """Keep what is wrong, and show it at once: a campaign takes long."""
+        self.problems.append(problem)
+        sys.stderr.write(f"WRONG {self.campaign}, {self.case}: {problem}\n")
+
     def ran(self, ran: subprocess.CompletedProcess[str], fault: str) -> bool:
         """Judge how a command has ended: with a code of ours and without a traceback."""
         words = ran.stdout + ran.stderr
         if CRASHES.search(words) or ran.returncode not in CODES:
             self.tracebacks += 1
-            self.problems.append(f"{fault}: ended with {ran.returncode}\n{words[-TAIL:]}")
+            self.note(f"{fault}: ended with {ran.returncode}\n{words[-TAIL:]}")
             return False
         return True
 
@@ -50,7 +56,7 @@ class Outcome:
         if self.ran(ran, fault) and ran.returncode:
             self.stuck += 1
             words = (ran.stdout + ran.stderr)[-TAIL:]
-            self.problems.append(f"{fault}: the next run ends with {ran.returncode}\n{words}")
+            self.note(f"{fault}: the next run ends with {ran.returncode}\n{words}")
         return ran.returncode == 0
 
     def compare(self, quiet: Content, rows: Iterable[tuple[str, Any]], fault: str) -> bool:
@@ -64,7 +70,7 @@ class Outcome:
         self.doubled += len(doubled)
         self.altered += len(altered)
         if lost or doubled or altered:
-            self.problems.append(
+            self.note(
                 f"{fault}: lost {sorted(lost)[:3]}, doubled {doubled[:3]}, altered {altered[:3]}"
             )
         return not (lost or doubled or altered)
