@@ -20,6 +20,8 @@ REFUSALS = (
 )  # fmt: skip
 OUT_OF_MEMORY = "Out of Memory Error"
 NO_THREAD = "can't start new thread"
+# Of the loader, for a library of Arrow or DuckDB.
+NO_ROOM_FOR_LIBRARY = ("failed to map segment", "cannot allocate memory")
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -50,7 +52,14 @@ def stopped_by_machine(error: Exception, data: Path | None = None) -> Stopped | 
     `data` is the folder that is written to, for an error that names no file.
     """
     duckdb = sys.modules.get("duckdb")  # what was never imported has raised nothing
-    if isinstance(error, MemoryError) or str(error).startswith(OUT_OF_MEMORY):
+    if (
+        isinstance(error, MemoryError)
+        or str(error).startswith(OUT_OF_MEMORY)
+        or (
+            isinstance(error, ImportError)
+            and any(w in str(error).lower() for w in NO_ROOM_FOR_LIBRARY)
+        )
+    ):
         return Stopped(
             "there is not enough memory",
             "close other programs, or raise the limit (ulimit -v); what is done is kept, run the "

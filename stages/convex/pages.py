@@ -184,6 +184,12 @@ def find_missing(deployment: Deployment, module: str, table: str, ids: Sequence[
         args = json.dumps({"table": table, "documentIds": list(some)})
         answer = deployment.call("query", f"{module}:findMissing", args)
         missing: list[str] = json.loads(answer)["value"]["missing"]
+        if not set(map(str, missing)) <= set(some):
+            raise Transient(
+                f"{deployment.target.label} gave an answer to {module}:findMissing that is none "
+                "to it",
+                "run the same command again",
+            )
         return missing
 
     try:

@@ -37,7 +37,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a small text file durably; a file that would not change is not touched."""
-    if path.exists() and path.read_text("utf-8") == text:
+    if path.exists() and path.read_bytes() == text.encode():
         return
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.tmp")
