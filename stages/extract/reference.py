@@ -17,7 +17,7 @@ from stages.sql import name_sql, open_duckdb
 from stages.state.fingerprints import fingerprint
 from stages.state.integrity import find_damage
 from stages.state.manifests import read_manifest, write_manifest
-from stages.state.parts import part_entry, write_parquet, write_zero_rows
+from stages.state.parts import is_form, part_entry, write_parquet, write_zero_rows
 from stages.state.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def extract_references(
         fresh = (
             manifest is not None
             and manifest["spec"] == spec
+            and is_form(folder)
             and not any(find_damage(folder, part) for part in manifest["parts"])
         )
         if manifest and fresh and not restart:

@@ -23,7 +23,7 @@ from stages.state.failures import forget_failures, record_failure
 from stages.state.identity import record_identity, refuse_other
 from stages.state.manifests import read_manifest, write_manifest
 from stages.state.moved import record_moved
-from stages.state.parts import write_zero_rows
+from stages.state.parts import is_form, write_zero_rows
 from stages.state.workspace import Workspace
 from stages.views import refresh
 
@@ -179,10 +179,12 @@ class _Run:
             self.progress.note(note)
 
     def show_schemas(self) -> None:
-        """No rows yet, but their form: views can be made before the first part is closed."""
+        """No rows yet, but their form: views can be made before the first part is closed. One that
+        is damaged is made again."""
         for name, reading in self.readings.items():
             folder = self.restart.folder(name)
-            if read_manifest(folder) is None:
+            manifest = read_manifest(folder)
+            if manifest is None or (manifest["status"] != "missing" and not is_form(folder)):
                 write_zero_rows(folder, arrow_schema(reading.columns))
 
     def read(self, entries: list[SourceTable], before_parts: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from stages.project.plan import Plan
 from stages.state.durable import read_json
 from stages.state.manifests import Manifest, read_manifest
+from stages.state.parts import read_form
 from stages.state.workspace import Workspace
 
 
@@ -17,8 +18,6 @@ def unused_columns(workspace: Workspace, plan: Plan) -> dict[str, list[str]]:
 
     Empty while a table of the plan is not transformed yet, since its model may read them.
     """
-    import pyarrow.parquet as pq
-
     manifests = [read_manifest(workspace.transform(name)) for name in plan.tables]
     if not all(manifests):
         return {}
@@ -31,10 +30,11 @@ def unused_columns(workspace: Workspace, plan: Plan) -> dict[str, list[str]]:
             read.setdefault(source, set()).update(columns)
     unused = {}
     for name in dict.fromkeys(table.source for table in plan.tables.values()):
-        form = workspace.extract(name) / "schema.parquet"
-        if form.exists():
+        folder = workspace.extract(name)
+        if (folder / "schema.parquet").exists():
+            form = read_form(folder, f"stages extract {name}")
             meant = read.get(name, set()) | set(plan.sources[name].unused)
-            columns = [column for column in pq.read_schema(form).names if column not in meant]
+            columns = [column for column in form.names if column not in meant]
             if columns:
                 unused[name] = columns
     return unused

@@ -22,6 +22,7 @@ from stages.sql import name_sql, text_sql
 from stages.state.fingerprints import content_hash, fingerprint, hash_file
 from stages.state.integrity import require_whole
 from stages.state.manifests import Manifest, read_manifest
+from stages.state.parts import read_form
 from stages.state.workspace import Workspace
 from stages.transform.relations import KEYLESS_ROWS
 from stages.transform.sql_ast import named_references, parse, refuse_chance, tables
@@ -235,6 +236,8 @@ def require_extract(workspace: Workspace, name: str) -> Manifest:
             f"`{name}` is only half extracted", f"run: stages extract {name}", tables=[name]
         )
     require_whole(workspace.extract(name), manifest["parts"], f"stages extract {name}")
+    if manifest["status"] != "missing":
+        read_form(workspace.extract(name), f"stages extract {name}")
     return manifest
 
 
@@ -254,12 +257,11 @@ def key_sql(workspace: Workspace, source: str) -> str:
 def key_is_number(workspace: Workspace, source: str) -> bool:
     """Whether a source's key is one integer, so that its order is that of numbers."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     key = (read_manifest(workspace.extract(source)) or {}).get("key") or []
     if len(key) != 1:
         return False
-    schema = pq.read_schema(workspace.extract(source) / "schema.parquet")
+    schema = read_form(workspace.extract(source), f"stages extract {source}")
     return bool(pa.types.is_integer(schema.field(key[0]).type))
 
 

@@ -41,7 +41,7 @@ LOAD = (("load",),)
 # How many in a hundred go through all stages again, and not only to Convex.
 THROUGH_ALL = 25
 # What is advised may be advised again for the next file.
-MOST_ADVICE = 8
+MOST_ADVICE = 30
 ADVICE = re.compile(r"(?:: |^\s*→ )(stages [^;(\n]*)", re.MULTILINE)
 
 
