@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -135,10 +135,10 @@ class Snapshots:
 
     def perform(self, import_id: str) -> None:
         """Confirm; harmless where it is under way already."""
-        retrying(lambda: self._post("/api/perform_import", {"importId": import_id}))
+        self._retrying(lambda: self._post("/api/perform_import", {"importId": import_id}))
 
     def cancel(self, import_id: str) -> None:
-        retrying(lambda: self._post("/api/cancel_import", {"importId": import_id}))
+        self._retrying(lambda: self._post("/api/cancel_import", {"importId": import_id}))
 
     def state(self, import_id: str) -> ImportState:
         """Raises StagesError where the deployment does not know the import."""
@@ -193,7 +193,7 @@ class Snapshots:
             )
         started = integer(export["start_ts"])
         file = folder / f"before-{started}.zip"
-        retrying(lambda: self._download(f"/api/export/zip/{started}", file))
+        self._retrying(lambda: self._download(f"/api/export/zip/{started}", file))
         return file
 
     def _download(self, path: str, file: Path) -> None:
@@ -208,6 +208,9 @@ class Snapshots:
             handle.flush()
             os.fsync(handle.fileno())
         publish(temporary, file)
+
+    def _retrying(self, call: Callable[[], object]) -> None:
+        retrying(call, self.deployment.backoff, self.deployment.on_retry)
 
     def _post(self, path: str, body: dict[str, Any] | None = None) -> Any:
         content = b"" if body is None else json.dumps(body).encode()
