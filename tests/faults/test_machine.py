@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -34,11 +35,20 @@ def limited(kind: str, most: int) -> tuple[str, ...]:
     return ("bash", "-c", f'ulimit -{kind} {most}; exec "$@"', "bash")
 
 
-def test_few_files_and_two_gibibytes_are_enough(again: Stages) -> None:
-    before = ("bash", "-c", 'ulimit -n 24; ulimit -v 2097152; exec "$@"', "bash")
+def writable(folder: Path, whether: bool) -> None:
+    """Make a folder and all that is in it writable, or not."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod((0o700 if path.is_dir() else 0o600) & (0o777 if whether else 0o555))
+
+
+def test_two_gibibytes_are_enough_and_few_files_are_clear(again: Stages) -> None:
     for command in (["transform", "--restart"], ["load", "--restart"], ["verify"]):
-        code, messages = run(again, *command, before=before)
+        code, messages = run(again, *command, before=limited("v", 2 << 20))
         assert code == 0, messages
+        # How many are open at once depends on how fast the answers come.
+        code, messages = run(again, *command, before=limited("n", 24))
+        assert code == 0 or (code == 3 and "ulimit -n" in messages), messages
+        again.run(*command)
 
 
 @pytest.mark.parametrize("mebibytes", [150, 300, 500])
@@ -55,11 +65,11 @@ def test_too_little_memory_is_reported(again: Stages, mebibytes: int) -> None:
 
 def test_a_folder_that_may_not_be_written_is_named(again: Stages) -> None:
     """The whole data folder, and one in the midst of it."""
-    again.data.chmod(0o500)
+    writable(again.data, False)
     code, messages = run(again, "load", "--restart", before=AS_ANYBODY)
     assert (code, f"{again.data} can't be written" in messages) == (2, True), messages
     assert run(again, "status", before=AS_ANYBODY)[0] == 0
-    again.data.chmod(0o700)
+    writable(again.data, True)
     folder = again.target_folder / "load" / "webinars"
     folder.chmod(0o500)
     code, messages = run(again, "load", "--restart", before=AS_ANYBODY)
