@@ -122,10 +122,10 @@ def answer(setting: Setting, kinds: int) -> Outcome:
     return outcome
 
 
-def mix(setting: Setting, case: str) -> Outcome:
+def mix(setting: Setting, case: str, most: int = MOST_RUNS) -> Outcome:
     """All kinds are in the way of one command, until it ends well or has been run often."""
     outcome = Outcome("answers", f"all kinds at once, {case}")
-    outcome.landed = _try(setting, outcome, list(KINDS), case, MOST_RUNS)
+    outcome.landed = _try(setting, outcome, list(KINDS), case, most)
     return outcome
 
 
