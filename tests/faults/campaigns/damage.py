@@ -132,16 +132,16 @@ def _recover(
     waiting, advised = list(stages), 0
     while waiting and clean:
         ran = trial.run(*waiting[0])
-        clean = outcome.ran(ran, f"{fault}, then {' '.join(waiting[0])}")
+        step = f"{fault}, then {' '.join(waiting[0])}"
+        clean = outcome.ran(ran, step)
         if ran.returncode == 0:
             del waiting[0]
             continue
         advice = ADVICE.search(trial.stages.plain(ran.stderr))
         advised += 1
         if advice is None or advised > MOST_ADVICE:
-            outcome.require_done(ran, f"{fault}, then {' '.join(waiting[0])}")
+            outcome.require_done(ran, step)
             return False
-        ran = trial.run(*shlex.split(advice[1])[1:])
-        clean = clean and outcome.ran(ran, f"{fault}, then as advised {advice[1]}")
-        waiting = list(stages)
+        # Before what has failed, which comes again after it.
+        waiting.insert(0, tuple(shlex.split(advice[1])[1:]))
     return clean
