@@ -8,7 +8,7 @@ STAGES := .venv/bin/stages
 READY := .venv/.ready node_modules/.ready
 COMPILE := pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help setup extract transform load verify demo test bench docs functions lock lint types clean
+.PHONY: help setup extract transform load verify demo test soak bench docs functions lock lint types clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -57,6 +57,9 @@ demo: $(READY) ## the three stages and verify, on the embedded sandbox
 test: $(READY) .venv-installed/.ready lint types ## every test, lint and type check
 	@npm test --silent
 	@.venv/bin/python -m pytest -q -n auto --dist loadfile
+
+soak: $(READY) ## random kills, damage, odd answers and full disks, for hours; ARGS=--seed N
+	@.venv/bin/python -m tests.faults.campaigns $(ARGS)
 
 bench: $(READY) .venv-bench/.ready ## measure extract and transform beside what else could be used
 	@.venv/bin/python -m tests.bench $(ARGS)

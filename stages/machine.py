@@ -20,6 +20,8 @@ REFUSALS = (
 )  # fmt: skip
 OUT_OF_MEMORY = "Out of Memory Error"
 NO_THREAD = "can't start new thread"
+# Of the loader, for a library of Arrow or DuckDB.
+NO_ROOM_FOR_LIBRARY = ("failed to map segment", "cannot allocate memory")
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -38,13 +40,26 @@ def is_interrupt(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and str(error) == "Query interrupted"
 
 
+def is_interruption(error: BaseException) -> bool:
+    """Whether a block is left because of a signal, in Python's words or in DuckDB's, or because
+    nobody asks a generator for more."""
+    return isinstance(error, KeyboardInterrupt | GeneratorExit) or is_interrupt(error)
+
+
 def stopped_by_machine(error: Exception, data: Path | None = None) -> Stopped | None:
     """An error as the end of a command that can be run again; None where it is of another kind.
 
     `data` is the folder that is written to, for an error that names no file.
     """
     duckdb = sys.modules.get("duckdb")  # what was never imported has raised nothing
-    if isinstance(error, MemoryError) or str(error).startswith(OUT_OF_MEMORY):
+    if (
+        isinstance(error, MemoryError)
+        or str(error).startswith(OUT_OF_MEMORY)
+        or (
+            isinstance(error, ImportError)
+            and any(w in str(error).lower() for w in NO_ROOM_FOR_LIBRARY)
+        )
+    ):
         return Stopped(
             "there is not enough memory",
             "close other programs, or raise the limit (ulimit -v); what is done is kept, run the "
@@ -60,7 +75,8 @@ def stopped_by_machine(error: Exception, data: Path | None = None) -> Stopped | 
         # Arrow's have its own words beside the number.
         words = os.strerror(error.errno) if error.errno else _first_line(error)
         return _stopped(words, error.filename or data)
-    if duckdb and isinstance(error, duckdb.IOException):
+    # A commit that finds no room is an error of its transaction.
+    if duckdb and (isinstance(error, duckdb.IOException) or is_refusal(error)):
         return _stopped(_first_line(error), data)
     return None
 

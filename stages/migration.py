@@ -25,6 +25,7 @@ from stages.consent import (
 from stages.errors import TooManyRejects, UserError
 from stages.inspection import Inspection, Tables, table_names
 from stages.options import command_of, refuse_mixed, refuse_unclear, require_choice
+from stages.progress import note_retry
 from stages.project.plan_reader import load_plan
 from stages.project.settings import load_source, resolve_target
 from stages.results import (
@@ -112,7 +113,8 @@ class Migration(Inspection):
             result = extract(self.workspace, self.plan, settings.source, options, self.progress)
             require_target(self.workspace, settings.target)
             schema = self._schema()
-            with Deployment(settings.target) as deployment:
+            noted = note_retry(self.progress)
+            with Deployment(settings.target, on_retry=noted) as deployment:
                 extract_references(
                     self.workspace, self.plan, schema, deployment, self.progress, restart=restart
                 )

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import TracebackType
 from typing import TypeVar
 
-from stages.errors import Transient
+from stages.errors import Stopped, Transient
+from stages.machine import is_interruption
 
 Result = TypeVar("Result")
+# `given_up` of the Threads that a thread is one of.
+_CURRENT = threading.local()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +48,7 @@ def retrying(
 ) -> Result:
     """Call until it succeeds, raises a final error, or the attempts are used up.
 
-    The last Transient is raised as it is.
+    The last Transient is raised as it is; so is the one before a pause that is given up.
     """
     backoff = backoff or Backoff()
     for attempt in range(backoff.attempts):
@@ -54,5 +60,55 @@ def retrying(
             delay = backoff.delay(attempt, error)
             if on_retry:
                 on_retry(error, delay)
-            time.sleep(delay)
+            if not _paused(delay):
+                raise
     raise AssertionError("a backoff has at least one attempt")
+
+
+class Threads(ThreadPoolExecutor):
+    """Threads that do not try again once the block is left by Ctrl-C or SIGTERM.
+
+    Python waits for threads before it lets an interrupt out of a block: for a request that is under
+    way, but not for the pause before the next one. Threads of a thread are given up with it.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._given_up = _given_up() or threading.Event()
+        super().__init__(count, initializer=_belong, initargs=(self._given_up,))
+
+    def give_up(self) -> None:
+        """End every pause, now and from now on."""
+        self._given_up.set()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        if error is not None and is_interruption(error):
+            self.give_up()
+        return super().__exit__(kind, error, trace)
+
+
+def pause(seconds: float) -> None:
+    """Sleep. Raises Stopped in Threads that are given up."""
+    if not _paused(seconds):
+        raise Stopped("stopped", "run the same command again to go on")
+
+
+def _paused(seconds: float) -> bool:
+    """Whether the pause was not given up."""
+    event = _given_up()
+    if event is None:
+        time.sleep(seconds)  # in the main thread a signal ends it
+        return True
+    return not event.wait(seconds)
+
+
+def _belong(given_up: threading.Event) -> None:
+    _CURRENT.given_up = given_up
+
+
+def _given_up() -> threading.Event | None:
+    return getattr(_CURRENT, "given_up", None)

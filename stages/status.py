@@ -467,7 +467,7 @@ def _age(seconds: int | None) -> str:
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"({seconds // size} {unit})"
-    return f"({seconds} s)"
+    return f"({max(0, seconds)} s)"  # the clock may have been set back since
 
 
 def _number(value: int | None) -> str:

@@ -139,7 +139,7 @@ def refresh(workspace: Workspace, plan: Plan) -> None:
     sql = [*statements(workspace, plan, null_for_no_value=True), *NULL_FOR_NO_VALUE]
     text = ";\n".join(sql) + ";\n"
     source = workspace.database_sql
-    if workspace.database.exists() and source.exists() and source.read_text("utf-8") == text:
+    if workspace.database.exists() and source.exists() and source.read_bytes() == text.encode():
         return
     make_folder(workspace.scratch)
     aside = workspace.scratch / workspace.database.name

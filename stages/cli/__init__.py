@@ -28,6 +28,7 @@ from stages.cli import (
     verify,
 )
 from stages.cli.context import cli
+from stages.cli.little_memory import go_on_in_a_child
 from stages.cli.signals import end_at_signals, was_interrupted
 from stages.errors import StagesError
 from stages.machine import is_interrupt, stopped_by_machine
@@ -57,6 +58,7 @@ STOPPED = "stopped; run the same command again to go on"
 
 def main() -> NoReturn:
     """The console script: errors as sentences, and the exit code."""
+    go_on_in_a_child()
     print_safely()
     end_at_signals()
     # What Arrow allocates by, from its first import on. Its own choice keeps what is freed for

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from stages.cli.signals import was_interrupted
 from stages.consent import Consent, ConsentRequired, Question
 
 
@@ -36,7 +37,7 @@ def consent_by_name(yes: str | None) -> Consent:
 def ask(question: Question) -> bool:
     """Ask on the terminal: for a plain yes, or for the deployment's name."""
     if not question.by_name:
-        return click.confirm(f"{question.action}?", err=True)
+        return _confirm(question)
     if not sys.stdin.isatty():
         raise ConsentRequired(question)
     typed = click.prompt(
@@ -46,3 +47,13 @@ def ask(question: Question) -> bool:
         show_default=False,
     )
     return bool(typed == question.deployment)
+
+
+def _confirm(question: Question) -> bool:
+    try:
+        return click.confirm(f"{question.action}?", err=True)
+    except click.Abort:
+        click.echo(err=True)  # behind the question
+        if was_interrupted():
+            raise
+        raise ConsentRequired(question) from None  # there is nobody to ask

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import httpx
 
 from stages.answers import read_whole
+from stages.convex.expected import is_answer
 from stages.errors import SettingError, StagesError, Transient
 from stages.project.settings import Target
 from stages.retry import Backoff, retrying, seconds_asked
@@ -36,16 +37,6 @@ CONVEX_TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523
 
 
 TOO_LARGE = "the request is too large: too much"
-# What the answers of our functions have: a proxy may give one call's to another.
-ANSWERS: dict[str, dict[str, type]] = {
-    "bulkInsert": {"results": list},
-    "readPage": {"page": list, "isDone": bool, "continueCursor": str},
-    "readDocuments": {"documents": list},
-    "findMissing": {"missing": list},
-    "adopt": {"results": list},
-    "remove": {"results": list},
-    "clearLedger": {"isDone": bool},
-}
 
 
 class FunctionError(StagesError):
@@ -227,7 +218,7 @@ class Deployment:
                 "run it again",
             ) from None
         if isinstance(parsed, dict) and parsed.get("status") == "success":
-            if not _is_answer(function, parsed):
+            if not is_answer(function, parsed):
                 raise Transient(
                     f"{self.target.label} gave an answer to {function} that is none to it: "
                     f"{content[:60].decode(errors='replace')}",
@@ -241,19 +232,6 @@ class Deployment:
         raise StagesError(
             f"{self.target.url} does not answer as a Convex deployment does", "check CONVEX_URL"
         )
-
-
-def _is_answer(function: str, parsed: dict[str, Any]) -> bool:
-    """Whether an answer has what this function's answers have, where it is one of ours."""
-    if "value" not in parsed:
-        return False
-    name = function.rpartition(":")[2]
-    members = ANSWERS.get("bulkInsert" if name.startswith("bulkInsert") else name, {})
-    value = parsed["value"]
-    return not members or (
-        isinstance(value, dict)
-        and all(isinstance(value.get(member), kind) for member, kind in members.items())
-    )
 
 
 def _words(answer: httpx.Response, content: bytes) -> str:

@@ -10,8 +10,9 @@ from stages.convex.batches import in_batches, in_halves
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.pages import missing_function, read_pages
 from stages.convex.relations import CHANGE_RECORDS, CHANGE_RESULTS, LEDGER_ROWS
+from stages.errors import Transient
 from stages.progress import Progress
-from stages.sql import text_sql
+from stages.sql import first_row, text_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -73,11 +74,14 @@ def change_all(
             raise missing_function(error, deployment) from None
 
     for count, answer in in_batches(connection, CHANGE_RECORDS, call, most=MOST_RECORDS):
-        run(
-            f"INSERT INTO {CHANGE_RESULTS} SELECT r ->> '$.sourceId', r ->> '$.did' FROM "
-            "(SELECT unnest(json_extract(?::JSON, '$.value.results[*]')) AS r)",
-            [answer],
+        results = (
+            "(SELECT r ->> '$.sourceId' AS source_id, r ->> '$.did' AS did FROM "
+            "(SELECT unnest(json_extract(?::JSON, '$.value.results[*]')) AS r))"
         )
+        whole = f"SELECT count(*) FROM {results} WHERE source_id IS NOT NULL AND did IS NOT NULL"
+        if first_row(connection, whole, [answer])[0] != count:
+            raise _no_answer(deployment, function)
+        run(f"INSERT INTO {CHANGE_RESULTS} FROM {results}", [answer])
         yield count
 
 
@@ -100,9 +104,22 @@ def change(
         args = json.dumps({"table": table, "records": list(some)})
         answer = deployment.call("mutation", function, args)
         results: list[dict[str, str]] = json.loads(answer)["value"]["results"]
+        keys = [r.get("sourceId") if isinstance(r, dict) else None for r in results]
+        if keys != [r["sourceId"] for r in some] or not all(
+            type(r.get("did")) is str for r in results
+        ):
+            raise _no_answer(deployment, function)
         return results
 
     try:
         return in_halves(records, send)
     except FunctionError as error:
         raise missing_function(error, deployment) from None
+
+
+def _no_answer(deployment: Deployment, function: str) -> Transient:
+    """Results that are not those of the records; the same ones may be sent again."""
+    return Transient(
+        f"{deployment.target.label} gave an answer to {function} that is none to it",
+        "run the same command again",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from stages.convex.relations import ARRIVED, REQUESTED_IDS
 from stages.errors import StagesError, Transient
 from stages.progress import Progress
 from stages.project.settings import Target
-from stages.retry import retrying
+from stages.retry import Threads, retrying
 from stages.sql import first_row, open_duckdb
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def read_pages(
 
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {ARRIVED} (document JSON)")
     size = 0
-    with open_duckdb(threads=1) as scanner, ThreadPoolExecutor(1) as pool:
+    with open_duckdb(threads=1) as scanner, Threads(1) as pool:
 
         def fetch(cursor: str | None) -> Future[_Page]:
             return pool.submit(
@@ -184,6 +184,12 @@ def find_missing(deployment: Deployment, module: str, table: str, ids: Sequence[
         args = json.dumps({"table": table, "documentIds": list(some)})
         answer = deployment.call("query", f"{module}:findMissing", args)
         missing: list[str] = json.loads(answer)["value"]["missing"]
+        if not set(map(str, missing)) <= set(some):
+            raise Transient(
+                f"{deployment.target.label} gave an answer to {module}:findMissing that is none "
+                "to it",
+                "run the same command again",
+            )
         return missing
 
     try:

@@ -6,7 +6,6 @@ need a deploy key that may import, export and view data.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import time
@@ -16,10 +15,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from stages.answers import read_whole
 from stages.convex import ids
 from stages.convex.client import Deployment, FunctionError
+from stages.convex.expected import integer
 from stages.convex.schema import Schema
-from stages.errors import SettingError, StagesError
+from stages.errors import SettingError, StagesError, Transient
 from stages.retry import retrying
 from stages.state.durable import make_folder, open_private, publish
 from stages.state.imports import Mode
@@ -118,28 +119,26 @@ class Snapshots:
         return self.deployment.target.url.endswith(".convex.cloud")
 
     def start_upload(self) -> str:
-        token: str = self._post("/api/import/start_upload")["uploadToken"]
-        return token
+        return self._post_for("uploadToken", "/api/import/start_upload")
 
     def upload_part(self, token: str, number: int, data: bytes) -> Any:
         """The part's token. Tried once: see `parts_may_be_repeated`."""
         path = f"/api/import/upload_part?uploadToken={quote(token, safe='')}&partNumber={number}"
         with self.deployment.request("POST", path, data, "application/octet-stream") as answer:
-            return json.loads(answer.read())
+            return self._parsed(path, read_whole(answer))
 
     def finish_upload(self, token: str, parts: list[Any], mode: Mode) -> str:
         """The id of the import, which waits to be confirmed."""
         what = {"tableName": None, "componentPath": None, "mode": WIRE_MODES[mode], "format": "zip"}
         body = {"import": what, "uploadToken": token, "partTokens": parts}
-        import_id: str = self._post("/api/import/finish_upload", body)["importId"]
-        return import_id
+        return self._post_for("importId", "/api/import/finish_upload", body)
 
     def perform(self, import_id: str) -> None:
         """Confirm; harmless where it is under way already."""
-        retrying(lambda: self._post("/api/perform_import", {"importId": import_id}))
+        self._retrying(lambda: self._post("/api/perform_import", {"importId": import_id}))
 
     def cancel(self, import_id: str) -> None:
-        retrying(lambda: self._post("/api/cancel_import", {"importId": import_id}))
+        self._retrying(lambda: self._post("/api/cancel_import", {"importId": import_id}))
 
     def state(self, import_id: str) -> ImportState:
         """Raises StagesError where the deployment does not know the import."""
@@ -156,7 +155,7 @@ class Snapshots:
             words="\n".join(w for w in words if w),
             steps=tuple(state.get("checkpoint_messages") or ()),
             deletes=state.get("require_manual_confirmation") is not False,
-            rows=_integer(state.get("num_rows_written", 0)),
+            rows=integer(state.get("num_rows_written", 0)),
         )
 
     def states(self, import_id: str) -> Iterator[ImportState]:
@@ -170,7 +169,7 @@ class Snapshots:
     def table_size(self, table: str) -> int:
         """Documents of a table."""
         args = {"tableName": table, "componentId": None}
-        return _integer(self.deployment.query("_system/frontend/tableSize", args))
+        return integer(self.deployment.query("_system/frontend/tableSize", args))
 
     # ── export ──────────────────────────────────────────────────────────────────────────────
 
@@ -192,9 +191,9 @@ class Snapshots:
                 f"{self.deployment.target.label} could not export: {export['state']}",
                 "nothing was changed; try again, or see the deployment's dashboard",
             )
-        started = _integer(export["start_ts"])
+        started = integer(export["start_ts"])
         file = file_of(started)
-        retrying(lambda: self._download(f"/api/export/zip/{started}", file))
+        self._retrying(lambda: self._download(f"/api/export/zip/{started}", file))
         return file
 
     def _download(self, path: str, file: Path) -> None:
@@ -210,15 +209,32 @@ class Snapshots:
             os.fsync(handle.fileno())
         publish(temporary, file)
 
+    def _retrying(self, call: Callable[[], object]) -> None:
+        retrying(call, self.deployment.backoff, self.deployment.on_retry)
+
     def _post(self, path: str, body: dict[str, Any] | None = None) -> Any:
         content = b"" if body is None else json.dumps(body).encode()
         with self.deployment.request("POST", path, content) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
+            text = read_whole(answer)
+        return self._parsed(path, text) if text else None
 
+    def _post_for(self, member: str, path: str, body: dict[str, Any] | None = None) -> str:
+        """A member of the answer that is a text."""
+        answer = self._post(path, body)
+        value = answer.get(member) if isinstance(answer, dict) else None
+        if not isinstance(value, str):
+            raise self._no_answer(path)
+        return value
 
-def _integer(value: Any) -> int:
-    """An int64 of encoded JSON; a number stands for itself."""
-    if isinstance(value, dict):
-        return int.from_bytes(base64.b64decode(value["$integer"]), "little", signed=True)
-    return int(value)
+    def _parsed(self, path: str, text: bytes) -> Any:
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            raise self._no_answer(path) from None
+
+    def _no_answer(self, path: str) -> Transient:
+        return Transient(
+            f"{self.deployment.target.label} gave an answer to {path.partition('?')[0]} that is "
+            "none to it",
+            "run the same command again",
+        )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -22,6 +21,7 @@ from stages.extract.reader import Span
 from stages.extract.rest_client import JOBS, RestClient
 from stages.extract.rest_responses import SAME_AGAIN, ErrorResponse, Response, parse_count
 from stages.extract.types import Column, arrow_schema
+from stages.retry import Threads
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,7 +102,7 @@ class AuthApi:
         tables: list[pa.Table] = []
         missing: set[str] = set()
         users = self._read_user_ids(reading)
-        with ThreadPoolExecutor(max_workers=JOBS) as pool:
+        with Threads(JOBS) as pool:
             for start in range(0, len(users), PER_PAGE):
                 some = users[start : start + PER_PAGE]
                 for user, identities in zip(some, pool.map(read_user, some), strict=True):

@@ -17,7 +17,7 @@ from stages.sql import name_sql, open_duckdb
 from stages.state.fingerprints import fingerprint
 from stages.state.integrity import find_damage
 from stages.state.manifests import ReferenceManifest, write_manifest
-from stages.state.parts import write_parquet, write_zero_rows
+from stages.state.parts import is_form, write_parquet, write_zero_rows
 from stages.state.records import read_whole
 from stages.state.workspace import Workspace, manifest_file, part_file
 
@@ -44,6 +44,7 @@ def extract_references(
         fresh = (
             manifest is not None
             and manifest.spec == spec
+            and is_form(folder)
             and not any(find_damage(folder, part) for part in manifest.parts)
         )
         if manifest and fresh and not restart:

@@ -8,7 +8,6 @@ Source: PostgREST's source and Supabase's documentation.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
@@ -36,6 +35,7 @@ from stages.extract.rest_select import encode, keyset, quoted, select_item, spli
 from stages.extract.rest_settings import PROOF, may_lose_digits
 from stages.extract.types import Column
 from stages.project.settings import Source
+from stages.retry import Threads
 from stages.state.manifests import Snapshot
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ class RestSession:
         if pieces < 2 or len(reading.key) != 1 or reading.place in auth_tables.TABLES:
             return []
         if reading.key_columns[0].rule.form in COMPARABLE:
-            with ThreadPoolExecutor(max_workers=JOBS) as pool:
+            with Threads(JOBS) as pool:
                 offsets = [size.rows * piece // pieces for piece in range(1, pieces)]
                 keys_or_none = pool.map(lambda offset: self._key_at(reading, offset, None), offsets)
                 keys = [key for key in keys_or_none if key]

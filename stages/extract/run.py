@@ -28,7 +28,7 @@ from stages.state.identity import (
 )
 from stages.state.manifests import ExtractManifest, write_manifest
 from stages.state.moved import record_moved
-from stages.state.parts import write_zero_rows
+from stages.state.parts import is_form, write_zero_rows
 from stages.state.records import read_whole
 from stages.state.workspace import Workspace, manifest_file
 from stages.views import refresh
@@ -190,10 +190,12 @@ class _Run:
             self.progress.note(note)
 
     def show_schemas(self) -> None:
-        """No rows yet, but their form: views can be made before the first part is closed."""
+        """No rows yet, but their form: views can be made before the first part is closed. One that
+        is damaged is made again."""
         for name, reading in self.readings.items():
             folder = self.restart.folder(name)
-            if not manifest_file(folder).exists():
+            manifest = read_whole(ExtractManifest, manifest_file(folder))
+            if manifest is None or (manifest.status != "missing" and not is_form(folder)):
                 write_zero_rows(folder, arrow_schema(reading.columns))
 
     def read(self, entries: list[SourceTable], before_parts: Callable[[], None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import suppress
 from functools import partial
 
@@ -19,6 +19,7 @@ from stages.extract.results import TableResult, failed_result
 from stages.extract.table_extract import TableExtract
 from stages.progress import Progress
 from stages.project.plan import SourceTable
+from stages.retry import Threads
 
 Job = tuple[SourceTable, TableExtract | None, Gap | None]
 
@@ -62,7 +63,7 @@ class Workers:
         """
         queue = JobQueue(entries)
         with (
-            ThreadPoolExecutor(max_workers=jobs + 1) as pool,
+            Threads(jobs + 1) as pool,
             watched(self._reader, self._deadline, max_snapshot),
         ):
             first = pool.submit(before_parts)
@@ -75,6 +76,7 @@ class Workers:
                 queue.stop()
                 self._deadline.stop("stopped")
                 self._reader.interrupt("stopped")
+                pool.give_up()
                 raise
 
     def _work(self, queue: JobQueue, first: Future[None]) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.pages import missing_function
-from stages.errors import TableFailed
+from stages.errors import TableFailed, Transient
 from stages.load.batches import Batch
 from stages.load.pace import Pace
 from stages.rules import Rule
@@ -29,6 +29,8 @@ INVALID = re.compile(
 )
 PAUSED = re.compile(r"\b(?:paused|disabled)\b")
 SAME_WORDS = 20
+# What a loading function says that it has done with a document.
+DID = {"inserted", "replaced", "unchanged", "conflict"}
 
 
 @dataclass
@@ -88,19 +90,31 @@ class Sender:
         return self._acknowledged(batch, json.loads(answer)["value"]["results"])
 
     def _acknowledged(self, batch: Batch, results: list[dict[str, str]]) -> Sent:
-        if [result["sourceId"] for result in results] != batch.source_ids:
+        try:
+            keys = [result["sourceId"] for result in results]
+            done = Counter(each["did"] for each in results)
+            # The one thing that is done a document: as plain text this is four times as fast.
+            lines = [
+                f'{{"sourceId": {text(each["sourceId"])}, "documentId": '
+                f'{text(each["documentId"])}, "did": "{each["did"]}", "digest": "{digest}"}}\n'
+                for each, digest in zip(results, batch.digests, strict=False)
+            ]
+        except (KeyError, TypeError):
+            done = Counter([""])
+        if not done.keys() <= DID:
+            # Whatever was kept of the batch: the ledger says so when it comes again.
+            raise Transient(
+                f"{self.deployment.target.label} gave an answer to {self.function} that is none "
+                "to it",
+                "run the same command again",
+            )
+        if keys != batch.source_ids:
             raise TableFailed(
                 f"{self.function} answered {len(results)} results for {len(batch)} records, or "
                 "for others",
                 "is another version of convex/ deployed? see: stages check",
             )
-        # The one thing that is done a document: as plain text this is four times as fast.
-        lines = [
-            f'{{"sourceId": {text(each["sourceId"])}, "documentId": {text(each["documentId"])}, '
-            f'"did": "{each["did"]}", "digest": "{digest}"}}\n'
-            for each, digest in zip(results, batch.digests, strict=True)
-        ]
-        return Sent(done=Counter(each["did"] for each in results), acks=["".join(lines)])
+        return Sent(done=done, acks=["".join(lines)])
 
     def _refused(self, batch: Batch, error: FunctionError) -> Sent:
         self._require_function()

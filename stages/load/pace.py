@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from stages.convex.ledger_ops import LEDGER_ROW_BYTES
 from stages.errors import UserError
+from stages.retry import pause
 
 START_DOCUMENTS = 100
 # Each takes up to four of the 4,096 read intervals of a transaction.
@@ -64,7 +65,7 @@ class Pace:
     in_flight: int = 2
     rate: Rate = field(default_factory=Rate)
     clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = pause
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _busy: int = 0
     _free_at: float = 0.0

@@ -4,7 +4,6 @@ bound to them: the application may have deleted some since."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from stages.load.relations import (
     REFERRED_IDS,
     UNPROVEN_IDS,
 )
+from stages.retry import Threads
 from stages.sql import file_sql, first_row, name_sql, text_sql
 from stages.state.durable import remove
 from stages.state.parts import write_parquet
@@ -113,7 +113,7 @@ class Prover:
             [target],
         )
         total = int(first_row(self.connection, f"SELECT count(*) FROM {UNPROVEN_IDS}")[0])
-        with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
+        with Threads(CALLS_AT_ONCE) as pool:
             for start in range(0, total, IDS_AT_ONCE * CALLS_AT_ONCE):
                 ids = self._slice(start, IDS_AT_ONCE * CALLS_AT_ONCE)
                 parts = [ids[n : n + IDS_AT_ONCE] for n in range(0, len(ids), IDS_AT_ONCE)]

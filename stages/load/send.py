@@ -13,8 +13,10 @@ from stages.load.bound_records import Binding, read_acks
 from stages.load.context import TableContext
 from stages.load.functions import Sender, Sent
 from stages.load.relations import HELD_BACK
+from stages.machine import is_interruption
 from stages.prefetch import prefetch
 from stages.progress import Progress
+from stages.retry import Threads
 from stages.rules import Rule
 from stages.sql import file_sql
 from stages.state.durable import remove
@@ -75,7 +77,7 @@ def _send_batches(
     one_by_one: bool,
 ) -> Counter[str]:
     pace = table.load.pace
-    with ThreadPoolExecutor(max_workers=2 * pace.most_in_flight) as pool:
+    with Threads(2 * pace.most_in_flight) as pool:
         flight = _Flight(acks, rejects, table.load.progress, table.name)
         try:
             pending = binding.stream(overwrite=table.load.overwrite)
@@ -87,6 +89,10 @@ def _send_batches(
                     flight.flying.add(pool.submit(sender.send, batch))
             while flight.flying:
                 flight.land()
+        except BaseException as error:
+            if is_interruption(error):
+                pool.give_up()
+            raise
         finally:
             flight.close()
     return flight.done

@@ -7,6 +7,7 @@ from stages.convex.validators.positions import with_reference
 from stages.convex.values import Shape, shapes
 from stages.project.plan import Plan, TargetTable
 from stages.project.plan_entries import entry_error
+from stages.state.parts import read_form
 from stages.state.workspace import Workspace, form_file
 
 
@@ -60,7 +61,6 @@ def staged_shapes(workspace: Workspace, schema: Schema, table: str) -> dict[str,
     columns: list[str] = []
     file = form_file(workspace.transform(table))
     if schema.document(table)["type"] == "any" and file.exists():
-        import pyarrow.parquet as pq
-
-        columns = [name for name in pq.read_schema(file).names if not name.startswith("_")]
+        form = read_form(workspace.transform(table), f"stages transform {table} --restart")
+        columns = [name for name in form.names if not name.startswith("_")]
     return shapes(table, schema.fields(table, columns))

@@ -8,6 +8,7 @@ from typing import Any
 
 from stages.project.plan import Plan
 from stages.state.manifests import TransformManifest, read_keys, read_transform
+from stages.state.parts import read_form
 from stages.state.records import read_whole
 from stages.state.sides import SidesFile
 from stages.state.workspace import Workspace, form_file
@@ -18,8 +19,6 @@ def unused_columns(workspace: Workspace, plan: Plan) -> dict[str, list[str]]:
 
     Empty while a table of the plan is not transformed yet, since its model may read them.
     """
-    import pyarrow.parquet as pq
-
     manifests = [read_transform(workspace.transform(name)) for name in plan.tables]
     if not all(manifests):
         return {}
@@ -32,10 +31,11 @@ def unused_columns(workspace: Workspace, plan: Plan) -> dict[str, list[str]]:
             read.setdefault(source, set()).update(columns)
     unused = {}
     for name, staged in plan.sources.items():
-        form = form_file(workspace.extract(name))
-        if form.exists():
+        folder = workspace.extract(name)
+        if form_file(folder).exists():
+            form = read_form(folder, f"stages extract {name}")
             meant = read.get(name, set()) | set(staged.unused)
-            columns = [column for column in pq.read_schema(form).names if column not in meant]
+            columns = [column for column in form.names if column not in meant]
             if columns:
                 unused[name] = columns
     return unused

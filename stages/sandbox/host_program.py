@@ -52,8 +52,15 @@ def cache_folder() -> Path:
     """`$XDG_CACHE_HOME/stages`, else `~/.cache/stages`."""
     configured = os.environ.get("XDG_CACHE_HOME", "")
     # The XDG specification has relative paths ignored.
-    base = Path(configured) if configured.startswith("/") else Path.home() / ".cache"
-    return base / "stages"
+    if configured.startswith("/"):
+        return Path(configured) / "stages"
+    try:
+        return Path.home() / ".cache" / "stages"
+    except RuntimeError:  # no HOME, and a user whom the system does not know
+        raise UserError(
+            "there is no home folder to keep the sandbox's host in",
+            "name a folder for it: export XDG_CACHE_HOME=/var/tmp/cache",
+        ) from None
 
 
 def _checkout() -> Path | None:

@@ -89,6 +89,14 @@ def sync_file(handle: IO[Any]) -> None:
 def remove(path: Path) -> None:
     """Remove a file or a folder, if it is there."""
     if path.is_dir():
-        shutil.rmtree(path)
+        shutil.rmtree(path, onerror=_raise_with_path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _raise_with_path(_: object, path: str, raised: tuple[Any, BaseException, Any]) -> None:
+    """`rmtree` goes by descriptors, so that its errors name a file without its folder."""
+    error = raised[1]
+    if isinstance(error, OSError):
+        error.filename = path
+    raise error

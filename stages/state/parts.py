@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stages.errors import StagesError
 from stages.prefetch import prefetch
 
 if TYPE_CHECKING:
@@ -189,6 +190,36 @@ def _as_type(array: pa.Array, wanted: pa.DataType) -> pa.Array:
         storage = array.storage if isinstance(array.type, pa.BaseExtensionType) else array
         return pa.ExtensionArray.from_storage(wanted, storage.cast(wanted.storage_type))
     return array.cast(wanted)
+
+
+def is_form(folder: Path) -> bool:
+    """Whether a folder's `schema.parquet` is there and can be read."""
+    return _form(folder) is not None
+
+
+def read_form(folder: Path, redo: str) -> pa.Schema:
+    """The schema of a folder's rows. Raises StagesError with the command that makes it again."""
+    schema = _form(folder)
+    if schema is None:
+        raise StagesError(
+            f"{folder / 'schema.parquet'} is missing or damaged", f"make it again with: {redo}"
+        )
+    return schema
+
+
+def _form(folder: Path) -> pa.Schema | None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_schema(folder / "schema.parquet")
+    except FileNotFoundError:
+        return None
+    except (pa.ArrowException, OSError) as error:
+        # Arrow has OSError for a footer that is none, without a number of the system.
+        if isinstance(error, OSError) and error.errno:
+            raise
+        return None
 
 
 def write_zero_rows(folder: Path, schema: pa.Schema) -> None:

@@ -27,7 +27,8 @@ from stages.state.manifests import (
     read_reference,
     write_manifest,
 )
-from stages.state.workspace import Workspace, form_file
+from stages.state.parts import read_form
+from stages.state.workspace import Workspace
 from stages.transform.relations import KEYLESS_ROWS
 from stages.transform.sql_ast import (
     named_references,
@@ -251,6 +252,8 @@ def require_extract(workspace: Workspace, name: str) -> ExtractManifest:
             f"`{name}` is only half extracted", f"run: stages extract {name}", tables=[name]
         )
     require_whole(workspace.extract(name), manifest.parts, f"stages extract {name}")
+    if manifest.status != "missing":
+        read_form(workspace.extract(name), f"stages extract {name}")
     write_manifest(workspace.extract(name), manifest)
     return manifest
 
@@ -276,12 +279,11 @@ def _key(workspace: Workspace, source: str) -> list[str]:
 def key_is_number(workspace: Workspace, source: str) -> bool:
     """Whether a source's key is one integer, so that its order is that of numbers."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     key = _key(workspace, source)
     if len(key) != 1:
         return False
-    schema = pq.read_schema(form_file(workspace.extract(source)))
+    schema = read_form(workspace.extract(source), f"stages extract {source}")
     return bool(pa.types.is_integer(schema.field(key[0]).type))
 
 

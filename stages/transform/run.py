@@ -17,6 +17,7 @@ from stages.project.staged_schema import require_table, with_references
 from stages.state.failures import forget_failures, record_failure
 from stages.state.integrity import require_whole
 from stages.state.manifests import TransformManifest, read_reference, write_manifest
+from stages.state.parts import read_form
 from stages.state.workspace import Preview, Workspace
 from stages.transform.cycles import Cycle
 from stages.transform.keys import run_keys
@@ -177,6 +178,7 @@ def _require_inputs(
                 "run: stages extract",
             )
         require_whole(workspace.reference(reference.name), manifest.parts, "stages extract")
+        read_form(workspace.reference(reference.name), "stages extract")
         write_manifest(workspace.reference(reference.name), manifest)
 
 

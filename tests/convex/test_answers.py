@@ -9,15 +9,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pyarrow as pa
 import pytest
 
 from stages import answers
 from stages.convex.client import Deployment, FunctionError
 from stages.errors import StagesError, Transient
+from stages.load.batches import Batch
+from stages.load.functions import Sender
+from stages.load.pace import Pace
 from stages.project.settings import Secret, Target
 from stages.retry import Backoff, seconds_asked
 
 PAGE = {"status": "success", "value": {"page": [], "isDone": True, "continueCursor": ""}}
+RESULT = {"sourceId": "a", "documentId": "d", "did": "inserted"}
+# Each instead of the results of a record `a`.
+NO_RESULTS: dict[str, object] = {
+    "a number": 7,
+    "no id": {"sourceId": "a", "did": "inserted"},
+    "an id of another kind": {**RESULT, "documentId": 7},
+    "nothing that was done": {**RESULT, "did": "sold"},
+    "a list of what was done": {**RESULT, "did": []},
+}
 # Each instead of the answer of bulkInsert.
 NO_ANSWERS = {
     "no value": b'{"status":"success"}',
@@ -65,46 +78,49 @@ def _serving() -> Iterator[Server]:
         thread.join()
 
 
+def _quick(server: Server) -> Deployment:
+    """The server as a deployment that is asked again at once, and only once."""
+    target = Target(
+        name="default", deployment="d", url=f"http://127.0.0.1:{server.server_address[1]}",
+        site_url=None, admin_key=Secret("d|key"), secret=None,
+    )  # fmt: skip
+    return Deployment(target, backoff=Backoff(attempts=2, first=0.001, longest=0.001))
+
+
 def test_what_is_no_answer_is_transient_or_clear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "MOST_BYTES", 100_000)
-    with _serving() as server:
-        target = Target(
-            name="default", deployment="d", url=f"http://127.0.0.1:{server.server_address[1]}",
-            site_url=None, admin_key=Secret("d|key"), secret=None,
-        )  # fmt: skip
-        quick = Backoff(attempts=2, first=0.001, longest=0.001)
-        with Deployment(target, backoff=quick) as deployment:
+    with _serving() as server, _quick(server) as deployment:
 
-            def ask() -> bytes:
-                return deployment.call("mutation", "migrate:bulkInsertTeams", b'{"records": []}')
+        def ask() -> bytes:
+            return deployment.call("mutation", "migrate:bulkInsertTeams", b'{"records": []}')
 
-            for name, server.body in NO_ANSWERS.items():
-                with pytest.raises(Transient) as error:
-                    ask()
-                assert error.value.hint, name
-            for name, server.body in NO_DEPLOYMENTS.items():
-                with pytest.raises(StagesError, match="does not answer as a Convex") as unlike:
-                    ask()
-                assert unlike.value.hint == "check CONVEX_URL", name
-            server.body = b'{"status":"success","value":{"results":[]}}'
-            assert ask() == server.body
-            bomb = b'{"status":"success","value":"' + b" " * 10_000_000
-            server.body, server.headers = gzip.compress(bomb), {"Content-Encoding": "gzip"}
-            with pytest.raises(Transient, match="an answer of more than"):
+        for name, server.body in NO_ANSWERS.items():
+            with pytest.raises(Transient) as error:
                 ask()
-            server.body, server.headers = b"<html>", {"Retry-After": "²".encode().decode("latin-1")}
-            server.status = 429
-            with pytest.raises(Transient, match="answered 429") as limited:
+            assert error.value.hint, name
+        for name, server.body in NO_DEPLOYMENTS.items():
+            with pytest.raises(StagesError, match="does not answer as a Convex") as unlike:
                 ask()
-            assert limited.value.retry_after is None
-            server.status = 413
-            with pytest.raises(FunctionError) as large:
-                ask()
-            assert large.value.over_limit
-            server.status, server.body, server.headers = 200, b"x" * 9, {}
-            monkeypatch.setattr(answers, "MOST_SECONDS", 0.0)
-            with pytest.raises(Transient, match="not whole after"):
-                ask()
+            assert unlike.value.hint == "check CONVEX_URL", name
+        server.body = b'{"status":"success","value":{"results":[]}}'
+        assert ask() == server.body
+        bomb = b'{"status":"success","value":"' + b" " * 10_000_000
+        server.body, server.headers = gzip.compress(bomb), {"Content-Encoding": "gzip"}
+        with pytest.raises(Transient, match="an answer of more than"):
+            ask()
+        server.body, server.headers = b"<html>", {"Retry-After": "²".encode().decode("latin-1")}
+        server.status = 429
+        with pytest.raises(Transient, match="answered 429") as limited:
+            ask()
+        assert limited.value.retry_after is None
+        server.status = 413
+        with pytest.raises(FunctionError) as large:
+            ask()
+        assert large.value.over_limit
+        server.status, server.body, server.headers = 200, b"x" * 9, {}
+        monkeypatch.setattr(answers, "MOST_SECONDS", 0.0)
+        with pytest.raises(Transient, match="not whole after"):
+            ask()
 
 
 def test_only_a_number_of_seconds_is_waited_for() -> None:
@@ -112,3 +128,16 @@ def test_only_a_number_of_seconds_is_waited_for() -> None:
     assert {text: seconds_asked(text) for text in asked} == asked
     huge = Transient("", retry_after=seconds_asked("9" * 400))
     assert Backoff().delay(0, huge) == 60.0
+
+
+def test_results_that_are_none_stop_a_load() -> None:
+    """Nothing of them comes into the acks."""
+    with _serving() as server, _quick(server) as deployment:
+        sender = Sender(deployment, "migrate:bulkInsertTeams", Pace())
+        batch = Batch(pa.record_batch({"_source_id": ["a"], "digest": ["x"], "text": ["{},"]}))
+        for name, odd in NO_RESULTS.items():
+            server.body = json.dumps({"status": "success", "value": {"results": [odd]}}).encode()
+            with pytest.raises(Transient, match="none to it"):
+                raise AssertionError(f"{name}: {sender.send(batch).acks}")
+        server.body = json.dumps({"status": "success", "value": {"results": [RESULT]}}).encode()
+        assert sender.send(batch).done == {"inserted": 1}

@@ -137,6 +137,7 @@ DAMAGED = {
     **{name: Answer(body=body) for name, body in BODIES.items()},
     "fewer rows": Answer(body=b'[{"id":1,"v":"a"}]', headers={"Content-Range": "0-99/*"}),
     "none of its rows": Answer(body=b"[]", headers={"Content-Range": "0-99/*"}),
+    "an end without a count": Answer(body=b"[]"),
     "short": Answer(body=b'[{"id":1,"v":"a"}] ' + b" " * 900, cut=17),
     "cut gzip": Answer(
         body=gzip.compress(b'[{"id":1,"v":"a"}, \n {"id":2,"v":"b"}]')[:-16],

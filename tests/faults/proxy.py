@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -26,6 +26,8 @@ SLOW = ("slow",)
 KINDS = (*BEFORE, *AFTER, *SLOW)
 # A client gives up after eight attempts: a test must not hang on chance.
 IN_A_ROW = 3
+# The answer of the server → all bytes that the client gets in its place.
+Odd = Callable[[bytes], bytes]
 # Requests that a restart cuts off.
 UNDER_WAY = 3
 
@@ -42,6 +44,8 @@ class Faults:
     # Unless it comes back after so many more: a restart. What is under way then is carried out,
     # and its answer is lost.
     back_after: int | None = None
+    # Kinds that are none of ours; half of them are carried out.
+    odd: Mapping[str, Odd] = field(default_factory=dict)
     calls: list[tuple[str, str, bytes]] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
 
@@ -65,6 +69,11 @@ class Faults:
             self._in_a_row[call] = self._in_a_row[call] + 1 if kind else 0
             self.done[kind or "none"] += 1
             return kind
+
+    def carries_out(self) -> bool:
+        """Whether a request with an odd answer comes to the server."""
+        with self._lock:
+            return self._chance.random() < 0.5
 
     def _is_down(self) -> bool:
         if self.down_after is None or len(self.calls) <= self.down_after:
@@ -94,7 +103,11 @@ class Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         kind = self.server.faults.choose((self.command, self.path, body))
-        if kind == "reset":
+        if kind and kind in self.server.faults.odd:
+            answer = self._forward(body)[2] if self.server.faults.carries_out() else b""
+            self.close_connection = True
+            self.wfile.write(self.server.faults.odd[kind](answer))
+        elif kind == "reset":
             self._reset()
         elif kind in BEFORE:
             self._refuse(int(kind))

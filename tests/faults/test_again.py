@@ -291,3 +291,20 @@ def test_damaged_ids(again: Stages, loaded: tuple[Stages, Host]) -> None:
         again.run("load")
     only_asked(faults)
     assert file.read_bytes() == whole
+
+
+@HARMS
+def test_damaged_forms_of_rows(harm: Harm, ready: Stages) -> None:
+    """schema.parquet, by which views are there before rows are: of an extract, and of Convex'."""
+    for folder in (ready.data / "extract" / "webinars", ready.target_folder / "reference/contacts"):
+        form = folder / "schema.parquet"
+        whole = form.read_bytes()
+        harm(form)
+        if form.exists():
+            form.write_bytes(b"\x00" * 90)
+        refused = ready.run("transform", "--restart", code=1).stderr
+        assert f"{form} is missing or damaged" in refused
+        assert "make it again with: stages extract" in refused
+        ready.run("extract")
+        assert form.read_bytes() == whole
+        ready.run("transform")

@@ -116,3 +116,16 @@ def test_other_versions_above_are_not_taken(
     assert module._checkout() == tmp_path
     (modules / "convex-test" / "package.json").write_text('{"version": "0.0.1"}')
     assert module._checkout() != tmp_path
+
+
+def test_no_home_folder_is_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a user whom the system does not know, as in a container."""
+
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", home)
+    with pytest.raises(UserError, match="there is no home folder") as error:
+        cache_folder()
+    assert "XDG_CACHE_HOME" in str(error.value.hint)

@@ -29,7 +29,7 @@ from stages.load.importing.prepare import prepare
 from stages.load.importing.snapshot_file import Snapshot
 from stages.load.importing.upload import upload
 from stages.load.run import LoadResult, refuse_sample, require_keys, require_transformed
-from stages.progress import Progress
+from stages.progress import Progress, note_retry
 from stages.project.plan import Plan, TargetTable
 from stages.project.settings import Target
 from stages.retry import Backoff
@@ -62,7 +62,8 @@ def import_tables(
         refuse_sample(workspace, tables)
     require_target(workspace, target)
     try:
-        with Deployment(target, "functions") as deployment:
+        noted = note_retry(progress)
+        with Deployment(target, "functions", on_retry=noted) as deployment:
             context = ImportContext(
                 workspace=workspace,
                 plan=plan,

@@ -1,0 +1,130 @@
+"""What a campaign begins with: a source, what is staged of it, and deployments of its own."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from stages import sandbox
+from tests.faults import killed
+from tests.faults.campaigns.outcome import Content, content
+from tests.faults.conftest import copy_project
+from tests.faults.support import PLAN, TABLES, Host, host
+from tests.support.command_line import ROOT, Stages
+
+Ran = subprocess.CompletedProcess[str]
+
+
+@dataclass
+class Trial:
+    """A project with data of its own, before a deployment of its own."""
+
+    folder: Path
+    stages: Stages
+    deployment: Host
+
+    def small(self, *command: str) -> list[str]:
+        """The command line that runs in small parts and batches, and is killed by nobody."""
+        program = [sys.executable, str(Path(killed.__file__)), "0", str(self.folder / "steps.log")]
+        return [*program, "--", *self.stages.command(*command)[3:]]
+
+    def env(self) -> dict[str, str]:
+        return {**self.stages.env(), "STAGES_WATCHED": str(self.folder / "nothing")}
+
+    def run(
+        self, *command: str, before: Sequence[str] = (), env: dict[str, str] | None = None
+    ) -> Ran:
+        """Run a command in small parts to its end; `before` is what runs it, such as a limit."""
+        return subprocess.run(
+            [*before, *self.small(*command)], cwd=ROOT, env={**self.env(), **(env or {})},
+            capture_output=True, text=True, errors="replace", check=False, timeout=300,
+        )  # fmt: skip
+
+    def require(self, *command: str) -> None:
+        """Run what nothing disturbs."""
+        ran = self.run(*command)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+    def kill(self, delay: float, *command: str) -> tuple[bool, Ran]:
+        """Kill -9 so many seconds after the first line; whether it had not ended before."""
+        out, err = self.folder / "killed.out", self.folder / "killed.err"
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            process = subprocess.Popen(
+                self.small(*command), cwd=ROOT, env=self.env(), stdout=stdout, stderr=stderr
+            )
+            while process.poll() is None and not err.stat().st_size:
+                time.sleep(0.001)
+            try:
+                process.wait(delay)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            code = process.wait()
+        words = out.read_text("utf-8", "replace"), err.read_text("utf-8", "replace")
+        return code == -9, subprocess.CompletedProcess(command, code, *words)
+
+
+@dataclass
+class Setting:
+    """Staged data to copy, and what a quiet run leaves in Convex."""
+
+    folder: Path
+    supabase: sandbox.State
+    chance: random.Random
+    staged: Path
+    content: Content = field(default_factory=dict)
+    _number: int = 0
+
+    def stage(self) -> None:
+        """Extract and transform into `staged`, and see what a load makes of it."""
+        with self.trial("quiet") as trial:
+            for command in ("extract", "transform"):
+                trial.require(command)
+            shutil.copytree(trial.stages.data, self.staged)
+            trial.require("load")
+            self.content = dict(content(trial.deployment))
+
+    @contextmanager
+    def trial(self, name: str = "", *, data: Path | None = None) -> Iterator[Trial]:
+        """A new project before a new deployment; `data` is copied into it."""
+        self._number += 1
+        folder = self.folder / f"{name or 'trial'}-{self._number}"
+        with host(folder / "host", self.supabase) as deployment:
+            project = copy_project(folder / "project")
+            stages = Stages(folder / "data", "default", project, deployment.settings())
+            if data:
+                shutil.copytree(data, stages.data)
+            yield Trial(folder, stages, deployment)
+        shutil.rmtree(folder)
+
+    def extracted(self, data: Path) -> list[tuple[str, Any]]:
+        """Every extracted row by table and key."""
+        rows = []
+        for table in PLAN.sources:
+            folder = data / "extract" / table
+            manifest = json.loads((folder / "manifest.json").read_bytes())
+            for part in manifest.get("parts", []):
+                for row in pq.read_table(folder / part["file"]).to_pylist():
+                    rows.append((f"{table}:{[row[name] for name in manifest['key']]}", row))
+        return rows
+
+    def transformed(self, data: Path) -> list[tuple[str, Any]]:
+        """Every document and every reject by table and key."""
+        rows = []
+        for table in TABLES:
+            folder = data / "targets" / "default" / "transform" / table
+            for name, key in (("documents", "_source_id"), ("rejects", "source_id")):
+                table_rows = pq.read_table(folder / f"{name}.parquet")
+                for row in table_rows.to_pylist():
+                    rows.append((f"{table} {name}:{row[key]}", row))
+        return rows
