@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.project.plan import SETTING_NAMES
+from tests.support import forked_python
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,10 +54,7 @@ class Stages:
         return text
 
     def raw(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*args), cwd=ROOT, env=self.env(), capture_output=True, text=True,
-            check=False, timeout=300,
-        )  # fmt: skip
+        return forked_python.run(self.command(*args)[1:], cwd=ROOT, env=self.env(), timeout=300)
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
         """Start a command, to be killed."""
