@@ -53,8 +53,11 @@ class Stages:
             text = text.replace(f" {name} {shlex.quote(str(value))}", "")
         return text
 
-    def raw(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return forked_python.run(self.command(*args)[1:], cwd=ROOT, env=self.env(), timeout=300)
+    def raw(self, *args: str, typed: str = "", umask: int = -1) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; `typed` is what a person answers it."""
+        return forked_python.run(
+            self.command(*args)[1:], cwd=ROOT, env=self.env(), timeout=300, typed=typed, umask=umask
+        )
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
         """Start a command, to be killed."""

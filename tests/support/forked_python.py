@@ -28,9 +28,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import IO, Any, NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
 # What stages imports where it is used.
@@ -43,28 +44,37 @@ LAZY = (
 OF_THE_START = ("PYTHON", "LC_", "LANG")
 # Two first processes, in turn: an order that hangs on the hashes of texts differs between them.
 HOW_MANY = 2
+# How long the first process may take to import everything, on a machine that does much else.
+START_SECONDS = 120.0
 
 
 def run(
-    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float
-) -> subprocess.CompletedProcess[str]:
-    """As `subprocess.run([sys.executable, *command], …)` with its output as text, without stdin.
+    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float,
+    typed: str = "", umask: int = -1, together: bool = False,
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
+    """As `subprocess.run([sys.executable, *command], …)` with its output as text.
 
-    `command` is `-m MODULE ARGS…` or `SCRIPT ARGS…`.
+    `command` is `-m MODULE ARGS…` or `SCRIPT ARGS…`, `typed` what stands in its stdin; `together`
+    puts stderr into stdout, as it comes.
     """
     first = next(_firsts())
     if _of_the_start(env) != first.start:
         return subprocess.run(
-            [sys.executable, *command], cwd=cwd, env=env, timeout=timeout, text=True,
-            stdin=subprocess.DEVNULL, capture_output=True, check=False,
+            [sys.executable, *command], cwd=cwd, env=env, timeout=timeout, umask=umask, text=True,
+            input=typed, stdout=subprocess.PIPE, check=False,
+            stderr=subprocess.STDOUT if together else subprocess.PIPE,
         )  # fmt: skip
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        request = {"command": [*command], "cwd": str(cwd), "env": dict(env)}
-        code = first.run(request, [out.fileno(), err.fileno()], timeout)
+    with ExitStack() as opened:
+        stdin, out, err = (opened.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3))
+        stdin.write(typed)
+        stdin.seek(0)
+        request = {"command": [*command], "cwd": str(cwd), "env": dict(env), "umask": umask}
+        files = [file.fileno() for file in (stdin, out, out if together else err)]
+        code = first.run(request, files, timeout)
         return subprocess.CompletedProcess([*command], code, _content(out), _content(err))
 
 
-def _content(file: TextIO) -> str:
+def _content(file: IO[str]) -> str:
     file.seek(0)
     return file.read()
 
@@ -104,13 +114,14 @@ class _First:
     def run(self, request: dict[str, Any], files: list[int], timeout: float) -> int:
         """The exit code, negative for a signal, as `subprocess` has it."""
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(timeout)
+            connection.settimeout(START_SECONDS)
             connection.connect(self.address)
             content = json.dumps(request).encode()
             socket.send_fds(connection, [len(content).to_bytes(8, "big")], files)
             connection.sendall(content)
             with connection.makefile("r") as answers:
                 pid = int(answers.readline())
+                connection.settimeout(timeout)
                 try:
                     return int(answers.readline())
                 except TimeoutError:
@@ -129,9 +140,21 @@ def import_all() -> None:
             importlib.import_module(module.name)
     for name in LAZY:
         importlib.import_module(name)
+    warm_up()
     # The collector of a fork leaves these objects, and so the memory that it shares, alone.
     gc.collect()
     gc.freeze()
+
+
+def warm_up() -> None:
+    """What is made once in a process, at the first use; no thread of it goes on."""
+    import duckdb
+
+    from stages.tls import trusted
+
+    trusted()
+    with duckdb.connect() as connection:
+        connection.execute("FROM range(1)")
 
 
 def serve(listener: socket.socket) -> list[str]:
@@ -162,25 +185,28 @@ def _reaped() -> bool:
 
 
 def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    size, files, _, _ = socket.recv_fds(connection, 8, 2)
+    size, files, _, _ = socket.recv_fds(connection, 8, 3)
     with connection.makefile("rb") as asked:
         content = asked.read(int.from_bytes(size, "big"))
     return json.loads(content), array.array("i", files).tolist()
 
 
 def _report(connection: socket.socket, pid: int) -> NoReturn:
-    connection.sendall(f"{pid}\n".encode())
+    with suppress(OSError):  # nobody may be there any more to hear of it
+        connection.sendall(f"{pid}\n".encode())
     _, status = os.waitpid(pid, 0)
-    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    with suppress(OSError):
+        connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
     os._exit(0)
 
 
 def _become(request: dict[str, Any], files: list[int]) -> list[str]:
-    with open(os.devnull) as nothing:  # noqa: PTH123
-        for number, file in enumerate([nothing.fileno(), *files]):
-            os.dup2(file, number)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
     for file in files:
         os.close(file)
+    if request["umask"] >= 0:
+        os.umask(request["umask"])
     os.chdir(request["cwd"])
     pool = os.environ["ARROW_DEFAULT_MEMORY_POOL"]
     os.environ.clear()
