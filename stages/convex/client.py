@@ -19,6 +19,7 @@ from stages.convex.expected import is_answer
 from stages.errors import SettingError, StagesError, Transient
 from stages.project.settings import Target
 from stages.retry import Backoff, retrying, seconds_asked
+from stages.tls import trusted
 
 Kind = Literal["query", "mutation"]
 Channel = Literal["functions", "http-action"]
@@ -88,7 +89,7 @@ class Deployment:
                 "MIGRATION_SECRET …); a self-hosted deployment needs CONVEX_SITE_URL too",
                 settings=["MIGRATION_SECRET", "CONVEX_SITE_URL"],
             )
-        self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=False)
+        self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=False, verify=trusted())
 
     def __enter__(self) -> Deployment:
         return self

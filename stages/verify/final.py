@@ -17,6 +17,7 @@ from stages.errors import StagesError
 from stages.project.plan import Plan
 from stages.project.settings import Target
 from stages.results import CheckResult
+from stages.tls import trusted
 
 RIGHTS = "the rights deployment:data:view and deployment:env:view"
 VARIABLE = "MIGRATION_SECRET"
@@ -87,7 +88,7 @@ def _visitors(plan: Plan, target: Target) -> CheckResult:
     names = {table.function for table in plan.tables.values()}
     names |= {f"{plan.module}:{name}" for name in GENERAL_FUNCTIONS}
     callable_names = []
-    with httpx.Client(timeout=TIMEOUT) as http:
+    with httpx.Client(timeout=TIMEOUT, verify=trusted()) as http:
         for name in sorted(names):
             kind = "query" if ":read" in name else "mutation"
             body = {"path": name, "args": {"stages": "is anybody there?"}, "format": "json"}
@@ -118,7 +119,7 @@ def _http_action(target: Target) -> CheckResult:
     if not target.site_url:
         return CheckResult("HTTP action", True, "not looked at: there is no CONVEX_SITE_URL")
     headers = {"Authorization": f"Bearer {target.secret.reveal()}"} if target.secret else {}
-    with httpx.Client(timeout=TIMEOUT, headers=headers) as http:
+    with httpx.Client(timeout=TIMEOUT, headers=headers, verify=trusted()) as http:
         status = _post(http, f"{target.site_url}/migrate", {}).status_code
     if status == 404:
         ok, sentence = True, "not there"

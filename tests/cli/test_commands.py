@@ -368,10 +368,7 @@ def test_what_came_from_a_sandbox_that_is_gone_makes_room(transformed: Stages) -
 
 def test_clean_asks_first(transformed: Stages) -> None:
     before = files(transformed.data)
-    ran = subprocess.run(
-        transformed.command("clean"), cwd=ROOT, env=transformed.env(), input="n\n",
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    ran = transformed.raw("clean", typed="n\n")
     assert ran.returncode == 3
     assert ran.stdout == ""
     assert files(transformed.data) == before

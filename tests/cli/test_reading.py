@@ -138,6 +138,16 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
+def stamps(folder: Path) -> dict[str, tuple[int, int, int, int]]:
+    """Every file below a folder, by what even a write of the same bytes would change."""
+    return {
+        str(file): (at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns)
+        for file in folder.rglob("*")
+        if file.is_file()
+        for at in [file.stat()]
+    }
+
+
 def test_hostile_statements(
     stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,15 +163,18 @@ def test_hostile_statements(
         "environment": stages.project / ".planning" / "migrations" / "plan.toml",
     }
     texts = {name: str(path).replace("'", "''") for name, path in places.items()}
-    before = contents(stages.data.parent), contents(tmp_path)
+    files, before = stamps(stages.data.parent), (contents(stages.data.parent), contents(tmp_path))
     migration = Migration(stages.project, data=stages.data, target=stages.target)
     assert len(HOSTILE) > 60
-    for statement in HOSTILE:
+    odd = "[" in str(stages.data)
+    # What names no file of ours says the same in a folder of any name.
+    for statement in (text for text in HOSTILE if "{" in text or not odd):
         # Some of what DuckDB refuses it refuses with the first row.
         with pytest.raises((UserError, duckdb.PermissionException)):
             rows = migration.sql(statement.format(**texts)).fetchall()
             pytest.fail(f"{statement} gave {rows}")
-        assert (contents(stages.data.parent), contents(tmp_path)) == before, statement
+        assert stamps(stages.data.parent) == files and not any(tmp_path.iterdir()), statement
+    assert (contents(stages.data.parent), contents(tmp_path)) == before
 
 
 @pytest.mark.parametrize("query", READING)

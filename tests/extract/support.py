@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from stages.project.settings import Secret, Source
 from stages.sandbox import State
 from stages.state.manifests import ExtractManifest, read_extract
 from stages.state.workspace import Workspace, manifest_file
+from tests.support import forked_python
 
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "extract_tests"
@@ -283,12 +285,7 @@ def run_killed(
     }
     path = folder / "killed.json"
     path.write_text(json.dumps(config), "utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.extract.killed", str(path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    done = forked_python.run(
+        ["-m", "tests.extract.killed", str(path)], cwd=ROOT, env=os.environ, timeout=120
     )
     assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from stages.project.plan_reader import load_plan
 from stages.project.settings import Secret, Target
 from stages.sandbox import SandboxSource, State
 from stages.sandbox.service import environment
+from tests.support import forked_python
 from tests.support.command_line import ROOT, Stages
 
 NAME = "faults"
@@ -203,13 +203,12 @@ def drive(stages: Stages, fatal: int | str, *command: str) -> Drive:
     how its name begins; 0 for never."""
     log = stages.project / "steps.log"
     watched = os.pathsep.join(str(f) for f in (stages.data, stages.project / ".planning"))
-    ran = subprocess.run(
+    ran = forked_python.run(
         [
-            sys.executable, str(Path(__file__).with_name("killed.py")), str(fatal), str(log),
+            str(Path(__file__).with_name("killed.py")), str(fatal), str(log),
             "--", *stages.command(*command)[3:],
         ],
-        cwd=ROOT, env={**stages.env(), "STAGES_WATCHED": watched},
-        capture_output=True, text=True, check=False, timeout=120,
+        cwd=ROOT, env={**stages.env(), "STAGES_WATCHED": watched}, timeout=120,
     )  # fmt: skip
     messages = stages.plain(ran.stderr)
     return Drive(ran.returncode, log.read_text("utf-8").splitlines(), messages)

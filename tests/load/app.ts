@@ -17,6 +17,16 @@ export const drop = internalMutation({
   },
 });
 
+/** All that is there, the ledger too: the deployment is as empty as a new one. */
+export const clear = internalMutation({
+  args: {},
+  handler: async (ctx) => {
+    for (const table of ["teams", "people", "pets", "migrationLedger"] as const) {
+      for (const document of await ctx.db.query(table).collect()) await ctx.db.delete(document._id);
+    }
+  },
+});
+
 export const add = internalMutation({
   args: { table: v.string(), documents: v.array(v.any()) },
   handler: async (ctx, { table, documents }) => {

@@ -48,6 +48,18 @@ class Notes(Silent):
         self.messages.append(f"{table}: {result}")
 
 
+def target_of(host: Host, address: str = "", key: str = KEY) -> Target:
+    """The host as settings name it; `address` may be that of a proxy."""
+    return Target(
+        name="default",
+        deployment=NAME,
+        url=address or host.url,
+        site_url=None,
+        admin_key=Secret(key),
+        secret=None,
+    )
+
+
 def make_convex(folder: Path) -> Path:
     """convex/ of such a project: our modules, beside a schema and functions of its own."""
     convex = folder / "convex"
@@ -86,14 +98,7 @@ class Project:
 
     @property
     def target(self) -> Target:
-        return Target(
-            name="default",
-            deployment=NAME,
-            url=self.address or self.host.url,
-            site_url=None,
-            admin_key=Secret(self.key),
-            secret=None,
-        )
+        return target_of(self.host, self.address, self.key)
 
     def stage(self, table: str, rows: Mapping[str, Row], rejects: Sequence[str] = ()) -> None:
         """Write what transform would have: references as `table:key`, by source key."""

@@ -9,8 +9,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from stages import sandbox
 from stages.project.plan import SETTING_NAMES
 from tests.init.support import sandbox_at, spread_ledger
 from tests.migrations.support import copy_project, finish
+from tests.support import forked_python
 from tests.support.command_line import ROOT
 
 PAGE = ROOT / "docs" / "another-project.md"
@@ -45,9 +44,8 @@ def page(project: Path) -> str:
 
 
 def _run(command: str, project: Path) -> str:
-    ran = subprocess.run(
-        [sys.executable, "-m", *shlex.split(command)], cwd=project, text=True, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
+    ran = forked_python.run(
+        ["-m", *shlex.split(command)], cwd=project, timeout=300, together=True,
         env={k: v for k, v in os.environ.items() if k not in SETTING_NAMES},
     )  # fmt: skip
     text = ran.stdout.replace(str(project), "/home/you/shop")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.project.plan import SETTING_NAMES
+from tests.support import forked_python
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,11 +53,11 @@ class Stages:
             text = text.replace(f" {name} {shlex.quote(str(value))}", "")
         return text
 
-    def raw(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*args), cwd=ROOT, env=self.env(), capture_output=True, text=True,
-            check=False, timeout=300,
-        )  # fmt: skip
+    def raw(self, *args: str, typed: str = "", umask: int = -1) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; `typed` is what a person answers it."""
+        return forked_python.run(
+            self.command(*args)[1:], cwd=ROOT, env=self.env(), timeout=300, typed=typed, umask=umask
+        )
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
         """Start a command, to be killed."""

@@ -114,5 +114,6 @@ def deployed(supabase: sandbox.State, tmp_path_factory: pytest.TempPathFactory) 
 def moved(deployed: Moved) -> Moved:
     """Everything loaded and verified, whatever the test before has taken back."""
     deployed.stages.run("load")
-    deployed.stages.run("verify")
+    if not deployed.next().startswith("nothing"):
+        deployed.stages.run("verify")
     return deployed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from stages import sandbox
 from stages.convex.client import Deployment
 from stages.project.settings import Secret, Target
 from tests.faults.support import KEY, host
-from tests.support.command_line import ROOT, Stages
+from tests.support.command_line import Stages
 from tests.support.project_copies import copy_project
 from tests.verify.conftest import Moved
 
@@ -76,22 +75,9 @@ def test_what_the_app_has_changed_is_kept_and_named(moved: Moved) -> None:
     assert "articles" not in moved.ledger()
 
 
-def answered(moved: Moved, answer: str, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        moved.stages.command(*args),
-        cwd=ROOT,
-        env=moved.stages.env(),
-        input=answer,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
 def test_it_asks_and_names_what_would_go(moved: Moved) -> None:
     before = moved.ledger()
-    done = answered(moved, "n\n", "rollback", *FAMILY)
+    done = moved.stages.raw("rollback", *FAMILY, typed="n\n")
     assert done.returncode == 3
     assert "delete from Convex faults: 259 of webinarRegistrations, 21 of webinars?" in done.stderr
     assert moved.ledger() == before
@@ -100,7 +86,7 @@ def test_it_asks_and_names_what_would_go(moved: Moved) -> None:
     done = moved.stages.run("rollback", "--yes", "articles", code=2)
     assert "its deployment is `faults`, not `articles`" in done.stderr
     assert moved.ledger() == before
-    assert answered(moved, "y\n", "rollback", *FAMILY).returncode == 0
+    assert moved.stages.raw("rollback", *FAMILY, typed="y\n").returncode == 0
     assert "webinars" not in moved.ledger()
 
 

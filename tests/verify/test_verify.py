@@ -94,7 +94,7 @@ def test_what_is_gone_is_missing_and_what_refers_to_it_dangles(whole: Moved) -> 
         ("dangling", child, "payment_id") for child in children
     ]
     whole.stages.run("load", "--restart", "ariPayments", "ariAppointments")
-    whole.stages.run("verify")
+    whole.stages.run("verify", "ariPayments", "ariAppointments")
 
 
 # ── references ──────────────────────────────────────────────────────────────────────────────
@@ -188,7 +188,7 @@ def test_a_sample_finds_what_is_missing_and_what_dangles(whole: Moved) -> None:
     dangling = [d for d in registrations.values() if d["webinar_id"] == first["webinar_id"]]
     assert whole.counts("webinarRegistrations")["dangling"] == len(dangling)
     whole.stages.run("load", "--restart", "webinars", "webinarRegistrations")
-    whole.stages.run("verify")
+    whole.stages.run("verify", "webinars", "webinarRegistrations")
 
 
 # ── the source ──────────────────────────────────────────────────────────────────────────────

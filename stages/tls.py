@@ -1,0 +1,23 @@
+"""Whom TLS trusts, read once for all HTTP clients of this process: reading takes longer than most
+requests."""
+
+from __future__ import annotations
+
+import functools
+import os
+import ssl
+
+import httpx
+
+# What httpx reads it from.
+VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def trusted() -> ssl.SSLContext:
+    """httpx' own choice, for `httpx.Client(verify=…)`."""
+    return _read(*(os.environ.get(name) for name in VARIABLES))
+
+
+@functools.cache
+def _read(*_: str | None) -> ssl.SSLContext:
+    return httpx.create_ssl_context()
