@@ -202,7 +202,7 @@ def read_form(folder: Path, redo: str) -> pa.Schema:
     schema = _form(folder)
     if schema is None:
         raise StagesError(
-            f"{folder / 'schema.parquet'} is missing or damaged", f"make it again with: {redo}"
+            f"{form_file(folder)} is missing or damaged", f"make it again with: {redo}"
         )
     return schema
 
@@ -212,7 +212,7 @@ def _form(folder: Path) -> pa.Schema | None:
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_schema(folder / "schema.parquet")
+        return pq.read_schema(form_file(folder))
     except FileNotFoundError:
         return None
     except (pa.ArrowException, OSError) as error:
