@@ -27,7 +27,7 @@ from stages.state.manifests import (
     read_reference,
     write_manifest,
 )
-from stages.state.workspace import Workspace, form_file
+from stages.state.workspace import Preview, Workspace, form_file
 from stages.transform.relations import KEYLESS_ROWS
 from stages.transform.sql_ast import named_references, parse, refuse_chance, tables
 from stages.views import KEYLESS, json_texts, make, statements, with_texts
@@ -236,7 +236,8 @@ def require_extract(workspace: Workspace, name: str) -> ExtractManifest:
             f"`{name}` is only half extracted", f"run: stages extract {name}", tables=[name]
         )
     require_whole(workspace.extract(name), manifest.parts, f"stages extract {name}")
-    write_manifest(workspace.extract(name), manifest)
+    if not isinstance(workspace, Preview):  # a look writes nothing
+        write_manifest(workspace.extract(name), manifest)
     return manifest
 
 

@@ -177,7 +177,8 @@ def _require_inputs(
                 "run: stages extract",
             )
         require_whole(workspace.reference(reference.name), manifest.parts, "stages extract")
-        write_manifest(workspace.reference(reference.name), manifest)
+        if not isinstance(workspace, Preview):
+            write_manifest(workspace.reference(reference.name), manifest)
 
 
 def _table_runs(
