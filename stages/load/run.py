@@ -35,9 +35,7 @@ from stages.state.manifests import (
     read_extract,
     read_keys,
     read_transform,
-    write_manifest,
 )
-from stages.state.records import write_record
 from stages.state.workspace import Workspace
 from stages.views import refresh
 
@@ -284,7 +282,6 @@ def require_transformed(workspace: Workspace, plan: Plan, table: TargetTable) ->
         manifest.parts,
         f"stages transform {table.name} --restart",
     )
-    write_manifest(workspace.transform(table.name), manifest)
     return manifest
 
 
@@ -294,4 +291,3 @@ def require_keys(workspace: Workspace, plan: Plan) -> None:
         keys = read_keys(workspace.keys_manifest(name))
         if keys:
             require_whole(workspace.keys, keys.parts, "stages transform")
-            write_record(workspace.keys_manifest(name), keys)

@@ -28,7 +28,7 @@ from stages.state.manifests import (
     write_manifest,
 )
 from stages.state.parts import read_form
-from stages.state.workspace import Workspace
+from stages.state.workspace import Preview, Workspace
 from stages.transform.relations import KEYLESS_ROWS
 from stages.transform.sql_ast import (
     named_references,
@@ -254,7 +254,8 @@ def require_extract(workspace: Workspace, name: str) -> ExtractManifest:
     require_whole(workspace.extract(name), manifest.parts, f"stages extract {name}")
     if manifest.status != "missing":
         read_form(workspace.extract(name), f"stages extract {name}")
-    write_manifest(workspace.extract(name), manifest)
+    if not isinstance(workspace, Preview):  # a look writes nothing
+        write_manifest(workspace.extract(name), manifest)
     return manifest
 
 

@@ -179,7 +179,8 @@ def _require_inputs(
             )
         require_whole(workspace.reference(reference.name), manifest.parts, "stages extract")
         read_form(workspace.reference(reference.name), "stages extract")
-        write_manifest(workspace.reference(reference.name), manifest)
+        if not isinstance(workspace, Preview):
+            write_manifest(workspace.reference(reference.name), manifest)
 
 
 def _table_runs(

@@ -208,7 +208,9 @@ def test_orphans_can_be_reported_instead(sided: Small) -> None:
     assert "## Side files\n\n- map: 6 keys, 4 of them not in the source\n" in summary
     sided.write("map.csv", CSV.replace("7,r\n", ""))
     sided.transform()
-    assert json.loads(sided.workspace.sides.read_text())["map"]["orphans"] == 3, "an edit is seen"
+    assert json.loads(sided.workspace.sides.read_text())["sides"]["map"]["orphans"] == 3, (
+        "an edit is seen"
+    )
 
 
 def test_a_side_file_by_another_column(sided: Small) -> None:
@@ -216,7 +218,7 @@ def test_a_side_file_by_another_column(sided: Small) -> None:
     plan(sided, "keys = 'old'\nof = 'users'\nof_column = 'name'")
     sided.model("users", "SELECT key(id) AS _source_id, name FROM extract.users")
     sided.transform()
-    assert json.loads(sided.workspace.sides.read_text())["map"]["orphans"] == 0
+    assert json.loads(sided.workspace.sides.read_text())["sides"]["map"]["orphans"] == 0
 
 
 REFUSED = [

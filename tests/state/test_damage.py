@@ -20,7 +20,9 @@ OTHERS = {
     "extract-failures.json": {"extract": {"pets": {"reason": "r", "hint": None, "at": "t"}}},
     "targets/default/failures.json": {"load": {"pets": {"reason": "r", "hint": None, "at": "t"}}},
     "targets/default/rollback.json": {"tables": ["pets"]},
-    "targets/default/transform/_sides.json": {"a": {"made_from": "", "rows": 1, "orphans": 0}},
+    "targets/default/transform/_sides.json": {
+        "sides": {"a": {"made_from": "", "rows": 1, "orphans": 0}}
+    },
     "targets/default/import/file.json": {"file": "f", "tables": ["pets"], "next": "stages load"},
     "targets/default/import/manifest.json": {
         "status": "uploading", "made_from": "", "mode": "append", "documents": 1,
