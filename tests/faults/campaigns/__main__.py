@@ -82,13 +82,14 @@ def main() -> None:
             chance = random.Random(f"{asked.seed} {name}")
             setting = Setting(folder, source, chance, folder / f"staged-{name}")
             setting.stage()
+            setting.outcomes = outcomes
             for outcome in CAMPAIGNS[name](setting, asked.share):
-                outcomes.append(outcome)
                 sys.stderr.write(f"{outcome.line()}\n")
     finally:
         sandbox.reset(ROOT)
         shutil.rmtree(folder, ignore_errors=True)
-    sys.stdout.write(f"seed {asked.seed}\n{table_of(outcomes)}\n")
+        # Also of what was stopped on the way.
+        sys.stdout.write(f"seed {asked.seed}\n{table_of(outcomes)}\n")
     sys.exit(0 if all(outcome.is_clean for outcome in outcomes) else 1)
 
 

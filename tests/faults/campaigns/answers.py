@@ -115,7 +115,7 @@ MOST_RUNS = 12
 
 def answer(setting: Setting, kinds: int) -> Outcome:
     """Each of so many kinds is in the way of a load, and of another command."""
-    outcome = Outcome("answers", f"{kinds} kinds, one by one")
+    outcome = setting.outcome("answers", f"{kinds} kinds, one by one")
     for number, name in enumerate(list(KINDS)[:kinds]):
         for case in ("load by functions", OTHERS[number % len(OTHERS)]):
             outcome.landed += _try(setting, outcome, [name], case, 1)
@@ -124,7 +124,7 @@ def answer(setting: Setting, kinds: int) -> Outcome:
 
 def mix(setting: Setting, case: str, most: int = MOST_RUNS) -> Outcome:
     """All kinds are in the way of one command, until it ends well or has been run often."""
-    outcome = Outcome("answers", f"all kinds at once, {case}")
+    outcome = setting.outcome("answers", f"all kinds at once, {case}")
     outcome.landed = _try(setting, outcome, list(KINDS), case, most)
     return outcome
 

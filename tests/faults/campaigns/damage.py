@@ -86,7 +86,7 @@ def kinds(data: Path) -> dict[str, list[Path]]:
 
 def harm(setting: Setting, times: int, wanted: Callable[[str], bool] = lambda _: True) -> Outcome:
     """Damage a file, run a command, follow the advice; `wanted` chooses among kinds of files."""
-    outcome, chance = Outcome("damage", "all files, all commands"), setting.chance
+    outcome, chance = setting.outcome("damage", "all files, all commands"), setting.chance
     done = 0
     while done < times:
         with _loaded(setting) as (trial, whole):

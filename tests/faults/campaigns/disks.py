@@ -29,7 +29,7 @@ def fill(setting: Setting, name: str, times: int, *, mounted: bool | None = None
     """Run a command on so many disks that become full; `mounted`: on a file system of its own."""
     small = can_mount(setting.folder) if mounted is None else mounted
     case = CASES[name]
-    outcome = Outcome("full disks" if small else "files at their limit", name)
+    outcome = setting.outcome("full disks" if small else "files at their limit", name)
     most = MOST_KIB
     while outcome.landed < times and not outcome.problems:
         with setting.trial("disk") as trial:

@@ -118,7 +118,7 @@ CASES = {
 
 def kill(setting: Setting, name: str, landed: int) -> Outcome:
     """Kill a command until so many kills have landed."""
-    case, outcome = CASES[name], Outcome("kills", name)
+    case, outcome = CASES[name], setting.outcome("kills", name)
     # Without the start, which reads only; learnt from the runs to the end.
     longest = 1.5
     while outcome.landed < landed and not outcome.problems:

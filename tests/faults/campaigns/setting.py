@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from stages import sandbox
 from tests.faults import killed
-from tests.faults.campaigns.outcome import Content, content
+from tests.faults.campaigns.outcome import Content, Outcome, content
 from tests.faults.conftest import copy_project
 from tests.faults.support import PLAN, TABLES, Host, host
 from tests.support.command_line import ROOT, Stages
@@ -83,6 +83,8 @@ class Setting:
     chance: random.Random
     staged: Path
     content: Content = field(default_factory=dict)
+    # Of campaigns that have ended, and of the one that is under way.
+    outcomes: list[Outcome] = field(default_factory=list)
     _number: int = 0
 
     def stage(self) -> None:
@@ -93,6 +95,11 @@ class Setting:
             shutil.copytree(trial.stages.data, self.staged)
             trial.require("load")
             self.content = dict(content(trial.deployment))
+
+    def outcome(self, campaign: str, case: str) -> Outcome:
+        """A new line of the table."""
+        self.outcomes.append(Outcome(campaign, case))
+        return self.outcomes[-1]
 
     @contextmanager
     def trial(self, name: str = "", *, data: Path | None = None) -> Iterator[Trial]:
