@@ -84,13 +84,13 @@ def kinds(data: Path) -> dict[str, list[Path]]:
     return dict(sorted(found.items()))
 
 
-def harm(setting: Setting, times: int, wanted: Callable[[str], bool] = lambda _: True) -> Outcome:
-    """Damage a file, run a command, follow the advice; `wanted` chooses among kinds of files."""
+def harm(setting: Setting, times: int) -> Outcome:
+    """Damage a file, run a command, follow the advice."""
     outcome, chance = setting.outcome("damage", "all files, all commands"), setting.chance
     done = 0
     while done < times:
         with _loaded(setting) as (trial, whole):
-            listed = {kind: files for kind, files in kinds(whole).items() if wanted(kind)}
+            listed = kinds(whole)
             clean = True
             while clean and done < times:
                 done += 1
