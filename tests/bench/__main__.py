@@ -12,6 +12,7 @@ from . import (
     bench_extract,
     bench_import,
     bench_load,
+    bench_nothing,
     bench_rest,
     bench_shapes,
     bench_transform,
@@ -20,7 +21,7 @@ from . import (
 from .setting import setting
 
 # Those that read the sandbox' Postgres.
-EXTRACT = ("extract", "larger", "rest", "shapes")
+EXTRACT = ("extract", "larger", "rest", "shapes", "nothing")
 BENCHES = (
     *EXTRACT, "transform", "transform-larger", "models", "load", "load-larger", "import", "verify",
 )  # fmt: skip
@@ -58,6 +59,8 @@ def main(which: tuple[str, ...], rows: int, repeat: int) -> None:
                 bench_extract.bench_larger(here, rows)
             elif name == "rest":
                 bench_rest.bench(here, rows, repeat)
+            elif name == "nothing":
+                bench_nothing.bench(here, rows, repeat)
             else:
                 bench_shapes.bench(here, rows, repeat)
 

@@ -67,13 +67,13 @@ class Found:
 
 def bench(rows: int, repeat: int) -> None:
     """As fast as can be, with latency, without checkpoint, and resumed."""
-    with _staged(rows) as folder:
+    with staged_documents(rows) as folder:
         quick, bare = [], []
         for _ in range(repeat):
-            bare.append(_run(folder, checkpoint=False))
-            quick.append(_run(folder))
+            bare.append(load_once(folder, checkpoint=False))
+            quick.append(load_once(folder))
         _halve(folder)
-        resumed = _run(folder, keep=True)
+        resumed = load_once(folder, keep=True)
         _show(f"load, {rows:,} documents of 400 bytes, a sink that answers at once", rows, quick)
         _show("the same, and no answer is written down", rows, bare)
         judge("documents a second", rows / _seconds(quick), least=20_000)
@@ -82,8 +82,10 @@ def bench(rows: int, repeat: int) -> None:
         judge("resumed with half acknowledged: seconds to the first request",
               resumed.first, most=3)  # fmt: skip
     few = min(rows, 200_000)
-    with _staged(few) as folder:
-        late = [_run(folder, latency=LATENCY, batch=SMALL_BATCH) for _ in range(min(repeat, 3))]
+    with staged_documents(few) as folder:
+        late = [
+            load_once(folder, latency=LATENCY, batch=SMALL_BATCH) for _ in range(min(repeat, 3))
+        ]
         _show(
             f"load, {few:,} documents, {SMALL_BATCH} a batch, {LATENCY} ms and {SLOTS} slots",
             few, late,
@@ -98,15 +100,15 @@ def bench_larger(rows: int) -> None:
     """Whether memory depends on the number of documents."""
     runs = {}
     for each in (rows, 10 * rows):
-        with _staged(each) as folder:
-            runs[each] = _run(folder)
+        with staged_documents(each) as folder:
+            runs[each] = load_once(folder)
             _show(f"load, {each:,} documents", each, [runs[each]])
     judge("memory of ten times as many documents, as a ratio",
           runs[10 * rows].peak / runs[rows].peak, most=1.25)  # fmt: skip
 
 
 @contextmanager
-def _staged(rows: int) -> Iterator[Path]:
+def staged_documents(rows: int) -> Iterator[Path]:
     """A project and a data folder with one table that is transformed, and nothing loaded."""
     base = "/var/tmp" if Path("/var/tmp").is_dir() else None
     folder = Path(tempfile.mkdtemp(prefix="stages-bench-", dir=base))
@@ -152,7 +154,7 @@ def _halve(folder: Path) -> None:
     acks.write_bytes(content[: content.index(b"\n", len(content) // 2) + 1])
 
 
-def _run(
+def load_once(
     folder: Path, *, latency: int = 0, batch: int = 0, checkpoint: bool = True, keep: bool = False
 ) -> Found:
     """One load; of everything unless the acks that are there are to be kept."""

@@ -36,7 +36,7 @@ def stages(config: Config) -> None:
     workspace = Workspace(
         project=Path(config["work"]), data=Path(config["output"]), target="sandbox-bench"
     )
-    workspace.plan.parent.mkdir(parents=True)
+    workspace.plan.parent.mkdir(parents=True, exist_ok=True)
     workspace.plan.write_text(
         "".join(
             f'[sources.{table}]\ntable = "bench.{table}"\n[tables.{table}]\nsource = "{table}"\n'
