@@ -73,7 +73,9 @@ class Threads(ThreadPoolExecutor):
     """
 
     def __init__(self, count: int) -> None:
-        self._given_up = _given_up() or threading.Event()
+        outer = _given_up()
+        self._is_inner = outer is not None
+        self._given_up = outer or threading.Event()
         super().__init__(count, initializer=_belong, initargs=(self._given_up,))
 
     def give_up(self) -> None:
@@ -86,7 +88,9 @@ class Threads(ThreadPoolExecutor):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool | None:
-        if error is not None and is_interruption(error):
+        # A generator that is closed early says nothing of the threads that its own belong to.
+        closed = isinstance(error, GeneratorExit) and self._is_inner
+        if error is not None and is_interruption(error) and not closed:
             self.give_up()
         return super().__exit__(kind, error, trace)
 

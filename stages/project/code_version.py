@@ -15,6 +15,8 @@ SHARED = (
     "convex/layouts.py",
     "convex/validators/*.py",
     "limits.py",
+    "views.py",
+    "side_views.py",
 )
 
 

@@ -8,16 +8,18 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from stages.errors import StagesError
 from stages.prefetch import prefetch
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 from stages.state.durable import make_folder, open_private, publish, sync_file
 from stages.state.fingerprints import hash_file
 from stages.state.manifests import FileStat, Part
 from stages.state.row_sizes import running_sizes
 from stages.state.workspace import form_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ROW_GROUP_ROWS = 122_880
 ROW_GROUP_BYTES = 4 << 20
@@ -168,6 +170,13 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
     except BaseException:
         writer.abandon()
         raise
+
+
+def publish_part(part: Part, file: Path, final: Path) -> Part:
+    """Give a written file its place; the part by its name there."""
+    publish(file, final)
+    # Its new name is a change of the file, too.
+    return structs.replace(part, file=final.name, stat=FileStat.of(final.stat()))
 
 
 def _has_bounds(kind: pa.DataType) -> bool:

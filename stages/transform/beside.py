@@ -136,6 +136,11 @@ def beside_sql(
     return " UNION ALL BY NAME ".join(f"({each})" for each in beside)
 
 
+def can_have(connection: duckdb.DuckDBPyConnection, select: Select, expression: str) -> bool:
+    """Whether an expression means something in a SELECT."""
+    return bool(_bound(connection, select.node, expression, isolated=False))
+
+
 def _bound(
     connection: duckdb.DuckDBPyConnection, node: Node, expression: str, *, isolated: bool
 ) -> str:

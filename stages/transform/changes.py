@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING
 from stages.project.plan_entries import entry_error
 from stages.rules import Rule
 from stages.sql import first_row, name_sql, text_sql
-from stages.transform.beside import Select, beside_sql, selects
+from stages.transform.beside import Select, beside_sql, can_have, selects
 from stages.transform.compile import Compiled
 from stages.transform.expression_walk import Node
 from stages.transform.inner_losses import Hidden
 from stages.transform.lineage import OwnColumns, column_names, own_columns
 from stages.transform.losses import below_millisecond, cuts_only, losses_sql, together
 from stages.transform.models import source_rows
-from stages.transform.relations import BESIDE, CHANGED_VALUES, PASSED
+from stages.transform.relations import BESIDE, CHANGED_VALUES, FAILING, PASSED
 from stages.transform.run_model import CompiledModel
 from stages.transform.sql_ast import expression_sql
 from stages.transform.table_context import TableContext
@@ -34,8 +34,8 @@ from stages.transform.table_context import TableContext
 if TYPE_CHECKING:
     pass
 
-# The column beside a model's rows that lists what their expressions change.
-LOST = "what is lost"
+# The columns that list what expressions change, beside a model's rows or its source's.
+LOST = "lost {}"
 
 
 def changes_sql(context: TableContext, compiled: CompiledModel, nulls: Container[str]) -> str:
@@ -52,10 +52,11 @@ def changes_sql(context: TableContext, compiled: CompiledModel, nulls: Container
             f"FROM (SELECT _source_id, unnest(_lost) AS b FROM {CHANGED_VALUES})"
         )
     compared = _Compared(context, compiled, nulls)
-    parts += filter(None, (compared.with_source(), compared.with_beside()))
+    parts += compared.with_source()
+    parts += compared.with_beside()
     if not parts:
         return ""
-    order = f"{context.key_order('source_id')}, field, rule"
+    order = f'{context.key_order("source_id")}, field, rule, "old", "new"'
     return f"FROM ({' UNION ALL '.join(parts)}) ORDER BY {order}"
 
 
@@ -71,6 +72,13 @@ class _Compared:
         self._nulls = nulls
         self._selects = selects(self._connection, compiled.parsed)
         self._sql_of = functools.partial(expression_sql, self._connection)
+
+    @property
+    def _documents(self) -> str:
+        """SQL of the documents: rows that have passed, but for those that collide."""
+        if not self._context.table.unique:
+            return str(PASSED)
+        return f"(FROM {PASSED} ANTI JOIN {FAILING} USING (_source_id))"
 
     @cached_property
     def _source(self) -> str:
@@ -118,13 +126,18 @@ class _Compared:
             for field in self._compiled.fields
             for select in self._selects
             if (item := select.items.get(field.lower()))
-            and not cuts_only(item, self._own.get(field, ""), select.hidden.sql)
+            and not cuts_only(item, functools.partial(self._is_own, field), select.hidden.sql)
         }
+
+    def _is_own(self, field: str, names: Sequence[str]) -> bool:
+        """Whether a reference in the model is to the column that a field is compared with."""
+        column = self._own.get(field)
+        return bool(column and self._plain and self._plain.column(names) == column.lower())
 
     # ── with the source's own columns ───────────────────────────────────────────────────────
 
-    def with_source(self) -> str:
-        """SQL of the differences between documents and their source rows; empty of none."""
+    def with_source(self) -> list[str]:
+        """SQL of the differences between documents and their source rows, if there can be any."""
         key = self._context.key_sql()
         self._refuse_lineage()
         fields = self._compiled.fields
@@ -144,27 +157,29 @@ class _Compared:
         conditions = [when for when, _ in comparisons]
         columns = f'{key} AS "source key", *'
         if lost := [sql for each in self._lost_of_source.values() for sql in each]:
-            columns += f", {together(lost)} AS {name_sql(LOST)}"
-            changes.append(f"s.{name_sql(LOST)}")
-            conditions.append(f"len(s.{name_sql(LOST)}) > 0")
+            name = name_sql(LOST.format(""))
+            columns += f", {together(lost)} AS {name}"
+            changes.append(f"s.{name}")
+            conditions.append(f"len(s.{name}) > 0")
         if not changes:
-            return ""
-        return (
+            return []
+        return [
             "SELECT _source_id AS source_id, unnest(changes, recursive := true) "
             f"FROM (SELECT d._source_id, list_concat({', '.join(changes)}) AS changes "
-            f"FROM {PASSED} d JOIN (SELECT {columns} FROM {self._source} s) s "
+            f"FROM {self._documents} d JOIN (SELECT {columns} FROM {self._source} s) s "
             'ON s."source key" = d._source_id '
             f"WHERE {' OR '.join(conditions)})"
-        )
+        ]
 
     @cached_property
     def _lost_of_source(self) -> dict[str, list[str]]:
         """Field → SQL of what is lost, over the source's row `s`, where it is made of that alone.
 
-        Not where rows fail: a filter may come to them before they are left out.
+        Only where the model evaluates its expressions for each row of the source, too: elsewhere
+        one may fail for a row that the model leaves out.
         """
         known = {column.lower(): column for column in self._columns}
-        if self._plain is None or self._compiled.isolated or not known:
+        if self._plain is None or not self._plain.all_rows or self._compiled.isolated:
             return {}
         found = {}
         for name in self._compiled.fields:
@@ -173,13 +188,14 @@ class _Compared:
             if moved is None:
                 continue
             lost = self._losses(name, moved, Hidden(), compared=name in self._own)
-            if lost and self._binds(f"SELECT {', '.join(lost)} FROM {self._source} s"):
-                found[name] = lost
+            found[name] = [s for s in lost if self._binds(f"SELECT {s} FROM {self._source} s")]
         return found
 
     def _losses(self, field: str, item: Node, hidden: Hidden, *, compared: bool) -> list[str]:
         """SQL of what an item loses that no comparison of the field finds."""
         own = field in self._own
+        if self._compiled.fields[field].shape.kind == "boolean":
+            return []  # a flag has no part of a value that is lost
 
         def inner(names: list[str]) -> str:
             listed = hidden.sql(names)
@@ -204,7 +220,7 @@ class _Compared:
         """Raise UserError for a column in `from` that neither the source nor the model has."""
         context, table = self._context, self._context.table
         for column in table.lineage.values():
-            if column in self._columns or any(s.column_sql(column) for s in self._selects):
+            if column in self._columns or any(self._has(s, column) for s in self._selects):
                 continue
             raise entry_error(
                 context.plan.file,
@@ -216,21 +232,34 @@ class _Compared:
                 "joins is written source.column",
             )
 
+    def _has(self, select: Select, name: str) -> bool:
+        column = select.column_sql(name)
+        return bool(column) and can_have(self._connection, select, column)
+
     # ── with what is beside the model's rows ────────────────────────────────────────────────
 
-    def with_beside(self) -> str:
+    def with_beside(self) -> list[str]:
         """The same of columns of other sources, and of what expressions cut and fill."""
-        beside = beside_sql(
-            self._connection, self._selects, self._others, isolated=self._compiled.isolated
-        )
+        parts = [
+            part
+            for number, select in enumerate(self._selects)
+            if (part := self._with_beside_of(number, select))
+        ]
+        # Rows that a model gives twice are one document.
+        return [f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)})"] if parts else []
+
+    def _with_beside_of(self, number: int, select: Select) -> str:
+        isolated = self._compiled.isolated
+        beside = beside_sql(self._connection, [select], self._others, isolated=isolated)
         if not beside:
             return ""
-        if self._compiled.isolated:
+        if isolated:
             # What two items share would be evaluated outside of their TRY.
-            self._connection.execute("SET disabled_optimizers = 'common_subexpressions'")
-            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {BESIDE} AS {beside}")
-            self._connection.execute("RESET disabled_optimizers")
-            beside = f"FROM {BESIDE}"
+            run = self._connection.execute
+            run("SET disabled_optimizers = 'common_subexpressions'")
+            run(f"CREATE OR REPLACE TEMP TABLE {BESIDE.of(str(number))} AS {beside}")
+            run("RESET disabled_optimizers")
+            beside = f"FROM {BESIDE.of(str(number))}"
         described = self._connection.execute(f"DESCRIBE {beside}").fetchall()
         types = {row[0]: row[1] for row in described}
         comparisons = [
@@ -243,14 +272,15 @@ class _Compared:
         ]
         changes = [_listed(comparisons)] if comparisons else []
         conditions = [when for when, _ in comparisons]
-        if LOST in types:
-            changes.append(f"b.{name_sql(LOST)}")
-            conditions.append(f"len(b.{name_sql(LOST)}) > 0")
+        lists = [f"b.{name_sql(name)}" for name in types if name.startswith("lost ")]
+        if lists:
+            changes.append(together(lists))
+            conditions += [f"len({each}) > 0" for each in lists]
         return (
-            "SELECT DISTINCT * FROM (SELECT source_id, unnest(changes, recursive := true) FROM ("
+            "SELECT source_id, unnest(changes, recursive := true) FROM ("
             f"SELECT d._source_id AS source_id, list_concat({', '.join(changes)}) AS changes "
-            f"FROM {PASSED} d JOIN ({beside}) b ON b._source_id::VARCHAR = d._source_id "
-            f"WHERE {' OR '.join(conditions)}))"
+            f"FROM {self._documents} d JOIN ({beside}) b ON b._source_id::VARCHAR = d._source_id "
+            f"WHERE {' OR '.join(conditions)})"
         )
 
     def _others(self, select: Select) -> dict[str, str]:
@@ -271,9 +301,8 @@ class _Compared:
                 item = {"class": "COLUMN_REF", "type": "COLUMN_REF", "column_names": [name]}
             if item and name not in self._lost_of_source:
                 lost += self._losses(name, item, select.hidden, compared=own or bool(old))
-        if lost:
-            others[LOST] = together(lost)
-        return others
+        # Each for itself: one that a SELECT can't have, such as beside its GROUP BY, is left out.
+        return others | {LOST.format(number): sql for number, sql in enumerate(lost)}
 
     # ── a field ─────────────────────────────────────────────────────────────────────────────
 

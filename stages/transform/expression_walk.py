@@ -18,7 +18,10 @@ Node = Mapping[str, Any]
 # Functions that call a lambda with each item of their first argument, and its number.
 OF_LISTS = {"list_transform", "array_transform", "apply", "list_apply", "array_apply"}
 OF_EACH_ITEM = {*OF_LISTS, "list_filter", "array_filter", "filter"}
-CONDITIONS = {"COMPARISON", "CONJUNCTION"}
+# What gives a flag of its parts, and what gives a row no value of its own.
+CONDITIONS = {"COMPARISON", "CONJUNCTION", "BETWEEN"}
+TESTS = {"OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL", "OPERATOR_NOT", "COMPARE_IN", "COMPARE_NOT_IN"}
+OF_OTHER_ROWS = {"WINDOW"}
 NOT_VALUES = ("type_expr", "order_bys", "filter", "qualified_name")
 
 
@@ -38,7 +41,8 @@ class ExpressionWalk(ABC):
     """What a subclass finds in parts of an expression, innermost first, as SQL that is NULL where
     there is nothing.
 
-    Conditions are left out where a subclass asks only for what becomes a part of the value.
+    Where a subclass asks only for what becomes a part of the value, conditions are left out, and
+    what takes its value from other rows (a window) or makes several of one (unnest).
     """
 
     values_only: ClassVar[bool] = False
@@ -72,9 +76,13 @@ class ExpressionWalk(ABC):
             return
         if node.get("class") == "LAMBDA":
             return
-        if self.values_only and node.get("class") in CONDITIONS:
-            return
         name = str(node.get("function_name")).lower()
+        if self.values_only and (
+            node.get("class") in CONDITIONS | OF_OTHER_ROWS
+            or node.get("type") in TESTS
+            or name == "unnest"
+        ):
+            return
         if node.get("type") == "CASE_EXPR":
             yield from self._of_case(node, path)
         elif node.get("type") == "OPERATOR_COALESCE":

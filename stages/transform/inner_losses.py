@@ -8,7 +8,7 @@ its rows; a UNION; a recursive CTE; and what a name of its own is given to every
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +42,14 @@ def with_inner_losses(connection: duckdb.DuckDBPyConnection, node: Node) -> tupl
     # A NATURAL JOIN would join by the lists.
     if any(part.get("ref_type") == "NATURAL" for part in nodes(node)):
         return node, Hidden()
-    return _Inner(connection).select(node, {})
+    return _Inner(connection, set(_read_as_they_are(node, top=True))).select(node, {})
 
 
 class _Inner:
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, kept: set[str]) -> None:
+        """`kept` are the CTEs that are to have no other columns."""
         self._connection = connection
+        self._kept = kept
         self._sql_of = functools.partial(expression_sql, connection)
 
     def select(self, node: Node, outer: Mapping[str, frozenset[str]]) -> tuple[Node, Hidden]:
@@ -56,7 +58,7 @@ class _Inner:
         ctes = []
         for cte in node["cte_map"]["map"]:
             query, columns = self._query(cte["value"]["query_node"], known)
-            if cte["value"]["aliases"]:
+            if cte["value"]["aliases"] or cte["key"].lower() in self._kept:
                 query, columns = cte["value"]["query_node"], frozenset()
             ctes.append({**cte, "value": {**cte["value"], "query_node": query}})
             known[cte["key"].lower()] = columns
@@ -101,6 +103,24 @@ class _Inner:
                 lists.append({**listed, "alias": f"lost {name}"})
                 columns.add(name)
         return {**query, "select_list": [*query["select_list"], *lists]}, frozenset(columns)
+
+
+def _read_as_they_are(node: Any, *, top: bool = False) -> Iterator[str]:
+    """The tables, in lower case, that are read by what is left as it is: a star in it would take
+    the lists along."""
+    if isinstance(node, list):
+        for each in node:
+            yield from _read_as_they_are(each)
+    if not isinstance(node, dict):
+        return
+    is_query = str(node.get("type")).endswith("_NODE")
+    left = is_query and (node["type"] != "SELECT_NODE" or _holds_rows_together(node))
+    if (left and not top) or node.get("class") == "SUBQUERY":
+        names = (each.get("table_name") for each in nodes(node))
+        yield from (str(name).lower() for name in names if name)
+        return
+    for each in node.values():
+        yield from _read_as_they_are(each)
 
 
 def _holds_rows_together(node: Node) -> bool:

@@ -19,11 +19,15 @@ FORMS = {
 
 @dataclass(frozen=True, kw_only=True)
 class OwnColumns:
-    """How a SELECT over tables as they are names the columns of one of them."""
+    """How a SELECT over tables as they are names the columns of one of them.
+
+    `alone`: there is no other table. `all_rows`: its items are evaluated for each row of it.
+    """
 
     items: Mapping[str, Any]
     alias: str
     alone: bool
+    all_rows: bool
 
     def column(self, names: Sequence[str]) -> str | None:
         """The column of the table that a reference names, in lower case; None of another table."""
@@ -78,7 +82,15 @@ def own_columns(parsed: Any, table: str) -> OwnColumns | None:
     aliases = {str(n["alias"] or n["table_name"]).lower() for n in own}
     if len(aliases) != 1:
         return None
-    return OwnColumns(items=items, alias=aliases.pop(), alone=len(found) == 1)
+    alone = query["from_table"].get("type") == "BASE_TABLE"
+    filtered = any(query[clause] for clause in ("where_clause", "having", "qualify", "sample"))
+    held = query["modifiers"] or query["group_expressions"]
+    return OwnColumns(
+        items=items,
+        alias=aliases.pop(),
+        alone=len(found) == 1,
+        all_rows=alone and not (filtered or held),
+    )
 
 
 def goes_row_by_row(parsed: Any) -> bool:

@@ -79,8 +79,8 @@ def ordered_sql(context: TableContext, compiled: CompiledModel, sql: str) -> str
     joined = joined_order_sql(context, compiled.model.text, isolated=compiled.isolated)
     if joined:
         rows += (
-            f" LEFT JOIN (SELECT DISTINCT ON (_source_id) * FROM ({joined})) j "
-            "ON j._source_id::VARCHAR = d._source_id"
+            f" LEFT JOIN (SELECT _source_id, min(COLUMNS(* EXCLUDE (_source_id))) FROM ({joined}) "
+            "GROUP BY _source_id) j ON j._source_id::VARCHAR = d._source_id"
         )
         described = context.connection.execute(f"DESCRIBE {joined}").fetchall()
         kinds |= {row[0]: row[1] for row in described}

@@ -37,7 +37,7 @@ def losses_sql(
     a query inside has changed already on the way to a column, by the column's names.
     """
     walk = _Losses(sql_of, times=times, nulls=nulls, inner=inner)
-    return list(walk.of(item, Path(sql=text_sql(field))))
+    return [f"({each})::{LOSSES}" for each in walk.of(item, Path(sql=text_sql(field)))]
 
 
 def together(lists: Sequence[str]) -> str:
@@ -45,15 +45,17 @@ def together(lists: Sequence[str]) -> str:
     return f"list_distinct(list_concat({', '.join(lists)}))"
 
 
-def cuts_only(item: Node, column: str, inner: Callable[[list[str]], str]) -> bool:
+def cuts_only(
+    item: Node, is_it: Callable[[list[str]], bool], inner: Callable[[list[str]], str]
+) -> bool:
     """Whether an expression cuts no time but that of one column, by to_ms or to_iso, and none is
-    cut by a query inside."""
+    cut by a query inside. `is_it` says of the names of a column whether it is that one."""
     for node in nodes(item):
         if node.get("type") == "COLUMN_REF" and inner(node["column_names"]):
             return False
         if _function(node) in OF_MOMENTS | OF_TEXTS and node["arguments"]:
-            names = node["arguments"][0]["expression"].get("column_names") or [""]
-            if _function(node) not in COMPARED or names[-1].lower() != column.lower():
+            names = node["arguments"][0]["expression"].get("column_names")
+            if _function(node) not in COMPARED or not names or not is_it(names):
                 return False
     return True
 

@@ -82,9 +82,9 @@ ORPHANS = Relation(
 )
 
 BESIDE = Relation(
-    name="beside",
+    name="beside {}",
     columns=("_source_id", "…"),
-    meaning="what is compared with a document, and is beside its row in a model that has failed",
+    meaning="what is beside the rows of a SELECT, by its number, of a model that has failed",
     writers=("changes",),
     readers=("changes",),
 )
@@ -103,7 +103,7 @@ FAILING = Relation(
     columns=("_source_id", "_failures"),
     meaning="a row that fails, and each reason why",
     writers=("split_rows", "unique"),
-    readers=("checked_rows", "reconcile", "staged_files", "cycles"),
+    readers=("changes", "checked_rows", "cycles", "reconcile", "staged_files"),
 )
 CHANGED_VALUES = Relation(
     name="changed_values",

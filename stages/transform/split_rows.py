@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import structs
-
 from stages.sql import Relation, file_sql
-from stages.state.durable import make_folder, publish
-from stages.state.manifests import FileStat, Part
-from stages.state.parts import write_parquet
+from stages.state.durable import make_folder
+from stages.state.manifests import Part
+from stages.state.parts import publish_part, write_parquet
 from stages.transform.checked import CHANGED, FAILURES
 from stages.transform.relations import CHANGED_VALUES, FAILING, PASSED, SPLIT_BATCH
 
@@ -46,9 +44,7 @@ class SplitRows:
 
     def publish(self, final: Path) -> Part:
         """Give the file its place and name."""
-        publish(self.file, final)
-        # Its new name is a change of the file, too.
-        return structs.replace(self.part, file=final.name, stat=FileStat.of(final.stat()))
+        return publish_part(self.part, self.file, final)
 
 
 def split_rows(
@@ -117,7 +113,7 @@ class _Splitter:
             self._connection.cursor() as files,
             self._connection.sql(self._sql).to_arrow_reader(BATCH) as reader,
         ):
-            for batch in _batches(reader):
+            for batch in batches_of(reader):
                 *columns, failures, changed = batch.columns
                 keyed = columns[0].is_valid()
                 fails = pc.greater(pc.list_value_length(failures), 0)
@@ -156,7 +152,7 @@ class _Splitter:
         self._last = keys.slice(len(keys) - 1)
 
 
-def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+def batches_of(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     """What it gives; Arrow hands DuckDB's errors on as errors of the system without a number."""
     import duckdb
 

@@ -33,25 +33,42 @@ def parse(connection: duckdb.DuckDBPyConnection, sql: str) -> Any | None:
 
 
 def _with_plain_calls(node: Any) -> Any:
-    """Calls of a function as a column's method, such as `created_at.to_ms()`, as `to_ms(…)`."""
+    """The parse with each call in one form: `created_at.to_ms()` as `to_ms(…)`, and what is
+    serialised as a lambda, and may be JSON's `->`, as a function of that name."""
     if isinstance(node, list):
         return [_with_plain_calls(each) for each in node]
     if not isinstance(node, dict):
         return node
     node = {name: _with_plain_calls(each) for name, each in node.items()}
+    if node.get("syntax_type") == "SINGLE_ARROW":
+        return _call(node, "->", [node["lhs"], node["expr"]]) | {"is_operator": True}
     path = (node.get("qualified_name") or {}).get("path") or []
     if node.get("class") != "FUNCTION" or len(path) < 2 or path[0].lower() in DATABASES:
         return node
-    column = {
-        "class": "COLUMN_REF",
-        "type": "COLUMN_REF",
-        "alias": "",
+    column = {"class": "COLUMN_REF", "type": "COLUMN_REF", "alias": "", "query_location": 0}
+    first = {**column, "column_names": path[:-1]}
+    others = [argument["expression"] for argument in node["arguments"]]
+    return {**node, **_call(node, path[-1], [first, *others])}
+
+
+def _call(node: Mapping[str, Any], name: str, arguments: list[Any]) -> dict[str, Any]:
+    """A call of a function that stands where a node does."""
+    return {
+        "class": "FUNCTION",
+        "type": "FUNCTION",
+        "alias": node["alias"],
         "query_location": node["query_location"],
-        "column_names": path[:-1],
+        "function_name": name,
+        "schema": "",
+        "filter": None,
+        "order_bys": {"type": "ORDER_MODIFIER", "orders": []},
+        "distinct": False,
+        "is_operator": False,
+        "export_state": False,
+        "catalog": "",
+        "arguments": [{"name": "", "expression": each} for each in arguments],
+        "qualified_name": {"path": [name]},
     }
-    given = [{"name": "", "expression": column}, *node["arguments"]]
-    plain = {"schema": "", "catalog": "", "qualified_name": {"path": path[-1:]}}
-    return {**node, **plain, "arguments": given}
 
 
 def query_sql(connection: duckdb.DuckDBPyConnection, node: Mapping[str, Any]) -> str:
@@ -140,20 +157,19 @@ def refuse_arrows(connection: duckdb.DuckDBPyConnection, model: str, sql: str, p
     for node in nodes(parsed):
         if str(node.get("function_name")).lower() not in OF_LAMBDAS:
             continue
-        for argument in node["arguments"][1:]:
-            function = argument["expression"]
-            if function.get("syntax_type") != "SINGLE_ARROW":
-                continue
-            left = function["lhs"]
-            of = [each["expression"] for each in left.get("arguments", [])] or [left]
-            given = ", ".join(expression_sql(connection, each) for each in of)
-            line = line_at(sql, function)
-            raise FileError(
-                f"{Place(model, line)}: DuckDB no longer takes a lambda with an arrow (->)",
-                f"write: lambda {given}: {expression_sql(connection, function['expr'])}",
-                file=model,
-                line=line,
-            )
+        function = node["arguments"][1]["expression"] if len(node["arguments"]) > 1 else {}
+        if function.get("function_name") != "->":
+            continue
+        left, body = (argument["expression"] for argument in function["arguments"])
+        of = [each["expression"] for each in left.get("arguments", [])] or [left]
+        given = ", ".join(expression_sql(connection, each) for each in of)
+        line = line_at(sql, function)
+        raise FileError(
+            f"{Place(model, line)}: DuckDB no longer takes a lambda with an arrow (->)",
+            f"write: lambda {given}: {expression_sql(connection, body)}",
+            file=model,
+            line=line,
+        )
 
 
 # ── chance and the clock ────────────────────────────────────────────────────────────────────

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 from stages.errors import TableFailed
 from stages.sql import file_sql
 from stages.state.manifests import Part, RuleCount, TransformManifest
-from stages.state.parts import write_parquet, write_zero_rows
+from stages.state.parts import publish_part, write_parquet, write_zero_rows
 from stages.transform.changes import changes_sql
 from stages.transform.checked_rows import refuse_failing_orphans, staged_columns
 from stages.transform.columns_read import columns_read
 from stages.transform.compile import documents_schema
 from stages.transform.load_order import is_ordered, ordered_sql, with_order
+from stages.transform.models import sql_errors
 from stages.transform.reconcile import reconcile, require_ids
 from stages.transform.relations import FAILING, KEYED, PASSED, REJECTED
 from stages.transform.run_model import CompiledModel
-from stages.transform.split_rows import BATCH, SplitRows, view_passed
+from stages.transform.split_rows import BATCH, SplitRows, batches_of, view_passed
 from stages.transform.table_context import TableContext
 from stages.transform.unique import find_collisions, reject_collisions
 from stages.transform.urls import class_urls
@@ -50,10 +51,14 @@ def write_files(
         find_collisions(connection, table)
     collide = reject_collisions(connection, table)
     counts = reconcile(connection, table, context.drop_model(), keys)
-    # Before anything is in its place: the plan may name what is not there.
+    # Before anything is in its place: the plan may name what is not there, and what a model leaves
+    # out may fail beside its rows.
     as_it_is = rows.ascends and not collide and not is_ordered(table)
     documents_sql = "" if as_it_is else _documents_sql(context, compiled)
-    changes = changes_sql(context, compiled, rows.nulls)
+    aside = workspace.scratch / f"{table.name}.changes.parquet"
+    with sql_errors(compiled.model.name):
+        changes = changes_sql(context, compiled, rows.nulls)
+        changed = _write(context, aside, changes, _text_schema(CHANGE_COLUMNS))
     schema = with_order(table, documents_schema(compiled.fields))
     write_zero_rows(context.folder, schema)
     documents = rows.publish(file) if as_it_is else _write(context, file, documents_sql, schema)
@@ -62,7 +67,7 @@ def write_files(
     rejects = _write(
         context, workspace.rejects(table.name), rejects_sql, _text_schema(REJECT_COLUMNS)
     )
-    changed = _write(context, workspace.changes(table.name), changes, _text_schema(CHANGE_COLUMNS))
+    changed = publish_part(changed, aside, workspace.changes(table.name))
     _require_balance(context, counts.source_rows, documents.rows, rejects.rows)
     shapes = [field.shape for field in compiled.fields.values()]
     return TransformManifest(
@@ -116,8 +121,10 @@ def _require_balance(context: TableContext, source_rows: int, documents: int, re
 
 def _write(context: TableContext, file: Path, sql: str, schema: pa.Schema) -> Part:
     """Write one of the files; empty SQL has no rows."""
-    batches = context.connection.sql(sql).to_arrow_reader(BATCH) if sql else ()
-    return write_parquet(file, schema, batches)
+    if not sql:
+        return write_parquet(file, schema, ())
+    reader = context.connection.sql(sql).to_arrow_reader(BATCH)
+    return write_parquet(file, schema, batches_of(reader))
 
 
 def _counts_by_rule(context: TableContext, part: Part) -> list[RuleCount]:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tests.support.tiny_project import ANY, INT64, NUMBER, STRING, Small, array
+from tests.support.tiny_project import ANY, BOOLEAN, INT64, NUMBER, STRING, Small, array
 from tests.transform.support import INFINITY, table
 
 MS = datetime(2024, 1, 1, tzinfo=UTC)
@@ -315,6 +315,133 @@ def test_nothing_is_asked_of_columns_that_are_passed_on(small: Small) -> None:
     model = f"{KEY} to_ms(t.moment) AS at, t.name {JOINED}"
     things(small, {"at?": NUMBER, "name?": STRING}, model)
     assert changes(small) == {("2", "at", "below_millisecond", CUT, WHOLE)}
+
+
+# ── what looks like a loss and is none, and what hides one ──────────────────────────────────
+
+
+@pytest.mark.parametrize("model", [
+    "SELECT key(id) AS _source_id, to_ms(clock::TIMESTAMP) AS since FROM extract.things "
+    "WHERE clock NOT LIKE '12:%'",
+    f"{KEY} to_ms(t.clock::TIMESTAMP) AS since {JOINED} WHERE t.clock NOT LIKE '12:%'",
+    "SELECT key(id) AS _source_id, [to_ms(x::TIMESTAMP) for x in [clock]][1] AS since "
+    "FROM extract.things JOIN (SELECT 1) ON clock NOT LIKE '12:%'",
+    "SELECT key(id) AS _source_id, to_ms(clock::TIMESTAMP) AS since FROM extract.things "
+    "WHERE clock IS NULL LIMIT 9",
+])  # fmt: skip
+def test_a_filter_of_the_model_keeps_what_it_keeps_from_its_expressions(
+    small: Small, model: str
+) -> None:
+    things(small, {"since?": NUMBER}, model)
+    assert changes(small) == set() and small.accounted("things")
+    assert {rule for _, rule in small.rejected("things").values()} <= {"dropped_by_model"}
+
+
+def test_selects_of_a_union_whose_fields_come_of_other_types(small: Small) -> None:
+    model = (
+        "SELECT key(id) AS _source_id, to_ms(other) AS ms FROM extract.things WHERE id < 3 "
+        "UNION ALL SELECT key(id), id::DOUBLE AS ms FROM extract.things WHERE id >= 3"
+    )
+    things(small, {"ms?": NUMBER}, model)
+    assert short(small) == {("1", "ms", "below_millisecond")}
+
+
+@pytest.mark.parametrize("other", [
+    "to_iso(epoch_ms(t.id))", "CASE WHEN t.id = 0 THEN to_iso(epoch_ms(t.id)) END",
+])  # fmt: skip
+def test_what_can_not_be_looked_for_hides_nothing_else(small: Small, other: str) -> None:
+    model = f"{KEY} {other} AS iso, coalesce(u.nick, '-') || '!' AS nick {JOINED}"
+    things(small, {"iso?": STRING, "nick": STRING}, model)
+    assert short(small) == {("2", "nick", "null_filled"), ("4", "nick", "null_filled")}
+    model = (
+        "SELECT key(u.id) AS _source_id, max(to_ms(t.other)) AS ms, coalesce(any_value(u.nick), "
+        "'-') || '!' AS nick FROM extract.users u JOIN extract.things t ON t.user_id = u.id "
+        "GROUP BY u.id"
+    )
+    things(small, {"ms": NUMBER, "nick": STRING}, model, "grain = 'derived'")
+    assert short(small) == {("2", "nick", "null_filled")}
+
+
+def test_a_joined_column_of_the_same_name_is_another(small: Small) -> None:
+    model = (
+        f"{KEY} coalesce(to_ms(t.moment), to_ms(o.moment)) AS moment FROM extract.things t "
+        "JOIN extract.things o ON o.id = 5 - t.id"
+    )
+    things(small, {"moment?": NUMBER}, model)
+    assert changes(small) == {
+        ("2", "moment", "below_millisecond", CUT, WHOLE),
+        ("3", "moment", "below_millisecond", CUT, WHOLE),
+        ("3", "moment", "null_filled", None, WHOLE),
+    }
+
+
+def test_a_column_that_a_joined_source_has_not_is_refused(small: Small) -> None:
+    things(small, {"label?": STRING}, f"{KEY} t.name AS label {JOINED}")
+    small.write("plan.toml", "[sources.users]\n[tables.things]\nfrom = { label = 'users.nope' }")
+    assert "`users.nope`" in small.fails().message
+
+
+@pytest.mark.parametrize(("sql", "kind"), [
+    ("row_number() OVER (PARTITION BY name ORDER BY coalesce(user_id, 0), to_ms(other))::DOUBLE",
+     NUMBER),
+    ("max(to_ms(other)) OVER (PARTITION BY user_id)", NUMBER),
+    ("to_ms(other) IS NOT NULL", BOOLEAN),
+    ("coalesce(user_id, 0) IN (0, 2)", BOOLEAN),
+    ("to_ms(other) BETWEEN 1 AND 2", BOOLEAN),
+    ("NOT coalesce(user_id > 1, false)", BOOLEAN),
+    ("CASE WHEN to_ms(other) IS NULL THEN 1 WHEN coalesce(name, 'a') IN ('a') THEN 2 END",
+     NUMBER),
+])  # fmt: skip
+def test_what_does_not_go_into_the_value_is_no_loss(
+    small: Small, sql: str, kind: dict[str, Any]
+) -> None:
+    things(small, {"v?": kind}, f"SELECT key(id) AS _source_id, {sql} AS v FROM extract.things")
+    assert changes(small) == set()
+
+
+def test_items_that_become_rows_have_no_losses_of_the_others(small: Small) -> None:
+    model = (
+        "SELECT key(id) || ':' || generate_subscripts(times, 1) AS _source_id, "
+        "unnest(list_transform(times, lambda x: to_ms(x))) AS ms FROM extract.things"
+    )
+    things(small, {"ms": NUMBER}, model, "grain = 'derived'")
+    assert changes(small) == set()
+
+
+def test_a_query_inside_that_takes_equal_rows_for_one_sees_no_lists(small: Small) -> None:
+    model = (
+        "WITH a AS (SELECT user_id, to_ms(date_trunc('day', other)) AS day, to_ms(other) AS ms "
+        "FROM extract.things), d AS (SELECT DISTINCT * EXCLUDE (ms) FROM a), "
+        "n AS (SELECT user_id, count(*) AS days FROM d GROUP BY ALL) "
+        "SELECT key(t.id) AS _source_id, days AS v FROM extract.things t LEFT JOIN n USING "
+        "(user_id)"
+    )
+    things(small, {"v?": NUMBER}, model)
+    assert {d["v"] for d in small.documents("things").values()} == {1.0, None}
+    assert changes(small) == set()
+
+
+def test_changes_have_one_order(small: Small) -> None:
+    model = f"{KEY} to_ms(t.other) || '-' || to_ms(u.created_at) || to_ms(t.moment) AS v {JOINED}"
+    things(small, {"v?": STRING}, model)
+    rows = small.rows("things", "changes")
+    order = [(r["source_id"], r["field"], r["rule"], r["old"], r["new"]) for r in rows]
+    assert len(rows) >= 3 and order == sorted(order)
+
+
+def test_json_s_arrow_is_no_lambda(small: Small) -> None:
+    model = (
+        "SELECT key(id) AS _source_id, to_ms(clock::TIMESTAMP) AS at, "
+        "((('{\"a\": 5}'::JSON) -> 'a')::DOUBLE) + id AS five FROM extract.things"
+    )
+    things(small, {"at?": NUMBER, "five": NUMBER}, model)
+    assert small.documents("things")["3"]["five"] == 8.0
+    model = (
+        "SELECT key(id) AS _source_id, list_reduce([1, 2], lambda a, b: a + b, "
+        "('{\"a\": 5}'::JSON -> 'a')::INTEGER) AS v FROM extract.things"
+    )
+    things(small, {"v": NUMBER}, model)
+    assert small.documents("things")["1"]["v"] == 8.0
 
 
 # ── creation_time, order_by and lambdas ─────────────────────────────────────────────────────

@@ -96,7 +96,7 @@ def test_what_is_below_a_millisecond_is_told_for_iso_text_too(small: Small) -> N
 
 
 def test_a_field_is_compared_with_the_column_whose_value_it_has(small: Small) -> None:
-    """By its own name first; and never with a column of another table, or with one of several."""
+    """By its SQL first; and never with a column of its name that it does not have."""
     things(small, table(Stock=[None, 2], name=[None, "b"], other=["x", None]),
            {"inStock": NUMBER, "name?": STRING, "label": STRING, "both": STRING},
            "id")  # fmt: skip
@@ -107,8 +107,8 @@ def test_a_field_is_compared_with_the_column_whose_value_it_has(small: Small) ->
     small.transform()
     changes = small.rows("things", "changes")
     assert {(c["source_id"], c["field"], c["rule"]) for c in changes} == {
-        ("1", "inStock", "null_filled"), ("1", "name", "null_filled"),
-        ("2", "name", "nulled_by_model"),
+        ("1", "inStock", "null_filled"), ("2", "label", "null_filled"),
+        ("1", "both", "null_filled"), ("2", "both", "null_filled"),
     }  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from stages.transform import relations
 from tests.support.relations import declared_relations, sql_texts
 
 PACKAGE = Path(relations.__file__).parent
-MODULES = sorted(PACKAGE.glob("*.py"))
+# columns_read has a database of its own, with the names of what is staged.
+MODULES = [file for file in sorted(PACKAGE.glob("*.py")) if file.stem != "columns_read"]
 DECLARED = declared_relations(relations)
 CREATED = re.compile(r"\bCREATE (?:OR REPLACE )?(?:TEMP )?(?:TABLE|VIEW) (?:main\.)?(\S+)")
 
