@@ -22,6 +22,7 @@ from urllib.request import urlopen
 
 import click
 import duckdb
+import pyarrow as pa
 
 from stages.convex.schema import SchemaCache
 from stages.project.freshness import staged_inputs
@@ -29,6 +30,7 @@ from stages.project.plan_reader import load_plan
 from stages.state.manifests import TransformManifest, write_manifest
 from stages.state.parts import write_parquet
 from stages.state.records import write_record
+from stages.transform.staged_files import REJECT_COLUMNS
 
 from .children_load import paths_of
 from .measure import judge
@@ -131,12 +133,14 @@ def staged_documents(rows: int) -> Iterator[Path]:
             part = write_parquet(
                 workspace.transform(TABLE) / "documents.parquet", reader.schema, reader
             )
+        texts = pa.schema([(name, pa.string()) for name in REJECT_COLUMNS])
+        rejects = write_parquet(workspace.rejects(TABLE), texts, [])
         plan = load_plan(workspace.plan)
         write_manifest(
             workspace.transform(TABLE),
             TransformManifest(
                 table=TABLE, source=TABLE, status="complete", made_from="", documents=rows,
-                rejects=0, changes=0, source_rows=rows, parts=[part],
+                rejects=0, changes=0, source_rows=rows, parts=[part, rejects],
                 inputs=staged_inputs(workspace, plan, plan.tables[TABLE]),
             ),
         )  # fmt: skip
@@ -161,8 +165,7 @@ def load_once(
     workspace = paths_of(folder)
     if not keep:
         shutil.rmtree(workspace.target_folder / "load", ignore_errors=True)
-    # The sink has no ledger; where acks are kept, it is taken for the one that they are of.
-    workspace.identity.unlink(missing_ok=True)
+        workspace.identity.unlink(missing_ok=True)
     config = folder / "config.json"
     with _sink(folder, latency) as url:
         config.write_text(

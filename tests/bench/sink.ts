@@ -13,7 +13,7 @@ import type { AddressInfo } from "node:net";
 
 interface Call {
   path: string;
-  args: { claim?: string; records?: { sourceId: string }[] };
+  args: { records?: { sourceId: string }[] };
 }
 
 const { ready, table, latency, slots } = JSON.parse(process.argv[2] ?? "") as {
@@ -45,7 +45,9 @@ async function answer(request: IncomingMessage): Promise<string> {
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   const { path, args } = JSON.parse(Buffer.concat(chunks).toString()) as Call;
   if (args.records === undefined) {
-    const value = { epoch: args.claim ?? null, tables: { [table]: true } };
+    const value = path.endsWith(":readPage")
+      ? { page: [], isDone: true, continueCursor: "" }
+      : { epoch: "of the sink", tables: { [table]: true } };
     return JSON.stringify({ status: "success", value, path });
   }
   seen.first ||= Date.now();
