@@ -76,7 +76,8 @@ def _selects(
             node = {**node, "modifiers": kept}
         plain = Select(node=node, items=_items(node["select_list"], names), hidden=Hidden())
         inner, hidden = with_inner_losses(connection, node)
-        yield replace(plain, node=inner, hidden=hidden) if _binds(connection, inner) else plain
+        has_lists = any(hidden.columns.values()) and _binds(connection, inner)
+        yield replace(plain, node=inner, hidden=hidden) if has_lists else plain
     elif node["type"] == "SET_OPERATION_NODE" and not limited:
         children = node["children"] or [node["left"], node["right"]]
         if not node["setop_type"].startswith("UNION"):  # its rows are those of the first
