@@ -108,6 +108,9 @@ class Setting:
         folder = self.folder / f"{name or 'trial'}-{self._number}"
         with host(folder / "host", self.supabase) as deployment:
             project = copy_project(folder / "project")
+            # One table alone has a greater share of rejects than all of them, and no fault.
+            plan = project / ".planning" / "migrations" / "plan.toml"
+            plan.write_text(plan.read_text("utf-8").replace('"15%"', '"100%"'), "utf-8")
             stages = Stages(folder / "data", "default", project, deployment.settings())
             if data:
                 shutil.copytree(data, stages.data)
