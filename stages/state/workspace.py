@@ -85,6 +85,10 @@ class Workspace:
         """`data/tmp/articles.parquet`: rows that passed their checks, while others are looked at"""
         return self.scratch / f"{table}.parquet"
 
+    def changed(self, table: str) -> Path:
+        """`data/tmp/articles.changes.parquet`: changes of documents that are not in place yet"""
+        return self.scratch / f"{table}.changes.parquet"
+
     @property
     def source(self) -> Path:
         """`data/source.json`: whose rows these are"""

@@ -55,7 +55,7 @@ def write_files(
     # out may fail beside its rows.
     as_it_is = rows.ascends and not collide and not is_ordered(table)
     documents_sql = "" if as_it_is else _documents_sql(context, compiled)
-    aside = workspace.scratch / f"{table.name}.changes.parquet"
+    aside = workspace.changed(table.name)
     with sql_errors(compiled.model.name):
         changes = changes_sql(context, compiled, rows.nulls)
         changed = _write(context, aside, changes, _text_schema(CHANGE_COLUMNS))
