@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 from stages.sql import name_sql
 from stages.transform.inner_losses import Hidden, with_inner_losses
 from stages.transform.json_texts import cast_in_items
-from stages.transform.sql_ast import expression_sql, parse_expression, query_sql
+from stages.transform.sql_ast import (
+    binds,
+    expression_sql,
+    groups_by_all,
+    item_name,
+    parse_expression,
+    query_sql,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,7 +75,7 @@ def _selects(
     node = {**node, "cte_map": {"map": [*ctes, *node["cte_map"]["map"]]}}
     limited = any(modifier["type"].startswith("LIMIT") for modifier in node["modifiers"])
     if node["type"] == "SELECT_NODE":
-        if node["aggregate_handling"] == "FORCE_AGGREGATES":  # GROUP BY ALL
+        if groups_by_all(node):
             return
         if not limited:
             # Rows that are the same are one document, and what is beside them is one too.
@@ -76,7 +83,7 @@ def _selects(
             node = {**node, "modifiers": kept}
         plain = Select(node=node, items=_items(node["select_list"], names), hidden=Hidden())
         inner, hidden = with_inner_losses(connection, node)
-        has_lists = any(hidden.columns.values()) and _binds(connection, inner)
+        has_lists = any(hidden.columns.values()) and binds(connection, query_sql(connection, inner))
         yield replace(plain, node=inner, hidden=hidden) if has_lists else plain
     elif node["type"] == "SET_OPERATION_NODE" and not limited:
         children = node["children"] or [node["left"], node["right"]]
@@ -90,7 +97,7 @@ def _selects(
 
 
 def _items(select_list: list[Node], names: list[str] | None) -> dict[str, Node]:
-    own = [str(item["alias"] or (item.get("column_names") or [""])[-1]) for item in select_list]
+    own = [item_name(item) for item in select_list]
     stars = any(item["type"] == "STAR" for item in select_list)
     known = names if names and not stars and len(names) == len(own) else own
     return {
@@ -146,26 +153,10 @@ def _bound(
     connection: duckdb.DuckDBPyConnection, node: Node, expression: str, *, isolated: bool
 ) -> str:
     """An expression as a SELECT can have it; empty where it can't."""
-    import duckdb
-
     for each in (f"TRY({expression})", expression) if isolated else (expression,):
-        try:
-            sql = _with(connection, node, {"other": each})
-            connection.execute(f"DESCRIBE {sql}").fetchall()
-        except duckdb.Error:
-            continue
-        return each
+        if binds(connection, _with(connection, node, {"other": each})):
+            return each
     return ""
-
-
-def _binds(connection: duckdb.DuckDBPyConnection, node: Node) -> bool:
-    import duckdb
-
-    try:
-        connection.execute(f"DESCRIBE {query_sql(connection, node)}").fetchall()
-    except duckdb.Error:
-        return False
-    return True
 
 
 def _with(connection: duckdb.DuckDBPyConnection, node: Node, expressions: Mapping[str, str]) -> str:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Collection, Container, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from stages.project.plan_entries import entry_error
 from stages.rules import Rule
@@ -28,11 +27,8 @@ from stages.transform.losses import below_millisecond, cuts_only, losses_sql, to
 from stages.transform.models import source_rows
 from stages.transform.relations import BESIDE, CHANGED_VALUES, FAILING, PASSED
 from stages.transform.run_model import CompiledModel
-from stages.transform.sql_ast import expression_sql
+from stages.transform.sql_ast import binds, each_by_itself, expression_sql
 from stages.transform.table_context import TableContext
-
-if TYPE_CHECKING:
-    pass
 
 # The columns that list what expressions change, beside a model's rows or its source's.
 LOST = "lost {}"
@@ -188,7 +184,8 @@ class _Compared:
             if moved is None:
                 continue
             lost = self._losses(name, moved, Hidden(), compared=name in self._own)
-            found[name] = [s for s in lost if self._binds(f"SELECT {s} FROM {self._source} s")]
+            rows = f"FROM {self._source} s"
+            found[name] = [s for s in lost if binds(self._connection, f"SELECT {s} {rows}")]
         return found
 
     def _losses(self, field: str, item: Node, hidden: Hidden, *, compared: bool) -> list[str]:
@@ -206,15 +203,6 @@ class _Compared:
 
         times = not own or field in self._cut_elsewhere
         return losses_sql(item, self._sql_of, field, times=times, nulls=not compared, inner=inner)
-
-    def _binds(self, sql: str) -> bool:
-        import duckdb
-
-        try:
-            self._connection.execute(f"DESCRIBE {sql}").fetchall()
-        except duckdb.Error:
-            return False
-        return True
 
     def _refuse_lineage(self) -> None:
         """Raise UserError for a column in `from` that neither the source nor the model has."""
@@ -254,11 +242,10 @@ class _Compared:
         if not beside:
             return ""
         if isolated:
-            # What two items share would be evaluated outside of their TRY.
-            run = self._connection.execute
-            run("SET disabled_optimizers = 'common_subexpressions'")
-            run(f"CREATE OR REPLACE TEMP TABLE {BESIDE.of(str(number))} AS {beside}")
-            run("RESET disabled_optimizers")
+            with each_by_itself(self._connection):
+                self._connection.execute(
+                    f"CREATE OR REPLACE TEMP TABLE {BESIDE.of(str(number))} AS {beside}"
+                )
             beside = f"FROM {BESIDE.of(str(number))}"
         described = self._connection.execute(f"DESCRIBE {beside}").fetchall()
         types = {row[0]: row[1] for row in described}
@@ -272,7 +259,7 @@ class _Compared:
         ]
         changes = [_listed(comparisons)] if comparisons else []
         conditions = [when for when, _ in comparisons]
-        lists = [f"b.{name_sql(name)}" for name in types if name.startswith("lost ")]
+        lists = [f"b.{name_sql(name)}" for name in types if name.startswith(LOST.format(""))]
         if lists:
             changes.append(together(lists))
             conditions += [f"len({each}) > 0" for each in lists]

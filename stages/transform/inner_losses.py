@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from stages.sql import name_sql
 from stages.transform.losses import losses_sql, together
-from stages.transform.sql_ast import expression_sql, nodes, parse_expression
+from stages.transform.sql_ast import (
+    expression_sql,
+    is_grouped,
+    item_name,
+    nodes,
+    parse_expression,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -96,7 +102,7 @@ class _Inner:
                 for alias, theirs in hidden.columns.items():
                     columns |= theirs if of in ("", alias) else set()
                 continue
-            name = str(item["alias"] or (item.get("column_names") or [""])[-1]).lower()
+            name = item_name(item).lower()
             lost = losses_sql(item, self._sql_of, "", times=True, nulls=True, inner=hidden.sql)
             if lost and name not in columns:
                 listed = parse_expression(self._connection, together(lost))
@@ -125,8 +131,7 @@ def _read_as_they_are(node: Any, *, top: bool = False) -> Iterator[str]:
 
 def _holds_rows_together(node: Node) -> bool:
     distinct = any(modifier["type"] == "DISTINCT_MODIFIER" for modifier in node["modifiers"])
-    grouped = node["group_expressions"] or node["aggregate_handling"] != "STANDARD_HANDLING"
-    return bool(distinct or grouped)
+    return distinct or is_grouped(node)
 
 
 def _list_of(column: str) -> str:

@@ -9,7 +9,6 @@ table.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,11 @@ from stages.transform.json_texts import cast_in_items
 from stages.transform.models import RowFailed, sql_errors
 from stages.transform.relations import ISOLATED
 from stages.transform.sql_ast import (
+    binds,
+    each_by_itself,
     expression_sql,
+    is_grouped,
+    item_name,
     line_at,
     nodes,
     parse,
@@ -63,19 +66,15 @@ def isolate_failures(connection: duckdb.DuckDBPyConnection, model: Model, *, der
     parsed = parse(connection, model.text)
     isolation = _Isolation(connection, model, parsed, derived=derived)
     sql = isolation.sql(parsed["statements"][0]["node"]) if parsed else model.text
-    run = connection.execute
-    # What two items share would be evaluated outside of their TRY.
-    run("SET disabled_optimizers = 'common_subexpressions'")
     try:
-        with sql_errors(model.name):
-            run(f"CREATE OR REPLACE TEMP TABLE {ISOLATED} AS {sql}")
-        isolation.refuse_failing_keys()
-        isolation.refuse_failing_items()
-        isolation.take_own_words()
+        with each_by_itself(connection):
+            with sql_errors(model.name):
+                connection.execute(f"CREATE OR REPLACE TEMP TABLE {ISOLATED} AS {sql}")
+            isolation.refuse_failing_keys()
+            isolation.refuse_failing_items()
+            isolation.take_own_words()
     except RowFailed as error:
         raise isolation.stopped(error) from None
-    finally:
-        run("RESET disabled_optimizers")
 
 
 class _Isolation:
@@ -101,7 +100,7 @@ class _Isolation:
         if node["type"] == "SELECT_NODE":
             distinct = [m for m in node["modifiers"] if m["type"] == "DISTINCT_MODIFIER"]
             plain = not any(m["distinct_on_targets"] for m in distinct)
-            if _is_grouped(node) or not plain:
+            if is_grouped(node) or not plain:
                 return f"SELECT *, []::{FAILURES} AS _failed FROM ({self._query(node)})"
             limited = any(m["type"].startswith("LIMIT") for m in node["modifiers"])
             if distinct and limited:
@@ -160,7 +159,7 @@ class _Isolation:
         items = self._without_aliases(node)
         wrapped: list[Node] = []
         columns: dict[str, _Item] = {}
-        key = next((each for each in items if _name(each).lower() == "_source_id"), None)
+        key = next((each for each in items if item_name(each).lower() == "_source_id"), None)
         query = self._elsewhere_without_aliases(node, items)
         for item in items:
             if item["type"] in ("COLUMN_REF", "STAR", "VALUE_CONSTANT"):
@@ -168,8 +167,8 @@ class _Isolation:
                 continue
             column = f"item {len(self._wrapped)}"
             own = {**self._wrap(item), "alias": column}
-            if self._binds({**query, "select_list": [own]}):
-                columns[column] = _Item(name=_name(item), expression=item, query=query, key=key)
+            if binds(self._connection, self._query({**query, "select_list": [own]})):
+                columns[column] = _Item(name=item_name(item), expression=item, query=query, key=key)
                 self._wrapped.append(columns[column])
                 wrapped.append(own)
             else:
@@ -198,7 +197,7 @@ class _Isolation:
         return parse_expression(
             self._connection,
             f"coalesce(TRY(struct_pack(v := {value}, w := NULL::VARCHAR)), "
-            f"struct_pack(v := NULL, w := {culprit_sql(item, self._sql_of, _name(item))}))",
+            f"struct_pack(v := NULL, w := {culprit_sql(item, self._sql_of, item_name(item))}))",
         )
 
     def _without_aliases(self, node: Node) -> list[Node]:
@@ -210,7 +209,7 @@ class _Isolation:
             # A star is replaced by the columns that it means by DuckDB, and has nothing to fail.
             replaced = item
             if item["type"] != "STAR":
-                replaced = {**replace_aliases(item, named, columns), "alias": _name(item)}
+                replaced = {**replace_aliases(item, named, columns), "alias": item_name(item)}
                 if item["alias"]:
                     named.setdefault(item["alias"].lower(), replaced)
             items.append(replaced)
@@ -244,18 +243,9 @@ class _Isolation:
                 **node, "select_list": [item], "modifiers": [], "where_clause": None,
                 "having": None, "qualify": None,
             }  # fmt: skip
-            return self._binds(query)
+            return binds(self._connection, self._query(query))
 
         return lambda names: known(tuple(names))
-
-    def _binds(self, query: Node) -> bool:
-        import duckdb
-
-        try:
-            self._connection.execute(f"DESCRIBE {self._query(query)}")
-        except duckdb.Error:
-            return False
-        return True
 
     # ── what can't be a reject ──────────────────────────────────────────────────────────────
 
@@ -368,11 +358,3 @@ class _Isolation:
             f"move the call to the outer SELECT of {self._model.name}, where only its row would be "
             f"rejected; {INSIDE}"
         )
-
-
-def _is_grouped(node: Mapping[str, Any]) -> bool:
-    return bool(node["group_expressions"]) or node["aggregate_handling"] == "FORCE_AGGREGATES"
-
-
-def _name(item: Mapping[str, Any]) -> str:
-    return str(item["alias"] or (item.get("column_names") or [""])[-1])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.transform.aliases import parameters
-from stages.transform.sql_ast import nodes, table_name
+from stages.transform.sql_ast import item_name, nodes, table_name
 
 # Functions that give their one column's value in another form.
 FORMS = {
@@ -108,10 +108,7 @@ def _outputs(parsed: Any) -> dict[str, Any]:
     inside = query.get("type") != "SELECT_NODE" or query["cte_map"]["map"]
     if inside or any("select_list" in node for node in nodes(query["from_table"])):
         return {}
-    return {
-        str(item["alias"] or (item.get("column_names") or [""])[-1]).lower(): item
-        for item in query["select_list"]
-    }
+    return {item_name(item).lower(): item for item in query["select_list"]}
 
 
 def column_names(node: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a model says, from DuckDB's own parse of it: tables, places, and chance."""
+"""What a model says, from DuckDB's own parse of it: tables, names, places, chance."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import FileError, Place
@@ -111,6 +112,42 @@ def nodes(parsed: Any) -> Iterator[dict[str, Any]]:
             waiting += reversed(node)
 
 
+def binds(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:
+    """Whether all that a query names is there, and may stand where it does."""
+    import duckdb
+
+    try:
+        connection.execute(f"DESCRIBE {sql}").fetchall()
+    except duckdb.Error:
+        return False
+    return True
+
+
+@contextmanager
+def each_by_itself(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """What two items of a SELECT share is evaluated in both: else it would be outside of a TRY."""
+    connection.execute("SET disabled_optimizers = 'common_subexpressions'")
+    try:
+        yield
+    finally:
+        connection.execute("RESET disabled_optimizers")
+
+
+def item_name(item: Mapping[str, Any]) -> str:
+    """The name of a SELECT's item; empty where it has none of its own."""
+    return str(item["alias"] or (item.get("column_names") or [""])[-1])
+
+
+def is_grouped(select: Mapping[str, Any]) -> bool:
+    """Whether a SELECT has a GROUP BY, or GROUP BY ALL."""
+    return bool(select["group_expressions"]) or groups_by_all(select)
+
+
+def groups_by_all(select: Mapping[str, Any]) -> bool:
+    """Whether a SELECT groups by all of its items, so that one more would change its rows."""
+    return bool(select["aggregate_handling"] == "FORCE_AGGREGATES")
+
+
 def tables(parsed: Any) -> Iterator[str]:
     """`schema.table`, in lower case, of every table in a serialised query."""
     for node in nodes(parsed):
@@ -147,8 +184,7 @@ def column_lines(sql: str, parsed: Any) -> dict[str, int]:
         query = query["left"]
     lines: dict[str, int] = {}
     for item in query.get("select_list", []):
-        name = item.get("alias") or (item.get("column_names") or [""])[-1]
-        lines.setdefault(name.lower(), line_at(sql, item))
+        lines.setdefault(item_name(item).lower(), line_at(sql, item))
     return lines
 
 
