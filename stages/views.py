@@ -25,6 +25,7 @@ from stages.sql import file_sql, folder_sql, name_sql, open_duckdb, text_sql
 from stages.state.durable import make_folder, publish, write_text
 from stages.state.journal_lines import Ack, LoadReject, columns_sql
 from stages.state.manifests import ExtractManifest
+from stages.state.parts import is_form, read_form
 from stages.state.records import read_whole
 from stages.state.workspace import ROWS, Workspace, form_file, manifest_file
 
@@ -160,6 +161,8 @@ def _over(folder: Path, schema: str, name: str, null_for_no_value: bool = False)
     if form_file(folder).exists():
         files = f"read_parquet({folder_sql(folder, ROWS)})"
         rows = _numbered(folder, files) if schema == "extract" else f"FROM {files}"
+        if not rows:
+            return
         texts = json_texts(folder)
         if texts:
             yield f"CREATE OR REPLACE VIEW as_text.{name_sql(name)} AS {rows}"
@@ -183,20 +186,22 @@ def with_texts(rows: str, texts: Iterable[str], form: str) -> str:
 def _numbered(folder: Path, files: str) -> str:
     """SQL of rows; with `_key` where they have no key: their hash, and their number among equals.
 
-    Equal rows can't be told apart, so that it is the same whichever gets which number.
+    Equal rows can't be told apart, so that it is the same whichever gets which number. Empty where
+    the form is damaged that says which columns to hash: who needs the rows says so.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     stored = read_whole(ExtractManifest, manifest_file(folder))
     if not stored or stored.status == "missing" or stored.key != []:
         return f"FROM {files}"
+    if not is_form(folder):
+        return ""
     texts = [
         # The text of any other type is the same in every time zone.
         f"coalesce(epoch_us({name_sql(field.name)})::VARCHAR, {name_sql(field.name)}::VARCHAR)"
         if pa.types.is_timestamp(field.type)
         else f"{name_sql(field.name)}::VARCHAR"
-        for field in pq.read_schema(form_file(folder))
+        for field in read_form(folder, f"stages extract {folder.name}")
     ]
     digest = f"md5(to_json([{', '.join(texts)}])::VARCHAR)"
     number = f"row_number() OVER (PARTITION BY {KEYLESS})"

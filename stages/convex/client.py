@@ -117,6 +117,13 @@ class Deployment:
         """One request; see `call`."""
         return self._checked(function, self._request(kind, function, args))
 
+    def no_answer(self, to: str) -> Transient:
+        """The error of an answer that is another call's, or none; the same may be asked again."""
+        return Transient(
+            f"{self.target.label} gave an answer to {to} that is none to it",
+            "run the same command again",
+        )
+
     def fetch(self, kind: Kind, function: str, args: str) -> bytes:
         """One request whose answer is not read here where it is of success: for large ones.
 

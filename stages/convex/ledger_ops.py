@@ -10,7 +10,6 @@ from stages.convex.batches import in_batches, in_halves
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.pages import missing_function, read_pages
 from stages.convex.relations import CHANGE_RECORDS, CHANGE_RESULTS, LEDGER_ROWS
-from stages.errors import Transient
 from stages.progress import Progress
 from stages.sql import first_row, text_sql
 
@@ -80,7 +79,7 @@ def change_all(
         )
         whole = f"SELECT count(*) FROM {results} WHERE source_id IS NOT NULL AND did IS NOT NULL"
         if first_row(connection, whole, [answer])[0] != count:
-            raise _no_answer(deployment, function)
+            raise deployment.no_answer(function)
         run(f"INSERT INTO {CHANGE_RESULTS} FROM {results}", [answer])
         yield count
 
@@ -108,18 +107,10 @@ def change(
         if keys != [r["sourceId"] for r in some] or not all(
             type(r.get("did")) is str for r in results
         ):
-            raise _no_answer(deployment, function)
+            raise deployment.no_answer(function)
         return results
 
     try:
         return in_halves(records, send)
     except FunctionError as error:
         raise missing_function(error, deployment) from None
-
-
-def _no_answer(deployment: Deployment, function: str) -> Transient:
-    """Results that are not those of the records; the same ones may be sent again."""
-    return Transient(
-        f"{deployment.target.label} gave an answer to {function} that is none to it",
-        "run the same command again",
-    )

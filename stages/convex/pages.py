@@ -106,10 +106,7 @@ def _fetch(
         ) from None
     if done not in ("true", "false") or not isinstance(following, str):
         # A page that is none, which `fetch` did not read.
-        raise Transient(
-            f"{deployment.target.label} gave an answer to {module}:readPage that is none to it",
-            "run it again",
-        )
+        raise deployment.no_answer(f"{module}:readPage")
     return _Page(text, documents, done == "true", following)
 
 
@@ -185,11 +182,7 @@ def find_missing(deployment: Deployment, module: str, table: str, ids: Sequence[
         answer = deployment.call("query", f"{module}:findMissing", args)
         missing: list[str] = json.loads(answer)["value"]["missing"]
         if not set(map(str, missing)) <= set(some):
-            raise Transient(
-                f"{deployment.target.label} gave an answer to {module}:findMissing that is none "
-                "to it",
-                "run the same command again",
-            )
+            raise deployment.no_answer(f"{module}:findMissing")
         return missing
 
     try:

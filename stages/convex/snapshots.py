@@ -20,7 +20,7 @@ from stages.convex import ids
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.expected import integer
 from stages.convex.schema import Schema
-from stages.errors import SettingError, StagesError, Transient
+from stages.errors import SettingError, StagesError
 from stages.retry import retrying
 from stages.state.durable import make_folder, open_private, publish
 from stages.state.imports import Mode
@@ -223,18 +223,11 @@ class Snapshots:
         answer = self._post(path, body)
         value = answer.get(member) if isinstance(answer, dict) else None
         if not isinstance(value, str):
-            raise self._no_answer(path)
+            raise self.deployment.no_answer(path.partition("?")[0])
         return value
 
     def _parsed(self, path: str, text: bytes) -> Any:
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
-            raise self._no_answer(path) from None
-
-    def _no_answer(self, path: str) -> Transient:
-        return Transient(
-            f"{self.deployment.target.label} gave an answer to {path.partition('?')[0]} that is "
-            "none to it",
-            "run the same command again",
-        )
+            raise self.deployment.no_answer(path.partition("?")[0]) from None

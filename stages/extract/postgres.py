@@ -9,7 +9,7 @@ import json
 from collections.abc import Generator
 from dataclasses import replace
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from stages.errors import Stopped, TableFailed
 from stages.extract.catalog import ForeignKeyEdge, Reading, Relation, Relations
@@ -27,7 +27,7 @@ from stages.extract.reader import Key, Size, Span, TableState, key_texts
 from stages.extract.types import PRINTED, Column, arrow_schema
 from stages.project.settings import Source
 from stages.sql import name_sql, text_sql
-from stages.state.manifests import Snapshot
+from stages.state.manifests import Snapshot, Transport
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,7 +46,7 @@ PROBE_TIME = 5000
 class PostgresReader:
     """The source over SUPABASE_DB_URL; its snapshot lives as long as this object."""
 
-    transport: Literal["postgres", "rest"] = "postgres"
+    transport: Transport = "postgres"
     has_snapshot = True
     random_access = True
     rows_per_second = 450_000

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from stages.extract.catalog import Reading, Relations
-    from stages.state.manifests import Snapshot
+    from stages.state.manifests import Snapshot, Transport
 
 Key = list[str]
 # In the metadata of a page's schema: the plan takes its floats, of which digits may be lost.
@@ -51,7 +51,7 @@ class TableState:
 class Reader(Protocol):
     """One source over one transport. Its sessions are used side by side."""
 
-    transport: Literal["postgres", "rest"]
+    transport: Transport
     # All sessions see the source as it was at one moment.
     has_snapshot: bool
     # A span of a composite key can be read alone, whatever its bounds.

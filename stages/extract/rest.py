@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from stages.errors import TableFailed
@@ -36,7 +36,7 @@ from stages.extract.rest_settings import PROOF, may_lose_digits
 from stages.extract.types import Column
 from stages.project.settings import Source
 from stages.retry import Threads
-from stages.state.manifests import Snapshot
+from stages.state.manifests import Snapshot, Transport
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,7 +59,7 @@ Parsed = TypeVar("Parsed")
 class RestReader:
     """The source over SUPABASE_URL and a service key."""
 
-    transport: Literal["postgres", "rest"] = "rest"
+    transport: Transport = "rest"
     has_snapshot = False
     random_access = False
     rows_per_second = 60_000

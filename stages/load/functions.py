@@ -16,7 +16,7 @@ from typing import Any
 
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.pages import missing_function
-from stages.errors import TableFailed, Transient
+from stages.errors import TableFailed
 from stages.load.batches import Batch
 from stages.load.pace import Pace
 from stages.rules import Rule
@@ -103,11 +103,7 @@ class Sender:
             done = Counter([""])
         if not done.keys() <= DID:
             # Whatever was kept of the batch: the ledger says so when it comes again.
-            raise Transient(
-                f"{self.deployment.target.label} gave an answer to {self.function} that is none "
-                "to it",
-                "run the same command again",
-            )
+            raise self.deployment.no_answer(self.function)
         if keys != batch.source_ids:
             raise TableFailed(
                 f"{self.function} answered {len(results)} results for {len(batch)} records, or "

@@ -11,10 +11,14 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # Beside all of the stage itself, and its macros.
 SHARED = (
     "convex/values.py",
+    "convex/values.sql",
+    "convex/ids.py",
+    "convex/source_uuid.sql",
     "convex/canonical.py",
     "convex/layouts.py",
     "convex/validators/*.py",
     "limits.py",
+    "sql.py",
     "views.py",
     "side_views.py",
 )

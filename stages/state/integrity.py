@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stages.errors import StagesError
 from stages.state.fingerprints import hash_file
+from stages.state.imports import ImportManifest, read_import
 from stages.state.manifests import (
     ExtractManifest,
     FileStat,
@@ -68,24 +69,35 @@ def forget_stats(workspace: Workspace) -> None:
     """Have every part read by whoever needs it next (`--check-files`)."""
     for read, folders in (
         (read_extract, workspace.extracts),
+        (read_extract, workspace.next_extracts),
         (read_reference, workspace.references),
         (read_transform, workspace.transforms),
         (read_load, workspace.loads),
     ):
-        for folder in sorted(folders.glob("*")):
+        for file in sorted(folders.glob(manifest_file(Path("*")).as_posix())):
             with suppress(Damaged):
-                _forget(manifest_file(folder), read(folder))
+                _forget(file, read(file.parent))
     for file in sorted(records_under(workspace.keys)):
         with suppress(Damaged):
             _forget(file, read_keys(file))
+    with suppress(Damaged):
+        _forget(manifest_file(workspace.imports), read_import(workspace))
 
 
-def _forget(file: Path, manifest: WithParts | LoadManifest | None) -> None:
+def _forget(file: Path, manifest: WithParts | LoadManifest | ImportManifest | None) -> None:
     if manifest is None:
         return
-    for part in [manifest.ids] if isinstance(manifest, LoadManifest) else manifest.parts:
+    for part in _parts(manifest):
         part.stat = None
     write_record(file, manifest)
+
+
+def _parts(manifest: WithParts | LoadManifest | ImportManifest) -> Iterable[Part]:
+    if isinstance(manifest, LoadManifest):
+        return [manifest.ids]
+    if isinstance(manifest, ImportManifest):
+        return [manifest.file] if manifest.file else []
+    return manifest.parts
 
 
 def _damaged(folder: Path, parts: Iterable[Part]) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from msgspec import field
 from stages.state.records import Record, read_record, write_record
 from stages.state.workspace import manifest_file
 
+Transport = Literal["postgres", "rest"]
 Key = list[str]
 Counts = dict[str, int]
 
@@ -106,7 +107,7 @@ class ExtractManifest(Record, kw_only=True):
 
     table: str
     status: Literal["reading", "complete", "missing"]
-    transport: Literal["postgres", "rest"]
+    transport: Transport
     spec: str | None = None
     columns: list[Column] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)

@@ -1,14 +1,14 @@
 """JSON files of stages: typed, with a format number, whole or named as damaged.
 
-A file of an older format is read: what it lacks has a default, and what is built otherwise is
-converted by its record. One of a newer format is refused, since nobody here knows what it means.
+A file of an older format is read: what it lacks has a default. One of a newer format is refused,
+since nobody here knows what it means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -26,11 +26,6 @@ class Record(msgspec.Struct, kw_only=True, tag_field="format", tag=FORMAT):
     def way_on(cls, file: Path) -> str:
         """The hint where the file is damaged: the command that makes it anew."""
         raise NotImplementedError
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read the file's content. Raises msgspec.DecodeError where it is damaged."""
-        return msgspec.json.decode(data, type=cls)
 
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -54,7 +49,7 @@ def read_record(kind: type[AnyRecord], file: Path) -> AnyRecord | None:
     except FileNotFoundError:
         return None
     try:
-        return kind.decode(data)
+        return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         _refuse_newer(kind, file, data)
         raise Damaged(f"{file} is damaged: {_words(error)}", kind.way_on(file)) from None

@@ -194,7 +194,7 @@ def _array(model: Place, shape: Shape, column: str, column_type: str) -> tuple[s
 
 def _no_id(shape: Shape, text: str) -> Check:
     """A text at v.id("_storage") and its like is an id already."""
-    reason = f"{text} || {text_sql(no_id(shape.system_ids))}"
+    reason = f"{text} || {text_sql(' is ' + no_id(shape.system_ids))}"
     return simple_check(shape.name, Rule.ORPHAN, f"NOT {is_id_sql(text)}", reason)
 
 

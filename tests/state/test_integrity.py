@@ -12,10 +12,15 @@ import pytest
 from stages.errors import StagesError
 from stages.state import integrity
 from stages.state.fingerprints import content_hash, fingerprint, hash_file
+from stages.state.imports import ImportManifest, read_import
 from stages.state.integrity import find_damage, forget_stats
 from stages.state.manifests import Part, TransformManifest, read_transform, write_manifest
 from stages.state.parts import write_parquet
-from stages.state.workspace import Workspace
+from stages.state.records import write_record
+from stages.state.sides import SidesFile
+from stages.state.workspace import Workspace, form_file
+from stages.views import connect
+from tests.support.tiny_project import Small
 
 ROWS = pa.table({"id": ["a", "b", "c"]})
 
@@ -84,7 +89,15 @@ def test_all_are_read_where_that_is_asked_for(tmp_path: Path, hashed: list[str])
         table="pets", source="pets", status="complete", made_from="", source_rows=3, documents=3,
         rejects=0, changes=0, parts=[part],
     ))  # fmt: skip
+    write_record(workspace.sides, SidesFile())
+    (workspace.transforms / ".DS_Store").write_text("")
+    file = part_in(workspace.imports)
+    write_manifest(workspace.imports, ImportManifest(
+        status="imported", made_from="", mode="append", documents=3, tables={}, file=file,
+    ))  # fmt: skip
     forget_stats(workspace)
+    state = read_import(workspace)
+    assert state and state.file and state.file.stat is None
     manifest = read_transform(folder)
     assert manifest
     assert find_damage(folder, manifest.parts[0]) is None
@@ -96,3 +109,13 @@ def test_require_whole_names_the_part(tmp_path: Path) -> None:
     (tmp_path / part.file).unlink()
     with pytest.raises(StagesError, match="is missing"):
         integrity.require_whole(tmp_path, [part], "stages transform")
+
+
+def test_a_damaged_form_of_a_table_without_a_key_leaves_out_its_view_alone(small: Small) -> None:
+    small.extract("log", pa.table({"line": ["a"]}), [])
+    small.extract("users", pa.table({"id": [1]}), ["id"])
+    small.write("plan.toml", "[tables.log]\n[tables.users]\n")
+    form_file(small.workspace.extract("log")).write_bytes(b"PAR1")
+    with connect(small.workspace, small.plan, locked=False) as connection:
+        views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal")
+        assert views.fetchall() == [("users",)]

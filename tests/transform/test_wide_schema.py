@@ -106,6 +106,8 @@ FORMS: list[tuple[dict[str, Any], str, str | None]] = [
     (union(id_of("posts"), ID), "ref('posts', 2)", None),
     (union(id_of("posts"), ID), "ref('posts', 3)", "posts:3 is not in posts"),
     (union(id_of("posts"), ID), "'x'", "x is no id of _storage and no reference to posts at cover"),
+    (union(id_of("issues"), ID), "'x'",
+     "x is no id of _storage and no reference to issues at cover"),
     (union(NULL, ID), "NULL::VARCHAR", None),
     ({"type": "record", "keys": ID, "values": {"fieldType": STRING, "optional": False}},
      f"""'{{"{FILE}": "a"}}'::JSON""", None),
@@ -118,6 +120,7 @@ def test_ids_of_files_in_every_form_of_a_field(
 ) -> None:
     small.extract("posts", pa.table({"id": [2]}), ["id"])
     small.schema("posts", {"cover?": validator})
+    small.schema("issues", {})
     small.write("plan.toml", "max_rejects = 9\n[tables.posts]\n")
     small.model("posts", f"SELECT key(id) AS _source_id, {value} AS cover FROM extract.posts")
     small.transform()

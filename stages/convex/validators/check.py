@@ -96,7 +96,7 @@ def is_id_sql(text: str) -> str:
 
 def no_id(tables: Sequence[str]) -> str:
     """What a text is that is no id of these tables of Convex' own."""
-    return f" is no id of {' or '.join(dict.fromkeys(tables))}"
+    return f"no id of {' or '.join(dict.fromkeys(tables))}"
 
 
 def wrong(rule: Rule, reason: str, path: str) -> str:
@@ -175,15 +175,16 @@ class _Check:
         if literals:
             taken.append(f"{text} IN ({', '.join(text_sql(str(x)) for x in literals)})")
         tables = " or ".join(dict.fromkeys(member["tableName"] for member in accepted.ids))
-        otherwise = f" is no reference to {tables}" if tables else ""
+        missing = [f"no reference to {tables}"] if tables else []
         if accepted.system_ids:
             taken.append(is_id_sql(text))
-            otherwise = no_id(accepted.system_ids) + otherwise.replace(" is", " and")
-        orphan = wrong(Rule.ORPHAN, f"{text} || {text_sql(otherwise)}", path)
+            missing.insert(0, no_id(accepted.system_ids))
+        otherwise = text_sql(f" is {' and '.join(missing)}")
+        orphan = wrong(Rule.ORPHAN, f"{text} || {otherwise}", path)
         if taken:
             yield (
                 "STRING",
-                _unless(" OR ".join(taken), orphan if otherwise else self._none_of(value, path)),
+                _unless(" OR ".join(taken), orphan if missing else self._none_of(value, path)),
             )
 
     def _none_of(self, value: str, path: str) -> str:
