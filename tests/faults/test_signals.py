@@ -21,7 +21,6 @@ COMMANDS = {
     "rollback": ("rollback", "--yes"),
     "import": ("load", "--through", "import"),
 }
-# What is deployed, and the ledger's epoch, come first; a prune of nothing asks for little else.
 # A server that asks for this is asked again after a minute: longer than the test waits.
 WAIT = b"HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 ENDS_WITHIN = 45
@@ -37,6 +36,7 @@ def busy_after(upstream: str, calls: int) -> Iterator[str]:
 
 def stopped_while_it_waits(stages: Stages, deployment: Host, name: str) -> None:
     """A deployment becomes busy; the signal comes when the command says that it waits."""
+    # What is deployed, and the ledger's epoch, come first; a prune of nothing asks for little else.
     with busy_after(deployment.url, 3 if name == "prune" else 12) as address:
         process = subprocess.Popen(
             stages.command(*COMMANDS[name]), cwd=ROOT, text=True,
