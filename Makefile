@@ -5,24 +5,30 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 STAGES := .venv/bin/stages
-READY := .venv/.ready node_modules/.ready
+PAGE := stages/page/assets/page.js
+READY := .venv/.ready node_modules/.ready $(PAGE)
 COMPILE := pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help setup extract transform load verify demo test soak bench docs functions lock lint types clean
+# $(call venv,FOLDER,WHAT,LOCKS): a virtual environment with what the locks pin
+define venv
+@echo "installing $(2) into $(1)"
+@rm -rf $(1)
+@$(PYTHON) -m venv $(1)
+@$(1)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes $(addprefix -r ,$(3))
+endef
+
+.PHONY: help setup extract transform load verify demo test soak bench docs docs-site functions page lock lint types clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-setup: $(READY) ## install what is missing: .venv from the lock, node_modules from the lock
+setup: $(READY) ## install what is missing: .venv and node_modules from the locks, and build the page
 
-.venv/.ready: requirements.lock pyproject.toml
+.venv/.ready: tests/requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "python3 is not on the PATH: install Python 3.11 or newer" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: install a newer one, or say make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv module: install your system's python3-venv" >&2; exit 1; }
-	@echo "installing the Python packages of requirements.lock into .venv"
-	@rm -rf .venv
-	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	$(call venv,.venv,the Python packages of $<,$<)
 	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -32,6 +38,9 @@ node_modules/.ready: package-lock.json package.json
 	@echo "installing the packages of package-lock.json into node_modules"
 	@npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
+
+$(PAGE): node_modules/.ready $(wildcard stages/page/web/*)
+	@node stages/page/web/build.mjs
 
 extract: $(READY) ## dump the source, and what Convex has, to Parquet
 	@$(STAGES) extract $(ARGS)
@@ -65,24 +74,36 @@ bench: $(READY) .venv-bench/.ready ## measure extract and transform beside what 
 	@.venv/bin/python -m tests.bench $(ARGS)
 
 .venv-bench/.ready: tests/bench/requirements.lock
-	@echo "installing what extract is compared with into .venv-bench"
-	@rm -rf .venv-bench
-	@$(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	$(call venv,.venv-bench,what extract is compared with,$<)
 	@touch $@
 
 .venv-installed/.ready: requirements.lock tests/installed/requirements.lock
-	@echo "installing what the wheel is tested with into .venv-installed"
-	@rm -rf .venv-installed
-	@$(PYTHON) -m venv .venv-installed
-	@.venv-installed/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock -r tests/installed/requirements.lock
+	$(call venv,.venv-installed,what the wheel is tested with,$^)
 	@touch $@
 
-docs: $(READY) ## what is made by running stages in docs/init.md, another-project.md, python.md and rules.md anew
+docs: $(READY) ## what is made by running stages in docs/ anew
 	@.venv/bin/python -m tests.init.finished
+	@.venv/bin/python -m tests.init.drift_page
 	@.venv/bin/python -m tests.migrations.page
 	@.venv/bin/python -m tests.docs.python_reference
 	@.venv/bin/python -m tests.docs.rules_page
+	@.venv/bin/python -m tests.docs.commands_page
+	@.venv/bin/python -m tests.docs.files_page
+	@.venv/bin/python -m tests.docs.assess_page
+	@.venv/bin/python -m tests.docs.servers_page
+	@.venv/bin/python -m tests.docs.first_contact
+	@.venv/bin/python -m tests.docs.show_page
+
+docs-site: .venv-site/.ready ## docs/ as a site, in build/site
+	@.venv-site/bin/sphinx-build -q -W --keep-going -c docs/site docs build/site
+	@echo build/site/index.html
+
+.venv-site/.ready: docs/site/requirements.lock
+	$(call venv,.venv-site,what the site is made with,$<)
+	@touch $@
+
+page: .venv/.ready ## what the page knows of its data (stages/page/web/data.ts) anew
+	@.venv/bin/python -m tests.page.data_ts
 
 functions: $(READY) ## what convex/ has of stages/convex/functions anew
 	@.venv/bin/python -m tests.convex.functions
@@ -96,8 +117,10 @@ types: $(READY)
 	@npm run --silent typecheck
 
 lock: ## resolve the locks of Python (needs pip-tools) and the sandbox host's package-lock.json again
-	$(COMPILE) --all-extras -o requirements.lock pyproject.toml
+	$(COMPILE) --extra sandbox -o requirements.lock pyproject.toml
+	$(COMPILE) --all-extras -c requirements.lock -o tests/requirements.lock pyproject.toml
 	$(COMPILE) -c requirements.lock -o tests/installed/requirements.lock tests/installed/requirements.in
+	$(COMPILE) -c requirements.lock -o docs/site/requirements.lock docs/site/requirements.in
 	@cp package-lock.json .npmrc stages/sandbox/host/
 	@cd stages/sandbox/host && npm install --silent --package-lock-only --ignore-scripts
 	@rm stages/sandbox/host/.npmrc

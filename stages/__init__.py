@@ -8,8 +8,8 @@
     migration.load(consent="happy-otter-123").raise_if_wrong()
     migration.verify().raise_if_wrong()
 
-docs/python.md has the examples and the list of everything public, which is `__all__`. Each name is
-imported when it is first used, so that `import stages` costs nothing.
+docs/reference/python.md has examples and lists everything public, which is `__all__`. Names are
+imported lazily, on first use, so that `import stages` costs nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stages.assess.assessment import (
+        AssessedTable,
+        Assessment,
+        Bucket,
+        Cost,
+        LargeColumn,
+        Rebuild,
+        Risk,
+        Users,
+    )
     from stages.consent import Consent, ConsentRequired, Declined, Question
+    from stages.decisions import Todo
     from stages.errors import (
         FileError,
         OverLimit,
@@ -31,16 +42,21 @@ if TYPE_CHECKING:
     )
     from stages.events import Event, OnEvent, log_events
     from stages.extract.forecast import Forecast
-    from stages.init.model import Todo
-    from stages.init.run import Addition, InitResult
+    from stages.init.drift import Change
+    from stages.init.result import Addition, ByHand, InitResult
     from stages.migration import Migration
-    from stages.rejects import RejectGroup
+    from stages.page.file import PageFile
+    from stages.page.model import Page
+    from stages.page.server import PageServer
+    from stages.probe.findings import Finding
+    from stages.rejects import RejectCause, RejectGroup, RejectReason
     from stages.results import (
         Checked,
         CheckResult,
         Extracted,
         Loaded,
         LoadForecast,
+        Probed,
         Report,
         RolledBack,
         TableExtracted,
@@ -52,9 +68,22 @@ if TYPE_CHECKING:
         Transformed,
         Verified,
     )
-    from stages.status import (
+    from stages.show.model_lines import ModelLines
+    from stages.show.shown import (
+        Referrers,
+        Shown,
+        ShownChange,
+        ShownField,
+        ShownReference,
+        ShownReject,
+        SourceValue,
+    )
+    from stages.sql_session import SqlSession
+    from stages.standing import (
         ExtractStatus,
+        LastRun,
         LoadStatus,
+        RunningCommand,
         Status,
         TableStatus,
         TransformStatus,
@@ -63,29 +92,56 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Addition",
+    "AssessedTable",
+    "Assessment",
+    "Bucket",
+    "ByHand",
+    "Change",
     "CheckResult",
     "Checked",
     "Consent",
     "ConsentRequired",
+    "Cost",
     "Declined",
     "Event",
     "ExtractStatus",
     "Extracted",
     "FileError",
+    "Finding",
     "Forecast",
     "InitResult",
+    "LargeColumn",
+    "LastRun",
     "LoadForecast",
     "LoadStatus",
     "Loaded",
     "Migration",
+    "ModelLines",
     "OnEvent",
     "OverLimit",
+    "Page",
+    "PageFile",
+    "PageServer",
+    "Probed",
     "Question",
+    "Rebuild",
+    "Referrers",
+    "RejectCause",
     "RejectGroup",
+    "RejectReason",
     "Report",
+    "Risk",
     "RolledBack",
+    "RunningCommand",
     "SettingError",
     "Shortfall",
+    "Shown",
+    "ShownChange",
+    "ShownField",
+    "ShownReference",
+    "ShownReject",
+    "SourceValue",
+    "SqlSession",
     "StagesError",
     "Status",
     "Stopped",
@@ -101,39 +157,67 @@ __all__ = [
     "TransformStatus",
     "Transformed",
     "UserError",
+    "Users",
     "Verified",
     "VerifyStatus",
     "log_events",
 ]
 
-# Where a name is defined, for all that are not results.
+# The module that defines each name; names not listed are in `results`.
 _MODULES = {
-    "Addition": "init.run",
+    "Addition": "init.result",
+    "AssessedTable": "assess.assessment",
+    "Assessment": "assess.assessment",
+    "Bucket": "assess.assessment",
+    "ByHand": "init.result",
+    "Change": "init.drift",
     "Consent": "consent",
     "ConsentRequired": "consent",
+    "Cost": "assess.assessment",
     "Declined": "consent",
     "Event": "events",
-    "ExtractStatus": "status",
+    "ExtractStatus": "standing",
     "FileError": "errors",
+    "Finding": "probe.findings",
     "Forecast": "extract.forecast",
-    "InitResult": "init.run",
-    "LoadStatus": "status",
+    "InitResult": "init.result",
+    "LargeColumn": "assess.assessment",
+    "LastRun": "standing",
+    "LoadStatus": "standing",
     "Migration": "migration",
+    "ModelLines": "show.model_lines",
     "OnEvent": "events",
     "OverLimit": "errors",
+    "Page": "page.model",
+    "PageFile": "page.file",
+    "PageServer": "page.server",
     "Question": "consent",
+    "Rebuild": "assess.assessment",
+    "Referrers": "show.shown",
+    "RejectCause": "rejects",
+    "Risk": "assess.assessment",
     "RejectGroup": "rejects",
+    "RejectReason": "rejects",
+    "RunningCommand": "standing",
     "SettingError": "errors",
     "Shortfall": "errors",
+    "Shown": "show.shown",
+    "ShownChange": "show.shown",
+    "ShownField": "show.shown",
+    "ShownReference": "show.shown",
+    "ShownReject": "show.shown",
+    "SourceValue": "show.shown",
+    "SqlSession": "sql_session",
     "StagesError": "errors",
-    "Status": "status",
+    "Status": "standing",
     "Stopped": "errors",
-    "TableStatus": "status",
-    "Todo": "init.model",
+    "TableStatus": "standing",
+    "Todo": "decisions",
     "TooManyRejects": "errors",
-    "TransformStatus": "status",
+    "TransformStatus": "standing",
     "UserError": "errors",
-    "VerifyStatus": "status",
+    "Users": "assess.assessment",
+    "VerifyStatus": "standing",
     "log_events": "events",
 }
 

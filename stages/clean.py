@@ -1,4 +1,4 @@
-"""Remove what holds personal data: staged files here, and the ledger in Convex."""
+"""Remove everything that holds personal data: local staged files, and the ledger in Convex."""
 
 from __future__ import annotations
 
@@ -22,19 +22,22 @@ from stages.state.records import read_whole, write_record
 from stages.state.workspace import Workspace, damaged_file
 
 if TYPE_CHECKING:
-    from stages.sandbox import State
+    from stages.sandbox import Running
 
-# Rows a call; each is read and deleted, well inside of what a transaction may.
+# Rows per call; each is read and deleted, well within the limits of a transaction.
 MOST_ROWS = 1000
 
 
 def staged_files(workspace: Workspace) -> list[Path]:
-    """Everything that the stages wrote under data/."""
-    return [*extracted_files(workspace), *_there(workspace.targets)]
+    """Return everything that the stages wrote under data/."""
+    others = (
+        workspace.targets, workspace.sql_history, workspace.history, workspace.assessment,
+    )  # fmt: skip
+    return [*extracted_files(workspace), *_there(*others)]
 
 
 def extracted_files(workspace: Workspace) -> list[Path]:
-    """What came from the source, and the database of views, which is made again at any time."""
+    """Return what came from the source, and the database of views, which can always be rebuilt."""
     return _there(
         workspace.extracts,
         workspace.next_extracts,
@@ -49,7 +52,7 @@ def extracted_files(workspace: Workspace) -> list[Path]:
 
 
 def target_files(workspace: Workspace) -> list[Path]:
-    """What belongs to one target only."""
+    """Return the files that belong to this target only."""
     return _there(workspace.target_folder)
 
 
@@ -64,11 +67,11 @@ def remove_all(files: Iterable[Path]) -> None:
 
 
 def clear_ledger(workspace: Workspace, plan: Plan, target: Target, progress: Progress) -> int:
-    """Delete every row of the ledger in Convex; the documents stay. Returns the rows deleted.
+    """Delete every row of the ledger in Convex; the documents stay. Returns how many were deleted.
 
-    From the first row on, a load to this target is refused: it would insert all documents a second
-    time. Can be run again after a kill. Raises UserError where the ledger is not the one that was
-    loaded to, Stopped where the deployment was lost on the way.
+    As soon as this starts, loads to this target are refused: they would insert all documents a
+    second time. Can be run again after a kill. Raises UserError if this is not the ledger that the
+    load wrote to, Stopped if the connection to the deployment was lost.
     """
     require_target(workspace, target)
     deleted = 0
@@ -93,8 +96,10 @@ def clear_ledger(workspace: Workspace, plan: Plan, target: Target, progress: Pro
     return deleted
 
 
-def hand_steps(plan: Plan) -> list[str]:
-    """What only a person can remove from the deployment, in order."""
+def hand_steps(plan: Plan, target: Target) -> list[str]:
+    """Return the steps that the user must take by hand in the deployment, in order."""
+    if target.sandbox:
+        return ["stages sandbox reset"]
     return [
         "npx convex env remove MIGRATION_SECRET",
         f"remove convex/{plan.module}.ts, the route /migrate in convex/http.ts with the file that "
@@ -106,15 +111,15 @@ def hand_steps(plan: Plan) -> list[str]:
     ]
 
 
-def renew_sandbox_files(workspace: Workspace, state: State) -> None:
-    """Remove what is staged of a sandbox that is gone: its rows and its documents are, too.
+def renew_sandbox_files(workspace: Workspace, running: Running) -> None:
+    """Remove files staged from a sandbox that is gone, as its rows and documents are gone too.
 
-    What came from a real source, and the folders of real deployments, are never touched.
+    Files from a real source, and the folders of real deployments, are never touched.
     """
     read = read_whole(SourceIdentity, workspace.source)
-    if read and read.sandbox and read.ref != state.source.ref:
+    if running.source and read and read.sandbox and read.ref != running.source.ref:
         remove_all(extracted_files(workspace))
-    for name, deployment in state.deployments.items():
+    for name, deployment in running.deployments.items():
         of_target = replace(workspace, target=name)
         identity = read_whole(TargetIdentity, of_target.identity)
         if identity and identity.sandbox and identity.deployment != deployment.name:

@@ -1,7 +1,7 @@
-"""Consent: what must not happen before somebody has agreed to it, asked in one way.
+"""Consent: the one way to ask before doing something that needs the user's agreement.
 
-A caller of the API answers in advance, or with a function; the command line's function asks on the
-terminal. Nothing here prompts or prints.
+A caller of the API answers in advance, or passes a function; the command line's function asks on
+the terminal. Nothing here prompts or prints.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from stages.project.settings import Target
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What somebody is asked to agree to.
+    """What the user is asked to agree to.
 
-    `action` is a clause that names it, such as `delete from Convex shop: 3 of orders`. `deployment`
-    is the name to be given where `by_name` holds: for a production deployment, and wherever
-    documents of an app would be lost. Otherwise a plain yes will do. `hint` is the command that
-    agrees in advance.
+    `action` is a clause that names it, such as `delete from Convex shop: 3 of orders`. With
+    `by_name`, the user must give the name of the `deployment`: this applies to a production
+    deployment, and whenever documents of an app would be lost. Otherwise a plain yes is enough.
+    `hint` is the command that agrees in advance.
     """
 
     action: str
@@ -30,7 +30,7 @@ class Question:
 
 
 class ConsentRequired(UserError):
-    """Nobody has agreed to what is asked for: nothing was done. `question` is what to agree to."""
+    """Consent is needed and was not given: nothing was done. `question` is what to agree to."""
 
     question: Question
 
@@ -42,23 +42,23 @@ class ConsentRequired(UserError):
 
 
 class Declined(StagesError):
-    """Somebody was asked and said no: nothing was done. `question` is what was asked."""
+    """The user was asked and said no: nothing was done. `question` is what was asked."""
 
     exit_code = 3
     question: Question
 
     def __init__(self, question: Question) -> None:
-        super().__init__("nothing was done: the answer was no")
+        super().__init__("the answer was no: nothing was done")
         self.question = question
 
 
-# None: nobody agrees. True: a plain yes. A text: the deployment's name. A function: asks.
+# None or False: no consent. True: a plain yes. A string: the deployment's name. A function: asks.
 Consent = Callable[[Question], bool] | str | bool | None
 
 
 def require_consent(consent: Consent, question: Question) -> None:
-    """Return where `consent` agrees. Raises ConsentRequired where nobody could be asked or the
-    name is another deployment's, Declined where the answer is no."""
+    """Return if `consent` agrees. Raises ConsentRequired if nobody could be asked or the name is
+    that of another deployment, Declined if the answer is no."""
     if callable(consent):
         if not consent(question):
             raise Declined(question)
@@ -74,7 +74,7 @@ def require_consent(consent: Consent, question: Question) -> None:
 
 
 def require_production(consent: Consent, target: Target, command: str) -> None:
-    """Ask before `stages <command>` writes to a production deployment; no other is asked for."""
+    """Ask before `stages <command>` writes to a production deployment; do nothing for others."""
     name = target.deployment
     if target.production:
         require_consent(
@@ -83,7 +83,7 @@ def require_production(consent: Consent, target: Target, command: str) -> None:
                 action=_standing(target),
                 deployment=name,
                 by_name=True,
-                hint=f"say so with: stages {command} --yes {name}",
+                hint=f"confirm with: stages {command} --yes {name}",
             ),
         )
 
@@ -95,31 +95,32 @@ def _standing(target: Target) -> str:
 
 
 def deletion(target: Target, action: str, command: str) -> Question:
-    """The question before `stages <command>` deletes something of a deployment."""
+    """Return the question to ask before `stages <command>` deletes something in a deployment."""
     if not target.production:
         return Question(
             action=action,
             deployment=target.deployment,
             by_name=False,
-            hint=f"agree with: stages {command} --yes",
+            hint=f"confirm with: stages {command} --yes",
         )
     return Question(
         action=f"{action}: {_standing(target)}",
         deployment=target.deployment,
         by_name=True,
-        hint=f"say so with: stages {command} --yes {target.deployment}",
+        hint=f"confirm with: stages {command} --yes {target.deployment}",
     )
 
 
 def confirm_loss(consent: Consent, target: Target, command: str) -> Callable[[str], None]:
-    """How an import asks before documents are deleted: by the deployment's name, whatever it is.
+    """Return a function with which an import asks before documents are deleted.
 
-    What it returns takes the loss as a clause, and raises as `require_consent` does.
+    It takes the loss as a clause, and raises as `require_consent` does. The answer must be the
+    deployment's name, for any kind of deployment.
     """
     name = target.deployment
 
     def confirm(loss: str) -> None:
-        hint = f"say so with: stages {command} --yes {name}"
+        hint = f"confirm with: stages {command} --yes {name}"
         require_consent(consent, Question(action=loss, deployment=name, by_name=True, hint=hint))
 
     return confirm
@@ -128,12 +129,13 @@ def confirm_loss(consent: Consent, target: Target, command: str) -> Callable[[st
 def confirm_prune(
     consent: Consent, target: Target, command: str
 ) -> Callable[[Mapping[str, int]], bool]:
-    """How a prune asks, with the documents by table: by the deployment's name, whatever it is.
+    """Return a function with which a prune asks, given the number of documents by table.
 
-    Raises ConsentRequired where nobody can be asked, before anything is done.
+    The answer must be the deployment's name, for any kind of deployment. Raises ConsentRequired
+    before anything is done if nobody can be asked.
     """
     name = target.deployment
-    hint = f"say so with: stages {command} --yes {name}"
+    hint = f"confirm with: stages {command} --yes {name}"
 
     def question(action: str) -> Question:
         return Question(action=action, deployment=name, by_name=True, hint=hint)

@@ -1,21 +1,30 @@
 """The error family: what went wrong, what was seen, and the command to run next.
 
-Inside of a call only `Transient` is retried. A caller retries on `Stopped`, and on nothing else.
+Within a call, only `Transient` is retried. A caller should retry on `Stopped` and nothing else.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 
+def without_values(message: str) -> str:
+    """A message without what may quote a value of a row: its first part, with quoted texts left
+    out. The rest may be the words of Convex or DuckDB."""
+    # From the first quote to the last, since a value may have some of its own, and colons; not that
+    # of `can't`.
+    hidden = re.sub(r"""(?<!\w)(['"]).*\1(?!\w)""", r"\1…\1", message, flags=re.DOTALL)
+    return hidden.partition(": ")[0]
+
+
 class StagesError(Exception):
     """Something kept a command from finishing.
 
-    `message` is one clear sentence with what was seen; `hint` names the next command or step.
-    `tables` are the sources or targets that it is about; empty where it is about none in
-    particular.
+    `message` is one clear sentence that says what was found; `hint` names the next command or step.
+    `tables` are the sources or targets concerned; empty if it concerns none in particular.
     """
 
     exit_code = 1
@@ -36,7 +45,7 @@ class StagesError(Exception):
 
 
 class UserError(StagesError):
-    """Wrong usage, settings or plan: nothing was done, and a person must change something."""
+    """Wrong usage, settings or plan: nothing was done, and the user must change something."""
 
     exit_code = 2
 
@@ -53,7 +62,7 @@ class SettingError(UserError):
 
 @dataclass(frozen=True)
 class Place:
-    """A file of the project, as messages name it, and the line where that is known."""
+    """A file of the project, as named in messages, and the line if known."""
 
     name: str
     line: int | None = None
@@ -65,7 +74,7 @@ class Place:
 class FileError(UserError):
     """A file of the project is missing or wrong: plan.toml, a model, schema.ts.
 
-    `file` is its whole path. `line` counts from 1, and is None where no line is at fault.
+    `file` is its full path. `line` counts from 1, and is None if no particular line is at fault.
     """
 
     file: Path
@@ -81,15 +90,15 @@ class FileError(UserError):
         tables: Iterable[str] = (),
     ) -> None:
         super().__init__(message, hint, tables=tables)
-        # A model's is relative to the plan's folder until the error leaves a call.
+        # For a model, the path is relative to the plan's folder until the error leaves a call.
         self.file = Path(file)
         self.line = line
 
 
 class Shortfall(StagesError):
-    """The command ran to its end, but something falls short of the promise.
+    """The command finished, but the result is incomplete or wrong.
 
-    `counts`: of `tables`, how many rows or documents fall short, where they are counted.
+    `counts`: for each of `tables`, how many rows or documents are affected, if counted.
     """
 
     exit_code = 1
@@ -109,10 +118,10 @@ class Shortfall(StagesError):
 
 @dataclass(frozen=True, kw_only=True)
 class OverLimit:
-    """More rejects than the plan allows: of a Convex table, or of all together (`table` is None).
+    """More rejects than the plan allows: in a Convex table, or in total (`table` is None).
 
-    `limit` is the plan's `max_rejects`, a number or a share such as `2%`. `rejects` are those that
-    count: not what is dropped on purpose.
+    `limit` is the plan's `max_rejects`, a number or a share such as `2%`. `rejects` does not count
+    rows that are dropped on purpose.
     """
 
     table: str | None
@@ -128,7 +137,7 @@ class OverLimit:
 
 
 class TooManyRejects(Shortfall):
-    """More rows are rejected than the plan allows. `over_limit` has each limit that is passed."""
+    """More rows are rejected than the plan allows. `over_limit` has each limit exceeded."""
 
     over_limit: tuple[OverLimit, ...]
 
@@ -141,11 +150,14 @@ class TooManyRejects(Shortfall):
         )
 
 
+RERUN = "rerun the command to continue"
+
+
 class Stopped(StagesError):
-    """Stopped before the end; what is done is kept, and the same command goes on.
+    """Stopped before the end; completed work is kept, and the same command continues.
 
     `stage` is what stopped, such as `extract` or `load`. `retry_after` is how many seconds the
-    server asks to wait; None where it does not say.
+    server asks to wait; None if it does not say.
     """
 
     exit_code = 3
@@ -156,14 +168,14 @@ class Stopped(StagesError):
         self, message: str, hint: str | None = None, *, retry_after: float | None = None
     ) -> None:
         super().__init__(message, hint)
-        self.stage = ""  # known where the error leaves the call
+        self.stage = ""  # set when the error leaves the call
         self.retry_after = retry_after
 
 
 class Transient(StagesError):
-    """A failure that may pass by itself: a lost connection, an overload, a rate limit.
+    """A failure that may resolve itself: a lost connection, an overload, a rate limit.
 
-    `retry_after` is the server's own wish in seconds, where it gave one.
+    `retry_after` is how many seconds the server asks to wait; None if it does not say.
     """
 
     exit_code = 3
@@ -175,9 +187,9 @@ class Transient(StagesError):
         self.retry_after = retry_after
 
     def stopped(self, hint: str | None) -> Stopped:
-        """The same at the end of a command: it did not pass, and the command can be run again."""
+        """Convert to Stopped: retries did not help, and the command can be run again."""
         return Stopped(self.message, hint, retry_after=self.retry_after)
 
 
 class TableFailed(StagesError):
-    """One table cannot go on; the other tables do."""
+    """One table cannot continue; the other tables do."""

@@ -1,16 +1,16 @@
-"""Convex's limits, once: what a document may be, as Convex' own code has it."""
+"""Convex's limits on documents, defined once, as in Convex's own code."""
 
 from __future__ import annotations
 
-# A document with its system fields, by Convex' own measure of sizes.
+# A document with its system fields, measured as Convex measures sizes.
 DOCUMENT_BYTES = 1 << 20
 # What `_id` (32 characters) and `_creationTime` add to a document.
 SYSTEM_FIELDS_BYTES = 38 + 23
-# What a document without a field of its own has: an object, and the system fields.
+# A document with no fields of its own: an object and the system fields.
 EMPTY_DOCUMENT_BYTES = 2 + SYSTEM_FIELDS_BYTES
 ARRAY_ITEMS = 8192
 OBJECT_FIELDS = 1024
-# Characters of a field's name, also of one inside of a document.
+# Characters in a field name, nested fields included.
 FIELD_NAME_LENGTH = 1024
-# Levels of objects and arrays; the document itself is the first.
+# Nesting levels of objects and arrays; the document itself is the first.
 DOCUMENT_NESTING = 16

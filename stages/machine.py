@@ -1,7 +1,7 @@
-"""What the machine refuses: a full disk, memory, files, threads. The same command can be run again.
+"""Exhausted machine resources: disk, memory, files, threads. The same command can be run again.
 
-DuckDB and Arrow raise errors of their own for it, and DuckDB also says so in the midst of a query
-that is at fault for nothing.
+DuckDB and Arrow raise their own errors for this, and DuckDB may raise them in the middle of a query
+that is not at fault.
 """
 
 from __future__ import annotations
@@ -13,22 +13,24 @@ from pathlib import Path
 
 from stages.errors import Stopped
 
-# What a disk or the system refuses, however a query was written.
+# Errors of the disk or the system, whatever the query.
 REFUSALS = (
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE,
     errno.ENOMEM,
 )  # fmt: skip
+# What Python says when there was no memory even for the MemoryError.
+ERROR_WITHOUT_EXCEPTION = ("without setting an exception", "error return without exception set")
 OUT_OF_MEMORY = "Out of Memory Error"
 NO_THREAD = "can't start new thread"
-# Of the loader, for a library of Arrow or DuckDB.
+# The dynamic loader's errors for a library of Arrow or DuckDB.
 NO_ROOM_FOR_LIBRARY = ("failed to map segment", "cannot allocate memory")
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether DuckDB's error is about the machine, and not about what it was asked."""
+    """Whether DuckDB's error is about the machine rather than the query."""
     import duckdb
 
-    # Other kinds quote values of the rows, which may say the same.
+    # Other error types quote values of rows, which may contain the same text.
     if not isinstance(error, duckdb.OperationalError | duckdb.FatalException):
         return False
     words = str(error)
@@ -36,24 +38,25 @@ def is_refusal(error: BaseException) -> bool:
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Whether it is DuckDB's error for a Ctrl-C or SIGTERM that has come in a query."""
+    """Whether it is DuckDB's error for a Ctrl-C or SIGTERM during a query."""
     return isinstance(error, RuntimeError) and str(error) == "Query interrupted"
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether a block is left because of a signal, in Python's words or in DuckDB's, or because
-    nobody asks a generator for more."""
+    """Whether a block was left because of a signal, raised by Python or by DuckDB, or because a
+    generator was closed."""
     return isinstance(error, KeyboardInterrupt | GeneratorExit) or is_interrupt(error)
 
 
 def stopped_by_machine(error: Exception, data: Path | None = None) -> Stopped | None:
-    """An error as the end of a command that can be run again; None where it is of another kind.
+    """Convert an error to Stopped if the machine is to blame; return None for any other error.
 
-    `data` is the folder that is written to, for an error that names no file.
+    `data` is the folder being written to, for an error that names no file.
     """
-    duckdb = sys.modules.get("duckdb")  # what was never imported has raised nothing
+    duckdb = sys.modules.get("duckdb")  # if it was never imported, it can't have raised
     if (
         isinstance(error, MemoryError)
+        or (isinstance(error, SystemError) and str(error).endswith(ERROR_WITHOUT_EXCEPTION))
         or str(error).startswith(OUT_OF_MEMORY)
         or (
             isinstance(error, ImportError)
@@ -62,29 +65,29 @@ def stopped_by_machine(error: Exception, data: Path | None = None) -> Stopped | 
     ):
         return Stopped(
             "there is not enough memory",
-            "close other programs, or raise the limit (ulimit -v); what is done is kept, run the "
-            "same command again",
+            "close other programs, or raise the limit (ulimit -v), and rerun the command; "
+            "completed work is kept",
         )
     if isinstance(error, RuntimeError) and NO_THREAD in str(error):
         return Stopped(
-            "the system starts no more threads",
-            "raise the limits of memory and processes (ulimit -v, ulimit -u); what is done is "
-            "kept, run the same command again",
+            "the system can't start more threads",
+            "raise the limits of memory and processes (ulimit -v, ulimit -u) and rerun the "
+            "command; completed work is kept",
         )
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-        # Arrow's have its own words beside the number.
+        # Arrow's errors have text of their own in addition to errno.
         words = os.strerror(error.errno) if error.errno else _first_line(error)
         return _stopped(words, error.filename or data)
-    # A commit that finds no room is an error of its transaction.
+    # A commit on a full disk fails with a transaction error.
     if duckdb and (isinstance(error, duckdb.IOException) or is_refusal(error)):
         return _stopped(_first_line(error), data)
     return None
 
 
 def _stopped(words: str, where: object) -> Stopped:
-    hint = "fix that; what is done is kept, run the same command again"
+    hint = "fix this and rerun the command; completed work is kept"
     if os.strerror(errno.EMFILE) in words:
-        hint = "raise the limit (ulimit -n); what is done is kept, run the same command again"
+        hint = "raise the limit (ulimit -n) and rerun the command; completed work is kept"
     return Stopped(f"{words}: {where or 'the disk'}", hint)
 
 

@@ -1,18 +1,18 @@
 """`Migration`: one project, one data folder, one target; each stage is one complete call.
 
-The only place that composes stages, and where every gate is: the lock, the identity of source and
-target, consent, the limit of rejects, the reference tables, the views and the report. The command
-line is one client of it; a script, a notebook and an orchestrator's task are others.
-
-Nothing here prompts or prints, and nothing is left behind in the process.
+The only place that composes stages, and the place of every gate: the lock, the identity of source
+and target, consent, the reject limit, the reference tables, the views and the report. The command
+line is one client of it; a script, a notebook and an orchestrator's task are others. Nothing here
+prompts or prints, and no state is left behind in the process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
+from stages.beginning import Beginning
 from stages.consent import (
     Consent,
     Question,
@@ -23,11 +23,16 @@ from stages.consent import (
     require_production,
 )
 from stages.errors import TooManyRejects, UserError
-from stages.inspection import Inspection, Tables, table_names
-from stages.options import command_of, refuse_mixed, refuse_unclear, require_choice
+from stages.options import (
+    Tables,
+    command_of,
+    refuse_mixed,
+    refuse_unclear,
+    require_choice,
+    table_names,
+)
+from stages.page.calls import PageCalls
 from stages.progress import note_retry
-from stages.project.plan_reader import load_plan
-from stages.project.settings import load_source, resolve_target
 from stages.results import (
     Extracted,
     Loaded,
@@ -40,34 +45,32 @@ from stages.results import (
     Transformed,
     Verified,
 )
-from stages.state.stage_times import StageTimer
 
 if TYPE_CHECKING:
     from stages.convex.client import Channel
     from stages.extract.forecast import Forecast
     from stages.extract.transport import Via
-    from stages.init.run import InitResult
-    from stages.sandbox import State
+    from stages.sandbox import Running
     from stages.state.imports import Mode
 
 What = Literal["staged", "target", "ledger", "all"]
 
 
-class Migration(Inspection):
-    """A project that is open. Opening reads files only; a call connects when it needs to.
+class Migration(Beginning, PageCalls):
+    """An open project. Opening reads files only; a call connects when it needs to.
 
     `project` is the folder with `.planning/` and `convex/`; `data` is where staged files are kept,
-    by default `data/` in it. `target` names a deployment: an entry of `[targets]` in the plan, or a
-    sandbox; by default the environment's STAGES_TARGET, then the plan's `default_target`.
-    `environment` takes the place of the process's environment and `.env.local`. `on_event` gets
-    every Event of a call, from the thread that it happens in. With `check_files` a call reads all
-    staged files that it needs, and not only those that were written to since.
+    by default the project's `data/`. `target` names a deployment: an entry of `[targets]` in the
+    plan, or a sandbox; by default the environment's STAGES_TARGET, then the plan's
+    `default_target`. `environment` replaces the process's environment and `.env.local`. `on_event`
+    receives every Event of a call, in the thread where it happens. With `check_files`, a call
+    checks all staged files that it needs, not only those modified since the last check.
 
-    Names of tables are a source's or a target's, or a glob such as `ari_*`: one, or several; none
+    Table names are those of sources or targets, or globs such as `ari_*`: one or several; none
     means all.
 
     Every call can be repeated. Errors are StagesError: UserError (something must be changed first),
-    Stopped (what is done is kept, a retry continues), Shortfall (by `raise_if_wrong` only).
+    Stopped (completed work is kept, a retry continues), Shortfall (only from `raise_if_wrong`).
     """
 
     # ── the stages ──────────────────────────────────────────────────────────────────────────
@@ -84,10 +87,11 @@ class Migration(Inspection):
         max_snapshot: float = 7200.0,
         fail_if_moved: bool = False,
     ) -> Extracted:
-        """Read source tables, and what Convex has in the reference tables, to Parquet.
+        """Read source tables, and the reference tables in Convex, into Parquet.
 
-        `sample` rows a table, and those that they refer to; `max_snapshot` is in seconds. With
-        `fail_if_moved`, a source that has moved since it was read makes the result fall short.
+        `sample` limits the rows per table; rows that they refer to are added. `max_snapshot` is in
+        seconds. With `fail_if_moved`, the result is wrong if the source has moved since it was
+        read.
         """
         from stages.convex.client import Deployment
         from stages.convex.ledger import require_target
@@ -107,9 +111,8 @@ class Migration(Inspection):
             sample=sample,
             max_snapshot=max_snapshot,
         )
-        with self._writing("extract"):
+        with self._recorded("extract") as run:
             settings = self._announced_settings(staged=False)
-            timer = StageTimer(self.workspace, "extract")
             result = extract(self.workspace, self.plan, settings.source, options, self.progress)
             require_target(self.workspace, settings.target)
             schema = self._schema()
@@ -118,36 +121,38 @@ class Migration(Inspection):
                 extract_references(
                     self.workspace, self.plan, schema, deployment, self.progress, restart=restart
                 )
-            seconds = timer.stop()
+            seconds = run.stop()
             refresh(self.workspace, self.plan)
             moved = sources_moved(self.workspace, result.tables)
             if moved:
                 self._write_report(settings.target, seconds)
             if result.transport == "rest":
                 self.progress.note(
-                    "read over REST, which has no snapshot: rows may be of different moments"
+                    "read over REST, which has no snapshot: rows may be from different moments"
                 )
-        tables_extracted = {
-            name: TableExtracted(
-                status=table["status"],
-                rows=table["rows"],
-                note=table.get("note", ""),
-                error=self.hint(table["error"]) if "error" in table else None,
+            tables_extracted = {
+                name: TableExtracted(
+                    status=table["status"],
+                    rows=table["rows"],
+                    note=table.get("note", ""),
+                    error=self.hint(table["error"]) if "error" in table else None,
+                )
+                for name, table in result.tables.items()
+            }
+            return run.judged(
+                Extracted(
+                    complete=self.hint,
+                    transport=result.transport,
+                    tables=tables_extracted,
+                    moved={name: each.what for name, each in moved.items()},
+                    fail_if_moved=fail_if_moved,
+                )
             )
-            for name, table in result.tables.items()
-        }
-        return Extracted(
-            complete=self.hint,
-            transport=result.transport,
-            tables=tables_extracted,
-            moved={name: each.what for name, each in moved.items()},
-            fail_if_moved=fail_if_moved,
-        )
 
     def forecast_extract(
         self, tables: Tables = (), *, exclude: Tables = (), via: Via = "auto"
     ) -> list[Forecast]:
-        """Rows, bytes and seconds of each source, without reading or writing anything."""
+        """Estimate rows, bytes and seconds of each source. Reads no rows and writes nothing."""
         from stages.extract.forecast import forecast
         from stages.extract.run import ExtractOptions
 
@@ -159,32 +164,33 @@ class Migration(Inspection):
             return forecast(self.plan, source, self.workspace, options, self.progress)
 
     def transform(self, tables: Tables = (), *, restart: bool = False) -> Transformed:
-        """Turn the extract into documents, rejects and changes, by the models and checks."""
+        """Turn the extract into documents, rejects and changes, using the models and checks."""
         from stages.transform.run import TransformOptions, transform
 
         options = TransformOptions(tables=table_names(tables), restart=restart)
-        with self._writing("transform"):
+        with self._recorded("transform") as run:
             self._announce_staged()
-            timer = StageTimer(self.workspace, "transform")
             result = transform(self.workspace, self.plan, self._schema(), options, self.progress)
-            timer.stop()
-        names = TableTransformed.__dataclass_fields__
-        return Transformed(
-            complete=self.hint,
-            tables={
-                table: TableTransformed(**{name: getattr(manifest, name) for name in names})
-                for table, manifest in result.tables.items()
-            },
-            over_limit=tuple(result.over_limit),
-            failed={table: self.hint(reason) for table, reason in result.failed.items()},
-        )
+            run.stop()
+            names = TableTransformed.__dataclass_fields__
+            return run.judged(
+                Transformed(
+                    complete=self.hint,
+                    tables={
+                        table: TableTransformed(**{name: getattr(manifest, name) for name in names})
+                        for table, manifest in result.tables.items()
+                    },
+                    over_limit=tuple(result.over_limit),
+                    failed={table: self.hint(reason) for table, reason in result.failed.items()},
+                )
+            )
 
     def explain_transform(self, tables: Tables = ()) -> dict[str, str]:
-        """Convex table → the SQL that makes and checks its documents. Nothing is written."""
+        """Return Convex table → the SQL that makes and checks its documents. Nothing is written."""
         return self._shown(tables, explain=True, limit=None)
 
     def preview_transform(self, tables: Tables = (), *, limit: int) -> dict[str, list[Any]]:
-        """Convex table → its first documents, as a transform would stage them."""
+        """Return Convex table → its first documents, as a transform would stage them."""
         return self._shown(tables, explain=False, limit=limit)
 
     def load(
@@ -205,13 +211,13 @@ class Migration(Inspection):
     ) -> Loaded:
         """Write the documents to Convex, each exactly once.
 
-        A table that has documents of which the ledger knows nothing is refused, until it is said
-        what they are: the same rows (`adopt`; `adopt_by` names a field that holds source keys), or
-        others, to stay beside these (`beside_existing`). Each table's answer is kept.
+        A table with existing documents that are not in the ledger is refused until you say what
+        they are: the same rows (`adopt`; `adopt_by` names a field that holds source keys), or
+        other documents, to be kept alongside (`beside_existing`). The answer is kept per table.
 
-        `max_rate`: at most so much a second, `2MiB`, `500docs`, or both. `consent` is asked before
-        a production deployment is written to, and before documents are deleted (`prune`, `mode`
-        replace): its name, or a function that gets the Question.
+        `max_rate` limits the rate per second: `2MiB`, `500docs`, or both. `consent` is needed
+        before writing to a production deployment, and before documents are deleted (`prune`, or
+        `mode` replace): the deployment's name, or a function that is given the Question.
         """
         from stages.convex.ledger import require_target
         from stages.load.pace import read_rate
@@ -230,9 +236,8 @@ class Migration(Inspection):
             "load", tables, through=through, mode=mode, restart=restart, overwrite=overwrite,
             prune=prune, adopt=adopt, adopt_by=adopt_by, beside_existing=beside_existing,
         )  # fmt: skip
-        with self._writing("load"):
+        with self._recorded("load") as run:
             settings = self._announced_settings(staged=True)
-            timer = StageTimer(self.workspace, "load")
             target = settings.target
             require_production(consent, target, command)
             self._refuse_rejects(accept_rejects)
@@ -267,19 +272,21 @@ class Migration(Inspection):
                     prune=confirm_prune(consent, target, command) if prune else None,
                 )
                 result = load(self.workspace, self.plan, schema, target, options, self.progress)
-            seconds = timer.stop()
+            seconds = run.stop()
             self._write_report(settings.target, seconds)
-        return Loaded(
-            complete=self.hint,
-            tables={
-                table: TableLoaded(status=manifest.status, **manifest.counts)
-                for table, manifest in result.tables.items()
-            },
-            failed={table: self.hint(reason) for table, reason in result.failed.items()},
-        )
+            return run.judged(
+                Loaded(
+                    complete=self.hint,
+                    tables={
+                        table: TableLoaded(status=manifest.status, **manifest.counts)
+                        for table, manifest in result.tables.items()
+                    },
+                    failed={table: self.hint(reason) for table, reason in result.failed.items()},
+                )
+            )
 
     def forecast_load(self, tables: Tables = (), *, through: Channel | None = None) -> LoadForecast:
-        """What a load would send, and what it would come to. Nothing is written to Convex."""
+        """Estimate what a load would send and take. Nothing is written to Convex."""
         from stages.load.forecast import forecast
 
         with self._writing("load"):
@@ -297,9 +304,9 @@ class Migration(Inspection):
         mode: Mode | None = None,
         accept_rejects: bool = False,
     ) -> Path:
-        """Write the ZIP that `npx convex import` takes, with the table numbers of the deployment
-        if the settings name one. Nothing is sent. `mode` is that of the command that is named for
-        the next step; `load(through="import")` is the one after it, which writes the ledger."""
+        """Write the ZIP file for `npx convex import`, with the deployment's table numbers if the
+        settings name one. Nothing is sent. `mode` is used in the import command suggested as the
+        next step; after it, `load(through="import")` writes the ledger."""
         from stages.load.importing.run import write_file
 
         path = Path(file).expanduser().absolute()
@@ -317,16 +324,16 @@ class Migration(Inspection):
     def verify(
         self, tables: Tables = (), *, source: bool = False, sample: int | None = None
     ) -> Verified:
-        """Read Convex back and compare it with what is staged; with `source`, also look whether the
-        source has moved. `sample` documents a table, always the same ones."""
+        """Read Convex back and compare it with the staged documents; with `source`, also check
+        whether the source has moved. `sample` compares that many documents per table, always the
+        same ones."""
         from stages.extract.drift import source_drift
         from stages.verify.run import VerifyOptions, verify
 
         moved: dict[str, tuple[str, ...]] = {}
         names = table_names(tables)
-        with self._writing("verify"):
+        with self._recorded("verify") as run:
             settings = self._announced_settings(staged=True)
-            timer = StageTimer(self.workspace, "verify")
             if source:
                 drifts = source_drift(
                     self.workspace, self.plan, settings.source, names, self.progress
@@ -338,36 +345,39 @@ class Migration(Inspection):
             options = VerifyOptions(tables=names, sample=sample)
             schema, target = self._schema(), settings.target
             result = verify(self.workspace, self.plan, schema, target, options, self.progress)
-            seconds = timer.stop()
+            seconds = run.stop()
             self._write_report(settings.target, seconds)
-        return Verified(
-            complete=self.hint,
-            tables={name: TableVerified(**proof.counts) for name, proof in result.tables.items()},
-            differences={
-                name: proof.differences
-                for name, proof in result.tables.items()
-                if proof.differences
-            },
-            moved=moved,
-            folder=self.workspace.verify("…").parent,
-        )
+            return run.judged(
+                Verified(
+                    complete=self.hint,
+                    tables={
+                        name: TableVerified(**proof.counts) for name, proof in result.tables.items()
+                    },
+                    differences={
+                        name: proof.differences
+                        for name, proof in result.tables.items()
+                        if proof.differences
+                    },
+                    moved=moved,
+                    folder=self.workspace.verify("…").parent,
+                )
+            )
 
-    # ── the way back ────────────────────────────────────────────────────────────────────────
+    # ── undoing ─────────────────────────────────────────────────────────────────────────────
 
     def rollback(
         self, tables: Tables = (), *, force: bool = False, consent: Consent = None
     ) -> RolledBack:
-        """Delete from Convex what the ledger lists, children first.
+        """Delete the documents in the ledger from Convex, children first.
 
-        Documents that the app has changed are kept, unless `force`. `consent` is asked first: True
-        will do, but for production the deployment's name.
+        Documents that the app has changed are kept, unless `force`. `consent` is needed first: True
+        is enough, but production needs the deployment's name.
         """
         from stages.rollback import RollbackOptions, rollback
 
         command = command_of("rollback", tables, force=force)
-        with self._writing("rollback"):
+        with self._recorded("rollback") as run:
             settings = self._announced_settings(staged=True)
-            timer = StageTimer(self.workspace, "rollback")
 
             def confirm(documents: Mapping[str, int]) -> None:
                 listed = ", ".join(f"{rows:,} of {name}" for name, rows in documents.items())
@@ -386,33 +396,32 @@ class Migration(Inspection):
             )
             if not removals:
                 self.progress.note("nothing is loaded")
-            seconds = timer.stop()
+            seconds = run.stop()
             self._write_report(settings.target, seconds)
-        return RolledBack(
-            complete=self.hint,
-            tables=removals,
-        )
+            return run.judged(RolledBack(complete=self.hint, tables=removals))
 
     def clean(self, what: What = "staged", *, consent: Consent = None) -> list[str]:
-        """Remove staged files (`staged`, or `target`: this target's only), the `ledger` in Convex,
-        or `all` of it. Returns what only a person can remove.
+        """Remove staged files (`staged`, or `target` for this target's only), the `ledger` in
+        Convex, or `all` of it. Returns the steps that must be done by hand.
 
-        No document in Convex is touched. Nothing can be verified, rolled back or loaded again once
-        the ledger is empty.
+        No document in Convex is touched. Once the ledger is empty, nothing can be verified, rolled
+        back or loaded again.
         """
         from stages.clean import clear_ledger, hand_steps, remove_all, staged_files, target_files
 
         with self._errors("clean"):
             require_choice("what", what, ("staged", "target", "ledger", "all"))
+        steps: list[str] = []
         with self._writing("clean"):
             if what in ("ledger", "all"):
-                settings = self.settings()
+                target = self.settings().target
                 action = (
-                    f"empty the ledger of {settings.target.label}: nothing loaded can be "
+                    f"empty the ledger of {target.label}: nothing loaded can be "
                     "verified, rolled back or loaded again after that"
                 )
-                require_consent(consent, deletion(settings.target, action, f"clean --{what}"))
-                clear_ledger(self.workspace, self.plan, settings.target, self.progress)
+                require_consent(consent, deletion(target, action, f"clean --{what}"))
+                clear_ledger(self.workspace, self.plan, target, self.progress)
+                steps = hand_steps(self.plan, target)
             if what != "ledger":
                 files = (target_files if what == "target" else staged_files)(self.workspace)
                 listed = ", ".join(str(file) for file in files) or "nothing"
@@ -422,60 +431,20 @@ class Migration(Inspection):
                         action=f"remove {listed}",
                         deployment=consent if isinstance(consent, str) else "",
                         by_name=False,
-                        hint=f"agree with: stages clean {option} --yes",
+                        hint=f"confirm with: stages clean {option} --yes",
                     )
                     require_consent(consent, question)
                 remove_all(files)
-        return (
-            [self.hint(step) for step in hand_steps(self.plan)] if what in ("ledger", "all") else []
-        )
+        return [self.hint(step) for step in steps]
 
-    def renew_sandbox(self, state: State) -> None:
-        """Remove what is staged of a sandbox that is gone, once another one has started."""
+    def renew_sandbox(self, running: Running) -> None:
+        """Remove files staged from a sandbox that is gone, once a new one has started."""
         from stages.clean import renew_sandbox_files
 
         with self._writing("clean"):
-            renew_sandbox_files(self.workspace, state)
+            renew_sandbox_files(self.workspace, running)
 
-    # ── the beginning ───────────────────────────────────────────────────────────────────────
-
-    def init(
-        self,
-        *,
-        write_schema: bool = False,
-        case: str | None = None,
-        renames: Sequence[str] = (),
-        references: Sequence[str] = (),
-        schemas: Sequence[str] = ("public",),
-        via: Via = "auto",
-        http_action: bool = False,
-        update: bool = False,
-    ) -> InitResult:
-        """Write a migration for this project: plan, models and loading functions, from the source's
-        catalog and convex/schema.ts, which is executed. No existing file is changed."""
-        from stages.init.run import InitOptions, init
-
-        options = InitOptions(
-            write_schema=write_schema,
-            case=cast("Any", case),
-            renames=tuple(renames),
-            references=tuple(references),
-            schemas=tuple(schemas),
-            via=via,
-            http_action=http_action,
-            update=update,
-        )
-        with self._errors("init"):
-            file = self.project / ".planning" / "migrations" / "plan.toml"
-            plan = load_plan(file) if update and file.exists() else None
-            target = self.named_target or (plan.default_target if plan else None)
-            if target is not None:
-                target = resolve_target(self.project, plan, target, self.environment)
-            source = load_source(self.project, plan, target, self.environment)
-            self.progress.note(f"{source.label} → {self.project}")
-            return init(self.project, source, options, self.progress)
-
-    # ── what the calls share ────────────────────────────────────────────────────────────────
+    # ── shared by the calls ─────────────────────────────────────────────────────────────────
 
     def _shown(self, tables: Tables, *, explain: bool, limit: int | None) -> dict[str, Any]:
         from stages.transform.run import TransformOptions, transform
@@ -487,12 +456,12 @@ class Migration(Inspection):
         return result.shown
 
     def _refuse_rejects(self, accept_rejects: bool) -> None:
-        """Raise TooManyRejects where more was rejected than the plan allows."""
+        """Raise TooManyRejects if more was rejected than the plan allows, unless accepted."""
         from stages.project.reject_limits import staged_over_limit
 
         passed = staged_over_limit(self.workspace, self.plan)
         if passed and not accept_rejects:
             raise TooManyRejects(
                 passed,
-                "see why with: stages rejects; or load all the same with --accept-rejects",
+                "see why with: stages rejects; or load anyway with --accept-rejects",
             )

@@ -6,31 +6,36 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from stages.errors import FileError, StagesError, Stopped, Transient
-from stages.events import Emitter, OnEvent
+from stages.events import Emitter, Event, OnEvent
 from stages.hints import Invocation
 from stages.machine import is_interrupt, stopped_by_machine
 from stages.project.plan import Plan
 from stages.project.plan_reader import load_plan
 from stages.project.settings import (
     Settings,
+    convex_is_sandbox,
     load_settings,
+    load_source,
     note_readable,
     read_environment,
     resolve_target,
+    unused_settings,
 )
-from stages.state.workspace import Workspace
+from stages.stage_run import StageRun, Tally, recorded
+from stages.state.workspace import Workspace, plan_file
 
 if TYPE_CHECKING:
     from stages.convex.schema import Schema
     from stages.progress import Progress
-    from stages.project.settings import Target
+    from stages.project.settings import Source, Target
+    from stages.state.stage_times import TimedStage
 
 
 class OpenProject:
-    """What `Migration` is opened with, and what its calls share: the lock, errors with whole
+    """What `Migration` is opened with, and what its calls share: the lock, errors with complete
     commands in their hints, and the first lines of a stage."""
 
     def __init__(
@@ -47,7 +52,7 @@ class OpenProject:
         self.environment = (
             read_environment(self.project) if environment is None else dict(environment)
         )
-        self._reads_file = environment is None
+        self.reads_file = environment is None
         self._check_files = check_files
         self._data = Path(data).expanduser().resolve() if data else None
         self.named_target = target or self.environment.get("STAGES_TARGET") or None
@@ -57,21 +62,34 @@ class OpenProject:
             target=self.named_target,
         )
         self._on_event: OnEvent = on_event or (lambda event: None)
-        self.progress: Progress = Emitter(self._on_event, self._invocation.complete)
+        self._tally = Tally()
+        self.progress: Progress = Emitter(self._counted, self._invocation.complete)
 
-    # ── what is open ────────────────────────────────────────────────────────────────────────
+    # ── the open project ────────────────────────────────────────────────────────────────────
 
     @cached_property
     def plan(self) -> Plan:
-        """plan.toml. Raises UserError where it is missing or wrong."""
+        """plan.toml. Raises UserError if it is missing or wrong."""
         with self._errors():
-            return load_plan(self.project / ".planning" / "migrations" / "plan.toml")
+            return load_plan(plan_file(self.project))
+
+    @property
+    def plan_if_any(self) -> Plan | None:
+        """plan.toml, or None if the project has none yet."""
+        return self.plan if plan_file(self.project).exists() else None
 
     @cached_property
     def target(self) -> str:
-        """The target's name. Raises UserError for one that neither plan nor sandbox knows."""
+        """The target's name. Raises UserError if it is in neither the plan nor the sandbox."""
         with self._errors():
             return resolve_target(self.project, self.plan, self.named_target, self.environment)
+
+    @property
+    def convex_is_sandbox(self) -> bool:
+        """Whether the target's Convex is a sandbox; also for a project without a plan."""
+        return convex_is_sandbox(
+            self.project, self.plan_if_any, self.named_target, self.environment
+        )
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -87,25 +105,46 @@ class OpenProject:
         )
 
     def settings(self) -> Settings:
-        """Source and target as the environment has them; starts the sandbox where it is used."""
+        """Source and target from the environment; starts the sandbox if it is used."""
         with self._errors():
-            readable = note_readable(self.project) if self._reads_file else None
+            readable = note_readable(self.project) if self.reads_file else None
             if readable:
                 self.progress.note(readable)
             return load_settings(
                 self.project, self.plan, self.target, self.environment, self.progress
             )
 
+    def _source_alone(self) -> Source:
+        """The source from the environment, for a project that may have no plan yet."""
+        return self._source_of(self.plan_if_any)
+
+    def _source_of(self, plan: Plan | None) -> Source:
+        target = self.named_target or (plan.default_target if plan else None)
+        if target is not None:
+            target = resolve_target(self.project, plan, target, self.environment)
+        return load_source(self.project, plan, target, self.environment, self.progress)
+
+    def reopened(self) -> Self:
+        """Open the same project, target and data folder again, rereading plan and settings."""
+        return type(self)(
+            self.project,
+            data=self._data,
+            target=self.named_target,
+            environment=None if self.reads_file else self.environment,
+            on_event=self._on_event,
+            check_files=self._check_files,
+        )
+
     def hint(self, text: str) -> str:
-        """The text, with this run's --project, --data and --target in each `stages` command."""
+        """Add this run's --project, --data and --target to each `stages` command in the text."""
         return self._invocation.complete(text)
 
-    # ── what the calls share ────────────────────────────────────────────────────────────────
+    # ── shared by the calls ─────────────────────────────────────────────────────────────────
 
     @contextmanager
     def _errors(self, stage: str = "") -> Iterator[None]:
-        """Errors leave with whole commands in their hints, whole paths, and the stage that stopped;
-        where a retry continues, as Stopped."""
+        """Complete errors with full commands in hints, full paths, and the stage that stopped;
+        errors that a retry can continue from become Stopped."""
         try:
             yield
         except Transient as error:
@@ -113,17 +152,17 @@ class OpenProject:
         except StagesError as error:
             self._complete(error, stage)
             raise
-        except Exception as error:  # DuckDB's have no class in common with Python's
+        except Exception as error:  # DuckDB's errors share no narrower class with Python's
             if is_interrupt(error):
                 raise KeyboardInterrupt from None
-            # A broken pipe is of whoever reads the events, not of the disk.
+            # A broken pipe comes from the reader of the events, not from the disk.
             stopped = stopped_by_machine(error, self._data or self.project / "data")
             if stopped is None:
                 raise
             raise self._complete(stopped, stage) from error
 
     def _complete(self, error: StagesError, stage: str) -> StagesError:
-        """Add to an error what only the open project knows; a second time changes nothing."""
+        """Add to an error what only the open project knows; idempotent."""
         error.hint = error.hint and self.hint(error.hint)
         if isinstance(error, FileError):
             error.file = self.project / ".planning" / "migrations" / error.file
@@ -135,12 +174,24 @@ class OpenProject:
     def _writing(self, stage: str) -> Iterator[None]:
         from stages.state.lock import data_lock
 
-        with self._errors(stage), data_lock(self.workspace):
+        with self._errors(stage), data_lock(self.workspace, stage):
             if self._check_files:
                 from stages.state.integrity import forget_stats
 
                 forget_stats(self.workspace)
             yield
+
+    @contextmanager
+    def _recorded(self, stage: TimedStage) -> Iterator[StageRun]:
+        """As `_writing`, for a stage that adds a line to the history."""
+        with self._writing(stage):
+            self._tally = Tally()
+            with recorded(self.workspace, stage, self._tally, self.progress) as run:
+                yield run
+
+    def _counted(self, event: Event) -> None:
+        self._tally.add(event)
+        self._on_event(event)
 
     def _schema(self) -> Schema:
         from stages.convex.schema import load_schema
@@ -148,13 +199,17 @@ class OpenProject:
         return load_schema(self.workspace)
 
     def _announced_settings(self, *, staged: bool) -> Settings:
-        """The settings; the first line of a stage names source and target.
+        """Return the settings, and print the first line of a stage, which names source and target.
 
-        A stage that works with staged rows names their source, whatever the settings say now.
+        A stage that works on staged rows names their source, whatever the settings say now.
         """
         settings = self.settings()
         source = f"Supabase {self._staged_source()}" if staged else settings.source.label
-        self.progress.note(f"{source} → {settings.target.label} (target {self.target})")
+        unused = unused_settings(settings, self.plan, self.environment)
+        self.progress.note(
+            f"{source} → {settings.target.label} (target {self.target})"
+            + (f"; not used with this target: {', '.join(unused)}" if unused else "")
+        )
         self._note_age()
         return settings
 
@@ -166,7 +221,7 @@ class OpenProject:
         return (stored and stored.ref) or "not read yet"
 
     def _announce_staged(self) -> None:
-        """The same for a stage that reaches neither: whose files these are."""
+        """As `_announced_settings`, for a stage that connects to neither: names both by files."""
         from stages.state.identity import TargetIdentity
         from stages.state.records import read_whole
 
@@ -177,12 +232,12 @@ class OpenProject:
         self._note_age()
 
     def _write_report(self, target: Target, seconds: float) -> None:
-        """Write the report of a stage that took so long, or say why a fuller one is kept."""
+        """Write the report after a stage that took `seconds`, or say why a fuller one is kept."""
         from stages.report.build import write_report
 
         kept = write_report(self.workspace, self.plan, target, seconds)
         if kept:
-            self.progress.note(f"the report is kept: {kept.message}; {kept.hint}")
+            self.progress.note(f"the existing report is kept: {kept.message}; {kept.hint}")
 
     def _note_age(self) -> None:
         from stages.status import staged_age

@@ -1,4 +1,4 @@
-"""Options of a call: refused where they mean nothing, and as the command that gives them."""
+"""Options of a call: refuse those that don't apply, and rebuild the command line from them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from stages.errors import UserError
-from stages.inspection import Tables, table_names
 
-# Options of a load that an import has not.
+Tables = Sequence[str]
+# Options of a load that an import does not have.
 OF_FUNCTIONS = ("overwrite", "prune", "max_rate", "adopt", "beside_existing")
 
 
+def table_names(tables: Tables) -> tuple[str, ...]:
+    """Return the table names as a tuple; a string is one name, not its characters."""
+    return (tables,) if isinstance(tables, str) else tuple(tables)
+
+
 def command_of(command: str, tables: Tables, **options: str | bool | None) -> str:
-    """A command as it was asked for, so that a hint never reaches further."""
+    """Rebuild the command as it was requested, so that a hint never goes beyond it."""
     words = [command, *table_names(tables)]
     for name, value in options.items():
         if value:
@@ -24,13 +29,14 @@ def command_of(command: str, tables: Tables, **options: str | bool | None) -> st
 
 
 def require_choice(name: str, value: str | None, choices: Sequence[str]) -> None:
-    """Types are not checked while a script runs, and an unknown word must not mean a known one."""
+    """Refuse an unknown value: types are not checked at run time, and it must not pass as another
+    one."""
     if value is not None and value not in choices:
         raise UserError(f"{name} can't be {value!r}", f"one of: {', '.join(choices)}")
 
 
 def refuse_mixed(through: str | None, **options: Any) -> None:
-    """Options of one channel are not silently left out on the other."""
+    """Refuse options of one channel on the other, rather than silently ignore them."""
     of_import = through == "import"
     for name in OF_FUNCTIONS if of_import else ("mode", "to"):
         if options.get(name):
@@ -42,12 +48,12 @@ def refuse_mixed(through: str | None, **options: Any) -> None:
 
 
 def refuse_unclear(adopt: bool, adopt_by: str | None, beside_existing: bool) -> None:
-    """Existing documents are the same rows or others, not both."""
+    """Refuse contradictory options: existing documents are the same rows or others, not both."""
     if adopt and beside_existing:
         raise UserError(
             "--adopt and --beside-existing exclude each other: existing documents are these rows, "
             "or others",
-            "name some tables with one, then others with the other",
+            "use one for some tables, then the other for the rest",
         )
     if adopt_by is not None and not adopt:
         raise UserError("--adopt-by is for --adopt", "add: --adopt")

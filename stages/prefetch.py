@@ -1,4 +1,4 @@
-"""Rows that are made in one thread while another one uses those before."""
+"""Produce batches in one thread while another consumes the previous ones."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ BYTES_AHEAD = 32 << 20
 def prefetch(
     batches: Iterable[pa.RecordBatch], most: int = BYTES_AHEAD
 ) -> Generator[pa.RecordBatch]:
-    """The same; a thread of its own makes the next ones meanwhile, up to `most` bytes of them.
+    """Yield the same batches; a separate thread produces up to `most` bytes of them ahead.
 
-    DuckDB makes some fifty batches in one go, and gives them out one by one: with fewer of them
-    ahead, each side would only wait for the other. Close it where it may not be used to its end.
+    DuckDB produces about fifty batches at a time, then returns them one by one: with fewer of them
+    ahead, each side would only wait for the other. Close the generator if it may not be exhausted.
     """
     coming = iter(batches)
     first = next(coming, None)
     if first is None:
-        return  # nothing to start a thread for
+        return  # no thread needed
 
     def wanted() -> bool:
         return size < most or closed

@@ -1,6 +1,6 @@
-"""What a load meets in Convex: the tables in schema.ts, and the functions and schema as deployed.
+"""What a load needs in Convex: the tables in schema.ts, and the deployed functions and schema.
 
-`stages check` reports it, and a load refuses to start on what is wrong.
+`stages check` reports the results, and a load refuses to start if anything is wrong.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ RIGHTS = "the right deployment:data:view"
 def check_load(
     plan: Plan, schema: Schema, target: Target, tables: Sequence[str]
 ) -> Iterator[CheckResult]:
-    """One result at a time, for a load of some tables; a failure of one does not end the others.
+    """Check whether the tables can be loaded; yields one result at a time.
 
-    What is deployed is listed to the admin key only. Without one, a load learns from the HTTP
-    action's `epoch`, as it begins, whether the functions know the tables; not whether the deployed
-    schema is this one, nor whether a function is public.
+    Only an admin key can list what is deployed. Without one, a load learns when it begins, from the
+    HTTP action's `epoch`, whether the functions know the tables; but not whether the deployed
+    schema matches, nor whether a function is public.
     """
     yield _local_schema(schema)
     if target.admin_key:
@@ -37,7 +37,7 @@ def check_load(
 
 
 def require_ready(plan: Plan, schema: Schema, target: Target, tables: Sequence[str]) -> None:
-    """Raise StagesError where something is wrong that a load would meet."""
+    """Raise StagesError if anything is wrong that would make a load fail."""
     wrong = [result for result in check_load(plan, schema, target, tables) if not result.ok]
     if wrong:
         raise StagesError(
@@ -48,7 +48,7 @@ def require_ready(plan: Plan, schema: Schema, target: Target, tables: Sequence[s
 
 
 def guarded(name: str, look: Callable[[], Iterable[CheckResult]]) -> Iterator[CheckResult]:
-    """The results, with an error as the last of them."""
+    """Yield the results; an error becomes the last one."""
     try:
         yield from look()
     except StagesError as error:
@@ -63,7 +63,7 @@ def is_routed(spec: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def list_functions(deployment: Deployment) -> list[dict[str, Any]]:
-    """Functions and HTTP actions of a deployment, as it lists them to the admin key."""
+    """List the functions and HTTP actions of a deployment; needs an admin key."""
     spec: list[dict[str, Any]] = call_admin(deployment, "_system/cli/modules:apiSpec", {}, RIGHTS)
     return spec
 
@@ -76,7 +76,8 @@ def _local_schema(schema: Schema) -> CheckResult:
         if LEDGER in schema.tables
         else f"convex/schema.ts lacks ...stagesTables, which holds the table {LEDGER}",
         'add to it: import { stagesTables } from "./stagesTables"; and ...stagesTables, inside of '
-        "defineSchema({ … }); then push convex/",
+        "defineSchema({ … }), or with convex-ents ...defineEntsFromTables(stagesTables), inside of "
+        "defineEntSchema({ … }); then push convex/",
     )
 
 
@@ -107,14 +108,14 @@ def _deployed(
     yield CheckResult(
         "functions",
         not lacking,
-        f"all {len(needed)} are there" if not lacking else f"missing: {', '.join(lacking)}",
-        # What was written for another plan is not there to be pushed.
+        f"all {len(needed)} are deployed" if not lacking else f"missing: {', '.join(lacking)}",
+        # If they were written for another plan, there is nothing here to push.
         update_hint(target) if general.isdisjoint(lacking) else push,
     )
     yield CheckResult(
         "visibility",
         not public,
-        "all are internal" if not public else f"anybody may call {', '.join(public)}",
+        "all are internal" if not public else f"anyone can call {', '.join(public)}",
         "make them internal and push again",
     )
     difference = _schema_difference(schema, deployed.get("active"))
@@ -125,7 +126,7 @@ def _deployed(
 
 
 def _schema_difference(schema: Schema, active: str | None) -> str:
-    """How the deployed schema differs from schema.ts, in one sentence; empty where it does not."""
+    """How the deployed schema differs from schema.ts, in one sentence; empty if it does not."""
     if not active:
         return "the deployment has no schema"
     there, here = _tables_of(json.loads(active)), _tables_of(schema.exported)
@@ -135,7 +136,7 @@ def _schema_difference(schema: Schema, active: str | None) -> str:
         parts.append("it lacks ...stagesTables")
     for words, names in (
         ("it lacks the table", [name for name in lacking if name != LEDGER]),
-        ("only it has", [name for name in there if name not in here]),
+        ("only the deployment has", [name for name in there if name not in here]),
         ("not the same", [n for n in here if n in there and here[n] != there[n]]),
     ):
         if names:

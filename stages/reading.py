@@ -1,7 +1,7 @@
-"""A user's SQL only reads: what it may reach, and which statements and functions it may hold.
+"""Keep a user's SQL read-only: limit the files it can reach, and its statements and functions.
 
-DuckDB's settings keep a query inside of folders, but not from writing there: COPY, also inside of a
-WITH or of EXPLAIN ANALYZE, and functions that run a text as SQL. So both are limited.
+DuckDB's settings confine a query to folders, but don't stop it from writing there: with COPY, even
+inside a WITH or EXPLAIN ANALYZE, or with functions that run a string as SQL. So both are limited.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.errors import UserError
-from stages.sql import escape_path, text_sql
+from stages.sql import escape_path, text_sql, tokens
 
 if TYPE_CHECKING:
     import duckdb
 
-# Of a table function that reads, by its whole name. Any other runs SQL, or changes something.
+# Full names of table functions that only read. Any other one runs SQL, or changes something.
 READING_FUNCTIONS = (
     "read_.*|parquet_.*|duckdb_.*|pragma_.*|json_each|json_tree|sniff_csv|glob|summary|unnest|"
     "range|generate_series|repeat|repeat_row|query_table|icu_calendar_names|pg_timezone_names"
@@ -27,7 +27,7 @@ QUERY_WORDS = {
     "show",
 }  # fmt: skip
 CREATE_OPTIONS = {"or", "replace", "temp", "temporary"}
-# In memory, where they end with the connection.
+# Only in memory; they end with the connection.
 CREATED = {"table", "view", "macro", "function"}
 HINT = (
     'print rows with: stages sql --json "from rejects"; to write files, use the duckdb shell: '
@@ -38,10 +38,10 @@ HINT = (
 def confine(
     connection: duckdb.DuckDBPyConnection, folders: Iterable[Path], files: Iterable[Path]
 ) -> None:
-    """Let the connection reach these folders and files, nothing else, and for good.
+    """Permanently restrict the connection to these folders and files.
 
-    A view names its files by patterns in which other characters are escaped; that is how DuckDB
-    compares them.
+    Views name their files as patterns with special characters escaped, and DuckDB compares paths in
+    that form; so both spellings are allowed.
     """
     folder_texts = [f"{text}/" for folder in folders for text in _spellings(folder)]
     file_texts = [text for file in files for text in _spellings(file)]
@@ -58,9 +58,9 @@ def _spellings(path: Path) -> list[str]:
 
 
 def require_reading(connection: duckdb.DuckDBPyConnection, query: str) -> None:
-    """Raise UserError where a statement of the query does more than read.
+    """Raise UserError if a statement of the query does more than read.
 
-    Temporary tables, views and macros may be made: the database is in memory.
+    It may create temporary tables, views and macros: the database is in memory.
     """
     import duckdb
 
@@ -79,7 +79,7 @@ def require_reading(connection: duckdb.DuckDBPyConnection, query: str) -> None:
             reads = explained in QUERY_WORDS or explained.startswith("(")
         elif statement.type == kinds.CREATE:
             reads = _first_created(words) in CREATED
-        else:  # PIVOT is several statements in one.
+        else:  # PIVOT is of type MULTI.
             reads = statement.type in (kinds.SELECT, kinds.MULTI)
         if not reads:
             name = statement.type.name.replace("_", " ")
@@ -96,20 +96,13 @@ def require_reading(connection: duckdb.DuckDBPyConnection, query: str) -> None:
 
 
 def _words(query: str) -> Iterator[str]:
-    """The tokens of a statement without its comments; in lower case, unless quoted."""
-    import duckdb
-
-    text = query.encode()
-    tokens = duckdb.tokenize(query)
-    ends = [start for start, _ in tokens[1:]] + [len(text)]
-    for (start, kind), end in zip(tokens, ends, strict=True):
-        if kind != duckdb.token_type.comment:
-            word = text[start:end].decode().strip()
-            yield word if word[:1] in ("'", '"') else word.lower()
+    """The tokens of a statement, without comments; in lower case, unless quoted."""
+    for _, _, word in tokens(query):
+        yield word if word[:1] in ("'", '"') else word.lower()
 
 
 def _first_explained(words: Sequence[str]) -> str:
-    """The first word of what EXPLAIN explains."""
+    """The first word of the explained statement."""
     rest = list(words[1:])
     if rest and rest[0] == "analyze":
         return rest[1]
@@ -120,5 +113,5 @@ def _first_explained(words: Sequence[str]) -> str:
 
 
 def _first_created(words: Sequence[str]) -> str:
-    """What kind of thing CREATE makes."""
+    """The kind of object that CREATE creates."""
     return next((word for word in words[1:] if word not in CREATE_OPTIONS), "")

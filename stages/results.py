@@ -1,17 +1,19 @@
-"""What the calls of `Migration` return: frozen, typed, and true also when something falls short.
+"""What the calls of `Migration` return: frozen and typed, and also returned if tables failed.
 
-A call that ran to its end returns its result even where tables failed or differ;
-`raise_if_wrong()` turns that into a Shortfall, as the command line does (exit code 1).
+A call that finishes returns its result even if tables failed or differ; `raise_if_wrong()` turns
+that into a Shortfall, as the command line does (exit code 1).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stages.errors import OverLimit, Shortfall, TooManyRejects
+from stages.probe.findings import Finding
 from stages.rejects import RejectGroup
 
 Complete = Callable[[str], str]
@@ -23,7 +25,7 @@ def _as_it_is(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _Result:
-    """`complete` makes the commands in hints whole."""
+    """`complete` adds global options to the commands in hints."""
 
     complete: Complete = field(default=_as_it_is, repr=False, compare=False)
 
@@ -47,7 +49,8 @@ class TableExtracted:
     """One source: `status` is complete, unchanged, kept, moved, missing or failed; `rows` are
     staged.
 
-    unchanged: known to be as it was read. kept: no difference was seen, but edits can't be.
+    unchanged: known not to have changed since it was read. kept: no difference was found, but edits
+    to rows can't be detected.
     """
 
     status: str
@@ -60,7 +63,7 @@ class TableExtracted:
 class Extracted(_Result):
     """What an extract did, by source. `transport` is postgres or rest.
 
-    `moved`: source → what was seen to have changed there since it was read, now or earlier.
+    `moved`: source → what has changed there since it was read, as found now or earlier.
     """
 
     transport: str
@@ -74,7 +77,7 @@ class Extracted(_Result):
         return [name for name, table in self.tables.items() if table.status == "failed"]
 
     def raise_if_wrong(self) -> None:
-        """Raise Shortfall where a source could not be read, or has moved and was not to."""
+        """Raise Shortfall if a source could not be read, or has moved with `fail_if_moved`."""
         if self.failed:
             raise self._fall_short(
                 f"not read: {', '.join(self.failed)}",
@@ -84,13 +87,13 @@ class Extracted(_Result):
         if self.moved and self.fail_if_moved:
             raise self._fall_short(
                 _moved_sentence(self.moved),
-                f"read it anew with: stages extract --restart {' '.join(self.moved)}",
+                f"read it again with: stages extract --restart {' '.join(self.moved)}",
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableTransformed:
-    """One Convex table: rows counted by what became of them. `dropped` rows are rejects, too."""
+    """One Convex table: rows counted by outcome. `dropped` rows are also counted as rejects."""
 
     status: str
     source_rows: int
@@ -104,7 +107,7 @@ class TableTransformed:
 class Transformed(_Result):
     """What a transform staged, by Convex table.
 
-    `over_limit`: each limit that has been passed. `failed`: table → why it stopped.
+    `over_limit`: each reject limit that is exceeded. `failed`: table → why it stopped.
     """
 
     tables: Mapping[str, TableTransformed]
@@ -112,8 +115,8 @@ class Transformed(_Result):
     failed: Mapping[str, str] = field(default_factory=dict)
 
     def raise_if_wrong(self) -> None:
-        """Raise Shortfall where a table stopped, TooManyRejects where there are more rejects than
-        the plan allows."""
+        """Raise Shortfall if a table failed, TooManyRejects if there are more rejects than the plan
+        allows."""
         if self.failed:
             raise self._fall_short(
                 f"not transformed: {', '.join(self.failed)}",
@@ -131,10 +134,10 @@ class Transformed(_Result):
 
 @dataclass(frozen=True, kw_only=True)
 class TableLoaded:
-    """One Convex table: documents by what became of them, in all loads so far.
+    """One Convex table: documents counted by outcome, over all loads so far.
 
-    `refused` by Convex; `held_back` since a parent has no document; `removed`: loaded, but not
-    staged any more.
+    `refused`: by Convex; `held_back`: because a parent has no document; `removed`: loaded, but no
+    longer staged.
     """
 
     status: str
@@ -149,18 +152,18 @@ class TableLoaded:
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded(_Result):
-    """What a load did, by Convex table; `failed`: table → why it could not go on."""
+    """What a load did, by Convex table; `failed`: table → why it could not continue."""
 
     tables: Mapping[str, TableLoaded]
     failed: Mapping[str, str]
 
     @property
     def partial(self) -> list[str]:
-        """Tables of which some documents are not in Convex."""
+        """Tables with some documents missing from Convex."""
         return [name for name, table in self.tables.items() if table.status != "complete"]
 
     def raise_if_wrong(self) -> None:
-        """Raise Shortfall where a table failed or is not whole."""
+        """Raise Shortfall if a table failed or is only partly loaded."""
         names = [*self.failed, *self.partial]
         if names:
             counts = {
@@ -180,9 +183,9 @@ class Loaded(_Result):
 class TableForecast:
     """What a load would do with one Convex table, in documents.
 
-    `bytes` are of requests, which are so many `batches`; `written` are bytes of the documents and
-    ledger rows to be written, `stored` of all staged documents, their copies in indexes and their
-    ledger rows.
+    `bytes` is the size of the requests, `batches` their number; `written` is the bytes of documents
+    and ledger rows to be written, `stored` those of all staged documents, their copies in indexes
+    and their ledger rows.
     """
 
     inserted: int
@@ -198,8 +201,8 @@ class TableForecast:
 class LoadForecast:
     """What a load would do, by Convex table and in `total`.
 
-    `minutes` it would take, by how much a deployment writes, such as `4 MiB/s`. `rejects` are the
-    first groups of what is not loaded.
+    `minutes` is how long it would take, by the deployment's write rate, such as `4 MiB/s`.
+    `rejects` are the first groups of rows that will not be loaded.
     """
 
     tables: Mapping[str, TableForecast]
@@ -210,13 +213,13 @@ class LoadForecast:
 
 @dataclass(frozen=True, kw_only=True)
 class TableVerified:
-    """One Convex table: documents by how they compare with what is staged.
+    """One Convex table: documents counted by how they compare with the staged ones.
 
-    missing: loaded, but no document. changed: differs. mismatched: load has written down another
-    document than the ledger. removed: in the ledger, but not staged any
-    more. unowned: not in the ledger; duplicate: one of these that equals a loaded one. dangling: a
-    reference to no document. unaccounted: a reference of the source that is neither bound, nor set
-    to null, nor rejected.
+    missing: loaded, but the document does not exist. changed: differs. mismatched: the load
+    recorded a different document than the ledger. removed: in the ledger, but no longer staged.
+    unowned: not in the ledger. duplicate: unowned, and equal to a loaded document. dangling: a
+    reference to a document that does not exist. unaccounted: a source reference that is neither
+    bound, nor set to null, nor rejected.
     """
 
     verified: int = 0
@@ -234,10 +237,9 @@ class TableVerified:
 class Verified(_Result):
     """What a verify found, by Convex table.
 
-    `differences`: table → kind → how many must not be, such as {"orders": {"missing": 2}};
-    empty where Convex is as it should be. `moved`: source → what has changed at
-    the source since it was extracted; empty where that was not asked. `folder` holds a file of
-    differing rows a table.
+    `differences`: table → kind → number of errors, such as {"orders": {"missing": 2}}; empty if
+    Convex is as it should be. `moved`: source → what has changed there since it was extracted;
+    empty if that was not checked. `folder` holds one file of differing rows per table.
     """
 
     tables: Mapping[str, TableVerified]
@@ -246,7 +248,7 @@ class Verified(_Result):
     folder: Path
 
     def raise_if_wrong(self) -> None:
-        """Raise Shortfall where Convex differs, or the source has moved."""
+        """Raise Shortfall if Convex differs, or the source has moved."""
         words = {
             name: [f"{rows:,} {kind}" for kind, rows in kinds.items()]
             for name, kinds in self.differences.items()
@@ -261,7 +263,7 @@ class Verified(_Result):
         if self.moved:
             raise self._fall_short(
                 _moved_sentence(self.moved),
-                "move what is new with: stages extract --restart, stages transform, stages load",
+                "move the changes with: stages extract --restart, stages transform, stages load",
                 self.moved,
             )
 
@@ -272,7 +274,7 @@ def _listed(words: Mapping[str, Sequence[str]]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class TableRolledBack:
-    """One Convex table: documents removed, kept since the app has changed them, gone already."""
+    """One Convex table: documents removed, kept because the app changed them, or already gone."""
 
     removed: int
     kept: int
@@ -286,7 +288,7 @@ class RolledBack(_Result):
     tables: Mapping[str, TableRolledBack]
 
     def raise_if_wrong(self) -> None:
-        """Raise Shortfall where documents are kept that the app has changed."""
+        """Raise Shortfall if documents were kept because the app has changed them."""
         kept = {name: table.kept for name, table in self.tables.items() if table.kept}
         if kept:
             listed = ", ".join(f"{documents:,} of {name}" for name, documents in kept.items())
@@ -301,7 +303,7 @@ class RolledBack(_Result):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One thing that was looked at. `hint` says how to fix what is not ok."""
+    """The result of one check. `hint` says how to fix it if it is not ok."""
 
     name: str
     ok: bool
@@ -311,7 +313,7 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Checked(_Result):
-    """What a check looked at, in order; `shortfall` and `hint` are for what is not ok."""
+    """All results of a check, in order; `shortfall` and `hint` are used if any is not ok."""
 
     results: tuple[CheckResult, ...]
     shortfall: str
@@ -319,18 +321,45 @@ class Checked(_Result):
 
     @property
     def wrong(self) -> list[str]:
-        """Names of what is not ready."""
+        """Names of the results that are not ok."""
         return [result.name for result in self.results if not result.ok]
 
     def raise_if_wrong(self) -> None:
-        """Raise Shortfall where something is not ready."""
+        """Raise Shortfall if any result is not ok."""
         if self.wrong:
             raise self._fall_short(self.shortfall, self.hint)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Probed(_Result):
+    """What a probe found, in the order of its checks."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of findings by verdict."""
+        return dict(Counter(finding.verdict for finding in self.findings))
+
+    @property
+    def wrong(self) -> list[Finding]:
+        """Findings that differ from what is expected, and checks that failed."""
+        return [each for each in self.findings if each.verdict in ("differs", "failed")]
+
+    def raise_if_wrong(self) -> None:
+        """Raise Shortfall if a server did not behave as stages expects, or a check failed."""
+        if self.wrong:
+            raise self._fall_short(
+                f"{len(self.wrong)} of {len(self.findings)} checks are not as expected: "
+                f"{', '.join(finding.name for finding in self.wrong)}",
+                "report it: paste what this printed, which holds no value, name or key, into an "
+                "issue; where it says `failed`, run again: stages check --probe",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
-    """The report as it is in its two files."""
+    """The report: its two files and their contents."""
 
     figures: Mapping[str, Any]
     markdown: str

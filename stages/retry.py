@@ -1,4 +1,4 @@
-"""Try again what may pass by itself, with backoff, jitter and the server's own wish."""
+"""Retry transient failures, with backoff and jitter, respecting the server's Retry-After."""
 
 from __future__ import annotations
 
@@ -11,33 +11,34 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeVar
 
-from stages.errors import Stopped, Transient
+from stages.errors import RERUN, Stopped, Transient
 from stages.machine import is_interruption
 
 Result = TypeVar("Result")
-# `given_up` of the Threads that a thread is one of.
+# `given_up` of the Threads pool that the current thread belongs to.
 _CURRENT = threading.local()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backoff:
-    """How often and how long: delays double from `first` to `longest` seconds."""
+    """How many attempts, and how long to wait: delays double from `first` to `longest` seconds."""
 
     attempts: int = 8
     first: float = 0.25
     longest: float = 20.0
 
     def delay(self, attempt: int, error: Transient) -> float:
-        """Seconds before the next try; half of it is chance, so that many do not come at once."""
+        """Seconds before the next attempt; half of it is random, so that clients don't retry
+        simultaneously."""
         ceiling = min(self.longest, self.first * 2.0**attempt)
         jittered = ceiling * (0.5 + random.random() / 2)
         return float(max(jittered, min(error.retry_after or 0.0, 60.0)))
 
 
 def seconds_asked(header: str | None) -> float | None:
-    """A Retry-After in seconds; None for a date, and for what is no number."""
+    """Parse a Retry-After header in seconds; None for a date, and for anything not a number."""
     text = (header or "").strip()
-    # What `isdigit` alone lets pass, such as ², is no number.
+    # `isdigit` alone also accepts characters such as ².
     return float(text) if text.isascii() and text.isdigit() else None
 
 
@@ -48,7 +49,7 @@ def retrying(
 ) -> Result:
     """Call until it succeeds, raises a final error, or the attempts are used up.
 
-    The last Transient is raised as it is; so is the one before a pause that is given up.
+    The last Transient is raised unchanged; so is the one before a pause that is given up.
     """
     backoff = backoff or Backoff()
     for attempt in range(backoff.attempts):
@@ -66,10 +67,10 @@ def retrying(
 
 
 class Threads(ThreadPoolExecutor):
-    """Threads that do not try again once the block is left by Ctrl-C or SIGTERM.
+    """Threads that do not retry once the block is left by Ctrl-C or SIGTERM.
 
-    Python waits for threads before it lets an interrupt out of a block: for a request that is under
-    way, but not for the pause before the next one. Threads of a thread are given up with it.
+    Python waits for the threads before an interrupt leaves the block. So they finish the request
+    under way, but skip the pause before a retry. Nested Threads are given up with the outer ones.
     """
 
     def __init__(self, count: int) -> None:
@@ -79,7 +80,7 @@ class Threads(ThreadPoolExecutor):
         super().__init__(count, initializer=_belong, initargs=(self._given_up,))
 
     def give_up(self) -> None:
-        """End every pause, now and from now on."""
+        """End all current and future pauses."""
         self._given_up.set()
 
     def __exit__(
@@ -88,7 +89,7 @@ class Threads(ThreadPoolExecutor):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool | None:
-        # A generator that is closed early says nothing of the threads that its own belong to.
+        # Closing an inner generator early must not give up the outer threads.
         closed = isinstance(error, GeneratorExit) and self._is_inner
         if error is not None and is_interruption(error) and not closed:
             self.give_up()
@@ -98,14 +99,14 @@ class Threads(ThreadPoolExecutor):
 def pause(seconds: float) -> None:
     """Sleep. Raises Stopped in Threads that are given up."""
     if not _paused(seconds):
-        raise Stopped("stopped", "run the same command again to go on")
+        raise Stopped("stopped", RERUN)
 
 
 def _paused(seconds: float) -> bool:
     """Whether the pause was not given up."""
     event = _given_up()
     if event is None:
-        time.sleep(seconds)  # in the main thread a signal ends it
+        time.sleep(seconds)  # in the main thread, a signal interrupts it
         return True
     return not event.wait(seconds)
 

@@ -1,8 +1,8 @@
-"""The way back: delete from Convex what the ledger says was loaded, children first.
+"""Roll back: delete from Convex what the ledger says was loaded, children first.
 
-The ledger is asked what there is, so that a run that was killed is simply run again. What is kept
-here about a table's load goes before its first document does: from then on a load would send it
-anew, and never believe that it is there.
+The ledger says what exists, so a killed run can simply be run again. A table's local load record
+is removed before its first document: from then on, a load sends the table again, rather than
+assume that its documents exist.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SHOWN = 3
 
 @dataclass(frozen=True, kw_only=True)
 class RollbackOptions:
-    """What may be asked of a rollback. `force`: documents that the app has changed go, too."""
+    """Options of a rollback. `force`: also delete documents that the app has changed."""
 
     tables: tuple[str, ...] = ()
     force: bool = False
@@ -53,11 +53,11 @@ def rollback(
     confirm: Callable[[Mapping[str, int]], None],
     progress: Progress,
 ) -> dict[str, TableRolledBack]:
-    """Delete the documents of the chosen tables, and what is kept here about their load.
+    """Delete the documents of the chosen tables, and the local records of their load.
 
-    `confirm` is given the tables and their documents before anything is done, and raises where
-    they are to stay. Raises UserError where a table that stays refers to one that goes, Stopped
-    where the deployment was lost on the way.
+    `confirm` is given the tables and their document counts before anything is done, and raises to
+    refuse. Raises UserError if a table that stays refers to one being removed, Stopped if the
+    connection to the deployment was lost.
     """
     chosen = {table.name for table in plan.select_tables(options.tables)}
     require_target(workspace, target)
@@ -70,7 +70,7 @@ def rollback(
             counted = f'SELECT "table", count(*) FROM {LEDGER_ROWS} GROUP BY 1 ORDER BY 1'
             listed = dict(connection.execute(counted).fetchall())
             _refuse_orphans(schema, chosen, listed)
-            # In the plan's order: that of a set is another one in each process.
+            # In the plan's order: the order of a set differs between processes.
             groups = dependency_groups(schema, [name for name in plan.tables if name in chosen])
             order = [name for group in groups for name in group.tables]
             doomed = {
@@ -83,6 +83,7 @@ def rollback(
                 confirm(doomed)
                 record_begun(workspace, {*begun, *doomed})
             rolled_back = {}
+            progress.begin("rollback", doomed)
             for name, documents in doomed.items():
                 progress.start("rollback", name, documents)
                 forget_proof(workspace, name)
@@ -91,7 +92,7 @@ def rollback(
                 rolled_back[name] = _remove(
                     connection, deployment, plan.module, name, options, progress
                 )
-            # An earlier run may have been killed in other tables.
+            # Keep the other tables: an earlier run may have been killed in the middle of them.
             record_begun(workspace, set(begun) - chosen)
     except Transient as error:
         raise error.stopped("run again: stages rollback") from None
@@ -102,7 +103,7 @@ def rollback(
 
 
 def _refuse_orphans(schema: Schema, chosen: set[str], listed: Mapping[str, int]) -> None:
-    """A loaded table that stays must not refer to one that goes."""
+    """Raise UserError if a loaded table that stays refers to one being removed."""
     references = schema.references()
     going = chosen & listed.keys()
     staying: set[str] = set()
@@ -115,8 +116,8 @@ def _refuse_orphans(schema: Schema, chosen: set[str], listed: Mapping[str, int])
     if staying:
         names = ", ".join(f"`{name}` ({listed[name]:,} documents)" for name in sorted(staying))
         raise UserError(
-            f"what stays loaded would refer to what is gone: {names}",
-            f"take it along: stages rollback {' '.join(sorted(going | staying))}",
+            f"documents that stay would refer to deleted ones: {names}",
+            f"roll these back too: stages rollback {' '.join(sorted(going | staying))}",
             tables=sorted(staying),
         )
 

@@ -1,6 +1,6 @@
 """Every rule by which a row is rejected or a value is changed, and where to fix what it finds.
 
-Staged files, `stages rejects`, the report and docs/rules.md name a rule as it is named here.
+Staged files, `stages rejects`, the report and docs/reference/rules.md use these names.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SCHEMA = "{model}, the source, or convex/schema.ts"
 class Rule(StrEnum):
     """A rule by its name.
 
-    `kind`: failure of a whole table, reject of a row, or change of a value. `stage` finds it.
+    `kind`: failure of a whole table, reject of a row, or change of a value. `stage` applies it.
     `meaning` and `cause` are sentences without capital and period; `fix` names what to edit.
     """
 
@@ -49,8 +49,14 @@ class Rule(StrEnum):
         return rule
 
     def where_to_fix(self, *, model: str, table: str, plan: str, drops: str) -> str:
-        """What to edit, in words of one table; `drops` is its file of rows left out."""
+        """What to edit, for one table; `drops` is its file of rows left out on purpose."""
         return self.fix.format(model=model, table=table, plan=plan, drops=drops)
+
+    def where_to_fix_any(self) -> str:
+        """What to edit, for no table in particular."""
+        return self.where_to_fix(
+            model="the model", table="NAME", plan="the plan", drops="the model's `.drop.sql`"
+        )
 
     # ── whole tables ────────────────────────────────────────────────────────────────────────
 
@@ -58,7 +64,7 @@ class Rule(StrEnum):
         "failed",
         kind="failure",
         stage="extract, transform, load",
-        meaning="the table could not go on in that stage",
+        meaning="the table failed in that stage",
         cause="what the reason says; it stays until the stage succeeds for the table",
         fix="what the reason says, then run the stage again",
     )
@@ -68,7 +74,7 @@ class Rule(StrEnum):
     INFINITE_TIME = _About(
         "infinite_time",
         meaning="the time is infinite",
-        cause="Postgres has infinity and -infinity for dates and timestamps, Convex has not",
+        cause="Postgres has infinity and -infinity for dates and timestamps; Convex does not",
     )
     TIME_OUT_OF_RANGE = _About(
         "time_out_of_range",
@@ -90,29 +96,29 @@ class Rule(StrEnum):
     )
     NOT_INT64 = _About(
         "not_int64",
-        meaning="the text is no whole number that an int64 holds",
+        meaning="the text is not a whole number that fits an int64",
         cause="to_int64() was given a fraction, a number beyond 2^63, or a text that is no number",
         fix=_SCHEMA,
     )
     INVALID_MONEY = _About(
         "invalid_money",
-        meaning="the text is no amount of money as Postgres writes it",
+        meaning="the text is not an amount of money as Postgres prints it",
         cause="money_number() takes -$1,234.56",
     )
     INVALID_TIME = _About(
         "invalid_time",
-        meaning="the text is no time of day",
-        cause="time_ms() was given something else than Postgres' text of a time",
+        meaning="the text is not a time of day",
+        cause="time_ms() was given something other than Postgres' text of a time",
     )
     INVALID_VECTOR = _About(
         "invalid_vector",
-        meaning="the text is no vector",
-        cause="pg_vector() was given something else than pgvector's text, such as [1,2.5]",
+        meaning="the text is not a vector",
+        cause="pg_vector() was given something other than pgvector's text, such as [1,2.5]",
     )
     INVALID_ARRAY = _About(
         "invalid_array",
-        meaning="the text is no array as Postgres writes it",
-        cause="pg_array() was given something else than such a text, which begins with {",
+        meaning="the text is not an array as Postgres prints it",
+        cause="pg_array() was given something other than such a text, which begins with {",
     )
     ARRAY_DIMENSIONS = _About(
         "array_dimensions",
@@ -129,19 +135,19 @@ class Rule(StrEnum):
 
     REQUIRED_NULL = _About(
         "required_null",
-        meaning="the value is null, and the field takes no null",
+        meaning="the value is null, and the field does not accept null",
         cause="the source has nulls, or a join of the model found nothing",
         fix=_SCHEMA,
     )
     TYPE_MISMATCH = _About(
         "type_mismatch",
-        meaning="the value is of a type that the field does not take",
+        meaning="the value has a type that the field does not accept",
         cause="JSON of the source holds more types than the validator, or an encoded value is cut",
         fix=_SCHEMA,
     )
     NOT_IN_UNION = _About(
         "not_in_union",
-        meaning="the value is none of those that the field's union takes",
+        meaning="the value matches no member of the field's union",
         cause="a text that is no literal of the schema, or an object that no member takes",
         fix=_SCHEMA,
     )
@@ -159,13 +165,13 @@ class Rule(StrEnum):
     )
     NULL_IN_ARRAY = _About(
         "null_in_array",
-        meaning="an array holds a null, and its items take no null",
+        meaning="an array contains a null, and its items do not accept null",
         cause="arrays of Postgres may hold nulls",
         fix=_SCHEMA,
     )
     DIMENSIONS = _About(
         "dimensions",
-        meaning="the vector does not have as many numbers as its index wants",
+        meaning="the vector's length differs from that of its index",
         cause="vectors of several models are in one column, or the index names another count",
         fix=_SCHEMA,
     )
@@ -176,27 +182,27 @@ class Rule(StrEnum):
     )
     FIELD_NAME = _About(
         "field_name",
-        meaning="an object has a key that Convex does not take",
+        meaning="an object has a key that Convex does not allow",
         cause="the key is empty, too long, not printable ASCII, __proto__, or begins with $ or _",
     )
     DUPLICATE_KEY = _About(
         "duplicate_key",
         meaning="an object has a key twice",
-        cause="json of Postgres, unlike jsonb, keeps keys that are there twice",
+        cause="Postgres' json, unlike jsonb, keeps duplicate keys",
     )
     NESTING = _About(
         "nesting",
-        meaning="the value is nested deeper than Convex takes",
+        meaning="the value is nested deeper than Convex allows",
         cause="objects and arrays within one another beyond Convex' limit",
     )
     TOO_MANY = _About(
         "too_many",
-        meaning="an array or an object has more items than Convex takes",
+        meaning="an array or an object has more items than Convex allows",
         cause="lists in the source beyond Convex' limit; they belong in a table of their own",
     )
     TOO_LARGE = _About(
         "too_large",
-        meaning="the document has more bytes than Convex takes",
+        meaning="the document is larger than Convex allows",
         cause="large texts, bytes or JSON; they belong in file storage or a table of their own",
     )
 
@@ -243,7 +249,7 @@ class Rule(StrEnum):
 
     NOT_UNIQUE = _About(
         "not_unique",
-        meaning="rows have equal values where the plan wants unique ones",
+        meaning="rows have equal values where the plan requires unique ones",
         cause="the source is not unique there; all rows that collide are rejected",
         fix="{model}, the source, or unique in [tables.{table}] of {plan}",
     )
@@ -310,20 +316,21 @@ class Rule(StrEnum):
     ORPHAN_NULLED = _About(
         "orphan_nulled",
         kind="change",
-        meaning="a reference to a row that does not exist has become null",
+        meaning="a reference to a row that does not exist, or is rejected itself, has become null",
         cause='the plan says orphans = { … = "null" }',
         fix=_PARENT,
     )
     ORPHAN_DROPPED = _About(
         "orphan_dropped",
         kind="change",
-        meaning="a reference to a row that does not exist is dropped from its array",
+        meaning="a reference to a row that does not exist, or is rejected itself, is dropped from "
+        "its array",
         cause='the plan says orphans = { … = "drop" }',
         fix=_PARENT,
     )
 
 
 def known_rule(name: str) -> Rule | None:
-    """The rule of that name; None for one that another version of stages has staged."""
+    """The rule of that name; None if unknown, such as a name staged by another version."""
     rule = Rule.__members__.get(name.upper())
     return rule if rule == name else None

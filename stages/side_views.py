@@ -1,7 +1,7 @@
-"""Side files, beside the plan, as SQL views: `side.<file's name>`.
+"""Side files, in the plan's folder, as SQL views: `side.<file's name>`.
 
-Every column of a CSV or JSON file is text unless the plan types it, since a guess by the values
-makes one key of `1.10` and `1.1`. A Parquet file has types of its own.
+Every column of a CSV or JSON file is text unless the plan declares its type: guessing from the
+values would turn `1.10` and `1.1` into the same key. A Parquet file has its own types.
 """
 
 from __future__ import annotations
@@ -28,23 +28,24 @@ if TYPE_CHECKING:
     import duckdb
 
 DELIMITERS = ",;\t|"
-# A header line may be this long.
+# The maximum length of a header line.
 HEAD_BYTES = 1 << 20
 
 
 def side_files(workspace: Workspace, plan: Plan) -> dict[str, Path]:
-    """Name → CSV, JSON or Parquet file beside the plan; no target's report is one of them."""
+    """Name → CSV, JSON or Parquet file in the plan's folder, except reports and the baseline that
+    init writes."""
     files = {}
     for file in sorted(workspace.migrations.glob("*")):
         if file.suffix not in (".csv", ".json", ".parquet"):
             continue
-        if not is_report(workspace, plan, file):
+        if file != workspace.baseline and not is_report(workspace, plan, file):
             files[re.sub(r"\W", "_", file.stem)] = file
     return files
 
 
 def side_contents(workspace: Workspace, plan: Plan) -> dict[str, str]:
-    """Name → fingerprint of what the view holds: the file, and the plan's types."""
+    """Name → fingerprint of the view's contents: the file, and the plan's types."""
     return {
         name: fingerprint(hash_file(file), _types(plan, name))
         for name, file in side_files(workspace, plan).items()
@@ -52,7 +53,7 @@ def side_contents(workspace: Workspace, plan: Plan) -> dict[str, str]:
 
 
 def side_views(workspace: Workspace, plan: Plan) -> Iterator[str]:
-    """SQL of a view of each file; one that can't be read raises its error when it is queried."""
+    """SQL of a view for each file; one that can't be read raises its error when queried."""
     for name, file in side_files(workspace, plan).items():
         try:
             rows = side_sql(plan, name, file)
@@ -64,9 +65,9 @@ def side_views(workspace: Workspace, plan: Plan) -> Iterator[str]:
 def require_readable(
     connection: duckdb.DuckDBPyConnection, workspace: Workspace, plan: Plan, names: Iterable[str]
 ) -> None:
-    """Read each of these side files, by names in lower case.
+    """Read each of these side files, given their names in lower case.
 
-    Raises UserError that names the file, and the line or the value where it is known.
+    Raises UserError that names the file, and the line or value if known.
     """
     import duckdb
 
@@ -114,7 +115,7 @@ def side_sql(plan: Plan, name: str, file: Path) -> str:
 
 
 def _refuse_names(file: Path, columns: Iterable[str]) -> None:
-    """DuckDB's names are not empty, and don't differ by case alone."""
+    """Raise FileError for names that DuckDB can't take: empty, or differing only in case."""
     seen: dict[str, str] = {}
     for name in columns:
         if not name:
@@ -135,7 +136,7 @@ def _types(plan: Plan, name: str) -> Mapping[str, str]:
 
 
 def _parquet(file: Path) -> tuple[dict[str, str], str]:
-    """Column → its SQL, and the SQL of the rows."""
+    """Return column → its SQL, and the SQL of the rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -149,7 +150,7 @@ def _parquet(file: Path) -> tuple[dict[str, str], str]:
 
 
 def _csv(file: Path) -> tuple[dict[str, str], str]:
-    """The same; an empty field is NULL, a quoted one is the empty text."""
+    """As `_parquet`; an empty field is NULL, a quoted one the empty string."""
     with file.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
     utf_16 = is_utf_16(head)
@@ -184,10 +185,10 @@ def _first_line(text: str, delimiter: str) -> list[str]:
 
 
 def _json(file: Path) -> tuple[dict[str, str], str]:
-    """The same, of a list of objects; an object of plain values is rows of `key` and `value`."""
+    """As `_parquet`, for a list of objects; a flat object becomes rows of `key` and `value`."""
     with file.open("rb") as stream:
         if is_utf_16(stream.read(2)):
-            require_utf_8(file)  # DuckDB reads no other JSON
+            require_utf_8(file)  # DuckDB reads JSON only in UTF-8
     path = file_sql(file.resolve())
     try:
         parsed: Any = json.loads(read_text_file(file))

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def open_duckdb(
     *, spill: Path | None = None, memory: str | None = None, threads: int | None = None
 ) -> duckdb.DuckDBPyConnection:
-    """An in-memory database; `spill` is the folder for what `memory`, such as `640MB`, can't hold.
+    """Open an in-memory database; what exceeds `memory`, such as `640MB`, goes to folder `spill`.
 
-    A name that SQL does not know is not looked for among Python's variables.
+    SQL can't refer to Python variables.
     """
     import duckdb
 
@@ -36,7 +36,7 @@ def open_duckdb(
 
 @contextmanager
 def query_errors(hint: str) -> Iterator[None]:
-    """What DuckDB says against a user's query, as a UserError; some of it comes with the rows."""
+    """Turn DuckDB's errors in a user's query into UserError; fetching rows may raise some."""
     import duckdb
 
     try:
@@ -45,52 +45,69 @@ def query_errors(hint: str) -> Iterator[None]:
         raise UserError(str(error).strip(), hint) from None
 
 
+def tokens(sql: str) -> Iterator[tuple[int, duckdb.token_type, str]]:
+    """Yield (start byte, kind, text) of each token, without comments."""
+    import duckdb
+
+    text = sql.encode()
+    found = duckdb.tokenize(sql)
+    ends = [start for start, _ in found[1:]] + [len(text)]
+    for (start, kind), end in zip(found, ends[: len(found)], strict=True):
+        if kind != duckdb.token_type.comment:
+            yield start, kind, text[start:end].decode().rstrip()
+
+
 def first_row(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any] | None = None
 ) -> tuple[Any, ...]:
-    """The first row of a query that has one; `fetchone` would leave the connection in use."""
+    """The first row of a query that has one; `fetchone` would leave the result open."""
     rows = connection.execute(sql, parameters).fetchall()
     row: tuple[Any, ...] = rows[0]
     return row
 
 
 def name_sql(name: str) -> str:
-    """A column's name for SQL text."""
+    """Quote a column name for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
+def short_name_sql(name: str) -> str:
+    """Quote a name that follows a dot, only if it needs quotes."""
+    return name if name.isidentifier() else name_sql(name)
+
+
 def text_sql(text: str) -> str:
-    """A text literal for SQL text."""
+    """Quote a string literal for SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def member_sql(name: str) -> str:
-    """The path of an object's member, for DuckDB's JSON functions, as SQL text."""
+    """The path of an object's member as an SQL literal, for DuckDB's JSON functions."""
     return text_sql(f'$."{name}"')
 
 
 def file_sql(path: Path) -> str:
-    """A file's path for read_parquet and its like, which take `[ ] * ?` for patterns."""
+    """Quote a path for functions such as read_parquet, where `[ ] * ?` are glob patterns."""
     return text_sql(escape_path(path))
 
 
 def folder_sql(folder: Path, pattern: str) -> str:
-    """The same for the files of a folder that match a pattern, such as `*.parquet`."""
+    """As `file_sql`, for the files of a folder that match a pattern such as `*.parquet`."""
     return text_sql(f"{escape_path(folder)}/{pattern}")
 
 
 def escape_path(path: Path) -> str:
-    """A path in which no character is a pattern."""
+    """Escape glob characters in a path."""
     return re.sub(r"[\[*?]", r"[\g<0>]", path.as_posix())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Relation:
-    """A temporary table or view, and what a row of it holds; as a text, its name for SQL.
+    """A temporary table or view, and what its rows hold; str() gives its name for SQL.
 
-    A relation of a name such as `known {}` is made once for each subject, a table or a field, that
-    its name ends with; the column `…` stands for those of the subject. `writers` are the modules of
-    the package that make or fill it, `readers` those that read it, where that is declared.
+    A relation named like `known {}` is created once per subject, a table or field, whose name
+    replaces `{}`; the column `…` stands for the subject's columns. `writers` are the package's
+    modules that create or fill it, `readers` those that read it, if declared.
     """
 
     name: str
@@ -103,9 +120,9 @@ class Relation:
         return self.name
 
     def of(self, subject: str) -> str:
-        """The name for SQL of the one that belongs to a subject."""
+        """The quoted name of the relation for a subject."""
         return name_sql(self.plain_name(subject))
 
     def plain_name(self, subject: str) -> str:
-        """The same as DuckDB's catalog has it."""
+        """The unquoted name, as in DuckDB's catalog."""
         return self.name.format(subject)

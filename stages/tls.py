@@ -1,5 +1,5 @@
-"""Whom TLS trusts, read once for all HTTP clients of this process: reading takes longer than most
-requests."""
+"""Trusted TLS certificates, read once for all HTTP clients of this process: reading them takes
+longer than most requests."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import ssl
 
 import httpx
 
-# What httpx reads it from.
+# The variables that httpx reads them from.
 VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def trusted() -> ssl.SSLContext:
-    """httpx' own choice, for `httpx.Client(verify=…)`."""
+    """httpx's default SSL context, for `httpx.Client(verify=…)`."""
     return _read(*(os.environ.get(name) for name in VARIABLES))
 
 

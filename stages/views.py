@@ -1,7 +1,7 @@
 """The staged files as SQL views: for the shell (data/stages.duckdb), and for the stages' own SQL.
 
-Only views and macros, over absolute paths; the files are the truth, and the database can be
-thrown away at any time.
+Only views and macros, over absolute paths; the files are authoritative, and the database can be
+deleted at any time.
 """
 
 from __future__ import annotations
@@ -28,18 +28,19 @@ from stages.state.manifests import ExtractManifest
 from stages.state.parts import is_form, read_form
 from stages.state.records import read_whole
 from stages.state.workspace import ROWS, Workspace, form_file, manifest_file
+from stages.view_comments import COMMENT, with_comments
 
 if TYPE_CHECKING:
     import duckdb
 
-# The column that tells rows apart in the view of a source without a key.
+# The column that identifies rows in the view of a source without a key.
 KEYLESS = '"_key"'
 SCHEMAS = ("extract", "as_text", "reference", "side", "keys", "transform", "bound", "load")
 BOUND_VIEW = "CREATE OR REPLACE VIEW bound."
-# What DuckDB may hold before it spills; the process takes some 300 MiB more.
+# DuckDB's memory limit before it spills; the process takes about 300 MiB more.
 MEMORY = "640MB"
-# In the shell, what a macro can't convert is NULL instead of an error, so that a model shows its
-# other rows; no stage reads that file.
+# In the shell, a value that a macro can't convert becomes NULL instead of an error, so that a model
+# still shows its other rows; no stage reads that database.
 NULL_FOR_NO_VALUE = (
     "CREATE OR REPLACE MACRO no_value(rule, given) AS NULL::BIGINT",
     "CREATE OR REPLACE MACRO pg_vector(literal) AS try_cast(literal AS DOUBLE[])",
@@ -55,10 +56,10 @@ def macros() -> str:
 def connect(
     workspace: Workspace, plan: Plan, *, locked: bool = True, views: bool = True
 ) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with all macros and, if wanted, views.
+    """Open an in-memory DuckDB with all macros and, with `views`, the views.
 
     It spills to data/tmp, which belongs to the holder of the lock; without the lock (`locked` is
-    False) to a folder of this process.
+    False), to a folder of this process.
     """
     connection = (
         open_duckdb(spill=workspace.spill, memory=MEMORY)
@@ -73,11 +74,11 @@ def connect(
 
 
 def make(connection: duckdb.DuckDBPyConnection, sql: Iterable[str]) -> bool:
-    """Run the statements, less views of damaged files, and less bound views of files that were
-    staged for another schema.ts. Returns whether there was none.
+    """Run the statements, skipping views of damaged files, and bound views of files that were
+    staged for another schema.ts. Returns whether none was skipped.
 
-    DuckDB looks into a file to make its view. Who needs it checks its hash or its freshness, and
-    says so; nobody else is to stop for it.
+    DuckDB opens a file to create its view. Code that needs the file checks its hash or freshness
+    and reports it; nothing else should stop because of it.
     """
     import duckdb
 
@@ -85,14 +86,15 @@ def make(connection: duckdb.DuckDBPyConnection, sql: Iterable[str]) -> bool:
     for statement in sql:
         try:
             connection.execute(statement)
-        except (duckdb.InvalidInputException, duckdb.IOException):
+        except (duckdb.InvalidInputException, duckdb.IOException, duckdb.PermissionException):
             whole = False
-        except duckdb.BinderException:
-            if not statement.startswith(BOUND_VIEW):
+        except (duckdb.BinderException, duckdb.CatalogException):
+            # A view that was not created can't be commented on.
+            if not statement.startswith((BOUND_VIEW, COMMENT)):
                 raise
             whole = False
         except duckdb.Error as error:
-            # What DuckDB says of a Parquet file's damaged footer has no class of its own.
+            # DuckDB raises the base class for a damaged Parquet footer.
             if type(error) is not duckdb.Error:
                 raise
             whole = False
@@ -107,9 +109,9 @@ def values() -> str:
 def statements(
     workspace: Workspace, plan: Plan, *, null_for_no_value: bool = False
 ) -> Iterator[str]:
-    """SQL that makes every macro, schema and view whose files are there.
+    """Yield SQL that creates every macro, schema and view whose files exist.
 
-    A json text that DuckDB can't read is an error where a view's column is read, or
+    JSON text that DuckDB can't parse is an error when the view's column is read, or NULL with
     `null_for_no_value`.
     """
     yield macros()
@@ -130,14 +132,24 @@ def statements(
     for table in plan.tables.values():
         acks = workspace.acks(table.name)
         if acks.exists():
-            yield f"CREATE OR REPLACE VIEW load.{name_sql(table.name)} AS FROM {acks_sql(acks)}"
+            yield (
+                f"CREATE OR REPLACE VIEW load.{name_sql(table.name)} AS SELECT sourceId AS "
+                f"source_id, documentId AS convex_id, did, digest FROM {acks_sql(acks)}"
+            )
+    yield from _load_rejects_view(plan, workspace)
     yield from _bound_views(workspace, plan)
 
 
-def refresh(workspace: Workspace, plan: Plan) -> None:
-    """Make data/stages.duckdb anew if its SQL has changed: aside, then renamed over the old one."""
+def statements_for_people(workspace: Workspace, plan: Plan) -> Iterator[str]:
+    """As `statements`, with NULL for JSON that DuckDB can't parse, and with comments."""
+    yield from with_comments(statements(workspace, plan, null_for_no_value=True))
 
-    sql = [*statements(workspace, plan, null_for_no_value=True), *NULL_FOR_NO_VALUE]
+
+def refresh(workspace: Workspace, plan: Plan) -> None:
+    """Rebuild data/stages.duckdb if its SQL has changed: in a temporary file, then renamed."""
+
+    views = statements(workspace, plan, null_for_no_value=True)
+    sql = [*with_comments([*views, *NULL_FOR_NO_VALUE])]
     text = ";\n".join(sql) + ";\n"
     source = workspace.database_sql
     if workspace.database.exists() and source.exists() and source.read_bytes() == text.encode():
@@ -151,13 +163,13 @@ def refresh(workspace: Workspace, plan: Plan) -> None:
         whole = make(connection, sql)
         connection.execute("USE memory")
         connection.execute("DETACH staged")
-    aside.chmod(0o600)  # DuckDB made it by the umask, inside a private folder
+    aside.chmod(0o600)  # DuckDB created it with the umask, inside a private folder
     publish(aside, workspace.database)
     write_text(source, text if whole else "")
 
 
 def _over(folder: Path, schema: str, name: str, null_for_no_value: bool = False) -> Iterator[str]:
-    """The view of a folder's rows; where they hold json as text, also `as_text.<source>`."""
+    """The view of a folder's rows; if they hold JSON as text, also `as_text.<source>`."""
     if form_file(folder).exists():
         files = f"read_parquet({folder_sql(folder, ROWS)})"
         rows = _numbered(folder, files) if schema == "extract" else f"FROM {files}"
@@ -172,22 +184,22 @@ def _over(folder: Path, schema: str, name: str, null_for_no_value: bool = False)
 
 
 def json_texts(folder: Path) -> list[str]:
-    """The columns of an extract that hold json as text."""
+    """The columns of an extract that hold JSON as text."""
     manifest = read_whole(ExtractManifest, manifest_file(folder))
     return manifest.json if manifest else []
 
 
 def with_texts(rows: str, texts: Iterable[str], form: str) -> str:
-    """SQL of a relation with some of its columns in another form; `{0}` in it is the column."""
+    """SQL of a relation with some columns replaced by the expression `form`, `{0}` the column."""
     columns = ", ".join(f"{form.format(name_sql(c))} AS {name_sql(c)}" for c in texts)
     return f"SELECT * REPLACE ({columns}) FROM {rows}"
 
 
 def _numbered(folder: Path, files: str) -> str:
-    """SQL of rows; with `_key` where they have no key: their hash, and their number among equals.
+    """SQL of rows; if they have no key, with `_key`: their hash, and a number among equal rows.
 
-    Equal rows can't be told apart, so that it is the same whichever gets which number. Empty where
-    the form is damaged that says which columns to hash: who needs the rows says so.
+    Equal rows are interchangeable, so it doesn't matter which gets which number. Returns "" if the
+    form, which lists the columns to hash, is damaged: the code that needs the rows reports it.
     """
     import pyarrow as pa
 
@@ -197,7 +209,7 @@ def _numbered(folder: Path, files: str) -> str:
     if not is_form(folder):
         return ""
     texts = [
-        # The text of any other type is the same in every time zone.
+        # Only timestamps have a text that depends on the time zone.
         f"coalesce(epoch_us({name_sql(field.name)})::VARCHAR, {name_sql(field.name)}::VARCHAR)"
         if pa.types.is_timestamp(field.type)
         else f"{name_sql(field.name)}::VARCHAR"
@@ -221,18 +233,26 @@ def keys_view(workspace: Workspace, name: str) -> Iterator[str]:
 
 
 def documents_view(workspace: Workspace, table: str) -> Iterator[str]:
-    """`transform.<table>`: the documents, or no rows of their form before there are any."""
+    """`transform.<table>`: the documents, or an empty view of their columns if there are none yet.
+
+    Columns: source_id, and one per field; a field named source_id becomes `source_id_1`.
+    """
     for file in (workspace.documents(table), form_file(workspace.transform(table))):
         if file.exists():
             yield (
                 f"CREATE OR REPLACE VIEW transform.{name_sql(table)} AS "
-                f"FROM read_parquet({file_sql(file)})"
+                f"{_named_key(f'read_parquet({file_sql(file)})')}"
             )
             return
 
 
+def _named_key(documents: str) -> str:
+    """SQL of documents with their key renamed to `source_id`, as in every view."""
+    return f"SELECT _source_id AS source_id, * EXCLUDE (_source_id) FROM {documents}"
+
+
 def _shared_view(plan: Plan, name: str, file_of: Callable[[str], Path]) -> Iterator[str]:
-    """`rejects` and `changes` of all tables in one view."""
+    """One view of all tables' `rejects` or `changes`."""
     selects = [
         f'SELECT {text_sql(table.name)} AS "table", * FROM read_parquet({file_sql(file)})'
         for table in plan.tables.values()
@@ -240,6 +260,18 @@ def _shared_view(plan: Plan, name: str, file_of: Callable[[str], Path]) -> Itera
     ]
     if selects:
         yield f"CREATE OR REPLACE VIEW {name} AS " + " UNION ALL ".join(selects)
+
+
+def _load_rejects_view(plan: Plan, workspace: Workspace) -> Iterator[str]:
+    """`load_rejects`: what load could not put into Convex, of all tables in one view."""
+    selects = [
+        f'SELECT {text_sql(table.name)} AS "table", sourceId AS source_id, rule, reason '
+        f"FROM {load_rejects_sql(file)}"
+        for table in plan.tables.values()
+        if (file := workspace.load_rejects(table.name)).exists()
+    ]
+    if selects:
+        yield "CREATE OR REPLACE VIEW load_rejects AS " + " UNION ALL ".join(selects)
 
 
 def acks_sql(file: Path) -> str:
@@ -251,7 +283,7 @@ def acks_sql(file: Path) -> str:
 
 
 def load_rejects_sql(file: Path) -> str:
-    """The same for rejects.jsonl of a load."""
+    """As `acks_sql`, for a load's rejects.jsonl."""
     return (
         f"read_json({file_sql(file)}, format = 'newline_delimited', ignore_errors = true, "
         f"columns = {columns_sql(LoadReject)})"
@@ -262,7 +294,7 @@ def load_rejects_sql(file: Path) -> str:
 
 
 def ids_sql(workspace: Workspace, plan: Plan, targets: Iterable[str]) -> str:
-    """SQL of `ids(target, source_id, convex_id)` for the tables that are referred to."""
+    """SQL of (target, source_id, convex_id) for the tables that are referred to."""
     selects = [
         "SELECT NULL::VARCHAR AS target, NULL::VARCHAR AS source_id, "
         "NULL::VARCHAR AS convex_id WHERE false"
@@ -278,7 +310,7 @@ def ids_sql(workspace: Workspace, plan: Plan, targets: Iterable[str]) -> str:
 
 
 def ledger_ids_sql(workspace: Workspace, plan: Plan, ledger: str) -> str:
-    """The same by the ledger, of all tables: `ledger` is a relation of its rows."""
+    """As `ids_sql`, for all tables, from the ledger: `ledger` is a relation of its rows."""
     loaded = ", ".join(["NULL", *map(text_sql, plan.tables)])
     referenced = ids_sql(workspace, plan, plan.references)
     return (
@@ -295,13 +327,12 @@ def bound_sql(
     deferred: Container[str] = (),
     ids: str | None = None,
 ) -> str:
-    """SQL of a table's documents with Convex ids for references; NULL where none is known yet.
+    """SQL of a table's documents with Convex ids for references; NULL if not yet known.
 
     Columns: _source_id, the fields, `_unbound`: the references that have no id yet, and
-    `_incomplete`. Fields that are `deferred` are left out for now: NULL, or an empty array where
-    there must be one; a document that has a value there is incomplete.
-    `ids` is SQL of (target, source_id, convex_id); by default what load has written down, less
-    the documents that it found deleted.
+    `_incomplete`. Fields in `deferred` are left out for now: NULL, or an empty array if required;
+    a document that has a value there is incomplete. `ids` is SQL of (target, source_id, convex_id);
+    by default what load has recorded, except documents that it found deleted.
     """
     bound = {s.name for s in fields.values() if s.positions} - {
         s.name for s in fields.values() if s.name in deferred
@@ -352,7 +383,7 @@ def bound_sql(
 
 
 def _ids_of_rows(shape: Shape) -> str:
-    """SQL of (_source_id, ids, unbound) for rows with references inside of a list or of JSON."""
+    """SQL of (_source_id, ids, unbound) for rows with references inside a list or JSON."""
     column = name_sql(shape.name)
     if shape.item:
         refs = f"SELECT _source_id, unnest({column}) AS r FROM documents"
@@ -372,7 +403,7 @@ def _ids_of_rows(shape: Shape) -> str:
 
 
 def _bound_value(shape: Shape, column: str, ids: str) -> str:
-    """SQL of a list or JSON with the ids of a MAP in the place of its references."""
+    """SQL of a list or JSON with its references replaced by ids from a MAP."""
     if shape.item:
         return f"list_transform({column}, lambda r: {ids}[r])"
     marked = f"({marked_sql(f'{column}::VARCHAR')})::JSON"
@@ -390,5 +421,6 @@ def _bound_views(workspace: Workspace, plan: Plan) -> Iterator[str]:
         if staged and table.name in schema.tables:
             fields = staged_shapes(workspace, schema, table.name)
             yield (
-                f"{BOUND_VIEW}{name_sql(table.name)} AS {bound_sql(workspace, plan, table, fields)}"
+                f"{BOUND_VIEW}{name_sql(table.name)} AS "
+                f"{_named_key(f'({bound_sql(workspace, plan, table, fields)})')}"
             )

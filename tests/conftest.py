@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 
 from stages import sandbox
 from tests.support.command_line import ROOT, Stages
+from tests.support.sandboxes import open_folder, own_sandbox
 from tests.support.tiny_project import Small
 
 # Hundreds of processes are started, each of which would compile the package again.
@@ -26,23 +25,11 @@ def node_packages(tmp_path_factory: pytest.TempPathFactory) -> None:
     (tmp_path_factory.getbasetemp() / "node_modules").symlink_to(ROOT / "node_modules")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def sandbox_root() -> Iterator[Path]:
-    """A sandbox folder that Postgres' own user may enter; gone, with its processes, at the end."""
-    base = "/var/tmp" if Path("/var/tmp").is_dir() else None
-    folder = Path(tempfile.mkdtemp(prefix="stages-test-", dir=base))
-    folder.chmod(0o755)
-    before = os.environ.get("STAGES_SANDBOX")
-    os.environ["STAGES_SANDBOX"] = str(folder / "box")
-    try:
+    """The folder for the sandbox of every command; gone, with its processes, at the end."""
+    with open_folder("test") as folder, own_sandbox(folder / "box"):
         yield folder
-    finally:
-        sandbox.reset(ROOT)
-        if before is None:
-            os.environ.pop("STAGES_SANDBOX")
-        else:
-            os.environ["STAGES_SANDBOX"] = before
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

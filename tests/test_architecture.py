@@ -88,8 +88,10 @@ OWN_STATE = "stages.sandbox"
 # What is not staged: files of the user's project, and Convex' names inside of its ZIP.
 OTHERS = {
     "stages.cli.load": {"FILE.zip"},
+    "stages.convex.module_problem": {"package.json", "tsconfig.json"},
     "stages.convex.schema": {"tsconfig.json", "../tsconfig.json"},
     "stages.load.importing.snapshot_file": {"/documents.jsonl", "/generated_schema.jsonl"},
+    "stages.probe.convex_imports": {"/documents.jsonl", "/generated_schema.jsonl"},
     "stages.project.plan_reader": {".planning/migrations/data-migration-report.json"},
     "stages.results": {"/<table>.parquet"},
     "stages.side_views": {".json", ".parquet"},

@@ -30,7 +30,7 @@ FULL = os.strerror(errno.ENOSPC)
 def test_what_the_machine_refuses_stops_a_command(error: Exception) -> None:
     stopped = stopped_by_machine(error)
     assert stopped and stopped.exit_code == 3
-    assert "run the same command again" in str(stopped.hint)
+    assert "rerun the command" in str(stopped.hint)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,13 @@ def test_what_the_machine_refuses_stops_a_command(error: Exception) -> None:
 )
 def test_what_is_somebody_elses_fault_does_not(error: Exception) -> None:
     assert stopped_by_machine(error) is None
+
+
+def test_no_memory_for_the_error_either() -> None:
+    for words in (
+        "<function load at 0x7f> returned NULL without setting an exception",
+        "error return without exception set",
+    ):
+        stopped = stopped_by_machine(SystemError(words))
+        assert stopped is not None and stopped.message == "there is not enough memory", words
+    assert stopped_by_machine(SystemError("another one")) is None

@@ -1,4 +1,4 @@
-"""Rules have one registry: the code names no other and uses all; docs/rules.md lists them."""
+"""Rules have one registry: the code names no other and uses all; the page of rules lists them."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stages.sql import file_sql, folder_sql, open_duckdb
+from stages.sql import file_sql, folder_sql, open_duckdb, tokens
 
 
 @pytest.mark.parametrize("name", ["g[1]", "a*", "what?", "[[x]]", "it's", "a b"])
@@ -29,3 +29,8 @@ def test_a_python_variable_is_no_table() -> None:
     with open_duckdb() as connection, pytest.raises(duckdb.CatalogException):
         connection.execute("FROM secret")
     assert secret.num_rows == 1
+
+
+def test_tokens_of_nothing_are_none() -> None:
+    assert list(tokens("")) == list(tokens("  -- a comment")) == []
+    assert [text for _, _, text in tokens("select 'é' -- end\n;")] == ["select", "'é'", ";"]

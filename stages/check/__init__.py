@@ -1,1 +1,1 @@
-"""`stages check`: everything that a migration meets, looked at before anything is moved."""
+"""`stages check`: check everything that a migration depends on before any data is moved."""

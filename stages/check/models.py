@@ -1,4 +1,4 @@
-"""Whether the models run: a real transform of tables without rows, in a folder of its own."""
+"""Whether the models run: a real transform of empty tables, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_models(
 
     `readings` are the sources that can be read; the others count as missing.
     """
-    # No row, no key: what a side file says of keys can't be proven here.
+    # Without rows there are no keys, so the keys in a side file can't be checked here.
     sides = {name: replace(side, orphans="report") for name, side in plan.sides.items()}
     plan = replace(plan, sides=sides)
     wrong: dict[str, CheckResult] = {}
@@ -40,23 +40,23 @@ def check_models(
         except StagesError as error:
             yield CheckResult("models", False, error.message, error.hint)
             return
-        # All at once, where nothing is wrong; else one by one, since an error ends a transform.
-        if not _run(empty, plan, schema, ()):
+        together = _run(empty, plan, schema)
+        if not together:
             yield CheckResult("models", True, f"all {len(plan.tables)} run")
             return
+        # An error ends a transform, and a table fails with its parents: so each by itself.
         for name, table in plan.tables.items():
-            for words, hint in _run(empty, plan, schema, (table.full_name,)):
-                # A parent, or a key model, that does not run is met by several tables.
+            for words, hint in _run(empty, replace(plan, tables={name: table}), schema):
+                # A key model that does not run fails every table that needs it.
                 wrong.setdefault(words, CheckResult(f"model of {name}", False, words, hint))
-    yield from wrong.values()
+    alone = list(wrong.values())
+    yield from alone or (CheckResult("models", False, words, hint) for words, hint in together)
 
 
-def _run(
-    empty: Workspace, plan: Plan, schema: Schema, tables: tuple[str, ...]
-) -> list[tuple[str, str | None]]:
-    """Why some tables, or all where none is named, can't be transformed: (reason, hint)."""
+def _run(empty: Workspace, plan: Plan, schema: Schema) -> list[tuple[str, str | None]]:
+    """Why the plan's tables can't be transformed: (reason, hint)."""
     try:
-        result = transform(empty, plan, schema, TransformOptions(tables=tables), Silent())
+        result = transform(empty, plan, schema, TransformOptions(), Silent())
     except StagesError as error:
         return [(error.message, error.hint)]
     failures = read_failures(empty, "transform")

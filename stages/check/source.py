@@ -1,4 +1,4 @@
-"""The source: who we are there, and whether every table of the plan can be read."""
+"""The source: our role there, and whether every table of the plan can be read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from stages.errors import TableFailed
 from stages.extract import auth_tables
+from stages.extract.beside import tables_beside
 from stages.extract.catalog import Reading, resolve_reading
+from stages.extract.misspelt import misspelt
 from stages.extract.reader import Reader
 from stages.project.plan import Plan
 from stages.project.settings import Source
@@ -15,7 +17,7 @@ from stages.results import CheckResult
 
 
 def check_source(plan: Plan, source: Source, readings: dict[str, Reading]) -> Iterator[CheckResult]:
-    """Over each transport that the settings have. `readings` gets what can be read, by source."""
+    """Check each transport in the settings. What can be read is added to `readings`, by source."""
     if source.db_url:
         yield from guarded("Postgres", lambda: _postgres(plan, source, readings))
     if source.url:
@@ -51,7 +53,9 @@ def _rest(plan: Plan, source: Source, readings: dict[str, Reading]) -> Iterator[
         yield from _tables("REST", plan, reader, readable)
         for name, reading in readable.items():
             readings.setdefault(name, reading)
-        first = next(iter(readable.values()), None)
+        # The API does not serve the tables of Auth.
+        served = (each for each in readable.values() if each.place not in auth_tables.TABLES)
+        first = next(served, None)
         for opened in prove_key(source, first) if first else ():
             yield CheckResult(
                 f"key for {opened.api}",
@@ -66,8 +70,8 @@ def _rest(plan: Plan, source: Source, readings: dict[str, Reading]) -> Iterator[
 def _tables(
     transport: str, plan: Plan, reader: Reader, readings: dict[str, Reading]
 ) -> Iterator[CheckResult]:
-    """A row of each is read. A missing table is reported, and is no failure where the plan says
-    `report` and others are there."""
+    """Read one row or a few of each table. A missing table is reported; it is not a failure if the
+    plan says `report` and other tables exist."""
     catalog = reader.catalog()
     missing, failed = [], []
     session = reader.session()
@@ -92,9 +96,12 @@ def _tables(
     finally:
         session.close()
     found = len(plan.sources) - len(missing)
-    detail = f"{found} of {len(plan.sources)} sources are there"
+    detail = f"{found} of {len(plan.sources)} sources exist"
+    refused = [slip for entry in missing if (slip := misspelt(plan, entry, catalog))]
     if missing:
         detail += f"; missing: {', '.join(entry.name for entry in missing)}"
+    if beside := tables_beside(plan, catalog):
+        detail += f"; {beside}"
     fatal = not found or any(entry.on_missing == "fail" for entry in missing)
     yield CheckResult(
         f"{transport} tables",
@@ -102,4 +109,6 @@ def _tables(
         detail,
         "create them, or edit [sources] of the plan; does the address name the right project?",
     )
+    for slip in refused:
+        yield CheckResult(f"{transport} tables", False, slip.message, slip.hint)
     yield from failed

@@ -1,7 +1,7 @@
-"""The commands: each parses, calls one function, prints, and ends with a code.
+"""The commands: each parses its options, calls one function, prints, and exits with a code.
 
 0 done · 1 done, but something falls short · 2 wrong usage, settings or plan · 3 stopped before the
-end, run again to go on. stdout is data; stderr is progress and people.
+end; rerun it to continue. stdout is for data; stderr is for progress and messages.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from stages.cli import (
+    assess,
     check,
     clean,
     extract,
@@ -22,19 +23,22 @@ from stages.cli import (
     report,
     rollback,
     sandbox,
+    show,
     sql,
     status,
     transform,
+    ui,
     verify,
 )
 from stages.cli.context import cli
 from stages.cli.little_memory import go_on_in_a_child
 from stages.cli.signals import end_at_signals, was_interrupted
-from stages.errors import StagesError
+from stages.errors import RERUN, StagesError
 from stages.machine import is_interrupt, stopped_by_machine
 from stages.terminal import OutputClosed, print_safely
 
 __all__ = [
+    "assess",
     "check",
     "clean",
     "cli",
@@ -46,27 +50,41 @@ __all__ = [
     "report",
     "rollback",
     "sandbox",
+    "show",
     "sql",
     "status",
     "transform",
+    "ui",
     "verify",
 ]
 
 
-STOPPED = "stopped; run the same command again to go on"
+STOPPED = f"stopped; {RERUN}"
+
+
+# Made beforehand: when it is needed, there is no memory to make it with.
+NO_MEMORY = f"stages: {stopped_by_machine(MemoryError())}\n".encode()
 
 
 def main() -> NoReturn:
-    """The console script: errors as sentences, and the exit code."""
+    """The console script: turns errors into messages and an exit code."""
+    try:
+        _run()
+    except MemoryError:
+        os.write(2, NO_MEMORY)
+        os._exit(3)
+
+
+def _run() -> NoReturn:
     go_on_in_a_child()
     print_safely()
     end_at_signals()
-    # What Arrow allocates by, from its first import on. Its own choice keeps what is freed for
-    # each thread: half as much memory again for many small pages.
+    # Arrow reads this when first imported. Its default allocator keeps freed memory per thread,
+    # which takes 50 % more memory with many small pages.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         code = cli.main(standalone_mode=False) or 0
-        sys.stdout.flush()  # what was closed early is found here, and not when Python ends
+        sys.stdout.flush()  # detect a closed stdout here, not when Python exits
     except (click.exceptions.Abort, KeyboardInterrupt):
         _end(STOPPED, 3)
     except click.ClickException as error:
@@ -89,6 +107,6 @@ def main() -> NoReturn:
 
 
 def _end(text: str, code: int) -> NoReturn:
-    # Else click takes what looks like colour out of it, where stderr is no terminal.
+    # Otherwise click strips what looks like colour codes if stderr is not a terminal.
     click.echo(f"stages: {text}", err=True, color=True)
     sys.exit(code)

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 @yes_option
 @pass_context
 def clean(context: Context, what: str, yes: str | None) -> None:
-    """Remove staged files, or the ledger, and tell what only you can remove.
+    """Remove staged files or the ledger, and list what only you can remove.
 
-    Nothing is deleted in Supabase, and no document in Convex.
+    Nothing in Supabase and no document in Convex is deleted.
     """
     with context.reporting() as migration:
         steps = migration.clean(cast("What", what), consent=consent_of(yes))
     if steps:
-        click.echo("left for you, where it is there:")
+        click.echo("left for you to remove, if it exists:")
     for step in steps:
         click.echo(f"  - {step}")

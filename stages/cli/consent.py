@@ -1,4 +1,4 @@
-"""How the command line agrees: by --yes, or on the terminal."""
+"""How the user consents on the command line: with --yes, or on the terminal."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:
         is_flag=False,
         flag_value="",
         default=None,
-        help="Do not ask; a production deployment wants its name here.",
+        help="Do not ask; for a production deployment, give its name.",
     )(command)
 
 
 def consent_of(yes: str | None) -> Consent:
-    """What `--yes` says; without it, a question."""
+    """The consent that `--yes` gives; without it, the function that asks."""
     return ask if yes is None else yes or True
 
 
 def consent_by_name(yes: str | None) -> Consent:
-    """The same for a command that only asks for names: nobody types one into a pipe."""
+    """As `consent_of`, for commands that only ask for names: without a terminal, don't ask."""
     return consent_of(yes) if yes is not None or sys.stdin.isatty() else None
 
 
@@ -53,7 +53,7 @@ def _confirm(question: Question) -> bool:
     try:
         return click.confirm(f"{question.action}?", err=True)
     except click.Abort:
-        click.echo(err=True)  # behind the question
+        click.echo(err=True)  # end the line of the question
         if was_interrupted():
             raise
         raise ConsentRequired(question) from None  # there is nobody to ask

@@ -17,26 +17,28 @@ from stages.cli.context import (
     tables_argument,
     via_option,
 )
-from stages.events import to_progress
-from stages.progress import Lines
 
 
 @cli.command()
 @tables_argument
-@click.option("--exclude", metavar="TABLE", multiple=True, help="Leave out; may be repeated.")
+@click.option(
+    "--exclude", metavar="TABLE", multiple=True, help="A table to leave out. May be repeated."
+)
 @via_option
 @click.option(
     "--jobs",
     type=click.IntRange(1, 16),
-    help="Connections side by side. Default: 2 (Postgres, never more than 4), 12 (REST).",
+    help="Parallel connections. Default: 2 for Postgres (at most 4), 12 for REST.",
 )
-@click.option("--restart", is_flag=True, help="Read anew, aside, and swap at the end.")
-@click.option("--dry-run", is_flag=True, help="Tell rows, bytes and minutes; read nothing.")
+@click.option(
+    "--restart", is_flag=True, help="Read everything again; replace the old extract at the end."
+)
+@click.option("--dry-run", is_flag=True, help="Estimate rows, bytes and minutes; read no rows.")
 @click.option(
     "--sample",
     metavar="N",
     type=click.IntRange(1),
-    help="Only N rows a table, and the rows that they refer to.",
+    help="Only N rows per table, and the rows they refer to.",
 )
 @click.option(
     "--max-snapshot",
@@ -44,34 +46,34 @@ from stages.progress import Lines
     type=click.FloatRange(min=0, min_open=True),
     default=120,
     show_default=True,
-    help="Let go of a snapshot that is older.",
+    help="Release the snapshot after this many minutes.",
 )
 @click.option(
-    "--fail-if-moved", is_flag=True, help="End with 1 where the source has moved since it was read."
+    "--fail-if-moved", is_flag=True, help="Exit with 1 if the source has changed since it was read."
 )
 @check_files_option
 @json_option
 @pass_context
 def extract(context: Context, as_json: bool, dry_run: bool, **chosen: Any) -> None:
-    """Dump source tables, and what Convex has already, to Parquet.
+    """Dump source tables, and the existing documents of reference tables, to Parquet.
 
-    TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
+    TABLE is a source or target name, or a glob such as 'ari_*'. Default: all tables.
     """
     chosen["max_snapshot"] *= 60.0
     if dry_run:
-        migration = context.migration(to_progress(Lines()))
-        forecasts = migration.forecast_extract(
-            chosen["tables"], exclude=chosen["exclude"], via=chosen["via"]
-        )
+        with context.working() as migration:
+            forecasts = migration.forecast_extract(
+                chosen["tables"], exclude=chosen["exclude"], via=chosen["via"]
+            )
         print_forecast(forecasts, migration.workspace.data, as_json)
         return
-    with context.reporting(as_json=as_json) as migration:
+    with context.reporting("extract", as_json=as_json) as migration:
         result = migration.extract(**chosen)
     result.raise_if_wrong()
 
 
 def print_forecast(forecasts: list[Any], data: Path, as_json: bool) -> None:
-    """Print forecasts; bytes that the source does not tell are `?`, and null in JSON."""
+    """Print forecasts; sizes that the source does not report are `?`, or null in JSON."""
     import shutil
 
     free = shutil.disk_usage(data if data.exists() else data.parent).free

@@ -1,6 +1,6 @@
-"""A limit of memory in which Arrow and DuckDB may end the process: its parent reports it.
+"""Under a low memory limit, Arrow or DuckDB may abort the process: a parent process reports it.
 
-They can't always be told to fail in good order: a library that gets no memory for a thread aborts.
+They don't always fail cleanly: a library that gets no memory for a thread aborts.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ import os
 import signal
 import sys
 
-# Below this the native libraries are not sure to start, let alone to work.
+# Below this, the native libraries may not even start.
 ENOUGH_BYTES = 2 << 30
-# What a command of ours ends with.
+# The exit codes of our commands.
 CODES = (0, 1, 2, 3)
 
 
 def go_on_in_a_child() -> None:
-    """Where memory is limited (`ulimit -v`) to less than 2 GiB, return in a child of this process.
+    """If memory is limited (`ulimit -v`) to less than 2 GiB, return in a child of this process.
 
-    The parent ends as the child does; with 3 and a sentence where a library ended it.
+    The parent exits with the child's code; or with 3 and a message if a library ended it.
     """
     limit = _limit()
     if limit is None:
@@ -26,7 +26,7 @@ def go_on_in_a_child() -> None:
     child = os.fork()
     if not child:
         return
-    # Ctrl-C comes to both; the child ends, and then so does the parent.
+    # Ctrl-C goes to both processes; the child ends, and then the parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: os.kill(child, number))
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -35,7 +35,7 @@ def go_on_in_a_child() -> None:
         sys.stderr.write(
             f"stages: ended by a library, with {ended}: memory is limited to {limit >> 20:,} MiB, "
             f"and {ENOUGH_BYTES >> 20:,} MiB are needed\n"
-            "  → raise the limit (ulimit -v); what is done is kept, run the same command again\n"
+            "  → raise the limit (ulimit -v) and rerun the command; completed work is kept\n"
         )
         sys.stderr.flush()
         code = 3
@@ -43,7 +43,7 @@ def go_on_in_a_child() -> None:
 
 
 def _limit() -> int | None:
-    """The limit of this process's memory in bytes, where it is less than enough."""
+    """The memory limit of this process in bytes, if it is too low; otherwise None."""
     if os.name != "posix":
         return None
     import resource

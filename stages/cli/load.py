@@ -18,8 +18,6 @@ from stages.cli.context import (
     tables_argument,
 )
 from stages.errors import UserError
-from stages.events import to_progress
-from stages.progress import Lines
 
 if TYPE_CHECKING:
     from stages.convex.client import Channel
@@ -31,53 +29,59 @@ if TYPE_CHECKING:
     "--through",
     type=click.Choice(["functions", "http-action", "import"]),
     default=None,
-    help="The channel. Default: functions where there is a deploy key. import: one file, "
-    "all tables at once, ids made from source keys.",
+    help="How to write to Convex. functions (the default with a deploy key); http-action; "
+    "import: one file with all tables, its ids made from source keys.",
 )
 @click.option(
     "--mode",
     type=click.Choice(["require-empty", "append", "replace"]),
-    help="Of an import: what becomes of documents that are there. Default: require-empty.",
+    help="Import only: what to do with existing documents. Default: require-empty.",
 )
 @click.option(
     "--to",
     metavar="FILE.zip",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Of an import: only write the file, for npx convex import.",
+    help="Import only: write the file for npx convex import, and send nothing.",
 )
-@click.option("--restart", is_flag=True, help="Forget the acks, and ask Convex' ledger.")
-@click.option("--overwrite", is_flag=True, help="Write over documents that the app has changed.")
 @click.option(
-    "--prune", is_flag=True, help="Delete in Convex what was loaded and is not staged any more."
+    "--restart", is_flag=True, help="Discard the local acks and ask the ledger in Convex again."
+)
+@click.option("--overwrite", is_flag=True, help="Overwrite documents that the app has changed.")
+@click.option(
+    "--prune", is_flag=True, help="Delete documents that were loaded and are no longer staged."
 )
 @click.option(
     "--adopt",
     is_flag=True,
-    help="Existing documents that are these rows become theirs: by ids that an import made, or "
-    "where they are equal.",
+    help="Existing documents are these rows: add them to the ledger, matched by the ids of an "
+    "import or by equal content.",
 )
 @click.option(
     "--adopt-by",
     metavar="FIELD",
-    help="With --adopt: also by a field of the documents that holds the source key.",
+    help="With --adopt: also match by a field that holds the source key.",
 )
 @click.option(
     "--beside-existing",
     is_flag=True,
-    help="Existing documents are others: insert next to them.",
+    help="Existing documents are not these rows: insert next to them.",
 )
 @click.option(
     "--max-rate",
     metavar="RATE",
     multiple=True,
-    help="At most so much a second: 2MiB, 500docs, or both. Default: 2MiB on production.",
+    help="Limit per second: 2MiB, 500docs, or both. Default: 2MiB on production.",
 )
-@click.option("--dry-run", is_flag=True, help="Tell what would be sent; write nothing.")
-@click.option("--accept-rejects", is_flag=True, help="Load although rejects are over the limit.")
+@click.option("--dry-run", is_flag=True, help="Report what would be sent; write nothing.")
+@click.option(
+    "--accept-rejects",
+    is_flag=True,
+    help="Load even if there are more rejects than the plan allows.",
+)
 @click.option(
     "--yes",
     metavar="NAME",
-    help="The name of the deployment: consent to production, --prune, or --mode replace.",
+    help="The deployment's name, as consent to production, --prune or --mode replace.",
 )
 @check_files_option
 @json_option
@@ -102,7 +106,7 @@ def load(
 ) -> None:
     """Write the documents to Convex, each exactly once.
 
-    TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
+    TABLE is a source or target name, or a glob such as 'ari_*'. Default: all tables.
     """
     from stages.load.forecast import as_text
     from stages.load.pace import read_rate
@@ -118,11 +122,16 @@ def load(
         if adopt or beside_existing:
             option = "--adopt" if adopt else "--beside-existing"
             raise UserError(f"{option} is not for --dry-run", f"leave {option} out")
-        channel = None if through == "import" else cast("Channel | None", through)
-        forecast = context.migration(to_progress(Lines())).forecast_load(tables, through=channel)
+        if through == "import":
+            raise UserError(
+                "--dry-run is not for --through import",
+                "its documents and bytes are what this reports: stages load --dry-run",
+            )
+        with context.working() as migration:
+            forecast = migration.forecast_load(tables, through=cast("Channel | None", through))
         print_json(forecast) if as_json else click.echo(as_text(forecast))
         return
-    with context.reporting(as_json=as_json) as migration:
+    with context.reporting("" if to else "load", as_json=as_json) as migration:
         if to:
             migration.write_import_file(
                 to, tables, mode=cast("Any", mode), accept_rejects=accept_rejects

@@ -16,7 +16,9 @@ from stages.cli.context import (
 
 @cli.command()
 @tables_argument
-@click.option("--force", is_flag=True, help="Delete what the app has changed since, too.")
+@click.option(
+    "--force", is_flag=True, help="Also delete documents that the app has changed since the load."
+)
 @yes_option
 @json_option
 @pass_context
@@ -25,9 +27,9 @@ def rollback(
 ) -> None:
     """Delete from Convex what was loaded, children first.
 
-    TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
-    Documents that the app has changed since are kept.
+    TABLE is a source or target name, or a glob such as 'ari_*'. Default: all tables.
+    Documents that the app has changed since the load are kept.
     """
-    with context.reporting(as_json=as_json) as migration:
+    with context.reporting("rollback", as_json=as_json) as migration:
         result = migration.rollback(tables, force=force, consent=consent_of(yes))
     result.raise_if_wrong()

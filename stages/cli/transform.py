@@ -18,9 +18,9 @@ from stages.cli.context import (
 
 @cli.command()
 @tables_argument
-@click.option("--restart", is_flag=True, help="Do it again, fresh or not.")
-@click.option("--explain", is_flag=True, help="Print the checking SQL; write nothing.")
-@click.option("--limit", type=click.IntRange(1), help="Print so many documents; write nothing.")
+@click.option("--restart", is_flag=True, help="Transform again, even if nothing has changed.")
+@click.option("--explain", is_flag=True, help="Print the SQL of models and checks; write nothing.")
+@click.option("--limit", type=click.IntRange(1), help="Print this many documents; write nothing.")
 @check_files_option
 @json_option
 @pass_context
@@ -34,15 +34,18 @@ def transform(
 ) -> None:
     """Turn the extract into Convex documents and rejects, by SQL models and checks.
 
-    TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
+    TABLE is a source or target name, or a glob such as 'ari_*'. Default: all tables.
     """
-    with context.reporting(as_json=as_json) as migration:
+    shown = explain or limit is not None
+    with context.reporting("" if shown else "transform", as_json=as_json) as migration:
         if explain:
             statements = migration.explain_transform(tables)
         elif limit is not None:
             previews = migration.preview_transform(tables, limit=limit)
         else:
-            migration.transform(tables, restart=restart).raise_if_wrong()
+            result = migration.transform(tables, restart=restart)
+    if not shown:
+        result.raise_if_wrong()
     if explain:
         for name, text in statements.items():
             click.echo(

@@ -19,17 +19,21 @@ from stages.errors import UserError
 
 @cli.command()
 @tables_argument
-@click.option("--source", is_flag=True, help="Count the source again, and compare it too.")
+@click.option(
+    "--source",
+    is_flag=True,
+    help="Also check whether the source has changed since it was extracted.",
+)
 @click.option(
     "--sample",
     metavar="N",
     type=click.IntRange(1),
-    help="Only N documents a table, always the same ones.",
+    help="Only N documents per table, always the same ones.",
 )
 @click.option(
     "--final",
     is_flag=True,
-    help="Only look whether functions or secrets of the migration are left.",
+    help="Only check for functions and secrets of the migration that are still deployed.",
 )
 @check_files_option
 @json_option
@@ -44,17 +48,17 @@ def verify(
 ) -> None:
     """Read Convex back and compare it with what is staged.
 
-    TABLE is a source or a target name, or a glob such as 'ari_*'; all where none is given.
+    TABLE is a source or target name, or a glob such as 'ari_*'. Default: all tables.
     """
     if final:
         if tables or source or sample:
             hint = context.migration().hint("run it alone: stages verify --final")
-            raise UserError("--final looks at no table", hint)
+            raise UserError("--final checks no tables", hint)
         checked = context.migration(None if as_json else print_check).verify_final()
         if as_json:
             print_checked(checked)
         checked.raise_if_wrong()
         return
-    with context.reporting(as_json=as_json) as migration:
+    with context.reporting("verify", as_json=as_json) as migration:
         result = migration.verify(tables, source=source, sample=sample)
     result.raise_if_wrong()

@@ -1,1 +1,1 @@
-"""What Convex is, for every stage: its HTTP API, its values, its schema."""
+"""Convex for all stages: its HTTP API, its values, its schema."""

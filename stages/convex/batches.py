@@ -23,11 +23,11 @@ def in_batches(
     *,
     most: int,
 ) -> Iterator[tuple[int, Answer]]:
-    """Call with JSON arrays of `relation(n, element)`, in the order of n = 0, 1, …; yields how
-    many elements each answer is for.
+    """Call with JSON arrays of `relation(n, element)`, in the order of n = 0, 1, …; yields each
+    answer with its number of elements.
 
-    A call that is over a limit of one transaction is halved, and no larger one is tried after it.
-    Raises what `call` raises, but for FunctionErrors of that kind.
+    A call over a transaction limit is halved, and no larger one is tried after it. Raises what
+    `call` raises; a FunctionError about a limit only for a single element.
     """
     total = int(first_row(connection, f"SELECT count(*) FROM {relation}")[0])
     first, size = 0, min(START, most)
@@ -53,10 +53,10 @@ def in_batches(
 def in_halves(
     items: Sequence[Item], call: Callable[[Sequence[Item]], list[Answer]]
 ) -> list[Answer]:
-    """Call with all items; over a limit of one transaction, with halves. From any thread.
+    """Call with all items; over a transaction limit, with halves. Thread-safe.
 
-    The answers are in the items' order. Raises what `call` raises for a single item, and every
-    FunctionError that is not about a limit.
+    The answers are in the items' order. Raises what `call` raises; a FunctionError about a limit
+    only for a single item.
     """
     try:
         return call(items)

@@ -1,7 +1,7 @@
-"""JSON → its one canonical form, set-wise in DuckDB: keys sorted, numbers as float64.
+"""JSON → its canonical form, set-wise in DuckDB: keys sorted, numbers as float64.
 
-Two JSON texts say the same to Convex if and only if their canonical forms are equal. The form is
-Convex' encoded JSON, ready to be sent. What Convex can't hold is named, never changed.
+Two JSON texts mean the same to Convex if and only if their canonical forms are equal. The form is
+Convex's encoded JSON, ready to be sent. What Convex can't hold is reported, never changed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 # A JSON string, or a number.
 TOKENS = r'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?'
-# Most texts have no such number, nor a string that looks like one; the others are taken apart.
+# Most texts have no such number, nor a string that looks like one; only the others are tokenized.
 LONG = r"(?:^|[:,\[])\s*-?(?:[0-9.]{15}|[0-9.]+[eE])"
-# How often what is left is looked at for a layout, and the share that one must fit to go on.
+# How often to look for a layout in the texts that are left; what general queries cost, see below;
+# and the share of texts that a layout must fit to look for another.
 ROUNDS = 4
 PLANNED = 2000
 WORTHWHILE = 0.1
@@ -31,9 +32,9 @@ def canonicalise(connection: duckdb.DuckDBPyConnection, table: str, selects: lis
     """Make the temporary table `table(text, canonical, size, problem)`.
 
     `selects` are queries of one VARCHAR column `text` with JSON; each distinct text is read once.
-    `size` is Convex' size in bytes. `problem` is NULL, or "rule: reason" of the first thing that
+    `size` is Convex's size in bytes. `problem` is NULL, or "rule: reason" of the first thing that
     Convex can't hold: field_name, duplicate_key, inexact_number, nesting, too_many. Encoded JSON
-    that comes from Convex may be given too: its `$float` objects stay as they are.
+    from Convex is accepted too: a problem is reported for its `$float` objects, but they are kept.
     """
     texts = f"(SELECT text FROM ({' UNION ALL '.join(selects)}) WHERE text IS NOT NULL)"
     source, left = texts, int(first_row(connection, f"SELECT count(*) FROM {texts}")[0])
@@ -43,8 +44,8 @@ def canonicalise(connection: duckdb.DuckDBPyConnection, table: str, selects: lis
     )
     for _ in range(ROUNDS):
         layout = sampled(connection, source) if left else None
-        # To plan a character of SQL takes about as long as a text takes the general way, whose
-        # own queries take as long as some thousands.
+        # Planning a character of SQL takes about as long as one text takes the general way, whose
+        # own queries take as long as some thousands of texts.
         if not layout or len(fitted_sql(layout, "")) > left + PLANNED:
             break
         before, left = left, by_layout(connection, table, layout, source)
@@ -57,7 +58,7 @@ def canonicalise(connection: duckdb.DuckDBPyConnection, table: str, selects: lis
 
 
 def place_inexact(connection: duckdb.DuckDBPyConnection, table: str) -> None:
-    """End the problem of each inexact number in `table` with its place: ` at $.prices[0]`."""
+    """Append the place of each inexact number in `table` to its problem: ` at $.prices[0]`."""
     which = f"problem LIKE '{Rule.INEXACT_NUMBER}: %'"
     if not first_row(connection, f"SELECT count(*) FROM {table} WHERE {which}")[0]:
         return
@@ -75,7 +76,7 @@ def place_inexact(connection: duckdb.DuckDBPyConnection, table: str) -> None:
 def canonicalise_columns(
     connection: duckdb.DuckDBPyConnection, relation: Relation, columns: list[str]
 ) -> None:
-    """Give JSON columns of a temporary table their canonical form, which is one text a value."""
+    """Bring JSON columns of a temporary table into canonical form: one text per value."""
     if not columns:
         return
     texts = [f"SELECT {name_sql(c)}::VARCHAR AS text FROM {relation}" for c in columns]
@@ -98,7 +99,7 @@ def by_layout(
     fitted = fitted_sql(layout, f"(SELECT DISTINCT text FROM {source})")
     rows = f"SELECT text, canonical, size, {_inexact_problem('text')} AS problem FROM ({fitted})"
     run(f"INSERT INTO {table} {rows}")
-    # CREATE … AS tells how many rows it has made.
+    # CREATE … AS returns how many rows it has made.
     (left,) = first_row(
         connection,
         f"CREATE OR REPLACE TEMP TABLE {table}_texts AS "
@@ -110,7 +111,7 @@ def by_layout(
 
 
 def by_any_layout(connection: duckdb.DuckDBPyConnection, table: str, source: str) -> None:
-    """Add to `table` all texts of `source`, whatever they look like: a node a row."""
+    """Add to `table` all texts of `source`, whatever their layout: one row per JSON node."""
     run = connection.execute
     run(
         f"CREATE OR REPLACE TEMP TABLE {table}_docs AS "
@@ -137,7 +138,7 @@ def by_any_layout(connection: duckdb.DuckDBPyConnection, table: str, source: str
 
 
 def _levels(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    """One table a level of nesting; returns the deepest level."""
+    """Make one table per level of nesting; returns the deepest level."""
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {table}_level_0 AS "
         f"SELECT * FROM {table}_nodes WHERE parent IS NULL"
@@ -168,7 +169,7 @@ def _fold(connection: duckdb.DuckDBPyConnection, table: str, level: int, *, last
         "WHEN NOT regexp_full_match(key, '[\\x20-\\x7e]*') "
         f"THEN '{Rule.FIELD_NAME}: a key has characters that are not printable ASCII' "
         "WHEN key = '__proto__' "
-        f"THEN '{Rule.FIELD_NAME}: a key is __proto__, which JavaScript bends' "
+        f"THEN '{Rule.FIELD_NAME}: a key is __proto__, which is special in JavaScript' "
         f"WHEN key = '' THEN '{Rule.FIELD_NAME}: a key is empty' "
         f"WHEN key LIKE '\\_%' ESCAPE '\\' THEN '{Rule.FIELD_NAME}: a key begins with _' "
         f"WHEN strlen(key) > {FIELD_NAME_LENGTH} THEN '{Rule.FIELD_NAME}: a key is too long' END) "
@@ -215,7 +216,7 @@ def _fold(connection: duckdb.DuckDBPyConnection, table: str, level: int, *, last
 
 
 def _inexact_problem(text: str) -> str:
-    """SQL: the problem of a text with a number that float64 does not hold, else NULL."""
+    """SQL: the problem of a text with a number that float64 can't hold exactly, else NULL."""
     return (
         f"CASE WHEN regexp_matches({text}, '{LONG}') AND {_inexact(text)} "
         f"THEN '{Rule.INEXACT_NUMBER}: a number has more digits than float64 holds' END"
@@ -223,10 +224,10 @@ def _inexact_problem(text: str) -> str:
 
 
 def _inexact(text: str) -> str:
-    """SQL: some number in a JSON text is not the float64 that it is read as.
+    """SQL: whether some number in a JSON text is not the float64 that it is read as.
 
-    A number is exact when its significant digits are those that the float prints; both are of one
-    magnitude, so that nothing else can differ. Up to 15 digits without an exponent always survive.
+    A number is exact if its significant digits are those that the float prints: both have the same
+    magnitude, so nothing else can differ. Up to 15 digits without an exponent are always exact.
     """
     token = f"regexp_extract_all({text}, '{TOKENS}')"
     return (

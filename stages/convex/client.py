@@ -1,7 +1,7 @@
 """A deployment's HTTP API: internal functions through the admin key or the HTTP action.
 
-Source: the HTTP Functions API. Arguments and results are Convex' encoded JSON, which loses
-nothing; a mutation carries no idempotency key, so only functions that may be repeated are called.
+Source: the HTTP Functions API. Arguments and results are Convex's encoded JSON, which loses
+nothing; mutations have no idempotency key, so only functions that are safe to repeat are called.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from stages.tls import trusted
 
 Kind = Literal["query", "mutation"]
 Channel = Literal["functions", "http-action"]
-# Limits and timeouts of one transaction: the batch is too large, not a document wrong.
+# Limits and timeouts of one transaction: the batch is too large, but no document is wrong.
 LIMIT = re.compile(
     r"in a single function execution|TooMany|[Tt]oo (?:many|much)|timed out|took too long|"
     r"SystemTimeout|FunctionArgumentsTooLarge|[Aa]rguments? [^\n]*too large|"
@@ -31,9 +31,9 @@ LIMIT = re.compile(
 )
 # Above the server's own limit of 300 s for a request.
 TIMEOUT = httpx.Timeout(310.0, connect=15.0)
-# How an answer begins, in the order in which backend and HTTP action write it.
+# How a successful answer begins: backend and HTTP action both write `status` first.
 SUCCESS = b'{"status":"success"'
-# The same request may succeed later: of the backend (its own timeout is 408), or of a gateway.
+# The same request may succeed later: from the backend (408 is its own timeout), or from a gateway.
 CONVEX_TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 
 
@@ -41,7 +41,7 @@ TOO_LARGE = "the request is too large: too much"
 
 
 class FunctionError(StagesError):
-    """A Convex function ended with an error; nothing of its transaction was kept."""
+    """A Convex function ended with an error; its transaction was rolled back."""
 
     def __init__(self, function: str, words: str, data: object) -> None:
         super().__init__(f"{function}: {words}")
@@ -51,14 +51,26 @@ class FunctionError(StagesError):
 
     @property
     def code(self) -> str | None:
-        """The `code` of a ConvexError's data, which passes where messages are redacted."""
+        """The `code` of a ConvexError's data, which is kept even if messages are redacted."""
         code = self.data.get("code") if isinstance(self.data, dict) else None
         return code if isinstance(code, str) else None
 
     @property
     def over_limit(self) -> bool:
-        """Whether it was a limit of one transaction, so that a smaller one may succeed."""
+        """Whether a transaction limit was exceeded, so that a smaller call may succeed."""
         return bool(LIMIT.search(self.words) or LIMIT.search(self.code or ""))
+
+
+class Unreached(Transient):
+    """No answer came."""
+
+
+class OtherAnswer(Transient):
+    """An answer of another call, or not an answer at all: something in between may cache them."""
+
+
+class KeyRefused(StagesError):
+    """The deployment refuses the key, or the key lacks the right to what was requested."""
 
 
 class Deployment:
@@ -71,6 +83,7 @@ class Deployment:
         *,
         backoff: Backoff | None = None,
         on_retry: Callable[[Transient, float], None] | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
     ) -> None:
         self.target = target
         self.channel: Channel = channel or ("functions" if target.admin_key else "http-action")
@@ -89,7 +102,7 @@ class Deployment:
                 "MIGRATION_SECRET …); a self-hosted deployment needs CONVEX_SITE_URL too",
                 settings=["MIGRATION_SECRET", "CONVEX_SITE_URL"],
             )
-        self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=False, verify=trusted())
+        self._http = httpx.Client(timeout=timeout, follow_redirects=False, verify=trusted())
 
     def __enter__(self) -> Deployment:
         return self
@@ -106,7 +119,7 @@ class Deployment:
         return json.loads(self.call("mutation", function, json.dumps(args)))["value"]
 
     def call(self, kind: Kind, function: str, args: str | bytes) -> bytes:
-        """Call `module:function` with arguments that are JSON text already; retries what passes.
+        """Call `module:function` with arguments as JSON text; retries transient errors.
 
         Returns the whole answer, `{"status": "success", "value": …}`. Raises FunctionError,
         Transient when the attempts are used up, StagesError for everything else.
@@ -117,17 +130,17 @@ class Deployment:
         """One request; see `call`."""
         return self._checked(function, self._request(kind, function, args))
 
-    def no_answer(self, to: str) -> Transient:
-        """The error of an answer that is another call's, or none; the same may be asked again."""
-        return Transient(
-            f"{self.target.label} gave an answer to {to} that is none to it",
-            "run the same command again",
+    def no_answer(self, to: str) -> OtherAnswer:
+        """The error for an answer of another call, or no answer at all; a retry may help."""
+        return OtherAnswer(
+            f"{self.target.label} gave an unexpected answer to {to}",
+            "rerun the command",
         )
 
     def fetch(self, kind: Kind, function: str, args: str) -> bytes:
-        """One request whose answer is not read here where it is of success: for large ones.
+        """One request whose answer is not parsed if it is a success: for large answers.
 
-        The caller proves that it is whole.
+        The caller must check that it is complete.
         """
         content = self._request(kind, function, args)
         return content if content.startswith(SUCCESS) else self._checked(function, content)
@@ -152,7 +165,7 @@ class Deployment:
         self, method: str, path: str, body: bytes = b"", kind: str = "application/json"
     ) -> Iterator[httpx.Response]:
         """One request with the admin key to another endpoint; the body of its answer is not read
-        yet. Raises what `call` raises, but FunctionError."""
+        yet. Raises what `call` raises; FunctionError only if the request is too large."""
         assert self.target.admin_key is not None
         headers = {
             "Content-Type": kind,
@@ -173,13 +186,13 @@ class Deployment:
             yield
         except (httpx.TransportError, httpx.DecodingError) as error:
             words = str(error) or type(error).__name__
-            raise Transient(
+            raise Unreached(
                 f"{self.target.label} at {self.target.url} did not answer: {words}",
-                "see if it is up, then run the same command again",
+                "check that it is up, then rerun the command",
             ) from None
 
     def _send(self, function: str, url: str, body: bytes, authorization: str) -> bytes:
-        """What a function answered, whether it failed or not."""
+        """A function's answer, whether it failed or not."""
         headers = {"Content-Type": "application/json", "Authorization": authorization}
         with (
             self._reached(),
@@ -195,17 +208,17 @@ class Deployment:
             return
         words = _words(answer, content)
         if status == 413:
-            # Of a gateway before the deployment; the same as its own limit.
+            # From a gateway in front of the deployment; treated like the deployment's own limit.
             raise FunctionError(function, f"{TOO_LARGE} ({status}: {words})", None)
         if status in CONVEX_TRANSIENT_STATUS:
             raise Transient(
                 f"{self.target.label} answered {status}: {words}",
-                "run the same command again",
+                "rerun the command",
                 retry_after=seconds_asked(answer.headers.get("retry-after")),
             )
         if status in (401, 403):
             name = "CONVEX_DEPLOY_KEY" if self.channel == "functions" else "MIGRATION_SECRET"
-            raise StagesError(
+            raise KeyRefused(
                 f"{self.target.label} refused {name} ({status}): {words}",
                 "make a deploy key of this deployment that may run internal functions"
                 if self.channel == "functions"
@@ -218,7 +231,7 @@ class Deployment:
 
     def _checked(self, function: str, content: bytes) -> bytes:
         try:
-            # Read whole, although callers read it again: an answer may be cut behind any `}`.
+            # Parsed in full, although callers parse it again: it may be cut off after any `}`.
             parsed = json.loads(content)
         except (ValueError, RecursionError):
             raise Transient(
@@ -227,11 +240,11 @@ class Deployment:
             ) from None
         if isinstance(parsed, dict) and parsed.get("status") == "success":
             if not is_answer(function, parsed):
-                raise Transient(
-                    f"{self.target.label} gave an answer to {function} that is none to it: "
+                raise OtherAnswer(
+                    f"{self.target.label} gave an unexpected answer to {function}: "
                     f"{content[:60].decode(errors='replace')}",
-                    "see if something between here and Convex keeps answers, and if convex/ is "
-                    "pushed, with: stages check",
+                    "check that nothing between here and Convex caches answers, and that convex/ "
+                    "is pushed, with: stages check",
                 )
             return content
         if isinstance(parsed, dict) and parsed.get("status") == "error":
@@ -243,7 +256,7 @@ class Deployment:
 
 
 def _words(answer: httpx.Response, content: bytes) -> str:
-    """The server's own words, short."""
+    """The server's own message, shortened."""
     try:
         parsed = json.loads(content)
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
-"""What each call answers, as far as its callers rely on it: a proxy may give another call's answer.
+"""The form of each call's answer, as far as callers rely on it: a proxy may return another's.
 
-Rows and documents are not looked at one by one here; whoever reads them does.
+Rows and documents are not checked one by one here; their readers do that.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Check = Callable[[Any], bool]
 
 
 def is_answer(function: str, parsed: Mapping[str, Any]) -> bool:
-    """Whether an answer of success has what this function's answers have, where it is known."""
+    """Whether a successful answer has the form of this function's answers, if that is known."""
     if "value" not in parsed:
         return False
     name = function if function.startswith("_system/") else function.rpartition(":")[2]
@@ -22,7 +22,7 @@ def is_answer(function: str, parsed: Mapping[str, Any]) -> bool:
 
 
 def integer(value: Any) -> int:
-    """An int64 of encoded JSON; a number stands for itself. Raises ValueError for what is none."""
+    """An int64 of encoded JSON, or a plain number. Raises ValueError for anything else."""
     if isinstance(value, dict) and isinstance(value.get("$integer"), str):
         return int.from_bytes(_bytes(value["$integer"]), "little", signed=True)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -38,7 +38,7 @@ def _bytes(text: str) -> bytes:
 
 
 def is_integer(value: Any) -> bool:
-    """Whether `integer` takes it."""
+    """Whether `integer` accepts it."""
     try:
         integer(value)
     except (ValueError, OverflowError):
@@ -47,7 +47,7 @@ def is_integer(value: Any) -> bool:
 
 
 def _has(**members: type) -> Check:
-    """An object with these members at least."""
+    """A check for an object with at least these members."""
     return lambda value: (
         isinstance(value, dict)
         and all(isinstance(value.get(name), kind) for name, kind in members.items())
@@ -97,6 +97,12 @@ def _is_schemas(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("active"), str | None)
 
 
+def _is_page(value: Any) -> bool:
+    return _has(page=list, isDone=bool, continueCursor=str)(value) and all(
+        isinstance(each, dict) for each in value["page"]
+    )
+
+
 EXPECTED: dict[str, Check] = {
     "bulkInsert": _has(results=list),
     "readPage": _has(page=list, isDone=bool, continueCursor=str),
@@ -106,6 +112,7 @@ EXPECTED: dict[str, Check] = {
     "remove": _has(results=list),
     "clearLedger": _has(isDone=bool),
     "epoch": _is_epoch,
+    "_system/cli/tableData": _is_page,
     "_system/cli/modules:apiSpec": _is_list_of_functions,
     "_system/cli/queryImport": _null_or(_is_import),
     "_system/cli/exports:getLatest": _null_or(_is_export),

@@ -1,4 +1,4 @@
-"""Columns → Convex' export JSON, which the files of a snapshot hold. See export_json.sql."""
+"""Columns → Convex's export JSON, the format of a snapshot's files. See export_json.sql."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCALARS = {
 
 
 def macros() -> str:
-    """The macros that `export_sql` needs, beside those of values.sql."""
+    """The macros that `export_sql` needs, besides those of values.sql."""
     return resources.files("stages.convex").joinpath("export_json.sql").read_text("utf-8")
 
 
@@ -43,7 +43,8 @@ def line_sql(
 ) -> str:
     """SQL of a document as a line of documents.jsonl, with its newline.
 
-    A NULL is absent where the field may be, else null; so is a creation time that is NULL.
+    A NULL is left out if the field is optional and not in `keep_null`, else it becomes null. A NULL
+    creation time is left out.
     """
     pieces = ['\'{"_id":"\'', id_, "'\"'"]
     if creation_time:
@@ -57,4 +58,4 @@ def line_sql(
             pieces.append(f"{head} || {value}")
         else:
             pieces.append(f"coalesce({head} || {value}, {head} || 'null')")
-    return f"concat({', '.join(pieces)}, '}}' || chr(10))"  # concat leaves NULLs out
+    return f"concat({', '.join(pieces)}, '}}' || chr(10))"  # concat skips NULLs

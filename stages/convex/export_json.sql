@@ -1,5 +1,5 @@
--- Convex' export JSON, the form of the files of a snapshot: a number with a dot is a float64, one
--- without is an int64; bytes and what is not finite are wrapped as in encoded JSON.
+-- Convex's export JSON, the format of a snapshot's files: a number with a dot is a float64, one
+-- without is an int64; bytes and non-finite numbers are wrapped as in encoded JSON.
 
 CREATE OR REPLACE TEMP MACRO export_float(x) AS
     CASE
@@ -8,8 +8,8 @@ CREATE OR REPLACE TEMP MACRO export_float(x) AS
         ELSE encode_float(x)
     END;
 
--- Encoded JSON, canonical, with every float64 given its dot. No JSON has the character chr(1): it
--- stands behind every token until it is known whether that is a number without dot and exponent.
+-- Canonical encoded JSON, with a dot added to every float64. chr(1), which never occurs in JSON,
+-- follows every token until it is known whether that is a number without dot and exponent.
 CREATE OR REPLACE TEMP MACRO dotted(j) AS
     replace(
         regexp_replace(
@@ -31,7 +31,7 @@ CREATE OR REPLACE TEMP MACRO dotted(j) AS
         '.0'
     );
 
--- The same for the wrapped int64 and -0; in a string, their quotes would be escaped.
+-- The same, with wrapped int64s and -0 unwrapped; in a string, their quotes would be escaped.
 CREATE OR REPLACE TEMP MACRO export_any(j) AS
     CASE
         WHEN contains(j, '{"$integer":"') THEN

@@ -1,8 +1,8 @@
-"""Convex document ids: read, written, and minted from source keys; one by one, and in SQL.
+"""Convex document ids: decoded, encoded, and minted from source keys; one by one, and in SQL.
 
 An id is the table's number (LEB128), 16 bytes, and a checksum, in Crockford's base32. An import
-takes any 16 bytes, so a source key decides them: a UUID is exactly 16 bytes, every other key is
-hashed. Source: the backend's id format.
+accepts any 16 bytes, so they are made from the source key: a UUID is exactly 16 bytes, every other
+key is hashed. Source: the backend's id format.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def encode(number: int, internal: bytes) -> str:
 
 
 def decode(text: str) -> tuple[int, bytes]:
-    """(table number, 16 bytes) of an id. Raises ValueError for what is none."""
+    """(table number, 16 bytes) of an id. Raises ValueError for anything else."""
     if not 31 <= len(text) <= 37 or set(text) - set(ALPHABET):
         raise ValueError(f"{text!r} is not a Convex id")
     bits = 0
@@ -48,7 +48,7 @@ def decode(text: str) -> tuple[int, bytes]:
 
 
 def internal_id(table: str, key: str) -> bytes:
-    """The 16 bytes of a source key: those of a UUID as Postgres writes it, else of a hash."""
+    """The 16 bytes for a source key: its own if it is a UUID as Postgres writes it, else hashed."""
     if _UUID.fullmatch(key):
         return bytes.fromhex(key.replace("-", ""))
     return hashlib.sha256(f"{table}:{key}".encode()).digest()[:16]
@@ -96,7 +96,7 @@ def source_uuid_macro() -> str:
 
 
 def minted_sql(relation: str, references: Mapping[str, Mapping[str, int]]) -> str:
-    """SQL of a relation with ids in the place of references; NULL stays NULL.
+    """SQL of a relation with ids in place of references; NULL stays NULL.
 
     `references`: column → the tables that its references `table:key` may name, with their numbers.
     Each step is a query of its own, since every value is used many times in the next one.
@@ -132,7 +132,7 @@ def _part(name: str, part: str) -> str:
 
 
 def _by_table(name: str, numbers: Mapping[str, int], of: Callable[[str, int], str]) -> str:
-    """SQL of what depends on the table that a reference names; NULL for NULL."""
+    """SQL of a value that depends on the table that a reference names; NULL for NULL."""
     ref = name_sql(name)
     if len(numbers) == 1:
         ((_, number),) = numbers.items()
@@ -165,7 +165,7 @@ def _text_sql(name: str, number: int) -> str:
 
 
 def _bits(words: list[tuple[str, int]], start: int, end: int) -> str:
-    """SQL of the bits [start, end) of words that follow one another; zeros after the last."""
+    """SQL of the bits [start, end) of concatenated words; zeros after the last."""
     pieces = []
     before = 0
     for word, size in words:

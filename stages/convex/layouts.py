@@ -1,10 +1,10 @@
-"""A fast way to the canonical form, for JSON texts whose objects have much the same keys.
+"""A fast way to the canonical form, for JSON texts whose objects have mostly the same keys.
 
-From a sample of the texts comes a layout: which objects there are, and with which keys. From a
-layout comes one SQL expression that takes a text apart along the layout's paths and puts it
-together with sorted keys. Every part that it finds is in the text; if all of them together are as
-long as the text without its whitespace, then nothing else is, and no key is there twice. So a
-layout that is wrong, or a text that differs, costs time but never a wrong answer.
+A sample of the texts gives a layout: which objects there are, and with which keys. The layout
+becomes one SQL expression that takes a text apart along the layout's paths and puts it together
+again with sorted keys. Every part that it finds is in the text; if all of them together are as long
+as the text without its whitespace, there is nothing else in it, and no key occurs twice. So a wrong
+layout, or a text that differs, costs time but never gives a wrong answer.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     import duckdb
 
 SAMPLE = 1000
-# What a layout may have. What is beyond is a leaf to it, which then must be a scalar.
+# The limits of a layout. Anything beyond them is treated as a leaf, which must then be a scalar.
 DEPTH = 8
 KEYS = 256
-# Names that a JSON path can say, and that Convex takes.
+# Names that a JSON path can express, and that Convex accepts.
 NAME = re.compile(rf"[ !#%-)+-\[\]-^`-~][ !#-)+-\[\]-~]{{0,{FIELD_NAME_LENGTH - 1}}}")
-# What a leaf may be.
+# The types of a leaf.
 TEXT = "VARCHAR"
 NUMBERS = {"UBIGINT", "BIGINT", "DOUBLE", "HUGEINT", "UHUGEINT"}
 ANY = frozenset({TEXT, "DOUBLE", "BOOLEAN"})
@@ -35,10 +35,10 @@ EMPTY = "'[]', '{}'"
 
 @dataclass
 class Layout:
-    """A place in a text: an object where it has `keys`, an array where it has `items`.
+    """A place in a text: an object if it has `keys`, an array if it has `items`.
 
-    It may be several of these. `leaves` are the kinds of scalars that it may be; `optional` says
-    that its object may be without it, `mixed` that it is not always an object.
+    It may be more than one of these. `leaves` are the types of scalars that it may be; `optional`
+    says that its object may lack it, `mixed` that it is not always an object, or may be {}.
     """
 
     keys: dict[str, Layout] | None = None
@@ -49,7 +49,7 @@ class Layout:
 
 
 def sampled(connection: duckdb.DuckDBPyConnection, texts: str) -> Layout | None:
-    """The layout of `texts`, a table or query with a column `text`; None where there are none."""
+    """The layout of `texts`, a table or query with a column `text`; None if there are none."""
     rows = connection.execute(
         "SELECT DISTINCT json_structure(text) FROM "
         f"(FROM {texts} USING SAMPLE reservoir({SAMPLE} ROWS) REPEATABLE (1))"
@@ -58,11 +58,11 @@ def sampled(connection: duckdb.DuckDBPyConnection, texts: str) -> Layout | None:
 
 
 def _merge(structures: list[Any], depth: int) -> Layout:
-    """One layout for what json_structure says of the values at one place."""
+    """One layout for all that json_structure returns for the values at one place."""
     objects = [s for s in structures if isinstance(s, dict)]
     arrays = [s for s in structures if isinstance(s, list)]
     scalars = frozenset(s for s in structures if isinstance(s, str))
-    # JSON is said where there are several kinds, or {}.
+    # json_structure says JSON for several types, or for {}.
     layout = Layout(leaves=ANY if "JSON" in scalars or not scalars else scalars)
     names = list(dict.fromkeys(name for each in objects for name in each))
     if names and len(names) <= KEYS and depth > 0 and all(map(NAME.fullmatch, names)):
@@ -71,12 +71,12 @@ def _merge(structures: list[Any], depth: int) -> Layout:
             inner = [each[name] for each in objects if name in each]
             layout.keys[name] = _merge(inner, depth - 1)
             layout.keys[name].optional = len(inner) < len(objects)
-        # Without a key that must be there, {} could not be told from nothing.
+        # Without a required key, {} could not be told from an absent value.
         layout.mixed = len(objects) < len(structures) or all(
             key.optional for key in layout.keys.values()
         )
     if arrays and depth > 0:
-        # Arrays in arrays are dear to bind: three levels of them are enough.
+        # Arrays in arrays are expensive to bind: three levels of them are enough.
         layout.items = _merge([each[0] for each in arrays], depth - DEPTH // 3)
     return layout
 
@@ -86,9 +86,9 @@ def _merge(structures: list[Any], depth: int) -> Layout:
 
 @dataclass(frozen=True, kw_only=True)
 class _Form:
-    """SQL of the length of a value's text, of its canonical form, and of Convex' size.
+    """SQL of the length of a value's text, of its canonical form, and of its size in Convex.
 
-    `there` is NULL where the value is absent; the others also where the layout can't say.
+    `there` is NULL if the value is absent; the others also if the value does not fit the layout.
     """
 
     there: str
@@ -99,10 +99,10 @@ class _Form:
 
 @dataclass
 class _Level:
-    """What is taken from one value at once: the document, or an item of an array.
+    """The paths that are extracted together from one value: the document, or an item of an array.
 
     In SQL, `p<depth>` is the list of what is at `paths`, and `v<depth>` a struct of their texts and
-    of the forms of those that are arrays, so that none of them is made more than once.
+    of the forms of those that are arrays, so that each is computed only once.
     """
 
     depth: int
@@ -135,7 +135,7 @@ class _Level:
 
 
 def fitted_sql(layout: Layout, texts: str) -> str:
-    """SQL of (text, canonical, size) over `texts(text)`; canonical is NULL where it can't say."""
+    """SQL of (text, canonical, size) over `texts(text)`; canonical is NULL if it doesn't fit."""
     level = _Level(0)
     form = _form(layout, "$", level)
     return (
@@ -166,7 +166,7 @@ def _object(keys: dict[str, Layout], path: str, level: _Level) -> _Form:
     lengths, canonical, sizes = [], {}, []
     for name, inner in keys.items():
         form = _form(inner, f'{path}."{name}"', level)
-        # With its quotes, colon and comma; a last comma is as long as a brace.
+        # With its quotes, colon and comma; the last comma counts for the closing brace.
         length = f"{len(name) + 4} + {form.length}"
         start = text_sql(f',"{name}":')
         member = f"{start} || {form.canonical}"
@@ -228,8 +228,8 @@ def _struct(canonical: str, size: str) -> str:
 
 
 def _leaf(layout: Layout, text: str) -> _Form:
-    """A scalar of the layout's kinds, or something empty; the canonical form of others is NULL."""
-    # The sample does not tell of nulls in arrays, so that null may be anywhere.
+    """A scalar of the layout's types, null, {} or []; the canonical form of others is NULL."""
+    # The sample does not show nulls in arrays, so null is accepted anywhere.
     words = f"'null', {EMPTY}" + (", 'true', 'false'" if "BOOLEAN" in layout.leaves else "")
     cases, sizes = "", ""
     if TEXT in layout.leaves:
@@ -239,9 +239,9 @@ def _leaf(layout: Layout, text: str) -> _Form:
             f"THEN 2 + strlen(json_extract_string({text}, '$')) ELSE strlen({text}) END "
         )
     if layout.leaves & NUMBERS:
-        # A short number without dot and exponent is as it is to be.
+        # A short number without dot and exponent is already canonical.
         fraction = " OR ".join(f"contains({text}, '{sign}')" for sign in (".", "e", "E", "-0"))
-        # DuckDB may take what two branches share out of the CASE, and so meet other texts with it.
+        # try_cast: DuckDB may hoist it out of the CASE, and so evaluate it for other texts too.
         as_double = f"try_cast({text} AS DOUBLE)"
         encoded = f"encode_float({as_double})"
         number = f"CASE WHEN strlen({text}) > 15 OR {fraction} THEN {encoded} ELSE {text} END"

@@ -1,4 +1,4 @@
-"""The ledger's epoch: is this the deployment, in the state, that the local acks speak of?"""
+"""The ledger's epoch: do the local acks belong to this deployment, in its present state?"""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ WAYS_OUT = (
 
 
 def require_target(workspace: Workspace, target: Target, *, anew: bool = False) -> None:
-    """Raise UserError where the target folder is another deployment's.
+    """Raise UserError if the target folder belongs to another deployment.
 
-    `anew`: the ledger is about to be asked again, so that a damaged target.json is set aside.
+    `anew`: the ledger is about to be read again, so a damaged target.json is set aside.
     """
     if anew:
         set_aside_target(workspace)
@@ -40,7 +40,7 @@ def require_target(workspace: Workspace, target: Target, *, anew: bool = False) 
 
 
 def record_target(workspace: Workspace, target: Target) -> None:
-    """The deployment has answered: the target folder is its own."""
+    """Record that the target folder belongs to this deployment, once it has answered."""
     record_identity(read_target(workspace), workspace.identity, _identity(target))
 
 
@@ -49,12 +49,12 @@ def _identity(target: Target) -> dict[str, Any]:
 
 
 def refuse_cleared(workspace: Workspace, target: Target) -> None:
-    """Raise UserError where `stages clean --ledger` has ended the migration."""
+    """Raise UserError if `stages clean --ledger` has ended the migration."""
     if read_target(workspace).ledger == CLEARED:
         raise UserError(
             f"the ledger of {target.label} was emptied by stages clean --ledger: what "
-            "was loaded is not known any more, and would be loaded a second time",
-            f"to begin anew all the same, remove {workspace.target_folder} with: "
+            "was loaded is no longer known, and would be loaded a second time",
+            f"to start over anyway, remove {workspace.target_folder} with: "
             "stages clean --target-folder",
         )
 
@@ -68,11 +68,11 @@ def require_epoch(
     loaded: Iterable[str] = (),
     referenced: Iterable[str] = (),
 ) -> str | None:
-    """Compare the ledger's epoch with the one that is kept locally; claim one if there is none.
+    """Compare the ledger's epoch with the one that is kept locally; claim one if there is neither.
 
-    Without `claim` (verify) nothing is written to Convex. Raises UserError where they differ: the
-    deployment was reset or restored, and local acks would be wrong. StagesError where the functions
-    do not know a table that is to be `loaded` or `referenced`.
+    Without `claim` (verify) nothing is written to Convex. Raises UserError if they differ: the
+    deployment was reset or restored, and the local acks would be wrong. Raises StagesError if the
+    functions do not know a table to be `loaded` or `referenced`.
     """
     refuse_cleared(workspace, deployment.target)
     answer = ask_epoch(deployment, module)
@@ -97,19 +97,19 @@ def require_epoch(
 
 
 def forget_epoch(workspace: Workspace) -> None:
-    """`load --restart`: the ledger alone is believed from here on."""
+    """For `load --restart`: from here on, only the ledger is trusted."""
     stored = read_target(workspace)
     write_record(workspace.identity, structs.replace(stored, epoch=None))
 
 
 def read_epoch(deployment: Deployment, module: str, *, claim: str | None = None) -> str | None:
-    """The epoch of the deployment's ledger, None where it has none and none is claimed."""
+    """The epoch of the deployment's ledger; None if it has none and none is claimed."""
     epoch: str | None = ask_epoch(deployment, module, claim=claim)["epoch"]
     return epoch
 
 
 def ask_epoch(deployment: Deployment, module: str, *, claim: str | None = None) -> dict[str, Any]:
-    """`epoch`, and `tables`: those that the functions know → whether they load them."""
+    """`epoch`, and `tables`: each table that the functions know → whether they load it."""
     args = {} if claim is None else {"claim": claim}
     try:
         answer: dict[str, Any] = deployment.mutation(f"{module}:epoch", args)
@@ -121,9 +121,10 @@ def ask_epoch(deployment: Deployment, module: str, *, claim: str | None = None) 
 def unknown_tables(
     answer: dict[str, Any], loaded: Iterable[str], referenced: Iterable[str]
 ) -> list[str]:
-    """Tables that the functions can't load, or not read, by the answer of `ask_epoch`.
+    """Tables that the functions can't load, or can't read, by the answer of `ask_epoch`.
 
-    Functions of an earlier stages do not say, and know none: they must be pushed again.
+    Functions of an earlier stages do not list their tables, so all count as unknown: the functions
+    must be pushed again.
     """
     known: dict[str, bool] = answer.get("tables", {})
     return sorted(
@@ -138,7 +139,7 @@ def require_tables(
     loaded: Iterable[str],
     referenced: Iterable[str],
 ) -> None:
-    """Raise StagesError where the functions do not know a table."""
+    """Raise StagesError if the functions do not know a table."""
     unknown = unknown_tables(answer, loaded, referenced)
     if unknown:
         raise unknown_table(deployment, unknown)

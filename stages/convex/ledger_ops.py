@@ -1,4 +1,4 @@
-"""The ledger of a deployment: to read it, to write rows, to take documents back."""
+"""The ledger of a deployment: read it, write its rows, remove its documents."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import duckdb
 
 LEDGER = "migrationLedger"
-# Convex's size of a row of it, less the names of its table and of its source key.
+# Convex's size of a ledger row, less the name of its table and its source key.
 LEDGER_ROW_BYTES = 273
-# A call looks up, reads and changes two documents for each: a transaction may touch 4,096 ranges.
+# For each, a call looks up, reads and changes two documents; a transaction may touch 4,096 ranges.
 MOST_RECORDS = 500
 
 
@@ -33,12 +33,14 @@ def read_ledger(
         f'CREATE OR REPLACE TEMP TABLE {LEDGER_ROWS} ("table" VARCHAR, source_id VARCHAR, '
         "document_id VARCHAR, digest VARCHAR)"
     )
+    progress.start("ledger", LEDGER)
     for arrived in read_pages(connection, deployment, module, LEDGER, progress):
-        # The epoch is a row of the table "".
+        # The epoch is the row of the table "".
         connection.execute(
             f"INSERT INTO {LEDGER_ROWS} SELECT {members} FROM {arrived} "
             "WHERE document ->> '$.table' <> ''"
         )
+    progress.done("ledger", LEDGER, "")
 
 
 def change_all(
@@ -54,7 +56,7 @@ def change_all(
     """`adopt` or `remove` the rows of a query whose columns are the members of a record.
 
     With `check`, `remove` deletes nothing, and answers what it would do. Makes the temporary
-    table `change_results`, and yields how many are done each time.
+    table `change_results`, and yields the number of records of each call.
     """
     run = connection.execute
     run(
@@ -85,19 +87,19 @@ def change_all(
 
 
 def remove_sql(rows: str) -> str:
-    """SQL of records for `remove`, of a query with source_id."""
+    """SQL of records for `remove`, from a query with source_id."""
     return f'SELECT source_id AS "sourceId" FROM ({rows})'
 
 
 def ledger_sql(table: str) -> str:
-    """SQL of a table's rows in what `read_ledger` made."""
+    """SQL of a table's rows in `ledger_rows`."""
     return f'SELECT * FROM {LEDGER_ROWS} WHERE "table" = {text_sql(table)}'
 
 
 def change(
     deployment: Deployment, function: str, table: str, records: Sequence[dict[str, str]]
 ) -> list[dict[str, str]]:
-    """`change_all` for a few records, from any thread; results in order. Over a limit it halves."""
+    """`change_all` for a few records, thread-safe; results in order. Over a limit it halves."""
 
     def send(some: Sequence[dict[str, str]]) -> list[dict[str, str]]:
         args = json.dumps({"table": table, "records": list(some)})

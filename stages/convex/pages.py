@@ -1,4 +1,4 @@
-"""Read a whole Convex table, page by page; DuckDB takes the answers apart, Python does not."""
+"""Read a whole Convex table, page by page; DuckDB parses the answers, Python does not."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from stages.sql import first_row, open_duckdb
 if TYPE_CHECKING:
     import duckdb
 
-# The most that readPage gives; it stops earlier, at 4 MiB.
+# The most documents that readPage returns; it stops earlier at 4 MiB.
 PAGE = 4096
 MOST_IDS = 1000
-# Of `find_missing`: a transaction may read 16 MiB, and a call of this many is soon answered.
+# For `find_missing`: a transaction may read 16 MiB, and a call of this many is answered quickly.
 IDS_AT_ONCE = 500
-# Of JSON text; what is made of it takes several times as much while it is worked on.
+# Bytes of JSON text; processing it takes several times as much memory.
 ARRIVED_BYTES = 16 << 20
 
 
@@ -44,11 +44,11 @@ def read_pages(
     table: str,
     progress: Progress,
 ) -> Iterator[str]:
-    """Yields the name of a temporary table `(document JSON)`, each time with more documents.
+    """Yields the name of a temporary table `(document JSON)`, each time with the next documents.
 
-    It is emptied when the next ones are asked for, so that a table of any size takes the same
-    memory; the next page is on its way meanwhile. Raises StagesError where the deployment lacks
-    the function or the table.
+    It is emptied when the next ones are requested, so that a table of any size takes the same
+    memory; meanwhile the next page is being fetched. Raises StagesError if the deployment lacks the
+    function or the table.
     """
 
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {ARRIVED} (document JSON)")
@@ -91,7 +91,7 @@ def _fetch(
     args = json.dumps({"table": table, "cursor": cursor, "numItems": PAGE})
     try:
         text = deployment.fetch("query", f"{module}:readPage", args).decode()
-        # Reads the text to its end, so that an answer that was cut short is seen here.
+        # Parses the whole text, so that a truncated answer is noticed here.
         documents, (done, following) = first_row(
             scanner,
             "SELECT json_array_length($1, '$.value.page'), "
@@ -105,7 +105,7 @@ def _fetch(
             f"{deployment.target.label} gave an answer that was cut short", "run it again"
         ) from None
     if done not in ("true", "false") or not isinstance(following, str):
-        # A page that is none, which `fetch` did not read.
+        # Not a page: `fetch` did not check that.
         raise deployment.no_answer(f"{module}:readPage")
     return _Page(text, documents, done == "true", following)
 
@@ -118,7 +118,7 @@ def read_documents(
     ids: str,
     progress: Progress,
 ) -> Iterator[str]:
-    """The same for documents by id: `ids` is SQL of one column; what is not there is left out."""
+    """The same for documents by id: `ids` is SQL of one column; missing documents are left out."""
     run = connection.execute
     run(
         f"CREATE OR REPLACE TEMP TABLE {REQUESTED_IDS} AS SELECT row_number() OVER () - 1 AS n, "
@@ -144,8 +144,8 @@ def read_documents(
 
 
 def missing_function(error: FunctionError, deployment: Deployment) -> StagesError:
-    """A clear sentence where the deployment does not have our functions, or they do not know the
-    table; else the error itself."""
+    """A clear error if the deployment does not have our functions, or they do not know the table;
+    else the error itself."""
     if error.code == "UnknownTable" and isinstance(error.data, dict):
         return unknown_table(deployment, [str(error.data.get("table"))])
     if "Could not find" not in error.words:
@@ -157,12 +157,12 @@ def missing_function(error: FunctionError, deployment: Deployment) -> StagesErro
 
 
 def update_hint(target: Target) -> str:
-    """How the functions of a target come to know the plan's tables."""
-    return f"see what convex/ lacks with: stages init --update; then push it: {target.push}"
+    """How to make the functions of a target know the plan's tables."""
+    return f"update convex/ with: stages init --update; then push it: {target.push}"
 
 
 def unknown_table(deployment: Deployment, tables: Sequence[str]) -> StagesError:
-    """The functions take the plan's tables only, and these are not among them."""
+    """The error for tables that the functions were not written for."""
     return StagesError(
         f"the functions of {deployment.target.label} were written for a plan without "
         + ", ".join(f"`{table}`" for table in tables),
@@ -171,10 +171,10 @@ def unknown_table(deployment: Deployment, tables: Sequence[str]) -> StagesError:
 
 
 def find_missing(deployment: Deployment, module: str, table: str, ids: Sequence[str]) -> list[str]:
-    """Those of the ids that are of no document of the table.
+    """The ids for which the table has no document.
 
-    From any thread. The function reads every document: over a limit of its transaction it is asked
-    for halves. More than IDS_AT_ONCE ids are for the caller to divide.
+    Thread-safe. The function reads every document; over a transaction limit it is called with
+    halves. The caller must divide more than IDS_AT_ONCE ids.
     """
 
     def ask(some: Sequence[str]) -> list[str]:

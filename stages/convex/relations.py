@@ -1,4 +1,4 @@
-"""The temporary tables of DuckDB through which functions of this package hand rows on.
+"""The temporary DuckDB tables that pass rows between functions of this package.
 
 They live as long as the connection. Load, verify and rollback read `ledger_rows` and
 `change_results` too.
@@ -34,7 +34,7 @@ CHANGE_RESULTS = Relation(
     meaning="what `adopt` or `remove` did with a record",
 )
 
-# ── canonical forms: beside the table that is asked for, whose name these begin with ────────
+# ── canonical forms: the requested table, and working tables whose names begin with its own ─
 
 CANONICAL_JSON = Relation(
     name="canonical_json",

@@ -1,7 +1,7 @@
 """convex/schema.ts as Convex itself exports it: fields, validators, references.
 
 The file is executed with the project's own `convex`, not parsed, so that spread tables, shared
-validators and helper modules are what they are. Source of the JSON's form: `schema.export()`.
+validators and helper modules are resolved. Source of the JSON's form: `schema.export()`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,13 +17,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stages.errors import FileError, Place, UserError
+from stages.convex.module_problem import module_problem
+from stages.errors import FileError, UserError
 from stages.project.text_files import require_utf_8
 from stages.state.fingerprints import fingerprint, hash_file
 from stages.state.records import Record, read_whole, write_record
 from stages.state.workspace import Workspace
 
 EXPORTER = Path(__file__).with_name("export_schema.mjs")
+BUNDLER = EXPORTER.with_name("bundle.mjs")
 Validator = Mapping[str, Any]
 
 
@@ -32,7 +33,7 @@ Validator = Mapping[str, Any]
 class Field:
     """One field of a table: its validator as JSON, and whether it may be absent.
 
-    `demanded`: some member of a union of objects takes no document without a value for it.
+    `demanded`: some member of a union of objects requires a value for it.
     """
 
     name: str
@@ -65,7 +66,7 @@ class Schema:
         return {table["tableName"]: table for table in self.exported["tables"]}
 
     def document(self, table: str) -> Validator:
-        """The validator of a table's documents. Raises UserError for a table that is not there."""
+        """The validator of a table's documents. Raises UserError if there is no such table."""
         if table not in self.tables:
             raise UserError(
                 f"convex/schema.ts has no table `{table}`",
@@ -78,8 +79,8 @@ class Schema:
         """Fields of a table in the order of schema.ts.
 
         A union of objects has the fields of all its members; one that a member lacks is optional.
-        Documents of v.any() have no fields of their own: `columns` are what a model gives them.
-        Raises UserError for a table that is not there.
+        Documents of v.any() declare no fields: their fields are `columns`, those of the model.
+        Raises UserError if there is no such table.
         """
         members_of_table = members(self.document(table))
         if any(member["type"] != "object" for member in members_of_table):
@@ -92,7 +93,7 @@ class Schema:
         return {name: _merged(name, members_of_table) for name in names}
 
     def references(self) -> Mapping[str, set[str]]:
-        """Table → tables that its v.id fields name, those of Convex' own apart."""
+        """Table → tables that its v.id fields name, except Convex's system tables."""
         return self._references
 
     @cached_property
@@ -104,19 +105,19 @@ class Schema:
 
 
 def is_system(table: str) -> bool:
-    """Whether a table is Convex' own, such as `_storage`, whose ids a value has already."""
+    """Whether it is a system table of Convex, such as `_storage`; values hold its ids already."""
     return table.startswith("_")
 
 
 def members(validator: Validator) -> list[Validator]:
-    """A union's alternatives, those of unions inside of it too; else the validator itself."""
+    """A union's alternatives, including those of nested unions; else the validator itself."""
     if validator["type"] != "union":
         return [validator]
     return [member for part in validator["value"] for member in members(part)]
 
 
 def _merged(name: str, objects: list[Validator]) -> Field:
-    """A field of a union of objects: what any of them takes."""
+    """A field of a union of objects: it accepts what any of them accepts."""
     given = [member["value"][name] for member in objects if name in member["value"]]
     validators: list[Validator] = []
     for value in given:
@@ -160,7 +161,7 @@ def _references(validator: Validator) -> Iterator[str]:
 
 
 class SchemaCache(Record, kw_only=True):
-    """schema.json: the export, and the files that it was made of, relative to convex/."""
+    """schema.json: the export, and the files that it was made from, relative to convex/."""
 
     made_from: str
     inputs: list[str]
@@ -168,27 +169,27 @@ class SchemaCache(Record, kw_only=True):
 
     @classmethod
     def way_on(cls, file: Path) -> str:
-        return "any command makes it anew"
+        return "any command rebuilds it"
 
 
 def load_schema(workspace: Workspace) -> Schema:
-    """The project's schema; exported again only when a file that it was made of has changed.
+    """The project's schema; exported again only if a file that it was made from has changed.
 
-    Raises UserError where schema.ts is missing or can't be executed.
+    Raises UserError if schema.ts is missing or can't be executed.
     """
     stored = read_whole(SchemaCache, workspace.schema)
-    if not stored or stored.made_from != _made_from(workspace.convex, stored.inputs):
+    if not stored or stored.made_from != made_from(workspace.convex, stored.inputs):
         exported, inputs = _export(workspace.convex, workspace.convex)
-        made_from = _made_from(workspace.convex, inputs)
-        stored = SchemaCache(made_from=made_from, inputs=inputs, exported=exported)
+        made = made_from(workspace.convex, inputs)
+        stored = SchemaCache(made_from=made, inputs=inputs, exported=exported)
         write_record(workspace.schema, stored)
     return Schema(stored.exported)
 
 
 def staged_schema(workspace: Workspace) -> Schema | None:
-    """The schema as it was exported last, or None; it may be another one by now.
+    """The schema as it was last exported, or None; it may be outdated.
 
-    The cache is made anew where it is damaged.
+    A damaged cache is rebuilt.
     """
     if not workspace.schema.exists():
         return None
@@ -196,11 +197,20 @@ def staged_schema(workspace: Workspace) -> Schema | None:
     return Schema(stored.exported) if stored else load_schema(workspace)
 
 
-def export_schema(convex: Path, packages: Path | None = None) -> dict[str, Any]:
-    """Execute convex/schema.ts in Node and return what `schema.export()` says.
+def is_outdated(workspace: Workspace) -> bool:
+    """Whether a file that the last export was made from has changed; nothing is executed."""
+    stored = read_whole(SchemaCache, workspace.schema)
+    try:
+        return stored is not None and stored.made_from != made_from(workspace.convex, stored.inputs)
+    except FileError:  # a convex.json that can't be read, which a transform names
+        return True
 
-    `packages` is the folder whose `convex` is used, where it is not that of the schema. Raises
-    UserError with file and line where that fails.
+
+def export_schema(convex: Path, packages: Path | None = None) -> dict[str, Any]:
+    """Execute convex/schema.ts in Node and return the result of `schema.export()`.
+
+    `packages` is the folder whose `convex` is used, if it is not that of the schema. Raises
+    UserError with file and line if that fails.
     """
     return _export(convex, packages or convex)[0]
 
@@ -212,12 +222,12 @@ def schema_file(convex: Path) -> Path:
 
 
 def _export(convex: Path, packages: Path) -> tuple[dict[str, Any], list[str]]:
-    """The exported schema, and the files that it was made of, relative to convex/."""
+    """The exported schema, and the files that it was made from, relative to convex/."""
     file = schema_file(convex)
     if not file.exists():
         raise FileError(
             f"{file} is missing",
-            "stages loads into tables that it declares; stages init --write-schema makes one of "
+            "stages loads into tables that it declares; stages init --write-schema makes one from "
             "the source's catalog",
             file=file,
         )
@@ -236,36 +246,13 @@ def _export(convex: Path, packages: Path) -> tuple[dict[str, Any], list[str]]:
     try:
         result = json.loads(ran.stdout)
     except json.JSONDecodeError:
-        result = {"problem": "schema", "place": None, "message": _error_line(ran.stderr)}
+        result = {"problem": "module", "place": None, "message": _error_line(ran.stderr)}
     if "problem" in result:
-        raise _problem(file, packages, result)
+        raise module_problem(file, packages, result)
     for path in result["inputs"]:
         if "node_modules" not in Path(path).parts:
-            require_utf_8(Path(path))  # esbuild puts U+FFFD in the place of other bytes
+            require_utf_8(Path(path))  # esbuild replaces other bytes with U+FFFD
     return result["exported"], [os.path.relpath(path, folder) for path in result["inputs"]]
-
-
-def _problem(file: Path, packages: Path, problem: Mapping[str, Any]) -> UserError:
-    """The exporter's failure in the user's words."""
-    message = " ".join(str(problem["message"]).split())
-    if problem["problem"] == "no-convex":
-        return UserError(
-            f"{file} can't be executed: the package `convex` is not installed in {packages}",
-            "run `npm install` there, or `npm install convex` where package.json does not name it",
-        )
-    if problem["problem"] == "no-esbuild":
-        return UserError(
-            f"{file} can't be executed: {message}, and `convex` bundles with it",
-            "run `npm install` in the project, with optional dependencies",
-        )
-    at = problem["place"]
-    place = Place(at["file"], at["line"]) if at else None
-    return FileError(
-        f"{file} can't be executed: {f'{place}: ' if place else ''}{message}",
-        f"edit that file; try: npx tsc --noEmit -p {shlex.quote(str(file.parent))}",
-        file=place.name if place else file,
-        line=place.line if place else None,
-    )
 
 
 def _error_line(stderr: str) -> str:
@@ -275,11 +262,12 @@ def _error_line(stderr: str) -> str:
     return next(errors, lines[0] if lines else "it ended without a result")
 
 
-def _made_from(convex: Path, inputs: list[str]) -> str:
+def made_from(convex: Path, inputs: list[str]) -> str:
     """What the export depends on: its files, how they are resolved, and the exporter."""
     files = [convex / name for name in (*inputs, "tsconfig.json", "../tsconfig.json")]
     return fingerprint(
         inputs,
         [hash_file(file) if file.exists() else None for file in files],
         hash_file(EXPORTER),
+        hash_file(BUNDLER),
     )

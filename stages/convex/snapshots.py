@@ -30,7 +30,7 @@ WIRE_MODES: dict[Mode, str] = {
     "replace": "replace",
     "require-empty": "requireEmpty",
 }
-# A part must be of 5 MiB at least, and there may be fewer than 10,000.
+# A part must have at least 5 MiB, and there must be fewer than 10,000 parts.
 PART_BYTES = 8 << 20
 MOST_PARTS = 9_000
 POLL_SECONDS = (0.2, 2.0)
@@ -39,7 +39,7 @@ POLL_SECONDS = (0.2, 2.0)
 def table_numbers(deployment: Deployment, schema: Schema, module: str) -> dict[str, int]:
     """Table → its number, for every table of the schema.
 
-    Raises StagesError where a table has none: its schema is not pushed.
+    Raises StagesError if a table has none: its schema is not pushed.
     """
     numbers = _mapping(deployment)
     for table in schema.tables:
@@ -54,14 +54,14 @@ def table_numbers(deployment: Deployment, schema: Schema, module: str) -> dict[s
 
 
 def assigned_numbers(schema: Schema) -> dict[str, int]:
-    """The numbers that a new deployment gives to the tables of the schema."""
+    """The numbers that a new deployment assigns to the tables of the schema."""
     return {name: ids.FIRST_NUMBER + at for at, name in enumerate(sorted(schema.tables))}
 
 
 def _mapping(deployment: Deployment) -> dict[str, int]:
     try:
         mapping = deployment.query("_system/frontend/getTableMapping", {"componentId": None})
-    except FunctionError:  # undocumented, and may go
+    except FunctionError:  # undocumented, and may be removed
         return {}
     numbers: dict[str, int] = {}
     for number, table in mapping.items():
@@ -69,14 +69,14 @@ def _mapping(deployment: Deployment) -> dict[str, int]:
             raise StagesError(
                 f"{deployment.target.label} has two tables `{table}`: "
                 f"{numbers[table]} and {number}",
-                "let an import that is under way end, then run again",
+                "wait until the import that is under way has ended, then run again",
             )
         numbers[table] = int(number)
     return numbers
 
 
 def _number_of_document(deployment: Deployment, module: str, table: str) -> int | None:
-    """The number that the id of some document of a table has."""
+    """A table's number, by the id of one of its documents; None if that can't be read."""
     args = {"table": table, "cursor": None, "numItems": 1}
     try:
         page = deployment.query(f"{module}:readPage", args)["page"]
@@ -87,9 +87,9 @@ def _number_of_document(deployment: Deployment, module: str, table: str) -> int 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportState:
-    """Where an import stands. `words`: its question, progress, or failure; `rows`: those written.
+    """The state of an import. `words`: its question, progress, or failure; `rows`: those written.
 
-    `deletes`: it asks for consent, since there are documents that it would delete.
+    `deletes`: it asks for consent, since it would delete existing documents.
     """
 
     state: str
@@ -99,6 +99,10 @@ class ImportState:
     rows: int = 0
 
 
+class UnknownImport(StagesError):
+    """The deployment has no import of this id: it was reset, or the import is too old."""
+
+
 class Snapshots:
     """Import and export of one deployment."""
 
@@ -106,7 +110,7 @@ class Snapshots:
         if not deployment.target.admin_key:
             raise SettingError(
                 "an import needs a deploy key",
-                "set CONVEX_DEPLOY_KEY, of a key that may import (deployment:backups:import)",
+                "set CONVEX_DEPLOY_KEY to a key that may import (deployment:backups:import)",
                 settings=["CONVEX_DEPLOY_KEY"],
             )
         self.deployment = deployment
@@ -115,38 +119,39 @@ class Snapshots:
 
     @property
     def parts_may_be_repeated(self) -> bool:
-        """Only the cloud's storage tells parts by their number; a self-hosted one appends."""
+        """Whether a part may be sent twice: only the cloud's storage identifies parts by number; a
+        self-hosted one appends."""
         return self.deployment.target.url.endswith(".convex.cloud")
 
     def start_upload(self) -> str:
         return self._post_for("uploadToken", "/api/import/start_upload")
 
     def upload_part(self, token: str, number: int, data: bytes) -> Any:
-        """The part's token. Tried once: see `parts_may_be_repeated`."""
+        """Upload a part; returns its token. Tried once: see `parts_may_be_repeated`."""
         path = f"/api/import/upload_part?uploadToken={quote(token, safe='')}&partNumber={number}"
         with self.deployment.request("POST", path, data, "application/octet-stream") as answer:
             return self._parsed(path, read_whole(answer))
 
     def finish_upload(self, token: str, parts: list[Any], mode: Mode) -> str:
-        """The id of the import, which waits to be confirmed."""
+        """Returns the id of the import, which waits to be confirmed."""
         what = {"tableName": None, "componentPath": None, "mode": WIRE_MODES[mode], "format": "zip"}
         body = {"import": what, "uploadToken": token, "partTokens": parts}
         return self._post_for("importId", "/api/import/finish_upload", body)
 
     def perform(self, import_id: str) -> None:
-        """Confirm; harmless where it is under way already."""
+        """Confirm an import; harmless if it is already under way."""
         self._retrying(lambda: self._post("/api/perform_import", {"importId": import_id}))
 
     def cancel(self, import_id: str) -> None:
         self._retrying(lambda: self._post("/api/cancel_import", {"importId": import_id}))
 
     def state(self, import_id: str) -> ImportState:
-        """Raises StagesError where the deployment does not know the import."""
+        """The import's state. Raises UnknownImport if the deployment does not know the import."""
         report = self.deployment.query("_system/cli/queryImport", {"importId": import_id})
         if report is None:
-            raise StagesError(
-                f"{self.deployment.target.label} does not know the import {import_id} any more",
-                "was it reset? begin anew with: stages load --through import --restart",
+            raise UnknownImport(
+                f"{self.deployment.target.label} no longer knows the import {import_id}",
+                "was it reset? start over with: stages load --through import --restart",
             )
         state = report["state"]
         words = [state.get(k) for k in ("message_to_confirm", "progress_message", "error_message")]
@@ -159,7 +164,7 @@ class Snapshots:
         )
 
     def states(self, import_id: str) -> Iterator[ImportState]:
-        """The same again and again, with pauses between."""
+        """The same, polled with pauses, without end."""
         pause, longest = POLL_SECONDS
         while True:
             yield self.state(import_id)
@@ -167,16 +172,16 @@ class Snapshots:
             pause = min(pause * 1.5, longest)
 
     def table_size(self, table: str) -> int:
-        """Documents of a table."""
+        """The number of documents of a table."""
         args = {"tableName": table, "componentId": None}
         return integer(self.deployment.query("_system/frontend/tableSize", args))
 
     # ── export ──────────────────────────────────────────────────────────────────────────────
 
     def export(self, file_of: Callable[[int], Path]) -> Path:
-        """Take a full export, without stored files, into the file of its time; returns it.
+        """Take a full export, without stored files, into `file_of` its timestamp; returns the file.
 
-        Raises StagesError where it fails, or another one is under way.
+        Raises StagesError if it fails, or another one is under way.
         """
         self._post("/api/export/request/zip?includeStorage=false")
         pause, longest = POLL_SECONDS
@@ -219,7 +224,7 @@ class Snapshots:
         return self._parsed(path, text) if text else None
 
     def _post_for(self, member: str, path: str, body: dict[str, Any] | None = None) -> str:
-        """A member of the answer that is a text."""
+        """A string member of the answer."""
         answer = self._post(path, body)
         value = answer.get(member) if isinstance(answer, dict) else None
         if not isinstance(value, str):

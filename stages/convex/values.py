@@ -1,8 +1,8 @@
 """Convex values in DuckDB: the column type of a field, its JSON both ways, its size.
 
-A field is staged as a plain SQL column wherever its validator allows one type only, or an array of
-such; everything else is a JSON column with the value's canonical encoded JSON. References are
-staged as `t:<key>` in both. Source: Convex' encoded JSON and size rules.
+A field is staged as a plain SQL column if its validator allows only one type, or an array of one;
+everything else is a JSON column with the value's canonical encoded JSON. References are staged as
+`t:<key>` in both. Source: Convex's encoded JSON and size rules.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Shape:
     """How a field is staged.
 
     `sql` is the column's DuckDB type; `kind` says how it is encoded: a scalar, `array:` of one, or
-    `json`. `nullable`: the validator takes null. `choices`: the only values of a union of literals
-    (of an array, of its items). `positions`: where its references are.
+    `json`. `nullable`: the validator accepts null. `choices`: the only values of a union of
+    literals (for an array, of its items). `positions`: where its references are.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Shape:
 
     @property
     def required(self) -> bool:
-        """Neither absent nor null will do."""
+        """Whether it may be neither absent nor null."""
         return not (self.optional or self.nullable)
 
     @property
@@ -61,20 +61,20 @@ class Shape:
 
     @property
     def system_ids(self) -> tuple[str, ...]:
-        """The tables of Convex' own of which the text, or each of a list, is an id."""
+        """The system tables of which the text, or each item of the array, is an id."""
         accepted = alternatives(self.validator)
         return alternatives(accepted.items[0]).system_ids if self.item else accepted.system_ids
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The tables that the field refers to, wherever in it."""
+        """The tables that the field refers to, at any position."""
         return tuple(dict.fromkeys(t for place in self.positions for t in place.targets))
 
 
 def shape(table: str, field: Field) -> Shape:
     """The shape of a field. Raises UserError for a validator of a kind that is not known."""
     try:
-        places = positions(field.name, field.validator)  # which reads all of it
+        places = positions(field.name, field.validator)  # walks the whole validator
     except UnknownValidator as error:
         where = f"convex/schema.ts: {table}.{field.name}"
         raise UnknownValidator(error.kind, where) from None
@@ -114,13 +114,13 @@ def _storage(validator: Validator) -> tuple[str, str, tuple[str | bool | int | f
 
 
 def _scalar(validator: Validator) -> tuple[str, tuple[str | bool | int | float, ...]] | None:
-    """(kind, choices) of a validator that takes values of one type, beside null."""
+    """(kind, choices) of a validator that accepts values of one type, besides null; else None."""
     accepted = alternatives(validator)
     if accepted.items or accepted.objects or accepted.anything:
         return None
     if accepted.ids:
         other = accepted.literals or accepted.system_ids or accepted.kinds - {"NULL"}
-        # A bare key has to be given the name of its table first.
+        # A bare key must be prefixed with the name of its table first.
         bare = any(member.get("bare") for member in accepted.ids)
         return None if other or bare else ("id", ())
     kinds = accepted.kinds - {"NULL"}
@@ -169,12 +169,15 @@ def _encode_scalar(kind: str, value: str) -> str:
 
 
 def decode_sql(shape: Shape, document: str) -> str:
-    """SQL of a typed column out of a document's encoded JSON; absent and null give NULL."""
+    """SQL of a typed column from a document's encoded JSON; absent becomes NULL.
+
+    So does null, except in a JSON column.
+    """
     return decode_value_sql(shape, f"json_extract({document}, {member_sql(shape.name)})")
 
 
 def decode_value_sql(shape: Shape, value: str) -> str:
-    """SQL of a typed column out of its own encoded JSON; null gives NULL, but in a JSON column."""
+    """SQL of a typed column from its own encoded JSON; null becomes NULL, except as JSON."""
     if shape.kind == "json":
         return value
     if shape.item:
@@ -203,7 +206,7 @@ def _decode_scalar(kind: str, value: str) -> str:
 def references_sql(shape: Shape, number: int, column: str, *, bound: bool) -> str:
     """SQL of the texts that a staged column has at one of the shape's positions, as a list.
 
-    `bound`: they are ids of Convex, else references.
+    `bound`: they are Convex ids, else references.
     """
     if shape.kind == "id":
         return f"[{column}]"
@@ -221,7 +224,7 @@ def references_sql(shape: Shape, number: int, column: str, *, bound: bool) -> st
 
 
 def size_sql(shape: Shape, value: str) -> str:
-    """SQL of Convex' size in bytes of a column that is not NULL, without its field name.
+    """SQL of a column's size in bytes in Convex, without its field name; NULL for NULL.
 
     A JSON column's size comes from its canonical form (see canonical.py).
     """
@@ -251,7 +254,7 @@ def null_is_sent(shape: Shape, keep_null: tuple[str, ...]) -> bool:
 
 
 def document_sql(fields: Mapping[str, Shape], keep_null: tuple[str, ...]) -> str:
-    """SQL of a document as encoded JSON. A NULL is absent where the field may be, else null."""
+    """SQL of a document as encoded JSON. A NULL is sent as null or left out: see `null_is_sent`."""
     members = []
     for name, shape in fields.items():
         column = name_sql(name)

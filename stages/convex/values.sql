@@ -1,5 +1,5 @@
--- Convex' encoded JSON of the values that JSON itself can't say, both ways.
--- Vectors: NaN AAAAAAAA+H8=, -0 AAAAAAAAAIA=, 1 as int64 AQAAAAAAAAA=.
+-- Convex's encoded JSON of values that plain JSON can't express, both ways.
+-- Test vectors: NaN AAAAAAAA+H8=, -0 AAAAAAAAAIA=, 1 as int64 AQAAAAAAAAA=.
 
 CREATE OR REPLACE TEMP MACRO encode_float(x) AS
     CASE
@@ -25,7 +25,7 @@ CREATE OR REPLACE TEMP MACRO decode_float(j) AS
         ELSE try_cast(j ->> '$' AS DOUBLE)
     END;
 
--- Two's complement, little-endian: the eight bytes of the big-endian hex, turned around.
+-- Two's complement, little-endian: the eight bytes of the big-endian hex, reversed.
 CREATE OR REPLACE TEMP MACRO encode_int64(x) AS
     '{"$integer":"' || to_base64(unhex(regexp_replace(
         lpad(to_hex(x::BIGINT), 16, '0'),

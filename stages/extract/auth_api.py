@@ -1,7 +1,7 @@
-"""auth.users and auth.identities over the Auth service's admin API, which PostgREST does not show.
+"""auth.users and auth.identities over the Auth service's admin API: PostgREST does not expose them.
 
-The API has numbered pages in an order of its own, and gives identities with one user only: all
-rows are read first, then sorted by their key.
+The API returns numbered pages in an order of its own, and identities only with a single user. So
+all rows are read first, then sorted by key.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 USERS_PATH = "/auth/v1/admin/users"
 PER_PAGE = 500
-# Rows that are given on at once.
+# Rows per yielded table.
 BATCH_ROWS = 10_000
-# The Auth service's own code, and all that its versions before 2024 say.
+# The Auth service's error code; versions before 2024 return only the status.
 NO_SUCH_USER = ("user_not_found", "404")
 Parsed = TypeVar("Parsed")
 
@@ -42,16 +42,26 @@ class AuthApi:
         self._client = client
 
     def count_users(self, reading: Reading) -> int:
-        """How many users there are: nothing else is counted there."""
+        """The number of users: the API counts nothing else."""
         return self._request_users(
             1, 1, lambda response: parse_count(response.headers.get("x-total-count", ""), reading)
         )
+
+    def first_users(self, most: int) -> tuple[int, list[dict[str, Any]]]:
+        """The number of users, and the first `most` of them as the API returns them."""
+
+        def parse(response: Response) -> tuple[int, list[dict[str, Any]]]:
+            users = parse_users(response, list) or []
+            total = response.headers.get("x-total-count", "")
+            return (int(total) if total.isdecimal() else len(users)), users
+
+        return self._request_users(1, most, parse)
 
     def read(self, reading: Reading, span: Span) -> Generator[pa.Table]:
         """A span's rows in key order."""
         if [(c.name, c.rule.form) for c in reading.key_columns] != [("id", "uuid")]:
             raise TableFailed(
-                f"{reading.schema}.{reading.name} goes over REST by its key `id` only",
+                f"{reading.schema}.{reading.name} can be read over REST by its key `id` only",
                 f"leave `id` as it is in [sources.{reading.source}], or set SUPABASE_DB_URL",
             )
         if reading.place == auth_tables.IDENTITIES:
@@ -63,12 +73,12 @@ class AuthApi:
         yield from in_key_order(tables, span)
 
     def _request_users(self, page: int, size: int, parse: Callable[[Response], Parsed]) -> Parsed:
-        """A page of users, from page 1."""
+        """One page of users; pages are numbered from 1."""
         params = {"page": str(page), "per_page": str(size)}
         return self._client.request(USERS_PATH, parse, what="auth.users", params=params)
 
     def _request_user(self, user: str, parse: Callable[[Response], Parsed]) -> Parsed | None:
-        """One user, by id; None where there is no such user."""
+        """One user, by id; None if there is no such user."""
         path = f"{USERS_PATH}/{quote(user, safe='')}"
         try:
             return self._client.request(path, parse, what=f"user {user}", params={})
@@ -78,7 +88,7 @@ class AuthApi:
             return None
 
     def _read_pages(self, convert: Callable[[list[Any]], Parsed]) -> Iterator[Parsed]:
-        """What `convert` makes of each page of users."""
+        """The result of `convert` for each page of users."""
         before: Parsed | None = None
         for number in count(1):
             page = self._request_users(
@@ -87,12 +97,12 @@ class AuthApi:
             if page is None:
                 return
             if page == before:
-                raise TableFailed("auth.users: the server gives the same page again", SAME_AGAIN)
+                raise TableFailed("auth.users: the server returns the same page again", SAME_AGAIN)
             yield page
             before = page
 
     def _read_identities(self, reading: Reading) -> list[pa.Table]:
-        """Of one user after the other, some side by side: a list of users comes without them."""
+        """Request users one by one, several in parallel: lists of users lack their identities."""
 
         def read_user(user: str) -> pa.Table | None:
             return self._request_user(
@@ -110,24 +120,24 @@ class AuthApi:
                         missing.add(user)
                     else:
                         tables.append(identities)
-        # Who was deleted meanwhile has no identities; who is still listed has been withheld.
+        # A missing user may have been deleted meanwhile; one that is still listed was withheld.
         if missing and missing.intersection(self._read_user_ids(reading)):
             raise TableFailed(
-                f"auth.identities: the Auth API lists users that it does not give, "
-                f"{len(missing):,} of {len(users):,}",
-                "run again; if it stays so, set SUPABASE_DB_URL",
+                f"auth.identities: the Auth API lists {len(users):,} users, but does not return "
+                f"{len(missing):,} of them",
+                "run again; if this persists, set SUPABASE_DB_URL",
             )
         return tables
 
     def _read_user_ids(self, reading: Reading) -> list[str]:
-        """Each user once. Raises TableFailed for fewer or more than are counted, twice alike."""
+        """Each user id once. Raises TableFailed if equal counts before and after do not match."""
         before = self.count_users(reading)
         pages = self._read_pages(lambda users: [str(user["id"]) for user in users])
         ids = list(dict.fromkeys(chain.from_iterable(pages)))
         if before == self.count_users(reading) != len(ids):
             raise TableFailed(
                 f"auth.identities: the Auth API counts {before:,} users, but lists {len(ids):,}",
-                "run again; if it stays so, set SUPABASE_DB_URL",
+                "run again; if this persists, set SUPABASE_DB_URL",
             )
         return ids
 
@@ -136,9 +146,9 @@ class AuthApi:
 
 
 def parse_users(response: Response, convert: Callable[[list[Any]], Parsed]) -> Parsed | None:
-    """What `convert` makes of a page of users; None for a page without any.
+    """The result of `convert` for a page of users; None for an empty page.
 
-    Raises Transient for what is no such page.
+    Raises Transient if the response is not such a page.
     """
     try:
         users = _parse_json(response.body)["users"]
@@ -146,14 +156,14 @@ def parse_users(response: Response, convert: Callable[[list[Any]], Parsed]) -> P
             return convert(users) if users else None
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
-    raise Transient("the Auth API gave no page of users", "run again")
+    raise Transient("the Auth API returned no page of users", "run again")
 
 
 def parse_identities(response: Response, columns: tuple[Column, ...]) -> pa.Table:
     """The identities of one user.
 
-    Raises Transient for what is no user, TableFailed for a user without a list of identities: that
-    is not the same as one with an empty list.
+    Raises Transient if the response is not a user, and TableFailed if the user has no list of
+    identities, which is not the same as an empty list.
     """
     try:
         user = _parse_json(response.body)
@@ -161,15 +171,15 @@ def parse_identities(response: Response, columns: tuple[Column, ...]) -> pa.Tabl
         if isinstance(identities, list):
             return table_of(auth_tables.IDENTITIES, identities, columns)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Transient("the Auth API gave no user", "run again") from None
+        raise Transient("the Auth API returned no user", "run again") from None
     raise TableFailed(
-        f"auth.identities: the Auth API gives user {name} without a list of identities",
+        f"auth.identities: the Auth API returns user {name} without a list of identities",
         "set SUPABASE_DB_URL: directly, it is a table like any other",
     )
 
 
 def _parse_json(content: bytes) -> Any:
-    """JSON, each object's members in the order of a jsonb. Raises ValueError."""
+    """Parse JSON, with each object's members in jsonb order. Raises ValueError."""
     return json.loads(content, object_pairs_hook=_sort_members)
 
 
@@ -187,7 +197,10 @@ def _sort_members(members: list[tuple[str, Any]]) -> dict[str, Any]:
 def table_of(
     place: tuple[str, str], objects: Iterable[dict[str, Any]], columns: tuple[Column, ...]
 ) -> pa.Table:
-    """Objects of the admin API as Arrow. Raises ValueError for what are no such objects."""
+    """Objects of the admin API as Arrow.
+
+    Raises ValueError, TypeError or AttributeError for anything else.
+    """
     import pyarrow as pa
 
     from stages.extract.decode import decode_column
@@ -211,13 +224,13 @@ def _value(row: dict[str, Any], spec: AuthColumn, column: Column) -> Any:
     if value is None or column.rule.form == "boolean":
         return value
     if spec.type != "jsonb" and isinstance(value, str):
-        # The Auth service writes a null so.
+        # The Auth service may write null as an empty string.
         return None if value == "" and spec.member in ("phone", "email") else value
     return json.dumps(value, ensure_ascii=False)
 
 
 def in_key_order(tables: list[pa.Table], span: Span) -> Iterator[pa.Table]:
-    """All rows of a span by id, each once: a user who came meanwhile shifts the pages."""
+    """A span's rows by id, each once: a user added meanwhile shifts pages, so rows may repeat."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

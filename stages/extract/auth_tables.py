@@ -1,9 +1,9 @@
 """auth.users and auth.identities: which of their columns an extract reads.
 
-The lists are the same over both transports. Secrets are not on them: they are read only directly,
-and only where `include_secrets` names them.
-Source: the Auth service's code. It reads JSON into Go's values and writes these, so that numbers
-are floats there, and it leaves out an empty email or phone, and an identity_data without members.
+The lists are the same for both transports. Secrets are not listed: they are read only over
+Postgres, and only if `include_secrets` names them.
+Source: the Auth service's code. It parses JSON into Go values and writes those, so numbers become
+floats, and it omits an empty email or phone and an empty identity_data.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ IDENTITIES = ("auth", "identities")
 
 @dataclass(frozen=True, kw_only=True)
 class AuthColumn:
-    """A column: its type, its name in the admin API, and the value that the API leaves out."""
+    """A column: its type, its name in the admin API, and its value if the API omits it."""
 
     type: str
     member: str
@@ -62,11 +62,11 @@ TABLES: dict[tuple[str, str], dict[str, AuthColumn]] = {
 
 
 def columns(place: tuple[str, str]) -> tuple[Column, ...]:
-    """Columns of one of TABLES as REST gives them."""
+    """The columns of one of TABLES, as read over REST."""
     return tuple(Column(name=name, type=each.type) for name, each in TABLES[place].items())
 
 
 def position(place: tuple[str, str], name: str) -> int:
-    """Where a column stands, over both transports; secrets come last."""
+    """A column's position, the same over both transports; secrets come last."""
     names = list(TABLES[place])
     return names.index(name) if name in names else len(names)

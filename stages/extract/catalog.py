@@ -16,13 +16,13 @@ from stages.state.fingerprints import fingerprint
 
 @dataclass(frozen=True, kw_only=True)
 class Relation:
-    """A table or view of the source. `key` is its primary key in key order, where it has one.
+    """A table or view of the source. `key` is its primary key in key order, () if it has none.
 
-    `key_ordered` is False where only the set of key columns is known (OpenAPI). `depends_on`
-    is what its rows depend on and no version of a row shows, as far as the source says: `view`, a
-    hash of its definition (None for a table), and `children`, the ids of its partitions and heirs.
-    `heirs` are (schema, table) of its children by INHERITS, whose rows it gives too; None where the
-    source does not say (REST). `unreadable` says why a column would arrive as something else.
+    `key_ordered` is False if only the set of key columns is known (OpenAPI). `depends_on` is what
+    the rows depend on beyond their own versions, as far as the source reports it: `view`, a hash of
+    the definition (None for a table), and `children`, the oids of its partitions and heirs. `heirs`
+    are (schema, table) of its INHERITS children, whose rows it returns too; None if the source does
+    not report them (REST). `unreadable`: column → why its values would not arrive as stored.
     """
 
     schema: str
@@ -30,7 +30,7 @@ class Relation:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     key_ordered: bool = True
-    # A view or foreign table, or with a foreign partition: rows without transaction ids and places.
+    # A view, a foreign table, or a table with a foreign partition: rows without xmin and ctid.
     virtual: bool = False
     depends_on: Mapping[str, Any] = field(default_factory=dict)
     heirs: tuple[tuple[str, str], ...] | None = None
@@ -39,11 +39,11 @@ class Relation:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One table as it will be read: columns chosen, key settled, filter as the plan says.
+    """One table as it will be read: its columns, its key, and the plan's filter.
 
-    `sample` is how many rows of the table a sample asked for, apart from those referred to.
-    `only` leaves out the rows of children by INHERITS; else `heirs` are those whose rows come too.
-    `floats` is the plan's word for floats that a transport can't prove to be exact.
+    `sample` is the number of rows that --sample asks for, without those that other rows refer to.
+    `only` leaves out the rows of INHERITS children; otherwise `heirs` are those whose rows are
+    included. `floats` is the plan's setting for floats that a transport can't prove to be exact.
     """
 
     source: str
@@ -55,14 +55,14 @@ class Reading:
     virtual: bool = False
     sample: int | None = None
     floats: str | None = None
-    # As of the relation, and the `labels` of its columns.
+    # That of the relation, and the `labels` of its columns.
     depends_on: Mapping[str, Any] = field(default_factory=dict)
     only: bool = False
     heirs: tuple[tuple[str, str], ...] = ()
 
     @property
     def from_sql(self) -> str:
-        """The relation as FROM names it."""
+        """The relation as written in FROM."""
         only = "ONLY " if self.only else ""
         return f"{only}{name_sql(self.schema)}.{name_sql(self.name)}"
 
@@ -77,7 +77,7 @@ class Reading:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the same rows would be written otherwise; equal over both transports."""
+        """Changes when the same rows would be staged differently; equal over both transports."""
         columns = [
             [c.name, c.staged, c.rule.arrow, *([c.rule.revision] if c.rule.revision > 1 else [])]
             for c in self.columns
@@ -102,7 +102,7 @@ class ForeignKeyEdge:
 
 
 def resolve_reading(entry: SourceTable, relation: Relation) -> Reading:
-    """Plan entry and catalog → what to read. Raises TableFailed where they do not fit."""
+    """Plan entry and catalog → what to read. Raises TableFailed if they do not match."""
     names = [column.name for column in relation.columns]
     for name in (*entry.exclude, *entry.as_text, *entry.key, *entry.include_secrets):
         if name not in names:
@@ -113,7 +113,7 @@ def resolve_reading(entry: SourceTable, relation: Relation) -> Reading:
     if not relation.key_ordered and len(relation.key) > 1 and not entry.key:
         raise TableFailed(
             f"{relation.schema}.{relation.name} has a key of several columns, and REST does not "
-            "tell their order",
+            "show their order",
             f"add key = {list(relation.key)!r}, in index order, to [sources.{entry.name}]",
         )
     if entry.only:
@@ -154,12 +154,12 @@ def resolve_reading(entry: SourceTable, relation: Relation) -> Reading:
 
 
 def _require_heirs(entry: SourceTable, relation: Relation) -> None:
-    """Refuse `only` where it can't be kept, or would read nothing."""
+    """Refuse `only` where it can't be applied, or would read nothing."""
     table = f"{relation.schema}.{relation.name}"
     if relation.heirs is None:
         raise TableFailed(
-            f"[sources.{entry.name}] says only = true, which REST can't ask for: it gives the rows "
-            "of a table's children with its own",
+            f"[sources.{entry.name}] says only = true, which REST does not support: it returns the "
+            "rows of child tables too",
             f"set SUPABASE_DB_URL, or make a view of SELECT * FROM ONLY {table} and name it as "
             "`table`",
         )
@@ -167,12 +167,12 @@ def _require_heirs(entry: SourceTable, relation: Relation) -> None:
         raise TableFailed(
             f"[sources.{entry.name}] says only = true, but all rows of {table} are in its "
             "partitions",
-            "take `only` out of the plan",
+            "remove `only` from the plan",
         )
 
 
 def _distinct(columns: Iterable[Column]) -> tuple[Column, ...]:
-    """Names that are equal but for case get a number: DuckDB could not distinguish them."""
+    """Number names that differ only in case: DuckDB could not distinguish them."""
     used: set[str] = set()
     named = []
     for column in columns:
@@ -186,5 +186,5 @@ def _distinct(columns: Iterable[Column]) -> tuple[Column, ...]:
 
 
 def renamed_columns(reading: Reading) -> dict[str, str]:
-    """Source column → staged column, where they differ."""
+    """Source column → staged column, for those that differ."""
     return {c.name: c.staged for c in reading.columns if c.name != c.staged}

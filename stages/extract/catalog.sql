@@ -1,8 +1,8 @@
--- Tables, views and foreign tables of every schema that is not Postgres' own, a row a column.
--- pg_catalog, not information_schema, which hides what the role may not touch. A domain is given
--- as its base type, as REST gives it. With what rows depend on beside their own versions: labels of
--- enums, the definitions of views (with those below), the partitions and children of a table. Heirs
--- are children by INHERITS, all the way down: tables of their own, whose rows their parents give too.
+-- Tables, views and foreign tables of every schema except Postgres' own, one row per column. From
+-- pg_catalog, since information_schema hides what the role may not access. A domain is returned as
+-- its base type, as over REST. Includes what rows depend on beyond their own versions: enum labels,
+-- definitions of views (with the views below them), partitions and children of a table. Heirs are
+-- children by INHERITS, at any depth: tables of their own, whose rows their parents return too.
 WITH RECURSIVE base AS (
     SELECT t.oid, t.oid AS base_oid, t.typtype, t.typbasetype FROM pg_type t
     UNION ALL
@@ -34,7 +34,7 @@ WITH RECURSIVE base AS (
         AND d.refclassid = 'pg_class'::regclass
     JOIN pg_class c ON c.oid = d.refobjid AND c.relkind = 'v'
 ), viewed AS (
-    -- As it is stored: the text that Postgres prints depends on the search path.
+    -- The stored form: the text that Postgres prints depends on the search path.
     SELECT v.top, md5(string_agg(md5(r.ev_action::text), '' ORDER BY v.oid)) AS definition
     FROM view_below v JOIN pg_rewrite r ON r.ev_class = v.oid AND r.rulename = '_RETURN'
     GROUP BY v.top

@@ -1,4 +1,4 @@
-"""What ends the reading early: a snapshot that is too old, or somebody who waits for our locks."""
+"""What ends the reading early: a snapshot that is too old, or a session waiting for our locks."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ LOOK_EVERY = 2.0
 
 
 class Deadline:
-    """Tells every worker that the reading is over, and why."""
+    """Signals to every worker that it must stop reading, and why."""
 
     def __init__(self) -> None:
         self._reason: str | None = None
 
     def stop(self, reason: str) -> None:
-        """End the reading; the first reason counts."""
+        """End the reading; the first reason is kept."""
         self._reason = self._reason or reason
 
     def check(self) -> None:
-        """Raise Stopped where the reading is over."""
+        """Raise Stopped if reading was ended."""
         if self._reason:
-            raise Stopped(self._reason, "what is done is kept; run again: stages extract")
+            raise Stopped(self._reason, "completed work is kept; run again: stages extract")
 
 
 @contextmanager
 def watched(reader: Reader, deadline: Deadline, max_snapshot: float) -> Iterator[None]:
-    """Look, now and then, how old the snapshot is and whether somebody waits for our locks.
+    """Check regularly how old the snapshot is and whether a session waits for our locks.
 
     `max_snapshot` is in seconds.
     """
@@ -42,7 +42,7 @@ def watched(reader: Reader, deadline: Deadline, max_snapshot: float) -> Iterator
             age = time.monotonic() - began
             if reader.has_snapshot and age > max_snapshot:
                 deadline.stop(
-                    f"the snapshot is {age / 60:.0f} minutes old, the most that was allowed "
+                    f"the snapshot is {age / 60:.0f} minutes old, which is the limit "
                     "(--max-snapshot): it keeps the source from cleaning up"
                 )
             try:
@@ -51,7 +51,7 @@ def watched(reader: Reader, deadline: Deadline, max_snapshot: float) -> Iterator
                 deadline.stop(error.message)
                 return
             if blocked:
-                deadline.stop(f"{blocked}, which we hold: letting go of it")
+                deadline.stop(f"{blocked}, which our snapshot holds: releasing it")
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()

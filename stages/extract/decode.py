@@ -1,7 +1,7 @@
 """Text and raw values → exact Arrow columns, a column at a time.
 
-Only values that no Arrow kernel reads (infinities, years before 1 or after 9999) are taken one
-by one; they are rare, and every other row stays on the fast path.
+Only values that no Arrow kernel can parse (infinities, years before 1 or after 9999) are decoded
+one by one; they are rare, and all other rows stay on the fast path.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # DuckDB's infinities of TIMESTAMP (int64 microseconds) and DATE (int32 days).
 INFINITY_US = 2**63 - 1
 INFINITY_DAYS = 2**31 - 1
-# What the ADBC driver makes of Postgres' infinities, by overflow; and Postgres' least timestamp
-# (4714-11-24 BC): every raw value below it has wrapped around.
+# Postgres' infinities as the ADBC driver returns them, after an overflow; and Postgres' earliest
+# timestamp (4714-11-24 BC): every raw value below it has wrapped around.
 ADBC_INFINITY_US = -9222425352054775809
 ADBC_MINUS_INFINITY_US = -9222425352054775808
 ADBC_INFINITY_DAYS = -2147472692
@@ -36,7 +36,7 @@ ODD = re.compile(
 
 
 class DoesNotFit(TableFailed):
-    """A value of the source has no exact form in the column's Parquet type."""
+    """A source value that the column's Parquet type can't hold exactly."""
 
     def __init__(self, column: str, value: str, row: int) -> None:
         super().__init__(
@@ -48,7 +48,7 @@ class DoesNotFit(TableFailed):
         self.row = row
 
     def name_row(self, key: Sequence[str], values: Sequence[object]) -> DoesNotFit:
-        """Name the row by its key in the message, where it has one."""
+        """Add the row's key to the message, if it has one."""
         if key:
             self.message += f" (row {', '.join(key)} = {', '.join(map(str, values))})"
         return self
@@ -65,7 +65,7 @@ def days_of(year: int, month: int, day: int) -> int:
 
 
 def odd_moment(text: str) -> int | None:
-    """Microseconds since 1970 of a timestamp or date that Arrow can't read; None if we can't."""
+    """Microseconds since 1970 of a timestamp or date that Arrow can't parse; None if invalid."""
     if text in ("infinity", "-infinity"):
         return INFINITY_US if text == "infinity" else -INFINITY_US
     match = ODD.fullmatch(text)
@@ -102,7 +102,7 @@ def decode_column(values: pa.Array, form: str, target: pa.DataType, column: str)
 
 
 def from_driver(values: pa.Array, field: pa.Field) -> pa.Array:
-    """A column as the ADBC driver gives it, as its Parquet type."""
+    """A column from the ADBC driver as its Parquet type."""
     import pyarrow as pa
 
     if pa.types.is_float32(values.type):
@@ -139,7 +139,7 @@ def _hex(values: pa.Array, fixed: int | None = None) -> pa.Array:
 
 
 def _joined(texts: pa.Array) -> bytes:
-    """The bytes of all texts, one after the other."""
+    """The bytes of all texts, concatenated."""
     if not len(texts):
         return b""
     _, offsets, data = texts.buffers()
@@ -192,7 +192,7 @@ def _split(
     storage: pa.DataType,
     target: pa.DataType,
 ) -> pa.Array:
-    """Read all with a kernel, or else what matches `pattern` with it, and the rest one by one."""
+    """Parse all with a kernel or, if that fails, those that don't match `pattern` one by one."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -205,7 +205,7 @@ def _split(
     for row in rows:
         text = values[row].as_py()
         moment = odd_moment(text)
-        # The very last moment of all has the number that stands for infinity.
+        # The last possible timestamp has the number that stands for infinity.
         late = storage == pa.int64() and moment is not None and moment >= INFINITY_US
         if moment is None or (late and text != "infinity"):
             raise DoesNotFit(column, text, row)
@@ -215,7 +215,7 @@ def _split(
 
 
 def repair(values: pa.Array, column: str) -> pa.Array:
-    """Undo what the ADBC driver does to infinite dates and timestamps; refuse what has wrapped."""
+    """Restore infinite dates and timestamps that the ADBC driver altered; refuse wrapped values."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -236,7 +236,7 @@ def repair(values: pa.Array, column: str) -> pa.Array:
     raw = values.cast(storage)
     low, high = pc.min_max(raw).as_py().values()
     if least is not None and high == INFINITY_US:
-        # The number that stands for infinity, and so no moment's own.
+        # This number stands for infinity, so it can't stand for a timestamp.
         raise DoesNotFit(column, "of the last microsecond", pc.index(raw, high).as_py())
     if low is None or low > max(max(infinities), (least or low) - 1):
         return values

@@ -1,12 +1,12 @@
 """A cheap second look at the source: has it moved since it was extracted?
 
-Read directly, every row that was written since shows by its version (xmin). What a view or a
-foreign table gives, and what comes over REST, has none: an edit can't be seen there.
+Over Postgres, every row written since shows by its version (xmin). Rows of views and foreign
+tables, and rows over REST, have no version: edits to them can't be seen.
 
-The number of such rows is exact where one snapshot read the table while no other transaction was
-open. Of rows that were written by a transaction that was open then, or between two snapshots, it
-can't be said whether they were read: Postgres names no subtransactions of those that are open. They
-are counted, and the number is "at most".
+The number of such rows is exact if one snapshot read the table while no other transaction was open.
+Rows written by a transaction that was open then, or between two snapshots, may or may not have been
+read: Postgres does not list the subtransactions of open transactions. They are counted, and the
+number is reported as "at most".
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from stages.state.manifests import ExtractManifest, Moved, Snapshot, read_extrac
 from stages.state.moved import record_moved
 from stages.state.workspace import Workspace
 
-GONE = "the source has no such table any more"
+GONE = "the source no longer has this table"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceDrift:
-    """One source now: `rows` as counted (None where it is not there, or gives no number of rows),
+    """One source now: `rows` as counted (None if it is missing, was missing, or can't count rows),
     what has moved, in words, and the whole finding in words."""
 
     rows: int | None
@@ -41,9 +41,9 @@ class SourceDrift:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """A second look at a table: what the source counts now, and what has moved, in words.
+    """A second look at a table: the source's count now, and what has moved, in words.
 
-    Where nothing has, `sure` says whether an edit would have been seen. `words` are the finding.
+    If nothing has moved, `sure` says whether an edit would have been seen. `words` is the finding.
     """
 
     number: int
@@ -57,7 +57,7 @@ def source_drift(
 ) -> dict[str, SourceDrift]:
     """Look again at the sources of the chosen tables, and record what has moved.
 
-    Raises StagesError where one is not extracted yet.
+    Raises StagesError if one is not extracted yet.
     """
     entries = plan.select_sources(tables)
     drifts = {}
@@ -81,14 +81,14 @@ def source_drift(
 
 
 def sources_moved(workspace: Workspace, sources: Iterable[str]) -> dict[str, Moved]:
-    """Those of the sources that were seen to have moved since they were read."""
+    """The sources that were seen to have moved since they were read."""
     extracts = {name: read_extract(workspace.extract(name)) for name in sources}
     return {name: each.moved for name, each in extracts.items() if each and each.moved}
 
 
 def look_again(session: Session, reading: Reading, manifest: ExtractManifest, unit: str) -> Look:
-    """Compare the source with a table that is complete. `unit` as in `Reader.count_unit`."""
-    # What was written after the first of several snapshots may be missing in a part.
+    """Compare the source with a complete table. `unit` as in `Reader.count_unit`."""
+    # Rows written after the first of several snapshots may be missing from a part.
     first = manifest.snapshots[0]
     now = session.table_state(reading, first)
     parts, counted = manifest.parts, manifest.counted
@@ -96,7 +96,7 @@ def look_again(session: Session, reading: Reading, manifest: ExtractManifest, un
     last = parts[-1].last if parts else None
     comparable = unit == "rows" or counted.of == unit
     if unit != "rows":
-        # Read directly, it has no such number to compare with.
+        # A table read over Postgres has no such number to compare with.
         then = counted.after if comparable else now.rows
     moved = []
     if now.rows != then:
@@ -119,15 +119,15 @@ def look_again(session: Session, reading: Reading, manifest: ExtractManifest, un
 
 
 def _had_open(snapshot: Snapshot) -> bool:
-    """Whether transactions were open when it was taken; its text is `xmin:xmax:` and those."""
+    """Whether transactions were open when it was taken: its text is `xmin:xmax:` and their ids."""
     xmin, xmax, _ = (snapshot.transactions or "::").split(":")
     return xmin != xmax
 
 
 def changed_dependencies(reading: Reading, manifest: ExtractManifest) -> list[str]:
-    """What the rows depend on and that is another one now, in words; only what is known of both.
+    """What the rows depend on that has changed, in words; only what is known both then and now.
 
-    A label that was added makes no row another one; one that was renamed does.
+    An added label changes no row; a renamed one does.
     """
     before, now = manifest.depends_on or {}, reading.depends_on
     labels_before, labels = before.get("labels", {}), now.get("labels", {})
@@ -171,7 +171,7 @@ def _drift(
             return SourceDrift(rows=None, moved=(), words="unchanged: still missing")
         return SourceDrift(rows=None, moved=(GONE,), words=GONE)
     if manifest.status == "missing":
-        there = "the table is there now"
+        there = "the table exists now"
         return SourceDrift(rows=None, moved=(there,), words=there)
     reading = resolve_reading(entry, relation)
     unit = reader.count_unit(reading)

@@ -8,23 +8,31 @@ from stages.extract.catalog import resolve_reading
 from stages.extract.restart import Restart
 from stages.extract.run import ExtractOptions
 from stages.extract.transport import open_reader
-from stages.progress import Progress
+from stages.progress import Progress, one_by_one
 from stages.project.plan import Plan
 from stages.project.settings import Source
 from stages.state.workspace import Workspace
 
+RESPONSES_PER_SECOND = 200
+BYTES_PER_SECOND = 150e6
+
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What an extract would read of one source. Seconds are a guess from rows and bytes.
+    """What an extract would read from one source. Seconds are an estimate from rows and bytes.
 
-    Bytes are None where the source does not give them: over REST, and of views.
+    Bytes are None where the source does not report them: over REST, for views, and with a `where`.
     """
 
     table: str
     rows: int
     bytes: int | None
     seconds: float
+
+
+def seconds_to_read(rows: int, size: int | None, rows_per_second: float) -> float:
+    """The estimated time for `rows` rows of `size` bytes in all, at a reader's pace."""
+    return max(rows / rows_per_second, (size or 0) / BYTES_PER_SECOND)
 
 
 def forecast(
@@ -37,20 +45,21 @@ def forecast(
         catalog = reader.catalog()
         session = reader.session()
         try:
-            for entry in entries:
+            for entry in one_by_one(progress, "extract", entries, lambda each: each.name):
                 relation = catalog.get((entry.schema, entry.table))
                 if relation is None:
                     continue
                 reading = resolve_reading(entry, relation)
                 size = session.size(reading)
-                # A guess where each row is a response of its own.
-                pace = reader.rows_per_second if reader.count_unit(reading) == "rows" else 200
+                # A guess: these take one request per user.
+                rated = reader.count_unit(reading) == "rows"
+                pace = reader.rows_per_second if rated else RESPONSES_PER_SECOND
                 forecasts.append(
                     Forecast(
                         table=entry.name,
                         rows=size.rows,
                         bytes=size.bytes,
-                        seconds=max(size.rows / pace, (size.bytes or 0) / 150e6),
+                        seconds=seconds_to_read(size.rows, size.bytes, pace),
                     )
                 )
         finally:

@@ -1,5 +1,5 @@
--- Foreign keys, a row a column: who refers to whom, by which columns. Those of partitions repeat
--- what their parent says.
+-- Foreign keys, one row per column: which table refers to which, by which columns. Those of
+-- partitions are left out, since they repeat their parent's.
 SELECT
     c.oid::int8 AS id,
     cn.nspname::text AS child_schema, cc.relname::text AS child_name, ca.attname::text AS child_column,

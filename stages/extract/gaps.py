@@ -1,8 +1,8 @@
-"""Spans, the parts in them, and the gaps between, as a manifest has them.
+"""Spans, their parts, and the gaps between parts, as recorded in a manifest.
 
-A span is a range of the key, fixed when the table is begun; each is read in key order and cut into
-closed parts. What no whole part covers is a gap, whatever the reason: never read, killed half-way,
-a part that is damaged.
+A span is a key range, fixed when the table's extract begins; each is read in key order and cut into
+closed parts. A range that no intact part covers is a gap, whatever the reason: not read yet, killed
+half-way, or damaged.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from stages.state.manifests import ExtractManifest, ExtractPart
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """Rows of one span that no whole part covers. `number` is that of the first part to write.
+    """A range of one span that no intact part covers. `number` is that of the first part to write.
 
-    With `alone`, it lies between two whole parts, and is filled by one part whatever its size.
+    With `alone`, it is the range of one lost part, and is filled by one part whatever its size.
     """
 
     span: int
@@ -28,7 +28,7 @@ class Gap:
 
 
 def find_gaps(manifest: ExtractManifest) -> Iterator[Gap]:
-    """What the whole parts of a manifest leave open, span by span, in key order."""
+    """What the intact parts of a manifest do not cover, span by span, in key order."""
     for index, span in enumerate(manifest.spans):
         after, number = span.after, 0
         for part in [part for part in manifest.parts if part.span == index]:
@@ -41,19 +41,19 @@ def find_gaps(manifest: ExtractManifest) -> Iterator[Gap]:
 
 
 def add_part(manifest: ExtractManifest, part: ExtractPart) -> None:
-    """List a part that fills a gap, or its beginning, in the place of a lost one."""
+    """Add a part that fills a gap, or its beginning; it replaces a lost part of the same number."""
     others = [each for each in manifest.parts if place(each) != place(part)]
     manifest.parts = sorted([*others, part], key=place)
 
 
 def place(part: ExtractPart) -> tuple[int, int]:
-    """A part's span, and its number there."""
+    """A part's span, and its number in the span."""
     return part.span, part.number
 
 
 def close_gap(manifest: ExtractManifest, gap: Gap) -> None:
-    """Say that a gap is filled. A lost part whose rows are all gone at the source is not written
-    again, and leaves the list."""
+    """Mark a gap as filled. A lost part whose rows are all gone from the source is not written
+    again, and is removed from the list."""
     if not gap.alone:
         manifest.spans[gap.span].read = True
     manifest.parts = [
@@ -62,10 +62,10 @@ def close_gap(manifest: ExtractManifest, gap: Gap) -> None:
 
 
 def mark_lost(manifest: ExtractManifest, files: set[str], *, alone: bool) -> list[str]:
-    """Mark damaged parts as lost; returns the files that are of no use any more.
+    """Mark damaged parts as lost; returns the files that are no longer of use.
 
-    The last part of a span is read again to the span's end. Where a part can't be read `alone`
-    (a composite key over REST), all that follows it in its span goes with it.
+    A lost part at the end of a span is read again to the span's end. If a part can't be read
+    `alone` (a composite key over REST), all parts after it in its span are discarded too.
     """
     useless = []
     for index, span in enumerate(manifest.spans):

@@ -1,7 +1,7 @@
-"""What a service key opens, proven with the vendor's own client: tables, Auth and Storage.
+"""Which APIs a service key can use, tested with Supabase's own client: tables, Auth and Storage.
 
-Header forms of `sb_secret_` keys differ between the three APIs, and the client knows them. Pages of
-tables are read with plain httpx, which takes half the processor time.
+The three APIs expect `sb_secret_` keys in different headers, and the client knows which. Pages of
+tables are read with plain httpx, which takes half the CPU time.
 """
 
 from __future__ import annotations
@@ -25,29 +25,33 @@ NOT_SERVED = {"404", "no_route"}
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """One API: whether the key opens it, or that it is not served, and what was seen."""
+    """One API: whether it accepts the key or is not served here, and what was seen."""
 
     api: str
     ok: bool
     detail: str
 
 
-def prove_key(source: Source, reading: Reading) -> Iterator[Opened]:
-    """Ask each API for next to nothing; `reading` is of a table that the key should read.
+def prove_key(
+    source: Source, reading: Reading, http: httpx.Client | None = None
+) -> Iterator[Opened]:
+    """Send each API a minimal request; `reading` is of a table that the key should be able to read.
 
-    An API that this server does not have is no failure, a key that it refuses is.
+    An API that this server does not have is not a failure; a refused key is. `http` is for callers
+    to whom the client's own timeouts are too long.
     """
-    from supabase import create_client
+    from supabase import ClientOptions, create_client
 
     assert source.url and source.key
-    client = create_client(source.url, source.key.reveal())
+    options = ClientOptions(httpx_client=http)
+    client = create_client(source.url, source.key.reveal(), options)
     yield _ask(TABLES, lambda: _read_nothing(client, reading))
     yield _ask("Auth", lambda: _count_users(client))
     yield _ask("Storage", lambda: _count_buckets(client))
 
 
 def _read_nothing(client: Client, reading: Reading) -> str:
-    column = quoted(reading.columns[0].name)  # the rights may be to some columns only
+    column = quoted(reading.columns[0].name)  # the key may read only some columns
     client.schema(reading.schema).table(reading.name).select(column).limit(0).execute()
     return f"reads {reading.source}"
 

@@ -1,11 +1,11 @@
-"""The line to one Postgres server process: a thread for the driver's calls, which can be left.
+"""A connection to one Postgres server process, with a thread for calls, which can be abandoned.
 
 A proxy may stop forwarding while both its sockets stay open: keepalives are answered, and the
-driver waits for ever, deaf to signals. So whoever asks waits here beside the driver. Where no byte
-comes for long, a second connection is asked whether the server works for us; if not, the call is
-left as it is.
-Source: Postgres' documentation of pg_stat_activity. A server that can't send, since nobody takes
-its bytes, is active and waits for its Client (tried).
+driver waits forever, ignoring signals. So callers wait here, outside the driver. If no byte arrives
+for long, a second connection asks whether the server is still working for us; if it is not, the
+call is abandoned.
+Source: Postgres' documentation of pg_stat_activity. A server that can't send, because nobody reads
+its bytes, is active and waits for its Client (tested).
 """
 
 from __future__ import annotations
@@ -35,35 +35,35 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 Call = tuple[Callable[[], Any], "Future[Any]"]
 
-# Seconds between two looks at a call, and those that a second connection has for its answer.
+# Seconds: between two checks of a call; for all calls before the server process is known; for the
+# second connection to answer; and for a cancel request.
 LOOK_EVERY = 0.25
-# For all that comes before a server process is known.
 CONNECT_WITHIN = 30.0
 POSTGRES_PORT = "5432"
 ANSWER_WITHIN = 5.0
 CANCEL_WITHIN = 0.5
-# In Linux's struct tcp_info: milliseconds since data came in.
+# tcpi_last_data_recv of Linux's struct tcp_info: milliseconds since data was last received.
 LAST_RECEIVED = struct.Struct("=52xI")
-AGAIN = "what is done is kept; run again: stages extract"
+AGAIN = "completed work is kept; run again: stages extract"
 _CONNECTING = threading.Lock()
 
 
 class Interruption:
-    """Says to all lines of a reader that nobody waits for their calls any more, and why."""
+    """Signals to all lines of a reader that nobody waits for their calls any more, and why."""
 
     def __init__(self) -> None:
         self.reason: str | None = None
 
 
 class Line:
-    """One connection. `connection` may be used in calls only, one at a time.
+    """One connection. `connection` may be used only inside `call`, one call at a time.
 
     `patience` is how many seconds may pass without a byte from the server.
     """
 
     connection: dbapi.Connection
     pid: int | None = None
-    # What a call that is left may still be using.
+    # An abandoned call may still be using these.
     _cursor: dbapi.Cursor
     _reader: pa.RecordBatchReader | None = None
 
@@ -81,10 +81,11 @@ class Line:
         return self._url
 
     def open(self, make: Callable[[Secret], tuple[Secret, dbapi.Connection]]) -> None:
-        """Make the connection: from the address, the one to use from now on and the connection."""
+        """Connect: `make` takes the address, and returns the one to use from now on and the
+        connection."""
 
         def opened() -> None:
-            # One that was left while it connects may hold it for long: then whole answers are seen.
+            # An abandoned call may hold the lock while it connects: then only whole answers count.
             alone = _CONNECTING.acquire(timeout=1)
             try:
                 before = set(_sockets())
@@ -97,11 +98,11 @@ class Line:
         self.call(opened)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        """All rows of a query, by column; for few rows."""
+        """All rows of a query, each as a dict; for small results."""
         return self.call(lambda: query_rows(self.connection, sql))
 
     def execute(self, sql: str) -> None:
-        """Carry out a statement that gives no rows."""
+        """Execute a statement that returns no rows."""
 
         def execute() -> None:
             with self.connection.cursor() as cursor:
@@ -111,7 +112,7 @@ class Line:
 
     @contextmanager
     def batches(self, sql: str, size: int) -> Iterator[Iterator[pa.RecordBatch]]:
-        """What a query gives, as it comes, in batches of about so many bytes."""
+        """A query's rows as they arrive, in batches of about `size` bytes."""
 
         def execute() -> pa.RecordBatchReader:
             self._cursor = self.connection.cursor()
@@ -122,7 +123,7 @@ class Line:
             return self._reader
 
         def close() -> None:
-            # The reader first: the driver looks into its cursor and connection when it is freed.
+            # The reader first: the driver accesses its cursor and connection when it is freed.
             if self._reader is not None:
                 self._reader.close()
             self._cursor.close()
@@ -140,7 +141,7 @@ class Line:
                 self.call(close)
 
     def call(self, function: Callable[[], Result]) -> Result:
-        """What a call of the driver gives. Raises what it raises, and Stopped where it is left."""
+        """The result of a driver call. Raises what it raises, and Stopped if it is abandoned."""
         if self._left:
             raise Stopped(self._left, AGAIN)
         result: Future[Result] = Future()
@@ -157,9 +158,9 @@ class Line:
                         began = time.monotonic()
                         continue
                     reason = (
-                        f"the connection to Postgres was lost: nothing has come over it for "
-                        f"{patience:g} s (STAGES_MAX_SILENCE), and its server does not work "
-                        "for us"
+                        f"the connection to Postgres was lost: nothing was received for "
+                        f"{patience:g} s (STAGES_MAX_SILENCE), and the server is not working on "
+                        "our query"
                     )
                 if reason:
                     self._leave(reason)
@@ -170,7 +171,7 @@ class Line:
         return result.result()
 
     def close(self) -> None:
-        """Close the connection; one that was left stays as it is until the process ends."""
+        """Close the connection; an abandoned one stays open until the process ends."""
         if self._left is None and hasattr(self, "connection"):
             with suppress(Stopped):
                 self.call(self.connection.close)
@@ -190,7 +191,7 @@ class Line:
             return waited
 
     def _is_working(self) -> bool:
-        """Whether a second connection says that the server works for this one."""
+        """Whether, according to a second connection, the server is working for this one."""
         if self.pid is None:
             return False
         answer: Future[list[dict[str, Any]]] = Future()
@@ -212,9 +213,9 @@ class Line:
         )
 
     def _leave(self, reason: str) -> None:
-        """Never touch the connection again, but for asking its server to stop."""
+        """Abandon the connection: never use it again, except to ask its server to stop."""
         self._left = reason
-        # Freeing it would close what the thread still uses, so that nothing ever frees it.
+        # Freeing it would close what the thread still uses, so it is never freed.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
         if hasattr(self, "connection"):
             cancelling = threading.Thread(target=self._cancel, daemon=True)
@@ -233,14 +234,14 @@ def _serve(calls: queue.SimpleQueue[Call | None]) -> None:
         function, result = call
         try:
             result.set_result(function())
-        except BaseException as error:  # noqa: BLE001 - whoever asked raises it
+        except BaseException as error:  # noqa: BLE001 - raised to the caller
             result.set_exception(error)
-        del function, result, call  # what a call gave is not ours to keep
+        del function, result, call  # keep no reference to a call's result
 
 
 def _newest(before: set[int], url: Secret) -> socket.socket | None:
-    """The one socket to the address that was not there before, as one of ours; None where it can't
-    be known, so that only whole answers are seen."""
+    """A duplicate of the only new socket to the address; None unless there is exactly one, and then
+    only whole answers count."""
     port = read_db_url(url.reveal()).get("port") or POSTGRES_PORT
     new = []
     for number in _sockets():
@@ -259,7 +260,7 @@ def _newest(before: set[int], url: Secret) -> socket.socket | None:
 
 
 def _sockets() -> Iterator[int]:
-    """Open sockets of this process, where the system lists them."""
+    """File descriptors of this process's open sockets, if the system lists them."""
     try:
         numbers = [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208
     except OSError:

@@ -1,4 +1,4 @@
-"""Closing parts in a thread beside the one that reads: the disk's time is not the source's."""
+"""Close parts in a separate thread, so that reading the source does not wait for the disk."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 
 class PartCloser:
-    """One worker's thread for what follows the reading. At most one task is left to it at a time,
-    since each holds the last rows of a part.
+    """One worker's thread for the work after reading. It has at most one task at a time, since each
+    task holds the last rows of a part.
 
-    `first` is to be done before any of them. An error of a task is raised by the next `submit`, or
-    by `end`.
+    `first` must be done before any task runs. A task's error is raised by the next `submit`, or by
+    `end`.
     """
 
     def __init__(self, first: Future[None]) -> None:
@@ -20,18 +20,18 @@ class PartCloser:
         self._last: Future[None] | None = None
 
     def submit(self, task: Callable[[], None]) -> None:
-        """Leave a task to the thread, once it is through with the one before."""
+        """Wait for the previous task to end, then hand over this one."""
         self.end()
         self._last = self._pool.submit(self._run, task)
 
     def end(self) -> None:
-        """Wait until all that was submitted is done."""
+        """Wait for the last task to end."""
         last, self._last = self._last, None
         if last is not None:
             last.result()
 
     def discard(self) -> None:
-        """Let the thread end; an error of its last task is of no interest any more."""
+        """Wait for the thread to end, ignoring any error of its last task."""
         self._pool.shutdown()
 
     def _run(self, task: Callable[[], None]) -> None:

@@ -1,6 +1,6 @@
-"""Direct Postgres: one exported snapshot, read side by side by ADBC COPY.
+"""Direct Postgres: one exported snapshot, read in parallel by ADBC COPY.
 
-Source of the rules on snapshots, poolers and row security: Postgres' documentation, tried out.
+Source of the rules on snapshots, poolers and row security: Postgres' documentation, tested.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_BYTES = 4 << 20
-# At most so many connections, and never more than a quarter of those that are free.
+# The default and the maximum of reading connections; never more than a quarter of those free.
 JOBS = 2
 MOST_CONNECTIONS = 4
-# Keys that are sampled to cut a table into spans.
+# How many keys are sampled to cut a table into spans.
 SAMPLED_KEYS = 8_000
 MONEY = ("money", "_money")
-# Milliseconds for one row of a table or view, when somebody only looks.
+# Milliseconds that `probe` may take for one row of a table or view.
 PROBE_TIME = 5000
 
 
@@ -81,7 +81,7 @@ class PostgresReader:
         return Snapshot(kind="exported", **{name: self._facts[name] for name in names})
 
     def role(self) -> dict[str, Any]:
-        """{name, bypass}: who we are, and whether row security lets us see all."""
+        """{name, bypass}: our role, and whether it bypasses row security."""
         return _one(
             self._coordinator,
             "SELECT rolname::text AS name, rolbypassrls OR rolsuper AS bypass "
@@ -148,7 +148,7 @@ class PostgresReader:
         ]
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        """What a query of the catalog gives, in the snapshot; for few rows."""
+        """The rows of a catalog query, in the snapshot; for small results."""
         with translated():
             return self._coordinator.rows(sql)
 
@@ -165,7 +165,7 @@ class PostgresReader:
                 "SELECT (current_setting('max_connections')::int4 - count(*))::int4 AS free "
                 "FROM pg_stat_activity",
             )
-        # The one that we have already, and that holds the snapshot, is in the quarter.
+        # The quarter includes the connection that holds the snapshot.
         return max(1, min(requested or JOBS, MOST_CONNECTIONS, (int(row["free"]) + 1) // 4 - 1))
 
     def find_blocked(self) -> str | None:
@@ -205,6 +205,27 @@ class PostgresSession:
     def _begin(self) -> None:
         self._line.call(lambda: begin(self._line.connection, self._snapshot))
 
+    def limit(self, seconds: float) -> None:
+        """Limit the time of every statement from now on."""
+        with translated():
+            self._line.execute(f"SET LOCAL statement_timeout = {round(seconds * 1000)}")
+
+    def attempt(self, sql: str, seconds: float) -> list[dict[str, Any]]:
+        """A query's rows, under a `limit` of `seconds` that is already set; for small results.
+
+        Raises TableFailed if the query fails or takes longer; the session can still be used.
+        """
+        try:
+            with translated():
+                return self._line.rows(sql)
+        except (TableFailed, Stopped) as error:
+            # Raises if the connection itself is lost.
+            with translated():
+                self._line.call(self._line.connection.rollback)
+            self._begin()
+            self.limit(seconds)
+            raise TableFailed(error.message, error.hint) from None
+
     def size(self, reading: Reading) -> Size:
         if reading.virtual or reading.where:
             return Size(rows=self.count(reading), bytes=None, exact=True)
@@ -223,18 +244,18 @@ class PostgresSession:
         return int(row["n"])
 
     def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
-        # As many for each connection, so that none is left with the last one.
+        # A multiple of JOBS, so that no connection is idle while another reads the last piece.
         pieces = -(-size.rows // (rows * JOBS)) * JOBS if size.rows > rows else 1
         if pieces < 2 or not reading.key or reading.virtual or reading.where:
             return []
         share = min(100.0, 100.0 * SAMPLED_KEYS / size.rows)
-        # The prefix, since a bare name in ORDER BY would mean the text of the output.
+        # Prefixed, since a bare name in ORDER BY would mean an output column, which is text.
         names = ", ".join(f"t.{name_sql(name)}" for name in reading.key)
         texts = ", ".join(
             f"{PRINTED.format(c=f't.{name_sql(name)}')} AS k{number}"
             for number, name in enumerate(reading.key)
         )
-        # Whole pages by chance, the same ones each time: quick on a table of any size.
+        # Random whole pages, the same ones each time: fast on a table of any size.
         with translated():
             keys = [
                 [str(value) for value in row.values()]
@@ -247,7 +268,7 @@ class PostgresSession:
         return [cut for number, cut in enumerate(cuts) if number == 0 or cut != cuts[number - 1]]
 
     def probe(self, reading: Reading) -> None:
-        """A view that takes long is no failure. The session can be used after one."""
+        """Read one row. A timeout is not a failure; the session can be used afterwards."""
         with translated():
             self._line.execute(f"SET LOCAL statement_timeout = {PROBE_TIME}")
         sql = f"SELECT {_select_list(reading)} FROM {_from(reading)} LIMIT 1"
@@ -286,7 +307,7 @@ class PostgresSession:
         yield from self._tables(reading, _select(reading, span))
 
     def _tables(self, reading: Reading, sql: str) -> Generator[pa.Table]:
-        """What a query gives as the reading's columns."""
+        """A query's result in the reading's Arrow schema."""
         import pyarrow as pa
 
         schema = arrow_schema(reading.columns)
@@ -322,7 +343,7 @@ def _select(reading: Reading, span: Span) -> str:
     names = ", ".join(f"t.{name_sql(name)}" for name in reading.key)
     for key, sign in ((span.after, ">"), (span.until, "<=")):
         if key is not None:
-            # Literals without a type take that of their column.
+            # Untyped literals take the type of their column.
             values = ", ".join(text_sql(text) for text in key)
             conditions.append(f"({names}) {sign} ({values})")
     if conditions:
@@ -345,7 +366,7 @@ def _from(reading: Reading) -> str:
 
 
 def _plain(array: pa.Array) -> pa.Array:
-    """Storage of the extension types that the driver adds (numeric as text, and the like)."""
+    """The storage of extension types that the driver adds, such as numeric as text."""
     import pyarrow as pa
 
     if isinstance(array.type, pa.OpaqueType):
@@ -362,7 +383,7 @@ def _pid(line: Line) -> int:
 
 
 def _optional(line: Line, sql: str) -> dict[str, Any] | None:
-    """A row that the role may not be allowed to see; the transaction goes on without it."""
+    """One row, or None if the role may not see it; the transaction goes on either way."""
     try:
         allowed = _one(
             line,

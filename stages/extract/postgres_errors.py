@@ -1,6 +1,6 @@
-"""The driver's errors as ours: which setting, right or pooler is at fault.
+"""The driver's errors as ours: which setting, privilege or pooler is at fault.
 
-Source of the words: Postgres' error codes, and what Supabase's pooler answers, tried out.
+Source: Postgres' error codes, and observed answers of Supabase's pooler.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from stages.errors import StagesError, Stopped, TableFailed, Transient
 
 @contextmanager
 def translated(*, connecting: bool = False) -> Iterator[None]:
-    """The driver's errors as ours. While rows stream they are a bare OSError without a code."""
+    """Raise the driver's errors as ours. While rows stream, it raises OSError without a code."""
     from adbc_driver_manager import Error
 
     try:
@@ -34,30 +34,30 @@ def _error_for(error: Exception, connecting: bool) -> StagesError:
     if "Tenant or user not found" in words:
         return StagesError(
             "the pooler knows no such project or user (Tenant or user not found)",
-            "the user of a pooler is postgres.<ref>, and its host is of the project's region: copy "
+            "a pooler's user is postgres.<ref>, and its host depends on the project's region: copy "
             "SUPABASE_DB_URL again from the project's Connect page",
         )
     if "MaxClientsInSessionMode" in words or "max clients reached" in words.lower():
         return Transient(
             f"the pooler has no connection left: {words}",
             "close other clients or raise the pool size in the project's database settings, then "
-            "run the same command again",
+            "rerun the command",
         )
     if state == "3D000" or re.search(r'database "[^"]*" does not exist', words):
         return StagesError(
-            f"SUPABASE_DB_URL names a database that is not there: {words}",
+            f"SUPABASE_DB_URL names a database that does not exist: {words}",
             "Supabase's is called postgres: the address ends with /postgres",
         )
     if "could not translate host name" in words or "Network is unreachable" in words:
         return StagesError(
             f"Postgres can't be reached: {words}",
-            "a direct host (db.<ref>.supabase.co) may answer to IPv6 only: use the session "
+            "a direct host (db.<ref>.supabase.co) may answer over IPv6 only: use the session "
             "pooler's address from the project's Connect page",
         )
     if connecting:
         return Transient(
             f"no connection to Postgres: {words}",
-            "see if host and port in SUPABASE_DB_URL are right, and the database is up",
+            "check host and port in SUPABASE_DB_URL, and that the database is up",
         )
     if "row-level security" in words:
         return TableFailed(
@@ -77,7 +77,7 @@ def _state_of(words: str) -> str | None:
 
 
 def _clean(words: str) -> str:
-    """The first telling line, without the address that may hold a password."""
+    """The message on one line, shortened, without the address that may hold a password."""
     line = " ".join(words.split())
     line = re.sub(r"postgres(ql)?://\S+", "postgresql://…", line)
     return line[:300]

@@ -1,9 +1,9 @@
-"""The settings that a transaction reads under: whatever client, role and database are set up to.
+"""The settings that a transaction reads under, whatever those of client, role and database are.
 
-Text forms, the order of rows and what a filter means depend on settings, and a pooler may hand out
-a server session that another client has changed. So each is set in the transaction itself, and
-read back.
-Source: Postgres' documentation, and what pg_dump sets.
+Text forms, the order of rows and the meaning of a filter depend on settings, and a pooler may hand
+out a server session that another client has changed. So each setting is made in the transaction
+itself, and read back.
+Source: Postgres' documentation, and the settings of pg_dump.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from stages.sql import text_sql
 if TYPE_CHECKING:
     from adbc_driver_manager import dbapi
 
-# The driver begins the transaction by itself, in one message: behind a pooler in transaction mode
-# a BEGIN of our own could be prepared on one server and asked for on another.
+# The driver begins the transaction by itself, in one message: behind a pooler in transaction mode,
+# a BEGIN of our own could be prepared on one server and executed on another.
 TRANSACTION = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-# Each as Postgres reads it back.
+# Values as Postgres reports them back.
 SETTINGS = {
-    # The bytes of a text, and how a value prints. The locale C is everywhere: $1,234.50.
+    # Text encoding, and how values print. The locale C exists everywhere: $1,234.50.
     "client_encoding": "UTF8",
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
@@ -36,17 +36,17 @@ SETTINGS = {
     "lc_monetary": "C",
     "xmloption": "content",
     "quote_all_identifiers": "off",
-    # Supabase's own: what regclass leaves unnamed, and where operators of citext and the like are.
+    # Supabase's own: which names regclass prints bare, and where operators of citext etc. are.
     "search_path": "public, extensions",
     # What literals and filters mean.
     "standard_conforming_strings": "on",
     "array_nulls": "on",
     "transform_null_equals": "off",
-    # Every row, in the order in which they lie.
+    # Every row, in physical order.
     "row_security": "off",
     "gin_fuzzy_search_limit": "0",
     "synchronize_seqscans": "off",
-    # A dump takes as long as it takes, and waits for nobody's lock.
+    # A dump may take any time, but does not wait long for a lock.
     "statement_timeout": "0",
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "0",
@@ -54,11 +54,11 @@ SETTINGS = {
 }
 
 
-# Digits after the point of money in the locale C. Another locale may take the stored number for
-# another amount: 1234 is $12.34, and ¥1,234.
+# Decimal places of money in the locale C. Another locale may read the stored number as another
+# amount: 1234 is $12.34, or ¥1,234.
 MONEY_DIGITS = 2
-# Before its first transaction the driver asks for the names of functions, and knows no type where
-# they are quoted.
+# Before its first transaction the driver queries the names of functions, and recognizes no types if
+# they come back quoted.
 PLAIN_NAMES = "-c quote_all_identifiers=off"
 CURE = (
     "set SUPABASE_DB_URL to the direct address, or to that of the session pooler, from the "
@@ -67,11 +67,11 @@ CURE = (
 
 
 class TypesUnknown(StagesError):
-    """The driver has asked for Postgres' types in a session that quotes all names."""
+    """The driver queried Postgres' types in a session that quotes all names."""
 
 
 def money_digits(connection: dbapi.Connection) -> int:
-    """Digits after the point of money as the source has it by itself, in a transaction of ours."""
+    """Decimal places of money in the source's own lc_monetary; uses our transaction."""
     own = "SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'lc_monetary'"
     with translated():
         query_rows(connection, f"SELECT set_config('lc_monetary', ({own}), true) AS own")
@@ -81,13 +81,13 @@ def money_digits(connection: dbapi.Connection) -> int:
 
 
 def open_first(url: Secret) -> tuple[Secret, dbapi.Connection]:
-    """The address for all connections of a source, and the first of them, in a transaction."""
+    """The address for all connections to a source, and the first of them, in a transaction."""
     connection = connect(url)
     try:
         begin(connection)
     except TypesUnknown:
         connection.close()
-        # Not for all: poolers may refuse a client that asks for options.
+        # Only if needed: poolers may refuse a client that passes options.
         url = _with_plain_names(url)
         connection = connect(url)
         begin(connection)
@@ -95,7 +95,7 @@ def open_first(url: Secret) -> tuple[Secret, dbapi.Connection]:
 
 
 def connect(url: Secret) -> dbapi.Connection:
-    """A connection. Its driver has asked for Postgres' types by then."""
+    """Connect. While it connects, the driver queries Postgres' types."""
     from adbc_driver_postgresql import dbapi
 
     address = secure_db_url(url.reveal())
@@ -111,16 +111,16 @@ def _with_plain_names(url: Secret) -> Secret:
 
 
 def begin(connection: dbapi.Connection, snapshot: str | None = None) -> None:
-    """Begin the connection's transaction, in an exported snapshot where one is named.
+    """Begin the connection's transaction, in an exported snapshot if one is given.
 
-    Raises StagesError where a setting reads back as something else.
+    Raises StagesError if a setting reads back as something else.
     """
     with translated():
         with connection.cursor() as cursor:
             cursor.execute(TRANSACTION)
             if snapshot is not None:  # before any query
                 cursor.execute(f"SET TRANSACTION SNAPSHOT {text_sql(snapshot)}")
-        # One statement. The schema is named, since the search path is still somebody's.
+        # One statement. Functions are qualified, since the search path is not ours yet.
         query_rows(connection, _select("set_config({name}, {value}, true)"))
         (kept,) = query_rows(connection, _select("current_setting({name})"))
     if any(isinstance(value, bytes) for value in kept.values()):
@@ -138,7 +138,7 @@ def begin(connection: dbapi.Connection, snapshot: str | None = None) -> None:
 
 
 def query_rows(connection: dbapi.Connection, sql: str) -> list[dict[str, Any]]:
-    """All rows of a query, by column; for few rows."""
+    """All rows of a query, each as a dict; for small results."""
     with connection.cursor() as cursor:
         cursor.execute(sql)
         rows: list[dict[str, Any]] = cursor.fetch_arrow_table().to_pylist()
@@ -146,7 +146,7 @@ def query_rows(connection: dbapi.Connection, sql: str) -> list[dict[str, Any]]:
 
 
 def _select(call: str) -> str:
-    """One row with a call of a function of Postgres' own for each setting."""
+    """SQL of one row that calls a pg_catalog function for each setting."""
     items = (
         f'pg_catalog.{call.format(name=text_sql(name), value=text_sql(value))} AS "{name}"'
         for name, value in SETTINGS.items()

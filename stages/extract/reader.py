@@ -1,4 +1,4 @@
-"""What both transports offer to the stage."""
+"""The interface that both transports offer to the stage."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from stages.state.manifests import Snapshot, Transport
 
 Key = list[str]
-# In the metadata of a page's schema: the plan takes its floats, of which digits may be lost.
+# In a page's schema metadata: its floats may have lost digits, and the plan accepts that.
 UNPROVEN = b"unproven"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """Rows whose key is greater than `after` and not greater than `until`; None is open."""
+    """Rows whose key is greater than `after` and not greater than `until`; None is unbounded."""
 
     after: Key | None = None
     until: Key | None = None
@@ -28,9 +28,9 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How large a table is, roughly where `exact` is False.
+    """How large a table is; `rows` is an estimate unless `exact`.
 
-    Bytes are those at the source; None where it does not say.
+    `bytes` is its size at the source; None if the source does not report it.
     """
 
     rows: int
@@ -40,51 +40,51 @@ class Size:
 
 @dataclass(frozen=True, kw_only=True)
 class TableState:
-    """A table at the source now: what a cheap second look compares."""
+    """A table at the source now, for a cheap second look."""
 
     rows: int
     greatest: Key | None
-    # Rows written since the snapshot of the extract; None where that can't be asked.
+    # Rows written since the snapshot of the extract; None if the source can't say.
     newer: int | None = None
 
 
 class Reader(Protocol):
-    """One source over one transport. Its sessions are used side by side."""
+    """One source over one transport. Its sessions are used in parallel."""
 
     transport: Transport
     # All sessions see the source as it was at one moment.
     has_snapshot: bool
     # A span of a composite key can be read alone, whatever its bounds.
     random_access: bool
-    # As `make bench` measured it (README, Figures), for a forecast.
+    # Measured by `make bench` (docs/explanation/figures.md), for forecasts.
     rows_per_second: int
 
     def catalog(self) -> Relations:
         """Everything that may be read, by (schema, name)."""
 
     def is_missing(self, schema: str, table: str) -> bool:
-        """Whether a table that the catalog lacks does not exist; raises where it is hidden."""
+        """Whether a table that is not in the catalog does not exist; raises if it is hidden."""
 
     def identity(self) -> dict[str, Any]:
         """What identifies the source beyond the settings: {"system_identifier": …}."""
 
     def snapshot(self) -> Snapshot:
-        """What the rows are consistent with."""
+        """The snapshot that the rows are consistent with, if there is one."""
 
     def count_unit(self, reading: Reading) -> str:
-        """What a session's `count` counts: "rows", or what stands for them where they can't be."""
+        """What `Session.count` counts: "rows", or another unit if rows can't be counted."""
 
     def allowed_jobs(self, requested: int | None) -> int:
-        """How many sessions may be open side by side, kind to the source."""
+        """How many sessions may be open in parallel without straining the source."""
 
     def find_blocked(self) -> str | None:
-        """Who waits for a lock that we hold, in a few words; None where nobody does."""
+        """Which session waits for a lock that we hold, in a few words; None if none does."""
 
     def session(self) -> Session:
-        """A connection of its own for one worker."""
+        """A new connection for one worker."""
 
     def interrupt(self, reason: str) -> None:
-        """Let calls that wait for the source end soon, with Stopped for this reason."""
+        """Make calls that wait for the source end soon, with Stopped for this reason."""
 
     def close(self) -> None:
         """End the snapshot and all connections."""
@@ -94,43 +94,42 @@ class Session(Protocol):
     """One worker's connection."""
 
     def size(self, reading: Reading) -> Size:
-        """How large the reading is about to be; cheap."""
+        """How large the table to be read is; cheap."""
 
     def count(self, reading: Reading, *, filtered: bool = True) -> int:
-        """Rows that the reading gives; with `filtered=False` also those that `where` leaves out.
+        """The rows to be read; with `filtered=False`, also those that `where` leaves out.
 
-        Where the reader's `count_unit` is not "rows", the number of those.
+        If the reader's `count_unit` is not "rows", the number of those units.
         """
 
     def probe(self, reading: Reading) -> None:
-        """Read one row. Raises TableFailed where the table can't be read."""
+        """Read one row or a few. Raises TableFailed if the table can't be read."""
 
     def table_state(self, reading: Reading, snapshot: Snapshot) -> TableState:
-        """Rows, greatest key and news, for a table that was extracted earlier."""
+        """The number of rows, greatest key and newer rows of a table that was extracted earlier."""
 
     def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
-        """Keys that cut the table into spans of about so many rows; [] where it stays whole."""
+        """Keys that cut the table into spans; [] for one span. `rows` is a span's size, roughly."""
 
     def read(self, reading: Reading, span: Span) -> Generator[pa.Table]:
-        """A span's rows in key order, with the reading's Arrow schema, and UNPROVEN where it is."""
+        """A span's rows in key order, in the reading's Arrow schema; marked UNPROVEN if it is."""
 
     def close(self) -> None:
         """End the connection."""
 
 
 def key_texts(table: pa.Table, reading: Reading, row: int) -> Key | None:
-    """One row's key as the texts that Postgres takes back; None for a table without a key."""
+    """One row's key as texts that Postgres accepts; None for a table without a key."""
     if not reading.key:
         return None
     return [_text(table.column(c.staged)[row], c.rule.form) for c in reading.key_columns]
 
 
 def require_key(table: pa.Table, reading: Reading, before: Key | None) -> None:
-    """Refuse a key that is null, or there twice, in rows in key order that follow on `before`.
+    """Refuse null and duplicate keys in rows in key order that follow the key `before`.
 
-    Postgres vouches for a primary key; for one that the plan names nobody does, nor for one that
-    children by INHERITS share. A reading that goes on after such a key would lose rows without a
-    word.
+    Postgres guarantees a primary key, but not a key that the plan names, nor one across INHERITS
+    children. Reading on after such a key would silently lose rows.
     """
     import pyarrow.compute as pc
 
@@ -151,9 +150,9 @@ def require_key(table: pa.Table, reading: Reading, before: Key | None) -> None:
         heirs = ", ".join(".".join(place) for place in reading.heirs)
         raise TableFailed(
             f"{reading.schema}.{reading.name} gives the rows of its children {heirs} too "
-            f"(INHERITS), and more than one row of them all has the key {key}",
+            f"(INHERITS), and more than one of all these rows has the key {key}",
             f"add only = true to [sources.{reading.source}] of the plan, and a source for each "
-            "child whose rows are meant to come",
+            "child to be read",
         )
     raise TableFailed(
         f"key = {list(reading.key)!r} of [sources.{reading.source}] is "

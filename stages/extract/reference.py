@@ -1,4 +1,4 @@
-"""What Convex has already: `_id`, natural keys and all other fields of the reference tables."""
+"""Existing documents of the reference tables: `_id`, natural keys and all other fields."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def extract_references(
     *,
     restart: bool,
 ) -> int:
-    """Read every reference table that is not there yet; returns how many were read."""
+    """Read every reference table that is not staged yet, or all of them with `restart`.
+
+    Returns how many were read.
+    """
     read = 0
     for name in plan.references:
         folder = workspace.reference(name)
@@ -59,7 +62,7 @@ def extract_references(
 
 
 def stage_no_documents(workspace: Workspace, schema: Schema, table: str) -> None:
-    """A reference table as it is staged where Convex has no document in it; nothing is asked."""
+    """Stage a reference table as if it had no documents, without asking Convex."""
     folder = workspace.reference(table)
     connection = open_duckdb()
     try:
@@ -71,7 +74,7 @@ def stage_no_documents(workspace: Workspace, schema: Schema, table: str) -> None
 
 
 def _make_table(connection: duckdb.DuckDBPyConnection, shapes: list[Shape]) -> str:
-    """The temporary table `documents`; returns what fills it from a page of documents."""
+    """Make the temporary table `documents`; returns the SELECT list that fills it from a page."""
     connection.execute(resources.files("stages.convex").joinpath("values.sql").read_text())
     columns = ", ".join(
         [
@@ -88,7 +91,7 @@ def _make_table(connection: duckdb.DuckDBPyConnection, shapes: list[Shape]) -> s
 
 
 def _shapes(schema: Schema, table: str) -> list[Shape]:
-    """Every field as a column; what has no plain type is its encoded JSON."""
+    """Every field as a column; a field without a plain type holds encoded JSON."""
     return [shape(table, field) for field in schema.fields(table).values()]
 
 

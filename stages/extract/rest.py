@@ -1,7 +1,7 @@
-"""REST: keyset pages through PostgREST. What it does not show of `auth` is read by `auth_api`.
+"""REST: keyset pages through PostgREST. `auth_api` reads the tables of `auth`, which it hides.
 
-There is no snapshot across pages. A page may be cut silently (Max rows), so a short page ends
-nothing: only an empty one does, and the rows must equal a count taken before and after.
+There is no snapshot across pages. A page may be cut silently (Max rows), so a short page is not the
+end: only an empty one is, and the rows must equal a count taken before and after.
 Source: PostgREST's source and Supabase's documentation.
 """
 
@@ -30,6 +30,7 @@ from stages.extract.rest_responses import (
     parse_count,
     parse_openapi,
     parse_page,
+    parse_rows,
 )
 from stages.extract.rest_select import encode, keyset, quoted, select_item, split_columns
 from stages.extract.rest_settings import PROOF, may_lose_digits
@@ -43,13 +44,13 @@ if TYPE_CHECKING:
 
 PAGE = 5000
 LEAST_PAGE = 10
-# Of a table without a key: 8 kB blocks asked for at once; Postgres sorts no more than these.
+# For a table without a key: 8 kB blocks per request; Postgres sorts only the rows of these.
 BLOCKS = 64
-# Of a table, to see in time whether all of its values can be read.
+# Rows of a table that show early whether all of its values can be read.
 PROBE_ROWS = 100
-# What changes whenever a row does; of tables, not of views.
+# Columns that change whenever a row does; tables have them, views do not.
 VERSION = (Column(name="xmin", type="xid"), Column(name="ctid", type="tid"))
-# How often a page in several requests is tried, before fewer rows are asked for.
+# How often a page in several requests is tried before fewer rows are requested.
 TORN_TRIES = 3
 # Keys whose order is the same here as in Postgres.
 COMPARABLE: dict[str, Callable[[str], Any]] = {"integer": int, "uuid": str}
@@ -67,8 +68,10 @@ class RestReader:
     def __init__(self, source: Source, schemas: Iterable[str]) -> None:
         self.schemas = sorted(set(schemas))
         self._client = RestClient(source)
+        # Schema → the API's message about it.
+        self.not_exposed: dict[str, str] = {}
         self.auth = AuthApi(self._client)
-        # Tables whose rows have no hash.
+        # Tables whose rows can't be hashed.
         self._without_proof: set[tuple[str, str]] = set()
 
     def identity(self) -> dict[str, Any]:
@@ -87,11 +90,11 @@ class RestReader:
                 )
         for schema in self.schemas:
             for name, definition in self.definitions(schema).items():
-                relations[schema, name] = _relation(schema, name, definition)
+                relations[schema, name] = relation_of(schema, name, definition)
         return relations
 
     def definitions(self, schema: str) -> dict[str, Any]:
-        """Table → what OpenAPI says of it; nothing for a schema that the API does not expose."""
+        """Table → its OpenAPI definition; {} for a schema that the API does not expose."""
         try:
             document = self.get(
                 "",
@@ -103,9 +106,16 @@ class RestReader:
         except ErrorResponse as error:
             if error.code != "PGRST106":
                 raise
-            return {}  # `is_missing` says so for each of its tables
+            self.not_exposed[schema] = error.message
+            return {}  # `is_missing` raises for each of its tables
         definitions: dict[str, Any] = document.get("definitions", {})
         return definitions
+
+    def buckets(self) -> list[dict[str, Any]]:
+        """The buckets, as the Storage API returns them."""
+        return self._client.request(
+            "/storage/v1/bucket", parse_rows, what="the storage buckets", params={}
+        )
 
     def is_missing(self, schema: str, table: str) -> bool:
         try:
@@ -128,6 +138,10 @@ class RestReader:
     def session(self) -> RestSession:
         return RestSession(self)
 
+    def limit(self, seconds_left: Callable[[], float]) -> None:
+        """Limit each request from now on, retries included, to the seconds left when it is sent."""
+        self._client.limit(seconds_left)
+
     def interrupt(self, reason: str) -> None:
         self._client.interrupt(reason)
 
@@ -144,7 +158,7 @@ class RestReader:
         headers: dict[str, str] | None = None,
         method: str = "GET",
     ) -> Parsed:
-        """One request and what `parse` makes of its response, both retried where that may help.
+        """Send a request and parse its response, retrying both where that may help.
 
         Raises TableFailed for what concerns this table only, StagesError for everything else.
         """
@@ -170,10 +184,10 @@ class RestReader:
     ) -> tuple[pa.Table, bool]:
         """Rows of a table, and whether they prove that floats come with all digits.
 
-        Columns that are too many for the line of one request are read in several. Raises TornPage
-        where these do not give the same versions of the same rows.
+        Columns that do not fit in one request line are read in several requests. Raises TornPage if
+        these do not return the same versions of the same rows.
         """
-        # Beside the columns: the path, the method, and the proof.
+        # Beside the columns, the line holds the path, the method and the proof.
         used = len(encode(params.items())) + len(quote(reading.name, safe="")) + 100
         common = (*reading.key_columns, *(c for c in VERSION if c not in columns))
         groups = split_columns(columns, common, used)
@@ -204,8 +218,8 @@ class RestReader:
                 if error.code != "42703":
                     raise
                 raise TableFailed(
-                    f"the names of the columns of {reading.schema}.{reading.name} need several "
-                    "requests over REST, and its rows have no versions that join them",
+                    f"the column names of {reading.schema}.{reading.name} need several requests "
+                    "over REST, and its rows have no versions to join them by",
                     "exclude columns in the plan, or set SUPABASE_DB_URL",
                 ) from None
             versions = rows.select([column.staged for column in common])
@@ -219,7 +233,7 @@ class RestReader:
     def _request_page(
         self, reading: Reading, params: dict[str, str], columns: tuple[Column, ...]
     ) -> tuple[pa.Table, bool]:
-        """One request, with a proof of the digits of floats where they matter and it can be had."""
+        """One request; it includes a proof of float digits where that matters and is available."""
         items = [select_item(column) for column in columns]
         names = {column.name for column in columns}
         proof = None
@@ -236,7 +250,7 @@ class RestReader:
         except ErrorResponse:
             if proof is None:
                 raise
-            # A column that has no hash or no right to be read, or an old Postgres.
+            # A column that can't be hashed or may not be read, or an old Postgres.
             self._without_proof.add(reading.place)
         return self._request_page(reading, params, columns)
 
@@ -255,7 +269,7 @@ class RestSession:
         return Size(rows=self.count(reading), bytes=None, exact=exact)
 
     def probe(self, reading: Reading) -> None:
-        """A view that takes long is no failure."""
+        """Read the first rows. A page that is too slow or too large is not a failure."""
         self._refuse_reading(reading)
         params = {"limit": str(PROBE_ROWS)}
         if reading.key:
@@ -266,7 +280,7 @@ class RestSession:
                 settle_floats(self._reader, reading, page, None)
 
     def split(self, reading: Reading, size: Size, rows: int) -> list[Key]:
-        # A span for each request under way, of some pages at least.
+        # One span per parallel request, but of at least 4,000 rows.
         pieces = min(JOBS, size.rows // 4000)
         if pieces < 2 or len(reading.key) != 1 or reading.place in auth_tables.TABLES:
             return []
@@ -277,8 +291,8 @@ class RestSession:
                 keys = [key for key in keys_or_none if key]
             compare = COMPARABLE[reading.key_columns[0].rule.form]
             return [[text] for text in sorted({key[0] for key in keys}, key=compare)]
-        # From one cut to the next, so that they rise, whatever comes and goes meanwhile: how the
-        # server orders such keys is not known here.
+        # Each cut is found from the one before, so that cuts ascend even if rows come and go: how
+        # the server orders such keys is not known here.
         cuts: list[Key] = []
         for _ in range(1, pieces):
             key = self._key_at(reading, size.rows // pieces, cuts[-1] if cuts else None)
@@ -288,7 +302,7 @@ class RestSession:
         return cuts
 
     def _key_at(self, reading: Reading, offset: int, after: Key | None) -> Key | None:
-        """The key so many rows after another one; None at the end, or where counting takes long."""
+        """The key `offset` rows beyond `after`; None at the end, or if the server takes long."""
         params = {"order": f"{quoted(reading.key[0])}.asc", "offset": str(offset), "limit": "1"}
         if after is not None:
             params["and"] = f"({keyset(reading.key, Span(after=after), 0)[0]})"
@@ -304,7 +318,7 @@ class RestSession:
             return self._reader.auth.count_users(reading)
         response = self._reader.get(
             reading.name,
-            # The rights may be to some columns only.
+            # The key may read only some columns.
             {"select": quoted((*reading.key, reading.columns[0].name)[0]), "limit": "1"},
             reading.schema,
             _unparsed,
@@ -341,17 +355,17 @@ class RestSession:
             before, after = after, key_texts(page, reading, page.num_rows - 1)
             if after == before:
                 raise TableFailed(
-                    f"{reading.schema}.{reading.name}: the server gives the same rows again and "
+                    f"{reading.schema}.{reading.name}: the server returns the same rows again and "
                     "again, whatever is asked for",
                     SAME_AGAIN,
                 )
 
     def _next(self, reading: Reading, span: Span, limit: int) -> tuple[pa.Table | None, int, bool]:
-        """The page after a key, the page size that was good, and whether the page proves its
-        floats; (None, …) at the end.
+        """The page after a key, the page size that worked, and whether the page proves its floats;
+        (None, …) at the end.
 
-        A composite key is asked for in phases, equal in all but the last column first, since
-        Postgres makes no index bound of the one filter that would say it all.
+        A composite key is read in phases, first with all columns but the last equal, since Postgres
+        can't use a single filter for the whole key as an index bound.
         """
         prefixes = range(len(reading.key) - 1, -1, -1) if span.after is not None else [0]
         for prefix in prefixes:
@@ -367,7 +381,7 @@ class RestSession:
     def _page(
         self, reading: Reading, params: dict[str, str], limit: int
     ) -> tuple[pa.Table, int, bool]:
-        """One page, smaller where the server runs out of time for it."""
+        """One page, with fewer rows if it is too slow, too large or torn."""
         while True:
             limited = {**params, "limit": str(limit)}
             try:
@@ -379,19 +393,19 @@ class RestSession:
                 limit = max(limit // 4, LEAST_PAGE)
 
     def _read_places(self, reading: Reading) -> Iterator[pa.Table]:
-        """A table without a key, by the places of its rows (ctid), a few blocks at a time.
+        """A table without a key, by the ctids of its rows, a few blocks at a time.
 
-        Rows that are updated meanwhile move; the counts before and after show it.
+        Rows that are updated meanwhile move; comparing with the counts before and after shows it.
         """
         refusal = TableFailed(
-            f"{reading.schema}.{reading.name} has no primary key, and its rows have no places that "
-            "REST shows",
+            f"{reading.schema}.{reading.name} has no primary key, and REST shows no positions of "
+            "its rows",
             "set SUPABASE_DB_URL, or name columns that are unique and not null as `key` in "
             f"[sources.{reading.source}]",
         )
         table, place = Column(name="tableoid", type="oid"), Column(name="ctid", type="tid")
         placed = replace(reading, columns=(*reading.columns, place), key=("ctid",))
-        # A parent's rows are in several tables, whose places are the same.
+        # A parent's rows are in several tables, whose ctids overlap.
         beyond: list[str] = []
         while True:
             params = {"order": "tableoid.asc", "limit": "1"}
@@ -410,7 +424,7 @@ class RestSession:
     def _read_blocks(
         self, placed: Reading, of_table: str, refusal: TableFailed
     ) -> Iterator[pa.Table]:
-        """The rows of one table, by their places."""
+        """The rows of one physical table, by ctid."""
         params = {"order": "ctid.desc", "limit": "1", "and": f"({of_table})"}
         try:
             last = self._reader.page(placed, params, placed.key_columns)
@@ -420,7 +434,7 @@ class RestSession:
         end = int(places[0].strip("()").split(",")[0]) if places else -1
         limit = PAGE
         for block in range(0, end + 1, BLOCKS):
-            # Before a block's first row, whose number is 1.
+            # Before the block's first row: row numbers start at 1.
             after: Key = [f"({block},0)"]
             while True:
                 terms = [of_table, f'ctid.gt."{after[0]}"', f'ctid.lt."({block + BLOCKS},0)"']
@@ -442,7 +456,7 @@ class RestSession:
         if any(column.name == "*" for column in reading.columns):
             raise TableFailed(
                 f"`{reading.schema}.{reading.name}` has a column called `*`, which means all "
-                "columns to PostgREST, in quotes too",
+                "columns to PostgREST, even in quotes",
                 f'say exclude = ["*"] in [sources.{reading.source}], or set SUPABASE_DB_URL',
             )
 
@@ -451,7 +465,8 @@ def _unparsed(response: Response) -> Response:
     return response
 
 
-def _relation(schema: str, name: str, definition: dict[str, Any]) -> Relation:
+def relation_of(schema: str, name: str, definition: dict[str, Any]) -> Relation:
+    """A table or view as OpenAPI defines it."""
     required = set(definition.get("required", ()))
     columns = []
     key = []

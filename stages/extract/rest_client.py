@@ -1,5 +1,5 @@
-"""Requests to Supabase's HTTP APIs, as raw responses: Supabase's own client hides the status, takes
-a truncated body for data, and numbers for floats."""
+"""Requests to Supabase's HTTP APIs, with raw responses: Supabase's own client hides the status,
+accepts a truncated body as data, and parses numbers as floats."""
 
 from __future__ import annotations
 
@@ -8,17 +8,40 @@ from typing import TypeVar
 
 import httpx
 
-from stages.answers import TooLarge, read_whole
+from stages.answers import MOST_SECONDS, TooLarge, TooSlow, read_whole
 from stages.errors import Stopped, Transient
-from stages.extract.rest_responses import LargePage, Response, error_for
+from stages.extract.rest_responses import (
+    LargePage,
+    NoAnswer,
+    Response,
+    TookTooLong,
+    error_for,
+)
 from stages.extract.rest_select import encode
-from stages.project.settings import Source
-from stages.retry import retrying
+from stages.project.settings import Secret, Source
+from stages.retry import Backoff, retrying
 from stages.tls import trusted
 
-# Requests side by side hide the latency; the server's own pool is small.
+# Parallel requests hide the latency; the server's own pool is small.
 JOBS = 12
+SILENCE = 120.0
+CONNECTING = 15.0
+# Under a `limit`.
+FEW_ATTEMPTS = 4
+USER_AGENT = "stages/0.1 python-httpx"
 Parsed = TypeVar("Parsed")
+
+
+def key_headers(key: Secret) -> dict[str, str]:
+    """The headers that authenticate each request.
+
+    A secret key is refused with a browser-like user agent, and as a bearer token.
+    """
+    text = key.reveal()
+    headers = {"User-Agent": USER_AGENT, "apikey": text}
+    if not text.startswith("sb_"):
+        headers["Authorization"] = f"Bearer {text}"
+    return headers
 
 
 class RestClient:
@@ -26,17 +49,13 @@ class RestClient:
 
     def __init__(self, source: Source) -> None:
         assert source.url is not None and source.key is not None
-        key = source.key.reveal()
-        # A browser-like user agent is refused with a secret key, and a secret key as a bearer.
-        headers = {"User-Agent": "stages/0.1 python-httpx", "apikey": key}
-        if not key.startswith("sb_"):
-            headers["Authorization"] = f"Bearer {key}"
         self._interrupted: str | None = None
         self._source = source
+        self._seconds_left: Callable[[], float] | None = None
         self._base = source.url.rstrip("/")
         self._http = httpx.Client(
-            timeout=httpx.Timeout(120.0, connect=15.0),
-            headers=headers,
+            timeout=httpx.Timeout(SILENCE, connect=CONNECTING),
+            headers=key_headers(source.key),
             follow_redirects=False,
             verify=trusted(),
         )
@@ -51,15 +70,31 @@ class RestClient:
         headers: Mapping[str, str] | None = None,
         method: str = "GET",
     ) -> Parsed:
-        """One request and what `parse` makes of its response, both retried where that may help.
+        """Send a request and parse its response, retrying both where that may help.
 
-        `what` is what the request is for, in the words of an error. Raises TableFailed for what
-        concerns one table only, StagesError for everything else.
+        `what` names the subject of the request in errors. Raises TableFailed for what concerns one
+        table only, StagesError for everything else.
         """
-        return retrying(lambda: parse(self._send(path, params, headers or {}, what, method)))
+        left = self._seconds_left
+
+        def ask() -> Parsed:
+            return parse(self._send(path, params, headers or {}, what, method))
+
+        if left is None:
+            return retrying(ask)
+        return retrying(
+            ask,
+            backoff=Backoff(attempts=FEW_ATTEMPTS),
+            on_retry=lambda error, delay: _give_up(error, delay, left()),
+        )
+
+    def limit(self, seconds_left: Callable[[], float]) -> None:
+        """Limit each request from now on, with all its attempts, to the seconds left when it is
+        sent. A request that the server did not answer in time is not retried."""
+        self._seconds_left = seconds_left
 
     def interrupt(self, reason: str) -> None:
-        """Send no more requests: the next one, also of a retry, raises Stopped."""
+        """Send no more requests: the next one, even a retry, raises Stopped."""
         self._interrupted = self._interrupted or reason
 
     def close(self) -> None:
@@ -76,29 +111,38 @@ class RestClient:
     ) -> Response:
         if self._interrupted:
             raise Stopped(self._interrupted)
+        left = max(self._seconds_left(), 0.001) if self._seconds_left else MOST_SECONDS
+        timeout = httpx.Timeout(min(SILENCE, left), connect=min(CONNECTING, left))
         encoded = httpx.Headers(dict(headers), encoding="utf-8")
         url = f"{self._base}{path}" + (f"?{encode(params.items())}" if params else "")
         try:
-            # Not kept by httpx, whose responses only the garbage collector frees.
-            with self._http.stream(method, url, headers=encoded) as stream:
+            # Copied, since httpx's own responses are freed only by the garbage collector.
+            with self._http.stream(method, url, headers=encoded, timeout=timeout) as stream:
                 response = Response(
                     status=stream.status_code,
                     reason=stream.reason_phrase,
                     headers=stream.headers,
-                    body=read_whole(stream),
+                    body=read_whole(stream, left),
                 )
         except TooLarge:
             raise LargePage(what) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise Transient(
+            # A server that can't be connected to may be gone; a silent one exists.
+            silent = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout | TooSlow)
+            raise (TookTooLong if silent else NoAnswer)(
                 f"{self._source.label} at {self._source.url} did not answer: "
                 f"{str(error) or type(error).__name__}",
-                "see if SUPABASE_URL is right and the project is not paused, then run again",
+                "check that SUPABASE_URL is right and the project is not paused, then run again",
             ) from None
         if response.status in (200, 206):
             return response
-        plain = response.status not in (429, 503)  # which say enough
+        plain = response.status not in (429, 503)  # these say enough
         if method == "HEAD" and plain and not response.headers.get("proxy-status"):
-            # No body, and no code in its place: that came with PostgREST 13, and edges strip it.
+            # Without a body; its code in a header came with PostgREST 13, and edges strip it.
             return self._send(path, params, headers, what, "GET")
         raise error_for(response, what)
+
+
+def _give_up(error: Transient, delay: float, left: float) -> None:
+    if delay >= left or isinstance(error, TookTooLong):
+        raise error

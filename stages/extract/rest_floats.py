@@ -1,7 +1,8 @@
-"""Whether a page's floats came with all digits, where its response does not prove it by itself.
+"""Whether a page's floats came with all digits, if its response does not prove it by itself.
 
-The server compares what it has with what it printed. The numbers go back as they came, and a number
-of 15 digits is one float: if no row of the page's keys has another value, all of them are exact.
+The server compares its values with those it printed. The numbers are sent back as they came, and a
+number of 15 digits is exactly one float: if no row in the page's key range has another value, all
+of them are exact.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FIFTEEN = "15 digits"
-# Rows that come while their page is compared.
+# How many new or changed rows to accept while their page is being compared.
 NEWCOMERS = 20
 
 
 class Pages(Protocol):
-    """What asks for rows: `stages.extract.rest.RestReader`."""
+    """What requests rows: `stages.extract.rest.RestReader`."""
 
     def page(
         self, reading: Reading, params: dict[str, str], columns: tuple[Column, ...]
@@ -35,7 +36,7 @@ class Pages(Protocol):
 
 
 class FloatsUnproven(TableFailed):
-    """Floats have lost digits, or may have: over REST, nothing shows the rest of them."""
+    """Floats have lost digits, or may have, and REST can't show the missing ones."""
 
     def __init__(self, reading: Reading, columns: Sequence[Column], *, lost: bool) -> None:
         names = ", ".join(column.name for column in columns)
@@ -43,25 +44,25 @@ class FloatsUnproven(TableFailed):
         super().__init__(
             f"{reading.schema}.{reading.name}: floats {seen} with 15 digits only over REST "
             f"(extra_float_digits is 0): {names}",
-            f"{alter('extra_float_digits', '1')}; or set SUPABASE_DB_URL; or take them so with "
-            f'floats = "{FIFTEEN}" in [sources.{reading.source}]',
+            f"{alter('extra_float_digits', '1')}; or set SUPABASE_DB_URL; or accept them "
+            f'with floats = "{FIFTEEN}" in [sources.{reading.source}]',
         )
 
 
 def settle_floats(
     pages: Pages, reading: Reading, page: pa.Table, after: Key | None, terms: Sequence[str] = ()
 ) -> pa.Table:
-    """A page that does not prove its floats, once they are compared, or as the plan takes it.
+    """Accept a page that does not prove its floats: they compare equal, or the plan allows it.
 
-    Its keys are those beyond `after`; `terms` are filters that held for it besides. Raises
-    FloatsUnproven.
+    The page starts after the key `after`; `terms` are its other filters. Raises FloatsUnproven if
+    the page can't be accepted.
     """
     columns = tuple(column for column in reading.columns if may_lose_digits(column))
     if not columns or not page.num_rows:
         return page
     if reading.floats == FIFTEEN:
         return page.replace_schema_metadata({UNPROVEN: b""})
-    # A key that has lost digits is no bound for what is compared.
+    # A key that has lost digits can't bound the comparison.
     if any(map(may_lose_digits, reading.key_columns)) or not all(map(can_be_compared, columns)):
         raise FloatsUnproven(reading, columns, lost=False)
     _compare(pages, reading, columns, page, after, terms)
@@ -76,7 +77,7 @@ def _compare(
     after: Key | None,
     terms: Sequence[str],
 ) -> None:
-    """Raise FloatsUnproven where a row has another value than those that were printed."""
+    """Raise FloatsUnproven if a row has a value other than those that were printed."""
     printed = {column.name: _texts(page, column) for column in columns}
     span = Span(after=after, until=key_texts(page, reading, page.num_rows - 1))
     for _ in range(NEWCOMERS):
@@ -87,7 +88,7 @@ def _compare(
         if len(encode(params.items())) < LINE:
             try:
                 row = pages.page(reading, params, columns)
-            except ErrorResponse:  # values that have no `=`
+            except ErrorResponse:  # values without an `=` operator
                 raise FloatsUnproven(reading, columns, lost=False) from None
             except SmallerPage:
                 if page.num_rows == 1:
@@ -100,7 +101,7 @@ def _compare(
         values = {column.name: _texts(row, column) for column in columns}
         if all(values[name] <= printed[name] for name in values):
             raise FloatsUnproven(reading, columns, lost=True)
-        # A row that came, or was changed, after the page was read.
+        # A row that was added or changed after the page was read.
         printed = {name: texts | values[name] for name, texts in printed.items()}
     raise FloatsUnproven(reading, columns, lost=False)
 
@@ -113,7 +114,7 @@ def _compare_halves(
     after: Key | None,
     terms: Sequence[str],
 ) -> None:
-    """Of a page with more values than fit into a request."""
+    """Compare a page with more values than fit into one request, half by half."""
     if page.num_rows == 1:
         raise FloatsUnproven(reading, columns, lost=False)
     half = page.num_rows // 2
@@ -123,7 +124,7 @@ def _compare_halves(
 
 
 def _texts(page: pa.Table, column: Column) -> set[str]:
-    """The values as Postgres takes them, each once."""
+    """The distinct values, as texts that Postgres accepts."""
     import pyarrow as pa
 
     values = page.column(column.staged).unique().cast(pa.string())

@@ -1,4 +1,4 @@
-"""What can't be read exactly over REST as the server prints it, said before a plan is written."""
+"""Values that the server does not print exactly over REST, reported before a plan is written."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from stages.project.plan import SourceTable
 
 
 def find_printed_otherwise(reader: RestReader) -> Iterator[str]:
-    """A sentence and its cure for the first table of each kind, by its first rows.
+    """An error message with its fix for the first table of each kind, judged by its first rows.
 
-    One setting is the same for all tables, so that the others would say no more.
+    A setting is the same for all tables, so the others would add nothing.
     """
     seen: set[type[TableFailed]] = set()
     session = reader.session()
@@ -32,4 +32,4 @@ def find_printed_otherwise(reader: RestReader) -> Iterator[str]:
                 seen.add(type(error))
                 yield str(error)
         except TableFailed:
-            continue  # what can't be read at all is for `check`
+            continue  # `check` reports what can't be read at all

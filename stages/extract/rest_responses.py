@@ -1,6 +1,6 @@
-"""Responses of the REST side: pages as Arrow, errors as ours.
+"""REST responses: pages as Arrow, errors as ours.
 
-A body that is not whole is never data: it is asked for again.
+An incomplete body is never taken as data: it is requested again.
 Source: PostgREST's source and Supabase's documentation.
 """
 
@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import StagesError, TableFailed, Transient
@@ -28,7 +29,7 @@ from stages.retry import seconds_asked
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SAME_AGAIN = "see if something between here and Supabase keeps answers or drops queries"
+SAME_AGAIN = "check that nothing between here and Supabase caches answers or drops queries"
 # Supabase's gateway, PostgREST and Cloudflare in front of them: the same request may succeed later.
 SUPABASE_TRANSIENT_STATUS = {429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 HINTS = {
@@ -41,7 +42,7 @@ HINTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """A response, read to its end. The names of `headers` are in lower case."""
+    """A response, read to its end. Names in `headers` are in lower case."""
 
     status: int
     reason: str
@@ -57,8 +58,16 @@ class ErrorResponse(TableFailed):
         self.code = code
 
 
+class NoAnswer(Transient):
+    """The connection was lost, or could not be made."""
+
+
+class TookTooLong(NoAnswer):
+    """No data came over the connection in time."""
+
+
 class SmallerPage(TableFailed):
-    """The statement ran out of time: the same page would again, a smaller one may not."""
+    """The statement ran out of time. The same page would again; a smaller one may not."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
@@ -68,19 +77,19 @@ class SmallerPage(TableFailed):
 
 
 class TornPage(SmallerPage):
-    """Rows changed between the requests for some of their columns and for the others."""
+    """Rows changed between the requests for their columns."""
 
     def __init__(self, what: str) -> None:
         TableFailed.__init__(
             self,
-            f"rows of {what} change while they are read: the names of its columns need several "
+            f"rows of {what} change while they are read, and its column names need several "
             "requests over REST",
             "exclude columns in the plan, or set SUPABASE_DB_URL",
         )
 
 
 class LargePage(SmallerPage):
-    """The rows of a page are too large together."""
+    """The page as a whole is too large."""
 
     def __init__(self, what: str) -> None:
         TableFailed.__init__(
@@ -101,9 +110,9 @@ def parse_page(
 ) -> tuple[pa.Table, bool]:
     """A page's JSON as Arrow, and whether it proves that floats come with all digits.
 
-    `proof` is the name under which reals were asked for beside the columns, for that alone.
-    Raises Transient for a body that is cut short or no JSON array, DoesNotFit, naming the row by
-    its key, for a value without an exact form, and OtherSetting for one that is printed otherwise.
+    `proof` is the name of a column of reals that was requested only for this proof. Raises
+    Transient if the body is truncated or not a JSON array, DoesNotFit with the row's key if a value
+    has no exact form, and OtherSetting if one is printed under another setting.
     """
     import pyarrow as pa
 
@@ -114,7 +123,7 @@ def parse_page(
     content_range = response.headers.get("content-range", "")
     expected = _expected_rows(content_range)
     if body == b"[]" and not expected:
-        # An end that only a proxy gives would be rows that are lost without a word.
+        # If only a proxy made this page empty, taking it for the end would silently lose rows.
         if not content_range:
             raise Transient("the server gave an empty page without a Content-Range", "run again")
         return schema.empty_table(), True
@@ -135,7 +144,7 @@ def parse_page(
 def _is_proven(
     rows: pa.Table, page: pa.Table, columns: tuple[Column, ...], proof: str | None
 ) -> bool:
-    """Whether a number has more digits than extra_float_digits = 0 prints, or none can."""
+    """Whether a number has more digits than extra_float_digits = 0 prints, or none can lose any."""
     import pyarrow as pa
 
     if not any(map(may_lose_digits, columns)):
@@ -154,7 +163,7 @@ def _is_proven(
 def _read_rows(
     body: bytes, columns: tuple[Column, ...], expected: int | None, proof: str | None
 ) -> pa.Table:
-    """A JSON array of objects, as they are on the wire."""
+    """A JSON array of objects, in their wire types."""
     import pyarrow as pa
 
     wire = [pa.field(c.name, _wire(c)) for c in columns]
@@ -163,10 +172,10 @@ def _read_rows(
     reals = [c.name for c in columns if c.rule.rest_cast == "float8"]
     try:
         rows = _read_objects(body, wire)
-    except ValueError:  # Arrow's own among them
+    except ValueError:  # includes Arrow's own
         rows = None
     if rows is None and reals:
-        # NaN and the infinities are texts among the numbers: all of them are made texts.
+        # NaN and the infinities are strings among the numbers: all are made strings.
         names = "|".join(re.escape(json.dumps(name, ensure_ascii=False)) for name in reals)
         numbers = re.compile(rf"([{{,](?:{names}):)(-?[0-9][^,}}]*)".encode())
         wire = [pa.field(f.name, pa.string()) if f.name in reals else f for f in wire]
@@ -179,19 +188,17 @@ def _read_rows(
                 index = rows.column_names.index(name)
                 rows = rows.set_column(index, name, rows.column(name).cast(pa.float64()))
     if rows is None or expected not in (None, len(rows)):
-        raise Transient(
-            "the server gave a page that does not hold the rows that it says", "run again"
-        )
+        raise Transient("the server gave a page without the rows that it announces", "run again")
     return rows
 
 
 def _read_objects(body: bytes, wire: list[pa.Field]) -> pa.Table:
-    """A JSON array of objects with these fields. Raises ValueError for what is none."""
+    """A JSON array of objects with these fields. Raises ValueError for anything else."""
     import pyarrow as pa
     import pyarrow.json as pj
 
-    # Arrow reads objects, one after the other: the whole page is made the one field of one. And it
-    # would start a thread for each page, were it not read as a stream.
+    # Arrow reads a series of objects, so the page is wrapped as the only field of one object. It is
+    # read as a stream, since otherwise Arrow would start a thread for each page.
     page = b"".join((b'{"rows":', body, b"}"))
     read = pj.open_json(
         pa.BufferReader(page),
@@ -204,7 +211,7 @@ def _read_objects(body: bytes, wire: list[pa.Field]) -> pa.Table:
     ).read_all()
     (lists,) = read.column("rows").chunks
     rows = lists.values
-    rows.validate(full=True)  # Arrow's reader lets through what is not UTF-8
+    rows.validate(full=True)  # Arrow's reader accepts invalid UTF-8
     if rows.null_count:
         raise ValueError("a row is null")
     return pa.Table.from_struct_array(rows)
@@ -219,7 +226,7 @@ def _wire(column: Column) -> pa.DataType:
 
 
 def _expected_rows(content_range: str) -> int | None:
-    """Rows of a page by its Content-Range (`0-999/*`): a second witness."""
+    """A page's number of rows by its Content-Range (`0-999/*`), as a second check."""
     match = re.match(r"(\d+)-(\d+)/", content_range)
     return int(match[2]) - int(match[1]) + 1 if match else None
 
@@ -231,8 +238,19 @@ def _parse_json(body: bytes) -> Any:
         raise Transient("the server gave an answer that is not JSON", "run again") from None
 
 
+def parse_rows(response: Response) -> list[dict[str, Any]]:
+    """A JSON array of objects, with decimals as Decimal. Raises Transient for anything else."""
+    try:
+        rows = json.loads(response.body, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        rows = None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Transient("the server gave an answer that is no list of rows", "run again")
+    return rows
+
+
 def parse_openapi(response: Response) -> dict[str, Any]:
-    """The OpenAPI document. Raises Transient for what is none."""
+    """The OpenAPI document. Raises Transient for anything else."""
     document: dict[str, Any] = _parse_json(response.body)
     tables = document.get("definitions", {}) if isinstance(document, dict) else None
     if not isinstance(tables, dict) or not all(_is_table(table) for table in tables.values()):
@@ -246,7 +264,7 @@ def _is_table(definition: Any) -> bool:
 
 
 def parse_count(text: str, reading: Reading) -> int:
-    """A number of rows. Raises TableFailed for what is none."""
+    """A number of rows. Raises TableFailed for anything else."""
     if not (text.isascii() and text.isdigit()):
         raise TableFailed(f"{reading.schema}.{reading.name}: the server gave no count")
     return int(text)
@@ -264,7 +282,7 @@ def error_for(response: Response, what: str) -> StagesError:
         parsed = {}
     if not isinstance(parsed, dict):
         parsed = {}
-    # The Auth service has its status for `code`, and words for `error_code`.
+    # The Auth service puts the status into `code`, and the error's name into `error_code`.
     code = str(parsed.get("error_code") or parsed.get("code") or "")
     if not code and response.headers.get("proxy-status"):
         code = response.headers["proxy-status"].rpartition("error=")[2]

@@ -1,4 +1,4 @@
-"""The query strings of PostgREST: names, what is selected, and ranges of keys.
+"""PostgREST's query strings: names, selected columns, and key ranges.
 
 Source: PostgREST's grammar (ApiRequest/QueryParams.hs).
 """
@@ -12,19 +12,26 @@ from urllib.parse import quote
 from stages.extract.reader import Span
 from stages.extract.types import Column
 
-# Proxies take 8 KiB for a request's first line, as nginx does by default.
+# Proxies accept 8 KiB for a request's first line, as nginx does by default.
 LINE = 7000
 PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 def encode(params: Iterable[tuple[str, str]]) -> str:
-    """A query string; what its grammar uses stays as it is, since a line has its limit."""
+    """A query string; characters of its grammar are not escaped, since a line has its limit."""
     return "&".join(f"{quote(name, safe='')}={quote(text, safe='(),.:*')}" for name, text in params)
 
 
 def quoted(name: str) -> str:
-    """A column or a value for order and filters, so that dots and reserved words are plain."""
+    """A column or a value, quoted for order and filters: dots and reserved words are literal."""
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def first_rows(columns: Iterable[str] | None, key: Iterable[str], most: int) -> dict[str, str]:
+    """Parameters for a table's first rows by its key, if it has one; None selects all columns."""
+    select = "*" if columns is None else ",".join(map(quoted, columns))
+    order = ",".join(f"{quoted(name)}.asc" for name in key)
+    return {"select": select, "limit": str(most), **({"order": order} if order else {})}
 
 
 def select_item(column: Column) -> str:
@@ -37,9 +44,9 @@ def select_item(column: Column) -> str:
 def split_columns(
     columns: Sequence[Column], common: Sequence[Column], used: int
 ) -> list[tuple[Column, ...]]:
-    """Columns in groups, of which each can be selected in one line beside those of `common`.
+    """Columns in groups, each of which fits in one request line together with `common`.
 
-    `used` is how many bytes of the line other parameters take.
+    `used` is how many bytes of the line are taken by other parameters.
     """
 
     def cost(column: Column) -> int:
@@ -60,7 +67,7 @@ def split_columns(
 
 
 def keyset(key: Sequence[str], span: Span, prefix: int) -> list[str]:
-    """Filters of one phase of a span: equal in the first columns, beyond `after` in the next."""
+    """Filters of one phase of a span: the first `prefix` columns equal, the next beyond `after`."""
     terms = []
     if span.after is not None:
         terms += [f"{quoted(key[i])}.eq.{quoted(span.after[i])}" for i in range(prefix)]
@@ -73,9 +80,9 @@ def keyset(key: Sequence[str], span: Span, prefix: int) -> list[str]:
 
 
 def key_range(key: Sequence[str], span: Span) -> list[str]:
-    """Filters of a whole span, of a key of any number of columns.
+    """Filters of a whole span, for a key of any number of columns.
 
-    Postgres makes an index bound of the first column alone.
+    Postgres uses only the first column as an index bound.
     """
     terms = []
     for bound, beyond, last in ((span.after, "gt", "gt"), (span.until, "lt", "lte")):

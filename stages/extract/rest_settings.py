@@ -1,11 +1,11 @@
-"""What the output settings of the server's roles do to values over REST, where none can be set.
+"""What the output settings of the server's roles do to values over REST, which can't change them.
 
-`extra_float_digits` is 0 on Supabase, and floats then come with 15 digits. Nothing in a request can
-change that, so each response has to prove itself. One number with more digits than the setting 0
-prints proves every column of its response, which one connection has made. Such a number is asked
-for beside the rows: `hash_record` of the row as a `real`, which has more than 6 digits for nearly
-every row. Where that can't be had, floats with more than 15 digits prove the same. And else each
-value is compared: no row of the page's keys may have another value than those printed.
+`extra_float_digits` is 0 on Supabase, and floats then come with 15 digits. No request can change
+that, so each response has to prove its floats. One number with more digits than the setting 0
+prints proves every column of its response, since one connection made it. Such a number is requested
+beside the rows: `hash_record` of the row as a `real`, which has more than 6 digits for nearly every
+row. If that is not available, a float with more than 15 digits proves the same. Otherwise each
+value is compared: no row in the page's key range may have a value other than those printed.
 
 The other settings show in the values themselves.
 Source: PostgREST's source; Postgres' documentation of the settings.
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PROOF = "hash_record"
-# As many digits as Postgres prints where extra_float_digits is 0.
+# The digits that Postgres prints if extra_float_digits is 0.
 REAL_DIGITS = 6
 DOUBLE_DIGITS = 15
 SHAPES = {"point", "line", "lseg", "box", "path", "polygon", "circle"}
-# Of extensions, whose texts do not depend on the setting.
+# Types of extensions whose texts do not depend on the setting.
 WITHOUT_FLOATS = {
     "citext", "hstore", "ltree", "lquery", "ltxtquery", "vector", "halfvec", "sparsevec",
     "geometry", "geography", "isbn", "issn", "upc", "ean13",
@@ -35,9 +35,9 @@ WITHOUT_FLOATS = {
 
 
 def may_lose_digits(column: Column) -> bool:
-    """Whether a column's values hold floats, as far as the name of its type says.
+    """Whether a column's values hold floats that may lose digits, judging by the type's name.
 
-    A `real` does not where it comes as a double. A type of the user may be made of floats.
+    A `real` that comes as a double can't. A user-defined type may contain floats.
     """
     if column.rule.rest_cast == "float8" or column.labels is not None:
         return False
@@ -48,8 +48,8 @@ def may_lose_digits(column: Column) -> bool:
 
 
 def digits_without(column: Column) -> int | None:
-    """How many digits of a column's numbers are printed where extra_float_digits is 0; None where
-    its values are no plain floats."""
+    """How many digits of a column's numbers are printed if extra_float_digits is 0; None unless its
+    values are plain floats."""
     if column.type.endswith("[]"):
         return None
     if column.rule.rest_cast == "float8":
@@ -59,7 +59,7 @@ def digits_without(column: Column) -> int | None:
 
 
 def can_be_compared(column: Column) -> bool:
-    """Whether `=` compares all of a value: of shapes it does not, or is not there."""
+    """Whether `=` compares whole values: for geometric types it does not, or does not exist."""
     return _element(column) not in SHAPES
 
 
@@ -68,7 +68,7 @@ def _element(column: Column) -> str:
 
 
 def has_all_digits(numbers: pa.Array, digits: int) -> bool:
-    """Whether one of these doubles, or texts of them, has more significant digits than that."""
+    """Whether any of these doubles, or their texts, has more than `digits` significant digits."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -89,12 +89,12 @@ _INTERVAL = (
 )
 _MOMENTS = {"date", "timestamp", "timestamptz"}
 _RANGES = {"daterange", "tsrange", "tstzrange", "datemultirange", "tsmultirange", "tstzmultirange"}
-# Setting → the value that is needed, and what can be said of it in SQL.
+# Setting → the value that is needed, as written in SQL.
 NEEDED = {"bytea_output": "hex", "intervalstyle": "postgres", "datestyle": "ISO, MDY"}
 
 
 class OtherSetting(TableFailed):
-    """A value is printed by another setting of the server than the one that can be read."""
+    """A value is printed under a server setting that can't be read."""
 
     def __init__(self, column: str, setting: str) -> None:
         super().__init__(
@@ -104,9 +104,9 @@ class OtherSetting(TableFailed):
 
 
 def alter(setting: str, value: str) -> str:
-    """SQL that sets it for the key's role, whose settings PostgREST takes into each transaction.
+    """How to set it for the key's role, whose settings PostgREST applies in each transaction.
 
-    Those of its own role, `authenticator`, would come with new connections only.
+    Those of its own role, `authenticator`, would apply to new connections only.
     """
     value = value if value.isdecimal() else f"'{value}'"
     return (
@@ -116,14 +116,14 @@ def alter(setting: str, value: str) -> str:
 
 
 def depends_on_settings(column: Column) -> bool:
-    """Whether a column's text is printed by a setting that the server's roles may have changed."""
+    """Whether a column's text depends on a setting that the server's roles may have changed."""
     return may_lose_digits(column) or _printed_form(column) is not None
 
 
 def check_printed(texts: pa.Array, column: Column) -> None:
-    """Raise OtherSetting where values are printed in a way that is not read, or read wrongly.
+    """Raise OtherSetting if values are printed in a form that can't be read, or is misread.
 
-    Each style of a setting is known from the text: one that reads the same in two is the same.
+    The text shows the style of its setting: a text that fits two styles means the same in both.
     """
     import pyarrow.compute as pc
 
@@ -154,5 +154,5 @@ def _printed_form(column: Column) -> tuple[str, str] | None:
 
 
 def _array(element: str) -> str:
-    """Of an array's text: bounds, braces, commas, nulls, and elements with quotes or without."""
+    """The pattern of an array's text: bounds, braces, commas, nulls, quoted or bare elements."""
     return rf'^(?:\[[-\d:\[\]]+\]=)?(?:[{{}},]|NULL|"{element}"|{element})*$'

@@ -1,4 +1,4 @@
-"""`extract --restart`: read aside, swap at the end."""
+"""`extract --restart`: read into a separate folder, swap at the end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stages.state.workspace import Workspace
 
 
 class RestartedTables(Record, kw_only=True):
-    """tables.json: what is read anew, and whether all was read and is being swapped in."""
+    """tables.json: which tables are read again, and whether all were read and are swapped in."""
 
     tables: list[str]
     swapping: bool = False
@@ -21,10 +21,10 @@ class RestartedTables(Record, kw_only=True):
 
 
 class Restart:
-    """Tables that are read anew into `data/extract.next/`.
+    """Tables that are read from scratch into `data/extract.next/`.
 
-    The folder's list says which tables belong to it; as long as it is there, `extract` goes on
-    with it. Each step can be done again after a kill at any point.
+    The folder's list says which tables belong to it; while it exists, `extract` continues the
+    restart. Each step can be repeated after a kill at any point.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -34,35 +34,35 @@ class Restart:
 
     @property
     def tables(self) -> list[str]:
-        """What is being read anew; empty where no restart is under way."""
+        """The tables being read again; empty if no restart is under way."""
         listed = read_record(RestartedTables, self._list)
         return listed.tables if listed else []
 
     @property
     def swapping(self) -> bool:
-        """Whether everything was read, and a kill kept it from being swapped in."""
+        """Whether everything was read, but a kill interrupted the swap."""
         listed = read_record(RestartedTables, self._list)
         return bool(listed and listed.swapping)
 
     def set_aside_damaged(self) -> None:
-        """Where nobody knows what was being read anew: it is read once more."""
+        """Remove the folder if its list is damaged: those tables are read once more."""
         try:
             read_record(RestartedTables, self._list)
         except Damaged:
             remove(self._folder)
 
     def begin(self, tables: list[str]) -> None:
-        """Start anew; a restart that was under way is forgotten."""
+        """Start a restart; one that was under way is discarded."""
         remove(self._folder)
         make_folder(self._folder)
         write_record(self._list, RestartedTables(tables=tables))
 
     def folder(self, table: str) -> Path:
-        """Where a table is read to."""
+        """The folder that a table is read into."""
         return self._folder / table if table in self.tables else self._paths.extract(table)
 
     def finish(self) -> None:
-        """Swap in what was read aside."""
+        """Swap in the tables that were read again."""
         tables = self.tables
         write_record(self._list, RestartedTables(tables=tables, swapping=True))
         make_folder(self._paths.extracts)

@@ -7,7 +7,7 @@ from typing import Any
 
 from stages.errors import TableFailed
 
-# status, rows, and `note`, or `error` with its `reason` and `hint`: what a person should know.
+# `status`, `rows`, and either a `note` or an `error` with its `reason` and `hint`, for the user.
 TableResult = dict[str, Any]
 
 
@@ -35,5 +35,5 @@ def failed_result(error: TableFailed) -> TableResult:
 
 
 def uncounted_note(unit: str, number: int) -> str:
-    """A note's words for rows that the source does not count; `unit` as in `Reader.count_unit`."""
+    """A note's text if the source can't count rows; `unit` as in `Reader.count_unit`."""
     return "" if unit == "rows" else f" (not counted over REST, which has {number:,} {unit} now)"

@@ -1,4 +1,4 @@
-"""What an earlier run left of a table: as much of it as can be used, and whether it is still so."""
+"""What an earlier run read of a table: which of it can be reused, and whether it is up to date."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from stages.state.workspace import manifest_file
 def usable_manifest(
     reader: Reader, reading: Reading, folder: Path, progress: Progress
 ) -> ExtractManifest | None:
-    """The manifest, where its rows are those that would be read now, without damaged parts."""
+    """The manifest, if its rows are those that would be read now; damaged parts count as lost."""
     manifest = read_whole(
         ExtractManifest,
         manifest_file(folder),
-        lambda damage: progress.note(f"{reading.source}: {damage}; reading it anew"),
+        lambda damage: progress.note(f"{reading.source}: {damage}; reading it again"),
     )
     if manifest is None or manifest.status == "missing":
         return None
     if manifest.status == "reading" and manifest.transport != reader.transport:
-        return None  # it has no parts yet, but a count that may be of something else
+        return None  # no parts yet, and its count may be in another unit
     if manifest.spec != reading.fingerprint:
-        progress.note(f"{reading.source}: {_describe_change(manifest, reading)}; reading it anew")
+        progress.note(f"{reading.source}: {_describe_change(manifest, reading)}; reading it again")
         return None
     changed = changed_dependencies(reading, manifest)
     if changed and manifest.status == "reading":
-        progress.note(f"{reading.source}: {' and '.join(changed)}; reading it anew")
-        return None  # its parts would not be alike
+        progress.note(f"{reading.source}: {' and '.join(changed)}; reading it again")
+        return None  # its parts would be inconsistent
     damaged = {
         part.file: damage
         for part in manifest.parts
@@ -46,7 +46,7 @@ def usable_manifest(
     for file, damage in damaged.items():
         progress.note(f"{reading.source}: {file} {damage}; reading it again")
     if not reading.key and (damaged or manifest.status == "reading"):
-        return None  # without a key nothing says which rows a part held
+        return None  # without a key, the rows of a part can't be identified
     if damaged:
         alone = reader.random_access or len(reading.key) == 1
         useless = mark_lost(manifest, set(damaged), alone=alone)
@@ -54,23 +54,23 @@ def usable_manifest(
         for file in useless:
             remove(folder / file)
     else:
-        write_manifest(folder, manifest)  # with what was seen of the parts
+        write_manifest(folder, manifest)  # keeps the renewed `stat` of the parts
     return manifest
 
 
 def compare_with_source(
     reader: Reader, session: Session, reading: Reading, folder: Path, manifest: ExtractManifest
 ) -> TableResult:
-    """A cheap second look at the source of a table that is complete: what has moved is recorded.
+    """A cheap second look at the source of a complete table; records what has moved.
 
-    `unchanged` where that is known, else `kept`.
+    The status is `moved`, `unchanged` if that is certain, else `kept`.
     """
     unit = reader.count_unit(reading)
     look = look_again(session, reading, manifest, unit)
     record_moved(folder, manifest, look.moved)
     counted = f"{manifest.rows:,} rows{uncounted_note(unit, look.number)}"
     if look.moved:
-        note = f"the source has moved: {', '.join(look.moved)}; read anew with --restart"
+        note = f"the source has moved: {', '.join(look.moved)}; read it again with --restart"
     else:
         note = f"{look.words}, {counted}"
     status = "moved" if look.moved else "unchanged" if look.sure else "kept"
@@ -78,7 +78,7 @@ def compare_with_source(
 
 
 def _describe_change(manifest: ExtractManifest, reading: Reading) -> str:
-    """How what would be read differs from what was read, in a few words."""
+    """How the reading now differs from the one before, in a few words."""
     before = [column.name for column in manifest.columns]
     now = [column.staged for column in reading.columns]
     new = [name for name in now if name not in before]

@@ -15,8 +15,8 @@ from stages.state.manifests import Counted, ExtractManifest
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """How the rows read compare with those counted: the manifest's `counted`, and whether the
-    source moved meanwhile. `error` is there where rows are missing, or there are too many."""
+    """How the rows read compare with the count: the manifest's `counted`, and whether the source
+    moved meanwhile. `error` is set if rows are missing, or there are too many."""
 
     counted: Counted
     moving: bool
@@ -24,10 +24,10 @@ class Proof:
 
 
 class RowCount:
-    """Counts a table once, as soon as the count proves something. Used by several workers.
+    """Counts a table once, as soon as the count can serve as proof. Used by several workers.
 
-    In a snapshot the count is the same at any time, so whoever has no gap left to begin makes it;
-    over REST it must come after the last row.
+    In a snapshot the count is the same at any time, so the first worker with no gap left to begin
+    counts; over REST the count must come after the last row.
     """
 
     def __init__(self, reader: Reader, entry: SourceTable, reading: Reading) -> None:
@@ -35,23 +35,23 @@ class RowCount:
         self._reading = reading
         self._filtered = bool(entry.where) and reading.sample is None
         self._lock = threading.Lock()
-        # Gaps that nobody has begun, and that are not read.
+        # Gaps not begun, and gaps not read to their end.
         self._untouched = self._unread = 0
         self._claimed = False
-        # Rows that the reading gives, and those that `where` leaves out.
+        # The rows to be read, and those that `where` leaves out.
         self._counts: Future[tuple[int, int]] = Future()
 
     def expect(self, gaps: int) -> None:
-        """Say how many gaps there are to read."""
+        """Set how many gaps there are to read."""
         self._untouched = self._unread = gaps
 
     def begin_gap(self) -> None:
-        """A worker begins a gap."""
+        """Note that a worker begins a gap."""
         with self._lock:
             self._untouched -= 1
 
     def end_gap(self, session: Session) -> None:
-        """A worker has read a gap to its end; counts where it is time."""
+        """Note that a worker has read a gap to its end; counts the table if it is time."""
         with self._lock:
             self._unread -= 1
             due = self._unread == 0
@@ -74,28 +74,28 @@ class RowCount:
             raise
 
     def prove(self, manifest: ExtractManifest, *, resumed: bool) -> Proof:
-        """Compare the parts' rows with the count. Waits for it, and raises what it raised."""
+        """Compare the parts' rows with the count. Waits for the count and raises its error."""
         rows = sum(part.rows for part in manifest.parts)
         unit, (after, left_out) = self._reader.count_unit(self._reading), self._counts.result()
         before = after if manifest.counted.before is None else manifest.counted.before
-        # What was written between two runs over REST shows only here: it has no snapshots.
+        # REST has no snapshots: writes between two runs show only here.
         apart = resumed and not self._reader.has_snapshot
         differs = unit == "rows" and rows != after
         moving = before != after or (apart and differs)
         error = None
-        hint = "run again with --restart; if it stays so, the key columns are not unique"
+        hint = "run again with --restart; if this persists, the key columns are not unique"
         if differs and not moving and len(manifest.snapshots) == 1:
             error = TableFailed(
                 f"{manifest.table} has {after:,} rows, but {rows:,} were read", hint
             )
         elif differs and not self._reader.has_snapshot and not apart and rows < min(before, after):
-            # A key that is not unique loses rows; so may rows that come behind the place that is
-            # read while others go, which can't be told apart.
+            # A key that is not unique loses rows. So may inserts behind the reading position while
+            # other rows are deleted; the two can't be told apart.
             error = TableFailed(
                 f"{manifest.table} had {before:,} rows before and {after:,} after, but {rows:,} "
                 "were read",
-                "run again with --restart when less is written, or set SUPABASE_DB_URL; if it "
-                "stays so, the key columns are not unique",
+                "run again with --restart when less is being written, or set SUPABASE_DB_URL; if "
+                "this persists, the key columns are not unique",
             )
         counted = Counted(
             before=before, after=after, of=unit, filtered=left_out if self._filtered else None

@@ -1,4 +1,4 @@
-"""The extract stage: every source of the plan to closed parts, resumable inside a table."""
+"""The extract stage: every source of the plan to closed parts, resumable within a table."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from functools import partial
 from typing import Any
 
 from stages.errors import Shortfall, TableFailed, Transient
+from stages.extract.beside import tables_beside
 from stages.extract.catalog import Reading, Relations, resolve_reading
 from stages.extract.drift import GONE
+from stages.extract.misspelt import refuse_misspelt
 from stages.extract.reader import Reader
 from stages.extract.restart import Restart
 from stages.extract.results import ExtractResult, TableResult, failed_result
@@ -36,7 +38,7 @@ from stages.views import refresh
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractOptions:
-    """What may be asked of an extract. `max_snapshot` is in seconds."""
+    """The options of an extract. `max_snapshot` is in seconds."""
 
     tables: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -52,9 +54,10 @@ def extract(
 ) -> ExtractResult:
     """Read the sources of the plan into `data/extract/`.
 
-    A complete table is kept and only compared with the source; `restart` reads aside and swaps at
-    the end. Raises UserError before the first row where settings or plan are wrong, Stopped where
-    the source was lost on the way. Tables that fail are in the result; the others go on.
+    A complete table is kept and only compared with the source; `restart` reads again into another
+    folder and swaps at the end. Raises UserError before the first row if settings or plan are
+    wrong, Stopped if the source is lost on the way, and Shortfall if a table with on_missing =
+    "fail" is missing. Tables that fail are in the result; the others go on.
     """
     entries = plan.select_sources(options.tables, options.exclude)
     restart = Restart(workspace)
@@ -68,16 +71,18 @@ def extract(
     if options.restart:
         restart.begin([entry.name for entry in entries])
     elif restart.tables:
-        progress.note(f"going on with the restart of {', '.join(restart.tables)}")
+        progress.note(f"continuing the restart of {', '.join(restart.tables)}")
     with open_reader(plan, source, options.via, restart, progress) as reader:
         identity = _refuse_other_source(workspace, source, reader.identity())
         catalog = reader.catalog()
         record_identity(read_source(workspace), workspace.source, identity)
         run = _Run(plan, reader, catalog, workspace, restart, options, progress)
+        progress.begin("extract", dict.fromkeys(entry.name for entry in entries))
         run.resolve(entries)
         run.show_schemas()
         run.read(entries, before_parts=partial(refresh, workspace, plan))
-        _note_new_tables(plan, catalog, progress)
+        if beside := tables_beside(plan, catalog):
+            progress.note(beside)
     result = run.result
     if not result.failed and all(table in result.tables for table in restart.tables):
         restart.finish()
@@ -98,7 +103,7 @@ def extract(
 def _refuse_other_source(
     workspace: Workspace, source: Source, identity: dict[str, Any]
 ) -> dict[str, Any]:
-    """All that identifies the source. Raises UserError where the data folder is another one's."""
+    """What identifies the source. Raises UserError if the data folder belongs to another one."""
     seen = {"ref": source.ref, "sandbox": source.sandbox or None, **identity}
     refuse_other(
         read_source(workspace),
@@ -108,16 +113,6 @@ def _refuse_other_source(
         "use another folder with --data DIR, or remove this one with: stages clean --staged",
     )
     return seen
-
-
-def _note_new_tables(plan: Plan, catalog: Relations, progress: Progress) -> None:
-    """Tables beside those of the plan: nobody has said that they may stay behind."""
-    planned = {(entry.schema, entry.table) for entry in plan.sources.values()}
-    schemas = {schema for schema, _ in planned if schema not in ("auth", "storage")}
-    others = sorted(f"{s}.{t}" for s, t in catalog if s in schemas and (s, t) not in planned)
-    if others:
-        shown = ", ".join(others[:10]) + (" …" if len(others) > 10 else "")
-        progress.note(f"not in the plan: {len(others)} tables ({shown})")
 
 
 class _Run:
@@ -144,7 +139,10 @@ class _Run:
         self.readings: dict[str, Reading] = {}
 
     def resolve(self, entries: list[SourceTable]) -> None:
-        """What will be read of each source; those that can't be read are reported and left out."""
+        """Decide what to read of each source; those that can't be read are reported and left out.
+
+        Raises UserError for a name that is probably misspelt.
+        """
         for entry in entries:
             relation = self.catalog.get((entry.schema, entry.table))
             try:
@@ -172,7 +170,7 @@ class _Run:
             )
 
     def _note_heirs(self) -> None:
-        """Whose rows a table gives besides its own, and which of them come twice."""
+        """Note which tables return the rows of their children too, and which rows come twice."""
         sources: dict[tuple[str, str], list[str]] = {}
         for entry in self.plan.sources.values():
             sources.setdefault((entry.schema, entry.table), []).append(entry.name)
@@ -184,14 +182,15 @@ class _Run:
             again = ", ".join(s for place in reading.heirs for s in sources.get(place, ()))
             if again:
                 note += (
-                    f", which come again as {again}; to read its own rows, add only = true to "
+                    f", which are also read as {again}; to read only its own rows, add only = true "
+                    "to "
                     f"[sources.{name}] of the plan"
                 )
             self.progress.note(note)
 
     def show_schemas(self) -> None:
-        """No rows yet, but their form: views can be made before the first part is closed. One that
-        is damaged is made again."""
+        """Write each table's schema without rows, so that views can be made before the first part
+        is closed. A damaged one is written again."""
         for name, reading in self.readings.items():
             folder = self.restart.folder(name)
             manifest = read_whole(ExtractManifest, manifest_file(folder))
@@ -199,9 +198,9 @@ class _Run:
                 write_zero_rows(folder, arrow_schema(reading.columns))
 
     def read(self, entries: list[SourceTable], before_parts: Callable[[], None]) -> None:
-        """All tables to their end; `before_parts` is done before any part is closed.
+        """Read all tables; `before_parts` is done before any part is closed.
 
-        Raises Stopped where the source is lost on the way.
+        Raises Stopped if the source is lost on the way.
         """
         workers = Workers(self.reader, self.readings, self.restart, self.progress, self._report)
         try:
@@ -212,7 +211,7 @@ class _Run:
                 before_parts=before_parts,
             )
         except Transient as error:
-            raise error.stopped("what is done is kept; run again: stages extract") from None
+            raise error.stopped("completed work is kept; run again: stages extract") from None
         finally:
             self._keep_failures()
 
@@ -234,6 +233,7 @@ class _Run:
                 "rows": manifest.rows,
                 "note": f"{GONE}; the extract is kept",
             }
+        refuse_misspelt(self.plan, entry, self.catalog)
         if manifest is None:
             write_manifest(
                 folder,

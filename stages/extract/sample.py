@@ -1,7 +1,7 @@
 """`--sample N`: the first rows of each table, and all rows that these refer to.
 
-Each table's share is one SQL condition, so that a sample is read like everything else. A table that
-refers to itself, or in a cycle, is followed once around.
+Each table's share is one SQL condition, so that a sample is read like everything else. References
+from a table to itself, or in a cycle, are followed once.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from stages.sql import name_sql
 def sample_readings(
     reader: Reader, readings: Mapping[str, Reading], rows: int
 ) -> dict[str, Reading]:
-    """The readings with a condition that makes them a sample closed over foreign keys.
+    """The readings, each with a condition that makes them a sample closed under foreign keys.
 
-    Raises UserError over REST, which does not give foreign keys exactly, nor filters by them.
+    Raises UserError over REST, which does not report foreign keys exactly and can't filter by them.
     """
     if not isinstance(reader, PostgresReader):
         raise UserError(
-            "a sample needs Postgres: over REST it can't be closed over references",
-            "set SUPABASE_DB_URL, or use `where` on a view",
+            "a sample needs Postgres: over REST, the rows that it refers to can't be added",
+            "set SUPABASE_DB_URL, or make a view with a filter and name it as `table`",
         )
     keys = reader.foreign_keys()
     by_place = {reading.place: reading for reading in readings.values()}

@@ -1,6 +1,6 @@
 -- Rows by the planner's statistics (-1: never analysed), and bytes with TOAST, of one relation.
--- A partitioned parent has neither of its own: its partitions are added up, as are children by
--- INHERITS where their rows are read with it.
+-- A partitioned parent has neither: its partitions are added up, and so are INHERITS children if
+-- their rows are read with it.
 WITH RECURSIVE tree (relid) AS (
     SELECT {relation}::regclass::oid
     UNION

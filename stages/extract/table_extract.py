@@ -1,6 +1,6 @@
-"""One table's way from nothing to complete: filling the gaps in its spans (see `gaps`).
+"""Read one table to completion by filling the gaps in its spans (see `gaps`).
 
-Bringing a table up to date, going on after a kill and repairing a part are all the same.
+Reading a table the first time, resuming after a kill and repairing a part all work this way.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from stages.state.workspace import manifest_file, part_file, part_files
 
 PART_ROWS = 250_000
 PART_BYTES = 64 << 20
-# Spans beyond the first are worth their queries only for a table of some size.
+# Rows from which a table is split into spans: for fewer, the extra queries do not pay off.
 LEAST_SPLIT = 20_000
 
 
@@ -63,14 +63,14 @@ class TableExtract:
         self.progress = progress
         self.resumed = False
         self._row_count = RowCount(reader, entry, reading)
-        # From `open` on.
+        # Set by `open`.
         self.manifest: ExtractManifest
-        # Of the manifest, and of the number of gaps that are not closed.
+        # Guards the manifest and the number of open gaps.
         self._lock = threading.Lock()
         self._open_gaps = 0
 
     def open(self, session: Session) -> TableResult | list[Gap]:
-        """The result, where the table is complete already; else the gaps to fill."""
+        """The result, if the table is already complete; else the gaps to fill."""
         manifest = usable_manifest(self.reader, self.reading, self.folder, self.progress)
         if manifest and manifest.status == "complete":
             return compare_with_source(self.reader, session, self.reading, self.folder, manifest)
@@ -82,6 +82,7 @@ class TableExtract:
         snapshot = self.reader.snapshot()
         if snapshot not in manifest.snapshots:
             manifest.snapshots.append(snapshot)
+        manifest.expected = size.rows
         self.manifest = manifest
         write_manifest(self.folder, manifest)
         gaps = list(find_gaps(manifest))
@@ -90,7 +91,7 @@ class TableExtract:
         if not gaps:
             self._row_count.count(session)
         done = sum(part.rows for part in manifest.parts if not part.lost)
-        self.progress.start("extract", self.entry.name, max(size.rows - done, 0))
+        self.progress.start("extract", self.entry.name, max(size.rows, done), done)
         return gaps
 
     def fill(
@@ -101,17 +102,17 @@ class TableExtract:
         closer: PartCloser,
         report: Callable[[TableResult], None],
     ) -> None:
-        """Read one gap into parts, which `closer` closes; `report` gets the table's result, once
-        its last gap is filled."""
+        """Read one gap into parts, which `closer` closes; `report` gets the table's result once its
+        last gap is filled."""
         reading, schema = self.reading, arrow_schema(self.reading.columns)
         writer: PartWriter | None = None
         number, first, last, unproven = gap.number, None, gap.keys.after, 0
         self._row_count.begin_gap()
         try:
-            # Postgres vouches for a primary key in its own catalog, though not for the rows of
+            # Postgres guarantees a primary key of its own catalog, though not across the rows of
             # children; OpenAPI infers keys.
             vouched = self.reader.has_snapshot and not reading.heirs
-            # Closed here, also after an error: its cursor must not outlive the connection.
+            # Closed here, even after an error: its cursor must not outlive the connection.
             with closing(session.read(reading, gap.keys)) as coming:
                 for rows in coming:
                     deadline.check()
@@ -142,7 +143,7 @@ class TableExtract:
         self._row_count.end_gap(session)
 
     def finish(self) -> TableResult:
-        """Prove the number of rows, and say that the table is complete; its result."""
+        """Check the number of rows and mark the table complete; returns its result."""
         manifest = self.manifest
         proof = self._row_count.prove(manifest, resumed=self.resumed)
         if proof.error:
@@ -150,10 +151,10 @@ class TableExtract:
         files = {part.file for part in manifest.parts}
         for file in part_files(self.folder):
             if file.name not in files:
-                remove(file)  # closed before a kill, and its rows are gone at the source since
+                remove(file)  # closed before a kill; its rows are gone from the source since
         rows = sum(part.rows for part in manifest.parts)
         manifest.status = "complete"
-        manifest.rows = rows
+        manifest.rows, manifest.expected = rows, None
         manifest.counted = proof.counted
         manifest.moving = proof.moving
         manifest.unproven = sum(part.unproven for part in manifest.parts)
@@ -162,14 +163,14 @@ class TableExtract:
         return {"status": "complete", "rows": rows, "note": self._note(rows, proof.counted)}
 
     def _begin(self, session: Session, size: Size) -> ExtractManifest:
-        """The manifest of a table that is read from its first row, cut into spans."""
+        """The manifest of a table that is read from the start, cut into spans."""
         reading = self.reading
         rows = PART_ROWS
         if size.rows and size.bytes:
             rows = max(1, min(rows, PART_BYTES * size.rows // size.bytes))
         cuts = session.split(reading, size, rows) if size.rows >= min(LEAST_SPLIT, rows) else []
         bounds: list[Key | None] = [None, *cuts, None]
-        # The manifest goes first: without it, parts are only files to be written over.
+        # The manifest is removed first: without it, parts are just files to overwrite.
         for file in (manifest_file(self.folder), *part_files(self.folder, unfinished=True)):
             remove(file)
         write_zero_rows(self.folder, arrow_schema(reading.columns))
@@ -185,7 +186,7 @@ class TableExtract:
             depends_on=dict(reading.depends_on),
             where=self.entry.where,
             sample=reading.sample,
-            # Over REST, where there is no snapshot, the count before is half of the proof.
+            # Without a snapshot (REST), the count before is half of the proof.
             counted=Counted(before=None if self.reader.has_snapshot else size.rows),
             spans=[SpanEntry(after=after, until=until) for after, until in pairwise(bounds)],
         )
@@ -230,7 +231,7 @@ class TableExtract:
             self._open_gaps -= 1
             finished = self._open_gaps == 0
         if finished:
-            with suppress(TableFailed):  # of the count, and reported where it was made
+            with suppress(TableFailed):  # of the count; reported by whichever worker counted
                 report(self.finish())
 
     def _note(self, rows: int, counted: Counted) -> str:

@@ -1,4 +1,4 @@
-"""Which transport an extract uses: settled once, before the first row."""
+"""Which transport an extract uses: decided once, before the first row."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def open_reader(
 ) -> Iterator[Reader]:
     """The reader for this run, closed at its end.
 
-    A table that is half read decides; else `auto` takes Postgres where it is set and answers.
-    Raises UserError where the settings lack what `via` needs.
+    A half-read table keeps its transport; otherwise `auto` uses Postgres if it is configured and
+    answers. Raises UserError if the settings lack what `via` needs.
     """
     half = _half_read(plan, restart)
     if half and via not in ("auto", half[1]):
         raise UserError(
             f"`{half[0]}` is half read over {half[1]}, and {via} may see other rows",
-            f"go on with --via {half[1]}, or start anew with --restart",
+            f"continue with --via {half[1]}, or start over with --restart",
         )
     schemas = {entry.schema for entry in plan.sources.values()}
     with connect_source(source, half[1] if half else via, schemas, progress) as reader:
@@ -47,9 +47,9 @@ def open_reader(
 def connect_source(
     source: Source, via: Via, schemas: Iterable[str], progress: Progress
 ) -> Iterator[PostgresReader | RestReader]:
-    """A reader over what `via` says, closed at the end; `schemas` are what REST looks into.
+    """A reader over the transport `via`, closed at the end; `schemas` are those that REST reads.
 
-    Raises UserError where the settings lack what `via` needs.
+    Raises UserError if the settings lack what `via` needs.
     """
     reader: PostgresReader | RestReader
     if via == "rest" or (via == "auto" and not source.db_url):
@@ -70,7 +70,7 @@ def connect_source(
 
 def _half_read(plan: Plan, restart: Restart) -> tuple[str, Via] | None:
     for name in plan.sources:
-        # One that is damaged is read anew, over either.
+        # A damaged one is read again, over either transport.
         manifest = read_whole(ExtractManifest, manifest_file(restart.folder(name)))
         if manifest and manifest.status == "reading" and manifest.parts:
             return name, manifest.transport

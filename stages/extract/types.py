@@ -1,7 +1,7 @@
 """One table of rules: how each Postgres type travels, and what it is in Parquet.
 
-A short list of types comes natively; every other type, also one that nobody has heard of, comes
-as the text that Postgres itself prints (its output function's, as COPY does), which loses nothing.
+A short list of types comes natively; every other type, even an unknown one, comes as the text that
+Postgres prints (by its output function, as in COPY), which loses nothing.
 Both transports use these rules, so `DESCRIBE extract.t` is the same over both.
 """
 
@@ -23,8 +23,8 @@ Form = Literal[
 class TypeRule:
     """How a type travels: `direct` is SQL of the column `{c}`, `rest_cast` what REST casts it to.
 
-    `revision` is greater than 1 where what is staged is not what it once was: extracts of before
-    are read anew.
+    `revision` is greater than 1 if the staged form has changed: extracts with an earlier form are
+    read again.
     """
 
     form: Form
@@ -34,24 +34,24 @@ class TypeRule:
     revision: int = 1
 
 
-# What the output function prints. A cast to text is not that for bpchar, inet, bool and xml, nor
-# for a type with a cast of its own. IS NOT NULL would be false of a row that holds a null.
+# What the output function prints. A cast to text differs for bpchar, inet, bool and xml, and for a
+# type with its own cast. IS NOT NULL would be false for a composite value that contains a null.
 PRINTED = "CASE WHEN {c} IS DISTINCT FROM NULL THEN concat({c}) END"
 TEXT = TypeRule(form="text", arrow="string", direct=PRINTED, rest_cast="text")
-# Types whose cast to text prints something else: JSON has what the output function prints.
+# Types whose cast to text prints something else; in JSON they are as the output function prints.
 _UNCAST = TypeRule(form="text", arrow="string", direct=PRINTED, revision=2)
-# REST has no cast of bool that prints `t` but this one.
+# The only cast over REST with which a bool prints as `t`.
 _BOOL_AS_TEXT = TypeRule(form="text", arrow="string", direct=PRINTED, rest_cast="name", revision=2)
-# `json` may hold half a surrogate, which DuckDB's Parquet reader refuses for all rows of a column
-# that the file calls JSON: the file has text, and its view JSON. `jsonb` can't hold one.
+# `json` may hold half a surrogate pair, for which DuckDB's Parquet reader refuses all rows of a
+# JSON column. So the file has text, and its view has JSON. `jsonb` can't hold one.
 JSON_TEXT = "json_text"
 # OpenAPI calls int2 and int4 both `int32`, so both are int32 over both transports.
 RULES: dict[str, TypeRule] = {
     "int2": TypeRule(form="integer", arrow="int32", direct="{c}::int4"),
     "int4": TypeRule(form="integer", arrow="int32"),
     "int8": TypeRule(form="integer", arrow="int64"),
-    # A double, as arrays of it become too: the shortest decimal, and not 0.10000000149011612. As
-    # one, it is exact over REST whatever extra_float_digits is.
+    # A double, as in arrays of it: its shortest decimal, not 0.10000000149011612. As a double, it
+    # is exact over REST whatever extra_float_digits is.
     "float4": TypeRule(form="real", arrow="double", rest_cast="float8"),
     "float8": TypeRule(form="float", arrow="double", rest_cast="text"),
     "bool": TypeRule(form="boolean", arrow="bool"),
@@ -68,7 +68,7 @@ RULES: dict[str, TypeRule] = {
     "inet": _UNCAST,
     "xml": _UNCAST,
 }
-# What other places call these types: format_type(), and OpenAPI's `format`.
+# Other names of these types: in format_type(), and in OpenAPI's `format`.
 ALIASES = {
     "smallint": "int2",
     "integer": "int4",
@@ -87,10 +87,10 @@ ALIASES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column of the source. `type` is Postgres' name, `as_text` the plan's wish.
+    """One column of the source. `type` is Postgres' name; `as_text` is what the plan says.
 
-    `alias` is its staged name where the source's would clash. `labels` are those of the enums in
-    it, in order; None where it holds none, or the source does not say.
+    `alias` is its staged name if the source's would clash. `labels` are those of the enums in it,
+    in order; None if it holds none, or the source does not report them.
     """
 
     name: str

@@ -25,7 +25,7 @@ Job = tuple[SourceTable, TableExtract | None, Gap | None]
 
 
 class Workers:
-    """Read tables side by side, each worker over a session of its own.
+    """Read tables in parallel, each worker over a session of its own.
 
     `report` gets the result of each table.
     """
@@ -44,7 +44,7 @@ class Workers:
         self._progress = progress
         self._deadline = Deadline()
         self._report = report
-        # Tables that have failed: other workers may still be in their gaps.
+        # Tables that have failed: other workers may still be reading their gaps.
         self._failed: set[str] = set()
         self._failing = threading.Lock()
 
@@ -56,10 +56,10 @@ class Workers:
         max_snapshot: float,
         before_parts: Callable[[], None],
     ) -> None:
-        """All tables to their end; `before_parts` is done before any part is closed.
+        """Read all tables; `before_parts` is done before any part is closed.
 
-        Raises Transient or Stopped where the source is lost on the way, Stopped where the snapshot
-        gets older than `max_snapshot` seconds or somebody waits for our locks.
+        Raises Transient or Stopped if the source is lost on the way, and Stopped if the snapshot
+        gets older than `max_snapshot` seconds or a session waits for our locks.
         """
         queue = JobQueue(entries)
         with (
@@ -72,7 +72,7 @@ class Workers:
                 for future in wait(working, return_when=FIRST_EXCEPTION).done:
                     future.result()
             except BaseException:
-                # The pool waits for all workers, who would read on to the end of their gaps.
+                # The pool waits for all workers, which would read on to the end of their gaps.
                 queue.stop()
                 self._deadline.stop("stopped")
                 self._reader.interrupt("stopped")
@@ -82,7 +82,7 @@ class Workers:
     def _work(self, queue: JobQueue, first: Future[None]) -> None:
         sessions, closer = _Sessions(self._reader), PartCloser(first)
         try:
-            with suppress(TableFailed):  # said again for each table that needs the connection
+            with suppress(TableFailed):  # raised again for each table that needs the connection
                 sessions.get()
             while (job := queue.take()) is not None:
                 entry = job[0]
@@ -102,7 +102,7 @@ class Workers:
             sessions.discard()
 
     def _fail(self, entry: SourceTable, error: TableFailed) -> None:
-        """Report a table's first error; what other workers meet there is mostly the same."""
+        """Report a table's first error; other workers mostly get the same."""
         with self._failing:
             is_first = entry.name not in self._failed
             self._failed.add(entry.name)
@@ -155,31 +155,31 @@ class JobQueue:
                 self._changed.wait()
 
     def add(self, entry: SourceTable, table: TableExtract, gaps: list[Gap]) -> None:
-        """A table is open: these are its gaps."""
+        """Add the gaps of a table that was opened."""
         with self._changed:
             self._gaps += [(entry, table, gap) for gap in gaps]
             self._changed.notify_all()
 
     def drop(self, entry: SourceTable) -> None:
-        """A table has failed: its other gaps are not worth reading."""
+        """Drop the other gaps of a table that has failed."""
         with self._changed:
             self._gaps = [job for job in self._gaps if job[0] != entry]
 
     def done(self) -> None:
-        """A job that was taken is at its end."""
+        """Note that a job has ended."""
         with self._changed:
             self._busy -= 1
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Give out no more jobs."""
+        """Hand out no more jobs."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
 
 
 class _Sessions:
-    """One worker's session, opened when first asked for, and anew after a failure."""
+    """One worker's session, opened on first use and reopened after a failure."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader

@@ -1,4 +1,4 @@
-"""All that init asks of a source: tables with their keys, rules and types, and what Postgres does.
+"""All that init asks a source: tables with keys, constraints and types, and what Postgres does.
 
 Over REST there is only what OpenAPI shows: columns, primary keys, foreign keys of one column, enums
 and defaults.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from stages.extract import auth_tables
 from stages.extract.catalog import Relation, resolve_reading
 from stages.extract.types import ALIASES
+from stages.init.redaction import without_secrets
 from stages.project.plan import SourceTable
 from stages.sql import text_sql
 
@@ -25,15 +26,18 @@ if TYPE_CHECKING:
 
 Place = tuple[str, str]
 Choice = str | int | float
+# Tables whose rows describe files; no model moves the files themselves.
+STORAGE = (("storage", "objects"), ("storage", "buckets"))
 ON_DELETE = {"c": "cascade", "n": "set null", "d": "set default", "r": "restrict", "a": "no action"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class CatalogColumn:
-    """A column. `staged` is its name in the extract, `type` its base type, as extract has it.
+    """A column. `staged` is its name in the extract, `type` its base type, as extract names it.
 
     `item` is the base type of an array's items, `choices` the only values that an enum or a CHECK
-    lets in, `default` Postgres' expression, `declared` the type as a person wrote it.
+    allows, `default` the Postgres expression, `declared` the type as declared. `number` is
+    Postgres's column number, which a rename does not change; None over REST.
     """
 
     name: str
@@ -46,6 +50,7 @@ class CatalogColumn:
     generated: bool = False
     item: str | None = None
     choices: tuple[Choice, ...] = ()
+    number: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +67,7 @@ class ForeignKey:
 
 @dataclass(frozen=True, kw_only=True)
 class CatalogIndex:
-    """An index; `columns` is empty where one of them is an expression."""
+    """An index; `columns` is empty if one of them is an expression."""
 
     name: str
     columns: tuple[str, ...]
@@ -74,9 +79,9 @@ class CatalogIndex:
 
 @dataclass(frozen=True, kw_only=True)
 class CatalogTable:
-    """A table or view. `key` is its primary key, `key_ordered` whether in its order.
+    """A table or view. `key` is its primary key; `key_ordered`: the order of its columns is known.
 
-    `heirs` are its children by INHERITS, whose rows it gives too; none are seen over REST.
+    `heirs` are its children by INHERITS, whose rows a query of it also returns; none over REST.
     """
 
     schema: str
@@ -96,7 +101,7 @@ class CatalogTable:
 
     @property
     def row_key(self) -> tuple[str, ...]:
-        """The primary key, else unique columns that are not null; empty where there are none."""
+        """The primary key, else unique columns that are not null; empty if there are none."""
         if self.key:
             return self.key
         for columns in self.unique:
@@ -105,14 +110,14 @@ class CatalogTable:
         return ()
 
     def foreign_key_of(self, column: str) -> ForeignKey | None:
-        """The foreign key of this column alone; one to a public table before one to auth.users."""
+        """The foreign key of this column alone; one to auth.users only if there is no other."""
         keys = [key for key in self.foreign_keys if key.columns == (column,)]
         return min(keys, key=lambda key: key.parent == auth_tables.USERS, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """Something that Postgres does by itself: `kind`, and where it is written."""
+    """Something that Postgres does by itself; `table` is empty if it belongs to none."""
 
     kind: str
     table: str
@@ -122,23 +127,46 @@ class Behaviour:
 
 @dataclass(frozen=True, kw_only=True)
 class Catalog:
-    """The source. `partial` is True where only a part can be seen (REST)."""
+    """The source. `partial` is True if only part of it is visible (REST); `schemas` are the ones
+    requested. `tables` also has some of other schemas, such as Supabase's own."""
 
     tables: Mapping[Place, CatalogTable]
     behaviour: tuple[Behaviour, ...] = ()
     partial: bool = False
+    schemas: tuple[str, ...] = ("public",)
+
+    def places(self, name: str) -> list[Place]:
+        """The tables with a name: the one whose full name it is, else those of any schema."""
+        exact = [place for place in self.tables if table_name(place) == name]
+        return exact or [place for place in self.tables if place[1] == name]
 
 
-def read_postgres(reader: PostgresReader, schemas: Iterable[str]) -> Catalog:
-    """The catalog over a direct connection: all of it."""
+def table_name(place: Place) -> str:
+    """A table with its schema, `public.users`."""
+    return ".".join(place)
+
+
+def read_postgres(
+    reader: PostgresReader, schemas: Iterable[str], *, parents: bool = False
+) -> Catalog:
+    """The catalog over a direct connection: all of these schemas, and auth.users.
+
+    `parents`: also Supabase's other tables, and tables of other schemas that foreign keys of these
+    schemas refer to.
+    """
     own_schemas = list(dict.fromkeys(schemas))
+    others = {auth_tables.USERS}
+    if parents:
+        others |= {auth_tables.IDENTITIES, *STORAGE}
+        own_rules = reader.rows(_sql("constraints.sql").format(schemas=_listed(own_schemas)))
+        others |= {_foreign_key(row).parent for row in own_rules if row["kind"] == "f"}
     relations = {
         place: relation
         for place, relation in reader.catalog().items()
-        if place[0] in own_schemas or place == auth_tables.USERS
+        if place[0] in own_schemas or place in others
     }
-    # auth.users is read for its columns only: what Supabase does there is not the application's.
-    everywhere = _listed([*own_schemas, *(["auth"] if auth_tables.USERS in relations else [])])
+    # Of other schemas only the tables are read: what Supabase does there is not the application's.
+    everywhere = _listed(dict.fromkeys([*own_schemas, *(place[0] for place in relations)]))
     facts = {
         (row["table_schema"], row["table_name"], row["column_name"]): row
         for row in reader.rows(_sql("columns.sql").format(schemas=everywhere))
@@ -161,11 +189,11 @@ def read_postgres(reader: PostgresReader, schemas: Iterable[str]) -> Catalog:
     own = [row for place, rows in constraints.items() if place[0] in own_schemas for row in rows]
     behaviour = [_rule(row) for row in own if row["kind"] in _RULES]
     behaviour += [
-        Behaviour(**row)
+        Behaviour(**{**row, "definition": without_secrets(row["definition"])})
         for row in reader.rows(_sql("behaviour.sql").format(schemas=_listed(own_schemas)))
     ]
     behaviour += _jobs(reader)
-    return Catalog(tables=tables, behaviour=tuple(behaviour))
+    return Catalog(tables=tables, behaviour=tuple(behaviour), schemas=tuple(own_schemas))
 
 
 def read_rest(reader: RestReader, schemas: Iterable[str]) -> Catalog:
@@ -186,7 +214,7 @@ def read_rest(reader: RestReader, schemas: Iterable[str]) -> Catalog:
             if "<fk " in text
         ]
         tables[place] = replace(table, foreign_keys=tuple(keys))
-    return Catalog(tables=tables, partial=True)
+    return Catalog(tables=tables, partial=True, schemas=tuple(definitions))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,12 +224,13 @@ class _Facts:
     generated: bool = False
     item: str | None = None
     choices: tuple[Choice, ...] = field(default=())
+    number: int | None = None
 
 
 def _table(relation: Relation, facts: Mapping[str, _Facts]) -> CatalogTable:
-    """A relation as extract will read it, with what is known besides of its columns."""
+    """A relation as extract will read it, with the other facts about its columns."""
     entry = SourceTable(name=relation.name, schema=relation.schema, table=relation.name)
-    # Settled as the plan will have it: composite keys are named there.
+    # As if the order of the key were known: the plan will name composite keys.
     reading = resolve_reading(entry, replace(relation, key_ordered=True))
     columns = {}
     for column in reading.columns:
@@ -217,6 +246,7 @@ def _table(relation: Relation, facts: Mapping[str, _Facts]) -> CatalogTable:
             generated=fact.generated,
             item=fact.item and ALIASES.get(fact.item, fact.item),
             choices=fact.choices,
+            number=fact.number,
         )
     return CatalogTable(
         schema=relation.schema,
@@ -239,10 +269,11 @@ def _facts(row: Mapping[str, Any] | None) -> _Facts:
         return _Facts()
     return _Facts(
         declared=row["declared"],
-        default=None if row["generated"] else row["default_text"],
+        default=None if row["generated"] else without_secrets(row["default_text"] or "") or None,
         generated=row["generated"],
         item=row["item"],
         choices=tuple(json.loads(row["labels"] or "[]")),
+        number=row["number"],
     )
 
 
@@ -271,7 +302,7 @@ def _index(row: Mapping[str, Any]) -> CatalogIndex:
 def _unique(
     rules: Iterable[Mapping[str, Any]], indexes: Iterable[Mapping[str, Any]]
 ) -> tuple[tuple[str, ...], ...]:
-    """Columns that are unique together, by a constraint or by a whole index; few columns first."""
+    """Columns that are unique together, by a constraint or a full index; few columns first."""
     groups = [tuple(json.loads(row["columns"])) for row in rules if row["kind"] == "u"]
     groups += [
         tuple(json.loads(row["columns"]))
@@ -324,19 +355,20 @@ def _rule(row: Mapping[str, Any]) -> Behaviour:
 
 
 def _jobs(reader: PostgresReader) -> list[Behaviour]:
+    # Ask the catalog: to_regclass fails if the role has no right to use the schema.
     readable = reader.rows(
-        "SELECT to_regclass('cron.job') IS NOT NULL "
-        "AND coalesce(has_table_privilege(to_regclass('cron.job'), 'SELECT'), false) "
-        "AND has_schema_privilege(to_regnamespace('cron'), 'USAGE') AS ok"
+        "SELECT c.oid::int8 AS job FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = 'cron' AND c.relname = 'job' "
+        "AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
     )
-    if not readable[0]["ok"]:
+    if not readable:
         return []
     return [
         Behaviour(
             kind="cron job",
             table="",
             name=row["name"],
-            definition=f"{row['schedule']}: {row['command']}",
+            definition=without_secrets(f"{row['schedule']}: {row['command']}"),
         )
         for row in reader.rows(_sql("cron.sql"))
     ]
@@ -371,7 +403,7 @@ def _of_openapi(definition: Mapping[str, Any]) -> _Facts:
 
 
 def _default_text(definition: Mapping[str, Any]) -> str | None:
-    """A default as Postgres would print it: OpenAPI has texts without their quotes."""
+    """A default as Postgres would print it: OpenAPI shows text without its quotes."""
     if "default" not in definition:
         return None
     value = definition["default"]
@@ -384,7 +416,7 @@ def _default_text(definition: Mapping[str, Any]) -> str | None:
 def _openapi_key(
     place: Place, column: str, text: str, relations: Mapping[Place, Relation]
 ) -> ForeignKey:
-    """OpenAPI names no schema: a table that is not beside this one can only be auth.users."""
+    """OpenAPI names no schema: a `users` that is not in this one is taken to be auth.users."""
     match = re.search(r"<fk table='([^']*)' column='([^']*)'/>", text)
     assert match is not None
     parent = (place[0], match[1])

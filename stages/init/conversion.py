@@ -1,6 +1,6 @@
 """How a column becomes a field: SQL by the column's type and the field's validator.
 
-What can't be known is a Doubt: a sentence, and SQL to choose from.
+What init can't know becomes a Doubt: a sentence, and SQL to choose from.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stages.convex.schema import Validator, members
+from stages.decisions import TodoKind
 from stages.init.catalog import CatalogColumn, Choice
 from stages.init.names import looks_like_time, sql_name, words
 from stages.sql import text_sql
@@ -19,30 +20,41 @@ Kind = str
 INTEGER_TYPES = {"int2", "int4", "int8", "oid"}
 FLOAT_TYPES = {"float4", "float8"}
 TIME_TYPES = {"timestamp", "timestamptz"}
-# What the text of an item is cast to; that of a time without a zone is not one of a zone.
+# What an array item's text is cast to, if it has no time zone; any other is cast to TIMESTAMPTZ.
 TIME_CASTS = {"timestamp": "TIMESTAMP", "date": "DATE"}
 VECTOR_TYPES = {"vector", "halfvec"}
-PADDED = "{} is filled with spaces to its length, as Postgres prints it: are they meant?"
+PADDED = "{} is padded with spaces to its length, as Postgres prints it: keep them?"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Doubt:
-    """Something that a person must decide: `choices` are SQL of a value, `advice` is no SQL."""
+    """Something that the user must settle: `choices` are SQL of a value, `advice` is not SQL.
+
+    `kind` is None if it follows from the field: a decision if it is required and has no value,
+    else a check.
+    """
 
     what: str
     choices: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
+    kind: TodoKind | None = None
 
 
 @dataclass
 class Value:
-    """SQL of a value, and what is doubtful about it. `sql` is None where there is none."""
+    """SQL of a value, and the doubts about it. `sql` is None if init knows none."""
 
     sql: str | None
     doubts: list[Doubt] = field(default_factory=list)
 
-    def doubt(self, what: str, *choices: str, advice: tuple[str, ...] = ()) -> Value:
-        self.doubts.append(Doubt(what=what, choices=choices, advice=advice))
+    def doubt(
+        self,
+        what: str,
+        *choices: str,
+        advice: tuple[str, ...] = (),
+        kind: TodoKind | None = None,
+    ) -> Value:
+        self.doubts.append(Doubt(what=what, choices=choices, advice=advice, kind=kind))
         return self
 
 
@@ -73,14 +85,14 @@ def family_of(kind: str, *, array: bool = False) -> Kind:
 
 
 def union_members(validator: Validator) -> list[Validator]:
-    """The members of a validator without null."""
+    """The members of a validator (of a union, or itself), without null."""
     return [member for member in members(validator) if member["type"] != "null"]
 
 
 def convert(column: CatalogColumn, validator: Validator, row: str = "") -> Value:
-    """A column's value for a validator without references at its top; see `reference.py`.
+    """A column's value for a validator that is not itself a reference (see `reference.py`).
 
-    `row` is the name of the table in SQL, where the column's alone would not do.
+    `row` is the table's alias in the SQL, if the column's name alone is not enough.
     """
     union = union_members(validator)
     name = f"{row}.{sql_name(column.staged)}" if row else sql_name(column.staged)
@@ -118,7 +130,7 @@ def _one(column: CatalogColumn, name: str, member: Validator) -> Value:
 
 
 def _mixed(column: CatalogColumn, name: str, union: list[Validator]) -> Value:
-    """A union of different kinds: the first member that this column's type is at home in."""
+    """A union of different kinds: the first member that suits the column's type."""
     home = {
         "text": "string",
         "uuid": "string",
@@ -182,7 +194,7 @@ def _string(column: CatalogColumn, name: str) -> Value:
 
 
 def _is_padded(column: CatalogColumn, kind: str | None) -> bool:
-    """Whether a column, or its items, are of char(n), which Postgres fills with spaces."""
+    """Whether a column, or its items, are char(n) with n > 1, which Postgres pads with spaces."""
     return kind == "bpchar" and not re.match(r"character\(1\)|char\(1\)", column.declared)
 
 
@@ -200,8 +212,8 @@ def _number(column: CatalogColumn, name: str) -> Value:
         return Value(name)
     if column.type == "money":
         return Value(f"money_number({name})").doubt(
-            "money is text in the form of the source's lc_monetary: one that is not as in "
-            "-$1,234.56 is rejected"
+            "money is text in the form of the source's lc_monetary: any other form than -$1,234.56 "
+            "is rejected"
         )
     if column.type == "interval":
         return Value(f"interval_seconds({name})").doubt(
@@ -217,10 +229,10 @@ def _number(column: CatalogColumn, name: str) -> Value:
     moment = f"to_ms({name}::TIMESTAMPTZ)"
     if looks_like_time(column.name):
         return Value(moment).doubt(
-            f"{column.declared} as a time: what is none is rejected", f"to_number({name})"
+            f"{column.declared} as a time: other values are rejected", f"to_number({name})"
         )
     return Value(f"to_number({name})").doubt(
-        f"{column.declared} as a number: what is none is rejected",
+        f"{column.declared} as a number: other values are rejected",
         f"TRY(to_number({name}))",
         moment,
     )
@@ -238,7 +250,7 @@ def _bigint(column: CatalogColumn, name: str) -> Value:
         return Value(name)
     if type_family in ("numeric", "text"):
         return Value(f"to_int64({name})").doubt(
-            f"{column.declared} as an int64: what is no whole number is rejected",
+            f"{column.declared} as an int64: values that are not whole numbers are rejected",
             f"round({name}::DECIMAL(38, 9))::HUGEINT",
         )
     return Value(None).doubt(f"{column.declared} is no int64")
@@ -254,11 +266,11 @@ def _boolean(column: CatalogColumn, name: str) -> Value:
         return Value(name)
     if type_family == "text":
         return Value(f"{name}::BOOLEAN").doubt(
-            f"{column.declared} as true or false: what is neither is rejected",
+            f"{column.declared} as true or false: other values are rejected",
             f"TRY({name}::BOOLEAN)",
         )
     if type_family in ("time", "date"):
-        return Value(f"{name} IS NOT NULL").doubt("a time as true, none as false")
+        return Value(f"{name} IS NOT NULL").doubt("a time as true, NULL as false")
     return Value(None).doubt(f"{column.declared} is no boolean")
 
 
@@ -286,7 +298,7 @@ def _literals(column: CatalogColumn, name: str, values: list[Any]) -> Value:
         if family(column) in ("integer", "float", "numeric") and not big:
             _doubt_missing(converted, converted.sql, column.choices, values, {})
         return converted
-    # Postgres compares char(n) without the spaces that it ends in.
+    # Postgres ignores trailing spaces when it compares char(n).
     converted = Value(f"rtrim({name})") if column.type == "bpchar" else _string(column, name)
     if not column.choices:
         return converted.doubt(
@@ -319,8 +331,14 @@ def _doubt_missing(
         converted.doubt(
             f"the source knows {_listed(missing)}, the field takes only {_listed(values)}; "
             "such rows are rejected",
-            _case(plain, {**mapped, **dict.fromkeys(missing, values[0])}),
+            _case(plain, {**mapped, **{old: _nearest(old, values) for old in missing}}),
         )
+
+
+def _nearest(choice: Choice, values: list[Any]) -> Any:
+    """The literal that shares most words with the choice (`won`, `closed_won`); else the first."""
+    parts = {*words(str(choice))}
+    return max(values, key=lambda value: len(parts & {*words(str(value))}))
 
 
 def _case(plain: str, mapped: Mapping[Choice, Any]) -> str:
@@ -344,12 +362,12 @@ def _literal(value: Any) -> str:
 
 
 def _json(column: CatalogColumn, name: str, ids: bool = False) -> Value:
-    """Objects and records: as they are in JSON."""
+    """Objects and records: the JSON, unchanged."""
     type_family = family(column)
     value = Value(name)
     if type_family == "text":
         value = Value(f"{name}::JSON").doubt(
-            f"{column.declared} as JSON: what is none is rejected",
+            f"{column.declared} as JSON: other values are rejected",
             f"try_cast({name} AS JSON)",
             "{'field': …}",
         )
@@ -394,7 +412,7 @@ def _array(column: CatalogColumn, name: str, item: Validator) -> Value:
     if type_family == "text" and kind == "number":
         each = f"list_transform({name}::VARCHAR[], lambda item: to_number(item))"
         return Value(each).doubt(
-            f"{column.declared} as a list of numbers: what is none is rejected"
+            f"{column.declared} as a list of numbers: other values are rejected"
         )
     if type_family == "text":
         return Value(f"string_split({name}, ',')").doubt(
@@ -404,19 +422,19 @@ def _array(column: CatalogColumn, name: str, item: Validator) -> Value:
 
 
 def _kind(item_members: list[Validator]) -> Kind:
-    """The kind of an array's items: literals are of that of their values, several are a union."""
+    """The kind of an array's items: for literals that of their values, for several `union`."""
     if item_members and all(member["type"] == "literal" for member in item_members):
         return "string" if isinstance(item_members[0]["value"], str) else "number"
     return str(item_members[0]["type"]) if len(item_members) == 1 else "union"
 
 
 def json_items(name: str) -> str:
-    """The items of a JSON array as texts; JSON that is none fails."""
+    """SQL of a JSON array's items as text; it fails for JSON that is not an array."""
     return f"list_transform({name}::JSON[], lambda item: item ->> '$')"
 
 
 def _items(column: CatalogColumn, name: str, kind: Kind, *, lists: bool = False) -> Value:
-    """A Postgres array, which is staged as its text, as a list of this kind, or of such `lists`."""
+    """A Postgres array, which is staged as text, as a list of this kind, or as `lists` of it."""
     items, item = f"pg_array({name})", family_of(column.item or "text")
     array = "[]"
     if lists:

@@ -4,12 +4,37 @@ from __future__ import annotations
 
 import re
 
+from stages.convex.schema import Validator
 from stages.init.catalog import CatalogColumn
-from stages.init.conversion import Kind, family
+from stages.init.conversion import Kind, family, union_members
+from stages.init.names import words
+from stages.sql import text_sql
+
+
+def default_for(column: CatalogColumn, validator: Validator) -> str | None:
+    """A column's Postgres default as SQL of a value for the field; None for one that the field
+    would not accept, such as text that is not one of its literals."""
+    union = union_members(validator)
+    kind = union[0]["type"] if union else ""
+    if not union or any(member["type"] != "literal" for member in union):
+        return default_sql(column, kind)
+    literals = [member["value"] for member in union]
+    numeric = all(isinstance(value, bool | int | float) for value in literals)
+    text = default_sql(column, "number" if numeric else "string")
+    by_words = {_words(str(value).lower() if numeric else str(value)): value for value in literals}
+    literal = by_words.get(_words(text.strip("'").replace("''", "'"))) if text else None
+    if literal is None:
+        return None
+    return text_sql(literal) if isinstance(literal, str) else str(literal).lower()
+
+
+def _words(text: str) -> str:
+    return "".join(words(text)) or text
 
 
 def default_sql(column: CatalogColumn, kind: Kind) -> str | None:
-    """A column's Postgres default as SQL of a value; None for what is made at the time of a run."""
+    """A column's Postgres default as SQL of a value; None if there is none, if it is not a
+    constant, and for times, dates and bytes."""
     text = column.default
     if text is None:
         return None

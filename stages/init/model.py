@@ -1,58 +1,24 @@
-"""The text of a model, and of a key model, with a TODO wherever a person must decide."""
+"""The text of a model, and of a key model, with a TODO wherever the user must decide or check."""
 
 from __future__ import annotations
 
-import textwrap
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
+from stages.convex.values import shape
+from stages.decisions import TodoKind, comment
 from stages.init.catalog import Catalog, CatalogColumn, CatalogTable
-from stages.init.conversion import Doubt, Value, convert, family, union_members
-from stages.init.defaults import default_sql
-from stages.init.names import looks_like_time, sql_name, words
-from stages.init.pairing import Pair, Paired, Pairing
-from stages.init.reference import References, is_reference, key_sql
+from stages.init.conversion import PADDED, Doubt, Value, convert, family
+from stages.init.defaults import default_for
+from stages.init.names import is_change, is_creation, looks_like_time, sql_name, words
+from stages.init.pairs import Pair, Paired, Pairing
+from stages.init.reference import References, is_reference, is_required, key_sql
 from stages.sql import text_sql
-
-WIDTH = 96
-TODO = "-- TODO "
-MORE = "--   "
-
-
-@dataclass(frozen=True, kw_only=True)
-class Todo:
-    """One decision that is left to a person; `line` counts from 1, in `file`."""
-
-    file: str
-    line: int
-    what: str
-    choices: tuple[str, ...] = ()
-
-
-def todos(file: str, text: str) -> list[Todo]:
-    """The TODOs in a text that this module made, with their lines."""
-    decisions: list[Todo] = []
-    lines = [line.strip() for line in text.splitlines()]
-    for number, line in enumerate(lines, 1):
-        for sign in ("-- ", "# "):
-            if not line.startswith(f"{sign}TODO "):
-                continue
-            what, choices = [line.removeprefix(f"{sign}TODO ")], []
-            for line_after in lines[number:]:
-                if line_after.startswith(f"{sign}  or: "):
-                    choices.append(line_after.removeprefix(f"{sign}  or: "))
-                elif line_after.startswith(f"{sign}  ") and not choices:
-                    what.append(line_after.removeprefix(sign).strip())
-                else:
-                    break
-            decisions.append(
-                Todo(file=file, line=number, what=" ".join(what), choices=tuple(choices))
-            )
-    return decisions
 
 
 def model_text(paired: Paired, catalog: Catalog, pairing: Pairing) -> str:
-    """One SELECT: a column a field, in the schema's order."""
+    """One SELECT with a column for each field, in the schema's order."""
     references = References(catalog=catalog, pairing=pairing)
     columns: list[tuple[list[str], str]] = [([], f"{_source_id(paired.table)} AS _source_id")]
     loose: list[str] = []
@@ -64,15 +30,21 @@ def model_text(paired: Paired, catalog: Catalog, pairing: Pairing) -> str:
             alias = "" if sql == sql_name(name) else f" AS {sql_name(name)}"
             columns.append((lines, f"{sql}{alias}"))
     if paired.whole:
-        columns += [([], _whole(column)) for column in paired.table.columns.values()]
-        loose += _todo(f"the documents of {paired.target} may have any form: is this the one?")
+        columns += [
+            ([], _whole(column))
+            for column in paired.table.columns.values()
+            if column.name not in paired.secrets
+        ]
+        what = f"the documents of {paired.target} may have any form: is this the right one?"
+        loose += comment("check", what)
     loose += _not_taken(paired)
     text = ["SELECT"]
     for number, (lines, sql) in enumerate(columns):
         text += [f"    {line}" for line in lines]
         text.append(f"    {sql}{',' if number < len(columns) - 1 else ''}")
     text += [f"    {line}" for line in loose]
-    alias = " s" if any(" = s." in sql for _, sql in columns) else ""
+    # Commented-out choices may need it too.
+    alias = " s" if any(re.search(r"[ (]s\.", line) for line in text) else ""
     text.append(f"FROM extract.{sql_name(paired.source)}{alias}")
     return "\n".join(text) + "\n"
 
@@ -80,7 +52,7 @@ def model_text(paired: Paired, catalog: Catalog, pairing: Pairing) -> str:
 def _source_id(table: CatalogTable) -> str:
     if table.row_key:
         return key_sql([sql_name(table.columns[name].staged) for name in table.row_key])
-    # Of its view: each row's hash, and its number among its equals.
+    # A column of the source's view: the row's hash, and its number among identical rows.
     return "_key"
 
 
@@ -90,73 +62,159 @@ def _whole(column: CatalogColumn) -> str:
 
 
 def _field(paired: Paired, pair: Pair, references: References) -> tuple[list[str], str | None]:
-    """Comment lines and SQL of one field; no SQL where the model can't have it yet."""
+    """Comment lines and SQL of one field; the SQL is None if the model leaves the field out."""
     name = pair.field.name
+    required = is_required(pair)
     if not pair.columns:
-        return _without_source(paired, pair), None
+        return _without_source(paired, pair), null_sql(pair) if required else None
     if is_reference(pair):
         value = references.value(paired, pair)
     else:
         value = convert(pair.columns[0], pair.field.validator)
-    lines = [line for doubt in value.doubts for line in _doubt_lines(name, doubt, pair)]
-    if value.sql is not None and _may_be_rejected(pair):
-        lines += _required(paired, pair, value)
+        value.doubts = [_as_seen(doubt, pair.columns[0], paired) for doubt in value.doubts]
+    if any(column.name in paired.secrets for column in pair.columns):
+        return _secret(paired, pair, value, required)
+    if value.sql is None and required:
+        # This rejects the row instead of breaking the model: what init writes must run unedited.
+        value.sql = null_sql(pair)
+        kind: TodoKind = "decide"
+    else:
+        kind = "check"
+    lines = [
+        line
+        for doubt in value.doubts
+        for line in _doubt_lines(name, doubt, pair, doubt.kind or kind)
+    ]
+    if pair.why and kind == "check" and value.sql is not None:
+        column = ", ".join(column.name for column in pair.columns)
+        other_unit = [f"{value.sql} / 100 AS {sql_name(name)}"] if "says cents" in pair.why else []
+        lines = [*comment("check", f"{column} → {name}: {pair.why}", *other_unit), *lines]
+    if kind == "check" and required and not all(column.not_null for column in pair.columns):
+        lines += _null(paired, pair, value)
     return lines, value.sql
 
 
-def _doubt_lines(name: str, doubt: Doubt, pair: Pair) -> list[str]:
+def _as_seen(doubt: Doubt, column: CatalogColumn, paired: Paired) -> Doubt:
+    """Reduce the doubt about char(n) padding to a note if all values so far fill the length."""
+    padded = re.fullmatch(r"char(?:acter)?\((\d+)\)", column.declared)
+    seen = paired.rows.columns.get(column.name)
+    full = (
+        doubt.what == PADDED.format(column.declared)
+        and padded is not None
+        and paired.rows.whole
+        and seen is not None
+        and all(len(value) == int(padded[1]) for value in seen.values)
+    )
+    return replace(doubt, kind="note") if full else doubt
+
+
+def _secret(
+    paired: Paired, pair: Pair, value: Value, required: bool
+) -> tuple[list[str], str | None]:
+    """A field whose column looks like a secret: it is not extracted unless the user asks for it."""
+    what = (
+        f"{pair.columns[0].name} looks like a secret, and is not extracted: to take it, remove it "
+        f"from exclude in [sources.{paired.source}] of plan.toml"
+    )
+    choices = [] if value.sql is None else [f"{value.sql} AS {sql_name(pair.field.name)}"]
+    lines = comment("decide" if required else "check", what, *choices)
+    return lines, null_sql(pair) if required else None
+
+
+def null_sql(pair: Pair) -> str:
+    """NULL of the field's type, so that each row is rejected by itself."""
+    return f"NULL::{shape('', pair.field).sql}"
+
+
+def _doubt_lines(name: str, doubt: Doubt, pair: Pair, kind: TodoKind) -> list[str]:
     choices = [f"{choice} AS {sql_name(name)}" for choice in doubt.choices]
     column = pair.columns[0].name if pair.columns else name
     whose = name if column == name else f"{column} → {name}"
-    return _todo(f"{whose}: {doubt.what}", *choices, *doubt.advice)
+    return comment(kind, f"{whose}: {doubt.what}", *choices, *doubt.advice)
 
 
-def _may_be_rejected(pair: Pair) -> bool:
-    """Whether the field takes neither null nor nothing, and a column may be null."""
-    kinds = {member["type"] for member in union_members(pair.field.validator)}
-    takes_null = "any" in kinds or len(union_members(pair.field.validator)) < len(
-        pair.field.members()
-    )
-    return not (pair.field.optional or takes_null) and not all(c.not_null for c in pair.columns)
-
-
-def _required(paired: Paired, pair: Pair, value: Value) -> list[str]:
+def _null(paired: Paired, pair: Pair, value: Value) -> list[str]:
+    """Comment lines on what happens to a null in a column whose field is required."""
     column, name = pair.columns[0], sql_name(pair.field.name)
     choices = []
-    kinds = {member["type"] for member in union_members(pair.field.validator)}
-    default = None if is_reference(pair) else default_sql(column, next(iter(kinds), ""))
+    default = None if is_reference(pair) else default_for(column, pair.field.validator)
     if default is not None:
         choices.append(f"coalesce({value.sql}, {default}) AS {name}")
-    elif _is_time(column) and paired.created and paired.created != column.name:
+    elif _is_time(column) and is_change(column.name) and paired.created not in (None, column.name):
         created = convert(paired.table.columns[paired.created], pair.field.validator)
         choices.append(f"coalesce({value.sql}, {created.sql}) AS {name}")
-    what = ", ".join(c.name for c in pair.columns if not c.not_null)
-    return _todo(f"{what} may be null, the field is required: such a row is rejected", *choices)
+    nullable = [c.name for c in pair.columns if not c.not_null]
+    what = ", ".join(nullable)
+    if all(paired.rows.never_null(each) for each in nullable):
+        return comment("note", f"{what} may be null, but is not in any row so far", *choices)
+    return comment(
+        "check", f"{what} may be null, the field is required: such a row is rejected", *choices
+    )
 
 
 def _without_source(paired: Paired, pair: Pair) -> list[str]:
-    name = pair.field.name
-    need = "optional" if pair.field.optional else "required"
+    name, required = pair.field.name, is_required(pair)
     time = ""
     if looks_like_time(name):
         time = "; it looks like a time, which must come from the source, never from this run"
-    choices = [
-        f"stages init --rename {paired.table.name}.{near}={paired.target}.{name}"
-        for near in pair.close
-    ]
-    if paired.created and time:
+    choices = [_taken(paired, pair, near) for near in pair.close]
+    if pair.elsewhere:
+        choices.insert(0, f"{_elsewhere(pair)} AS {sql_name(name)}")
+    choices += [f"{sql} AS {sql_name(name)}" for sql in _both_names(paired, pair)]
+    if paired.created and time and (is_change(name) or is_creation(name)):
         column = paired.table.columns[paired.created]
         choices.append(f"{convert(column, pair.field.validator).sql} AS {sql_name(name)}")
-    elif not pair.field.optional:
+    elif required:
         choices.append(f"… AS {sql_name(name)}")
-    return _todo(f"{name} ({need}) has no source{time}", *choices)
+    if pair.rivals:
+        others = ", ".join(other for other in pair.rivals if other != name)
+        what = f"{pair.close[0]} may be {name}" + (f", or {others}" if others else "")
+        if name == min((name, *pair.rivals), key=list(paired.fields).index):
+            return comment("decide", f"{what}: choose one", *choices)
+        return comment("check", f"{what}: as you decide above", *choices)
+    if required:
+        return comment("decide", f"{name} has no source, every row is rejected{time}", *choices)
+    # An unused column may be its source: the user can tell at a glance.
+    kind: TodoKind = "check" if pair.close or pair.elsewhere else "note"
+    return comment(kind, f"{name} (optional) has no source{time}", *choices)
+
+
+def _elsewhere(pair: Pair) -> str:
+    """SQL that looks the value up in auth.users, for the row's user."""
+    assert pair.elsewhere is not None
+    theirs = convert(pair.elsewhere.column, pair.field.validator, "p")
+    key, parent = pair.elsewhere.key.columns[0], pair.elsewhere.key.parent_columns[0]
+    return (
+        f"(SELECT {theirs.sql} FROM extract.{sql_name(pair.elsewhere.source)} p "
+        f"WHERE p.{sql_name(parent)} = s.{sql_name(key)})"
+    )
+
+
+def _both_names(paired: Paired, pair: Pair) -> list[str]:
+    """SQL of a full name from first and last name, if both columns are still unused."""
+    parts = {"_".join(words(near)): near for near in pair.close}
+    both = [parts.get("first_name"), parts.get("last_name")]
+    staged = [sql_name(paired.table.columns[near].staged) for near in both if near]
+    return [f"concat_ws(' ', {', '.join(staged)})"] if len(staged) == 2 else []
+
+
+def _taken(paired: Paired, pair: Pair, column: str) -> str:
+    """SQL that makes the field from one column."""
+    source = paired.table.columns[column]
+    targets = list(pair.field.references())
+    if is_reference(pair):
+        return (
+            f"ref({text_sql(targets[0])}, {sql_name(source.staged)}) AS {sql_name(pair.field.name)}"
+        )
+    return f"{convert(source, pair.field.validator).sql} AS {sql_name(pair.field.name)}"
 
 
 def _not_taken(paired: Paired) -> list[str]:
     if not paired.unused or paired.whole:
         return []
-    return _todo(
-        f"no field takes {', '.join(paired.unused)}: dropped, unless convex/schema.ts gets a field"
+    return comment(
+        "note",
+        f"no field takes {', '.join(paired.unused)}: dropped, unless convex/schema.ts gets a field",
     )
 
 
@@ -164,31 +222,25 @@ def _is_time(column: CatalogColumn) -> bool:
     return family(column) in ("time", "date")
 
 
-def _todo(what: str, *choices: str) -> list[str]:
-    wrapped = textwrap.wrap(what, WIDTH - len(TODO) - 4, break_long_words=False)
-    return [
-        TODO + wrapped[0],
-        *(MORE + line for line in wrapped[1:]),
-        *(f"{MORE}or: {' '.join(choice.split())}" for choice in choices),
-    ]
-
-
 # ── key models ──────────────────────────────────────────────────────────────────────────────
 
 
 def key_model_text(paired: Paired, pairing: Pairing, references: Sequence[str]) -> str:
-    """How the documents that Convex has already are found: by columns that are unique.
+    """How to find the documents that Convex already has: by unique columns.
 
-    The first way is taken, the others are choices. Where there is none, the model finds nothing, so
-    that all rows which refer to the table are rejected.
+    The model uses the first way, and lists the others as comments. If there is none, the model
+    finds nothing, and every row that refers to the table is rejected.
     """
     lookups = list(_find_lookups(paired, pairing, references)) if paired.table.row_key else []
-    lines = _todo(
-        f"{paired.target}: these documents are there already. Is this how they are found?"
-        if lookups
-        else f"{paired.target}: nothing that is unique in {paired.table.name} is a field of it; "
-        "until this model finds documents, all that refers to them is rejected"
-    )
+    if lookups:
+        what = f"{paired.target}: these documents already exist. Is this how to find them?"
+        lines = comment("check", what)
+    else:
+        lines = comment(
+            "decide",
+            f"{paired.target}: no unique column of {paired.table.name} is a field of it; until "
+            "this model finds documents, everything that refers to them is rejected",
+        )
     source = f"extract.{sql_name(paired.source)}"
     named = [f"s.{sql_name(paired.table.columns[n].staged)}" for n in paired.table.row_key]
     key = key_sql(named) if named else "s._key"
@@ -210,7 +262,7 @@ def key_model_text(paired: Paired, pairing: Pairing, references: Sequence[str]) 
         if number == 0:
             lines += text
         else:
-            lines.append("-- or, besides or instead:")
+            lines.append("-- or, in addition or instead:")
             lines += [f"--   {line}" for line in (["UNION ALL", *text])]
     return "\n".join(lines) + "\n"
 
@@ -218,9 +270,11 @@ def key_model_text(paired: Paired, pairing: Pairing, references: Sequence[str]) 
 def _find_lookups(
     paired: Paired, pairing: Pairing, references: Sequence[str]
 ) -> Iterable[tuple[str, list[str], list[str]]]:
-    """(rule, joins, conditions) for each group of unique columns that are fields too."""
+    """(rule, joins, conditions) for each group of unique columns that all have a field."""
     by_column = {
-        pair.columns[0].name: pair for pair in paired.fields.values() if len(pair.columns) == 1
+        pair.columns[0].name: pair
+        for pair in paired.fields.values()
+        if len(pair.columns) == 1 and pair.columns[0].name not in paired.secrets
     }
     former = [paired.table.row_key] if len(paired.table.row_key) == 1 else []
     for columns in [*paired.table.unique, *former]:

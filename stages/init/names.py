@@ -1,4 +1,4 @@
-"""Names across snake_case, camelCase and plural forms, and names that Convex and DuckDB take."""
+"""Names across snake_case, camelCase and plural forms, and names that Convex and DuckDB accept."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
+from stages.init.vocabulary import SPELLINGS
 from stages.sql import name_sql, open_duckdb
 
 Case = Literal["camel", "snake", "keep"]
-# Singular → plural, where no rule leads from one to the other.
+# Plural → singular, where no rule applies.
 IRREGULAR = {
     "people": "person", "children": "child", "men": "man", "women": "woman", "mice": "mouse",
     "feet": "foot", "teeth": "tooth", "geese": "goose", "media": "medium", "criteria": "criterion",
@@ -18,14 +19,19 @@ IRREGULAR = {
     "aliases": "alias", "buses": "bus",
 }  # fmt: skip
 IDENTIFIER = 64
-# What Convex keeps for itself.
+# Index names that Convex reserves.
 RESERVED_INDEXES = {"by_id", "by_creation_time"}
 
 
 def words(name: str) -> list[str]:
     """The words of a name, in lower case: `ariFlowStages`, `ari_flow_stages`, `Ari Flow Stages`."""
+    return list(_words(name))
+
+
+@functools.lru_cache(maxsize=65536)
+def _words(name: str) -> tuple[str, ...]:
     apart = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3 \2\4", name)
-    return [word.lower() for word in re.split(r"[^A-Za-z0-9]+", apart) if word]
+    return tuple(word.lower() for word in re.split(r"[^A-Za-z0-9]+", apart) if word)
 
 
 def singulars(word: str) -> set[str]:
@@ -44,8 +50,22 @@ def singulars(word: str) -> set[str]:
     return candidates
 
 
+@functools.lru_cache(maxsize=65536)
+def singular(word: str) -> str:
+    """The likeliest singular of a word: `uses` → `use`, `boxes` → `box`."""
+    if word in IRREGULAR:
+        return IRREGULAR[word]
+    if word.endswith("ies") and len(word) > 4:
+        return f"{word[:-3]}y"
+    if re.search(r"(ss|x|z|ch|sh)es$", word):
+        return word[:-2]
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
+
+
 def looks_like_time(name: str) -> bool:
-    """Whether a name is that of a moment, such as `created_at` or `paidOn`."""
+    """Whether a name suggests a point in time, such as `created_at` or `paidOn`."""
     return (words(name) or [""])[-1] in {
         "at",
         "on",
@@ -59,20 +79,44 @@ def looks_like_time(name: str) -> bool:
     }
 
 
+def is_plain_time(name: str) -> bool:
+    """Whether a name says nothing but that it is a time: `at`, `date`, `timestamp`."""
+    return name.lower() in {"at", "on", "date", "time", "timestamp", "ts", "when", "datetime"}
+
+
+def is_creation(name: str) -> bool:
+    """Whether a name is that of a row's creation time: `createdAt`, `date_added`."""
+    return bool(
+        {"created", "inserted", "added", "creation", "joined", "registered"} & {*words(name)}
+    )
+
+
+def is_change(name: str) -> bool:
+    """Whether a name is that of a row's last change (its creation, if it was never changed)."""
+    return bool({"updated", "modified", "changed", "edited"} & {*words(name)})
+
+
+@functools.lru_cache(maxsize=65536)
 def closeness(one: str, other: str) -> int:
-    """0 the same name, 1 but for its case, 2 but for plural forms; 9 another name."""
+    """0: the same name; 1: the same except for case; 2: except for plural forms and spelling; 9:
+    another."""
     if one == other:
         return 0
     a, b = words(one), words(other)
     if a == b or "".join(a) == "".join(b):
         return 1
-    if len(a) == len(b) and all(singulars(x) & singulars(y) for x, y in zip(a, b, strict=True)):
+    if len(a) == len(b) and all(_forms(x) & _forms(y) for x, y in zip(a, b, strict=True)):
         return 2
     return 9
 
 
+def _forms(word: str) -> set[str]:
+    """What a word may be the plural of, in one spelling."""
+    return {SPELLINGS.get(each, each) for each in singulars(word)}
+
+
 def cased(name: str, case: Case) -> str:
-    """A name in another case; `keep` changes it only where Convex could not take it."""
+    """A name in another case; `keep` changes it only if Convex would not accept it."""
     if case == "snake":
         name = "_".join(words(name)) or name
     elif case == "camel":
@@ -82,8 +126,8 @@ def cased(name: str, case: Case) -> str:
 
 
 def identifier(name: str) -> str:
-    """The nearest name that Convex takes for a table or field: letters, digits and _, at most 64,
-    beginning with a letter."""
+    """The nearest name that Convex accepts for a table or field: letters, digits and _, at most 64
+    characters, starting with a letter."""
     plain = re.sub(r"[^A-Za-z0-9_]", "_", name).lstrip("_")
     if not plain or not plain[0].isalpha():
         plain = f"n{plain}" if plain else "unnamed"
@@ -91,7 +135,7 @@ def identifier(name: str) -> str:
 
 
 def distinct(name: str, taken: Iterable[str]) -> str:
-    """The name, with a number where it is taken already, in any case of its letters."""
+    """The name, with a number appended if it is already taken, ignoring case."""
     taken_names = {each.lower() for each in taken}
     candidate, number = name, 1
     while candidate.lower() in taken_names:
@@ -103,7 +147,7 @@ def distinct(name: str, taken: Iterable[str]) -> str:
 
 @functools.cache
 def _keywords() -> frozenset[str]:
-    with open_duckdb() as connection:  # never the process's default one
+    with open_duckdb() as connection:  # never the process-wide default connection
         rows = connection.execute(
             "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
         ).fetchall()
@@ -111,7 +155,7 @@ def _keywords() -> frozenset[str]:
 
 
 def sql_name(name: str) -> str:
-    """A name for SQL text, bare where it can be."""
+    """A name for SQL text, quoted only if it must be."""
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.lower() not in _keywords():
         return name
     return name_sql(name)

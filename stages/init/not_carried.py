@@ -4,36 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from stages.init.catalog import Behaviour, Catalog
-from stages.init.pairing import Pairing
+from stages.init.catalog import Behaviour, Catalog, table_name
+from stages.init.pairs import Pairing
 
 # Kind → heading, and what takes its place in Convex.
 KINDS = {
     "row security": ("Row security", "Every public function must check who calls it."),
     "policy": ("Row-security policies", "Each is a check in the functions that read and write."),
-    "trigger": ("Triggers", "What they did belongs into the mutations that write."),
+    "trigger": ("Triggers", "What they did belongs in the mutations that write."),
     "function": ("Functions", "Each becomes a query, mutation or action, where it is still used."),
     "cron job": ("Cron jobs", "convex/crons.ts has such jobs."),
     "unique": ("Unique constraints", "Convex has none: look up by an index before inserting."),
-    "check": ("CHECK constraints", "A validator says types and literals only; the rest is code."),
+    "check": ("CHECK constraints", "A validator covers types and literals only; the rest is code."),
     "exclusion": ("Exclusion constraints", "Look up by an index before inserting."),
     "cascade": (
         "Cascades",
-        "Convex deletes one document at a time: what hangs on it must be deleted, or changed, too.",
+        "Convex deletes one document at a time: what depends on it must be deleted, or changed, "
+        "too.",
     ),
     "foreign key": (
         "Foreign keys",
-        "v.id() checks the table of an id, not that its document is there.",
+        "v.id() checks the table of an id, not that its document exists.",
     ),
     "default": ("Defaults", "The mutation that inserts gives the value."),
-    "index": ("Indexes", "Only plain indexes have a counterpart; search and vectors have others."),
+    "index": (
+        "Indexes",
+        "Only plain indexes have a counterpart; text search and vectors have others.",
+    ),
     "view": ("Views", "A query computes it."),
     "publication": ("Realtime publications", "Every query is live in Convex; nothing to do."),
 }
 
 
 def not_carried_text(catalog: Catalog, pairing: Pairing) -> str:
-    """Markdown, a section a kind, with the table and the definition of each."""
+    """Markdown with a section for each kind: the table and the definition of each."""
     lines = [
         "# What is not carried over",
         "",
@@ -77,25 +81,25 @@ def _defaults(catalog: Catalog) -> list[Behaviour]:
     return [
         Behaviour(
             kind="default",
-            table=".".join(table.place),
+            table=table_name(table.place),
             name=column.name,
             definition=column.default or f"generated ({column.declared})",
         )
         for table in catalog.tables.values()
-        if table.schema != "auth"
+        if table.schema in catalog.schemas
         for column in table.columns.values()
         if column.default is not None or column.generated
     ]
 
 
 def _keys(catalog: Catalog) -> list[Behaviour]:
-    """Foreign keys over REST, where the catalog's own list is not to be seen."""
+    """Foreign keys over REST, where Postgres's own list of them is not visible."""
     if not catalog.partial:
         return []
     return [
         Behaviour(
             kind="foreign key",
-            table=".".join(table.place),
+            table=table_name(table.place),
             name=key.columns[0],
             definition=key.definition,
         )
@@ -107,10 +111,13 @@ def _keys(catalog: Catalog) -> list[Behaviour]:
 def _indexes(catalog: Catalog) -> list[Behaviour]:
     return [
         Behaviour(
-            kind="index", table=".".join(table.place), name=index.name, definition=index.definition
+            kind="index",
+            table=table_name(table.place),
+            name=index.name,
+            definition=index.definition,
         )
         for table in catalog.tables.values()
-        if table.schema != "auth"
+        if table.schema in catalog.schemas
         for index in table.indexes
         if not index.of_constraint and (not index.plain or not index.columns or index.unique)
     ]

@@ -1,7 +1,8 @@
-"""`--write-schema`: a convex/schema.ts out of the catalog, and which column each field is.
+"""`--write-schema`: a convex/schema.ts made from the catalog, and the column of each field.
 
-Convex' limits: names are identifiers of at most 64 characters; 32 indexes a table, of at most 16
-fields, no two alike; by_id and by_creation_time are its own. Source: Convex' schema rules.
+Convex's limits: names are identifiers of at most 64 characters; a table has at most 32 indexes, of
+at most 16 fields each, no two alike; the names by_id and by_creation_time are reserved. Source:
+Convex's schema rules.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from stages.errors import UserError
-from stages.init.catalog import Catalog, CatalogColumn, CatalogTable, Place
+from stages.init.catalog import Catalog, CatalogColumn, CatalogTable, Place, table_name
 from stages.init.conversion import VECTOR_TYPES, family, family_of
 from stages.init.names import (
     IDENTIFIER,
@@ -45,7 +46,7 @@ export default defineSchema({
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenSchema:
-    """The file's text, and its names as renames: the pairing need not guess."""
+    """The file's text, and its names as renames, so that the pairing need not guess."""
 
     text: str
     renames: Renames
@@ -54,9 +55,9 @@ class WrittenSchema:
 def schema_text(
     catalog: Catalog, schemas: Iterable[str], case: Case | None, renames: Renames
 ) -> WrittenSchema:
-    """A table a table. `case` is None for camelCase tables with fields as the columns are called.
+    """One Convex table per source table. `case` None: tables in camelCase, fields named as columns.
 
-    Raises UserError where the source has no table.
+    Raises UserError if the source has no table.
     """
     schema_names = set(schemas)
     tables = [t for t in catalog.tables.values() if t.schema in schema_names and not t.virtual]
@@ -67,20 +68,20 @@ def schema_text(
         )
     names: dict[Place, str] = {}
     for table in tables:
-        renamed = renames.tables.get(table.name) or renames.tables.get(".".join(table.place))
+        renamed = renames.tables.get(table.name) or renames.tables.get(table_name(table.place))
         name = identifier(renamed) if renamed else cased(table.name, case or "camel")
         names[table.place] = distinct(name, [*names.values(), LEDGER])
     fields = {table.place: _fields(table, names, case or "keep", renames) for table in tables}
     text = "".join(_table(table, names, fields[table.place], catalog) for table in tables)
     columns = {
-        (".".join(place), column): (names[place], field)
+        (table_name(place), column): (names[place], field)
         for place, by_column in fields.items()
         for column, field in by_column.items()
     }
     return WrittenSchema(
         text=f"{HEADER}{text}  ...stagesTables,\n}});\n",
         renames=Renames(
-            tables={".".join(place): name for place, name in names.items()}, columns=columns
+            tables={table_name(place): name for place, name in names.items()}, columns=columns
         ),
     )
 
@@ -96,7 +97,7 @@ def _fields(
         renamed = next(
             (
                 renames.columns[place, column.name][1]
-                for place in (table.name, ".".join(table.place))
+                for place in (table.name, table_name(table.place))
                 if (place, column.name) in renames.columns
             ),
             None,
@@ -105,8 +106,14 @@ def _fields(
     return by_column
 
 
+def index_columns(table: CatalogTable) -> list[tuple[str, ...]]:
+    """The columns of each index that a written schema has for a table."""
+    fields = {c.name: c.name for c in table.columns.values() if not _is_surrogate(table, c)}
+    return [tuple(columns) for _, columns in _indexes(table, fields)]
+
+
 def _is_surrogate(table: CatalogTable, column: CatalogColumn) -> bool:
-    """A key that means nothing: of one column, made by the database, and no reference."""
+    """Whether it is a key without meaning: a single column, generated, and not a reference."""
     if table.key != (column.name,) or table.foreign_key_of(column.name):
         return False
     return (
@@ -134,7 +141,7 @@ def _table(
 def _composite(
     table: CatalogTable, names: Mapping[Place, str], taken: Iterable[str], catalog: Catalog
 ) -> list[str]:
-    """An id besides the columns of a foreign key of several, where these are the parent's key."""
+    """An extra id field for each multi-column foreign key to the parent's key."""
     used, lines = list(taken), []
     for key in table.foreign_keys:
         parent = catalog.tables.get(key.parent)
@@ -175,7 +182,7 @@ def _union(choices: Iterable[object]) -> str:
 
 
 def _indexes(table: CatalogTable, fields: Mapping[str, str]) -> list[tuple[str, list[str]]]:
-    """Plain indexes over fields; those of keys and unique constraints too."""
+    """Plain indexes on fields, including those of keys and unique constraints."""
     indexed: set[tuple[str, ...]] = set()
     indexes: list[tuple[str, list[str]]] = []
     columns = [index.columns for index in table.indexes if index.plain]

@@ -1,6 +1,6 @@
 """The TypeScript of a project's convex/ folder: the files of stages/convex/functions.
 
-What differs from project to project is which tables are loaded, and what two modules are called.
+Only the tables that are loaded, and the names of two modules, differ from project to project.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import stages.convex
 FUNCTIONS = Path(stages.convex.__file__).with_name("functions")
 TABLES_HERE = "// bulkInsert: one line for each table\n"
 REFERENCES_HERE = "// referenced: the tables that the plan refers to\n"
-# What `npx convex codegen` makes alike for every project.
+# Files that `npx convex codegen` generates identically for every project.
 GENERATED = ("server.js", "server.d.ts", "dataModel.d.ts")
 ROUTE = Template("""\
 /** One route: the second channel to $module.ts, see $channel.ts. */
@@ -32,8 +32,8 @@ export default http;
 
 def loading_functions(tables: Iterable[str], references: Iterable[str]) -> str:
     """convex/stages.ts: one bulkInsert… for each table that the plan loads, and readPage, epoch,
-    adopt, remove and others, which take these tables and the plan's references only."""
-    # The names that the plan has where nothing is said.
+    adopt, remove and others, which accept only these tables and the plan's references."""
+    # The names that the plan has by default.
     lines = (
         f'export const bulkInsert{table[:1].upper()}{table[1:]} = bulkInsert("{table}");\n'
         for table in tables
@@ -62,7 +62,7 @@ def http_action() -> str:
 
 
 def http_route(module: str = "stages", channel: str = "stagesHttp") -> str:
-    """convex/http.ts with the one route to that channel, for a project that has none."""
+    """convex/http.ts with a single route to that channel, for a project that has no http.ts."""
     return ROUTE.substitute(module=module, channel=channel)
 
 

@@ -1,1 +1,1 @@
-"""Load: documents to Convex, each exactly once, and the answers written down."""
+"""Load: send documents to Convex, each exactly once, and record the answers."""

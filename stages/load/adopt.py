@@ -1,8 +1,8 @@
-"""Ledger rows for documents that are staged rows already: of an import, or of another script.
+"""Ledger rows for existing documents that match staged rows, from an import or another script.
 
-A document is a row's if it has the id that an import mints from its key, if a field that the
-caller names holds its key, or if it is equal and nothing else is. Nothing is guessed: where two
-might be meant, nothing of the table is adopted or loaded.
+A document matches a row if it has the id that an import mints from the row's key, if a field that
+the caller names holds that key, or if the two are equal and no others are. Nothing is guessed: if a
+match is ambiguous, nothing of the table is adopted or loaded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from stages.state.identity import keep_answer
 from stages.state.parts import write_parquet
 
 SHOWN = 5
-# The digest of a document that is not as staged: of no record, so that a load replaces it.
+# The digest of a document that differs from what is staged: no record has it, so a load replaces
+# the document.
 OTHER = "adopted"
 
 
@@ -38,12 +39,11 @@ def adopt(
     deferred: Mapping[str, frozenset[str]],
     by: Mapping[str, str | None],
 ) -> None:
-    """Adopt what the tables of one group have, parents first; a load then sends what differs.
+    """Adopt the documents of the tables of one group, parents first; a load then sends differences.
 
     `deferred` are the fields that refer to documents of the group without an id yet, `by` the
-    fields that hold source keys. Raises TableFailed where a table has no document that is a
-    staged row, or documents of which that can't be said. The answers are kept, and a run that is
-    killed does the same again.
+    fields that hold source keys. Raises TableFailed if no document of a table matches a staged row,
+    or a match is ambiguous. The answers are kept, so that the run after a kill does the same again.
     """
     for table in tables:
         _match(table, deferred.get(table.name, frozenset()), by[table.name])
@@ -58,7 +58,7 @@ def adopt(
 
 
 def _match(table: TableContext, leave: frozenset[str], by: str | None) -> None:
-    """Make the temporary table `adopted rows <table>`, and its ids.parquet."""
+    """Create the temporary table `adopted rows <table>`, and its ids.parquet."""
     connection = table.load.connection
     relation = ADOPTED_ROWS.of(table.name)
     existing = read_existing(table, leave, by)
@@ -89,7 +89,7 @@ def _match(table: TableContext, leave: frozenset[str], by: str | None) -> None:
 
 
 def _pair_firmly(table: TableContext) -> None:
-    """Make the temporary table `firm_pairs`."""
+    """Create the temporary table `firm_pairs`."""
     rows, connection = EXISTING_ROWS.of(table.name), table.load.connection
     pairs = [
         f"SELECT s._source_id AS source_id, e._id AS convex_id FROM {rows} e "
@@ -105,7 +105,7 @@ def _pair_firmly(table: TableContext) -> None:
 
 
 def _pair_alike(table: TableContext, leave: frozenset[str]) -> None:
-    """Make the temporary table `like_pairs`, of what is in no firm pair."""
+    """Create the temporary table `like_pairs`, of what is in no firm pair."""
     read_staged(table, leave)
     staged = (
         f"SELECT hash, count(*) AS n, min(source_id) AS source_id FROM {STAGED_ROWS} "
@@ -130,13 +130,13 @@ def _refuse_ambiguous(table: TableContext, keys: str) -> None:
             f"`{table.name}` has more than one document that may be the same row, or more than one "
             f"row that may be the same document, {len(listed):,} times; such as for the rows "
             f"{names}{', …' if len(listed) > SHOWN else ''}; nothing of it was adopted or loaded",
-            "remove what is there twice, or name the field that holds the source key: "
+            "remove the duplicates, or name the field that holds the source key: "
             f"stages load {table.name} --adopt --adopt-by FIELD",
         )
 
 
 def _write_ledger(table: TableContext) -> None:
-    """The ledger rows: with the digest of the staged record where the document is equal to it."""
+    """Write the ledger rows, with the digest of the staged record if the document equals it."""
     load, rows = table.load, EXISTING_ROWS.of(table.name)
     read_staged(table, frozenset())
     records = (
@@ -166,10 +166,10 @@ def _write_ledger(table: TableContext) -> None:
 
 
 def _list_taken(table: TableContext) -> str:
-    """What the ledger has as another document, or is gone since it was read; in words."""
+    """Documents that the ledger has as others, or that are gone since they were read; in words."""
     counts = table.load.connection.execute(
         f"SELECT did, count(*) FROM {CHANGE_RESULTS} WHERE did IN ('taken', 'missing') "
         "GROUP BY 1 ORDER BY 1"
     ).fetchall()
-    words = {"taken": "are other documents by the ledger", "missing": "are gone by now"}
+    words = {"taken": "are other documents according to the ledger", "missing": "no longer exist"}
     return "".join(f"; {count:,} {words[did]}" for did, count in counts)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.load.pace import MOST_BYTES, Pace
+from stages.convex.cost import MOST_BYTES
+from stages.load.pace import Pace
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,7 +22,7 @@ BYTES_AT_ONCE = 16 << 20
 
 @dataclass(frozen=True)
 class Batch:
-    """Some records: columns _source_id, digest, and text, which is a record's JSON and a comma."""
+    """Some records, in the columns _source_id, digest, and text (a record's JSON and a comma)."""
 
     columns: pa.RecordBatch
 
@@ -58,18 +59,18 @@ class Batch:
 def stream(
     connection: duckdb.DuckDBPyConnection, queries: Iterable[str], documents: Path
 ) -> Generator[pa.RecordBatch]:
-    """What queries over a file of documents give, in its order; so many bytes at once at most."""
+    """The rows of queries over a file of documents, in its order, in batches of limited bytes."""
     import duckdb
     import pyarrow.parquet as pq
 
     metadata = pq.read_metadata(documents)
     size = sum(int(metadata.row_group(n).total_byte_size) for n in range(metadata.num_row_groups))
     rows = max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE * int(metadata.num_rows) // max(size, 1)))
-    # A single thread keeps the order of the file, and leaves a core to who uses the rows.
+    # A single thread keeps the order of the file, and leaves a core for the reader of the rows.
     connection.execute("SET threads = 1")
     try:
         for query in queries:
-            # Closed also where it is not read to its end: else the connection stays in use.
+            # Close it even if it is not read to the end; else the connection stays in use.
             with connection.sql(query).to_arrow_reader(rows) as reader:
                 yield from reader
     finally:
@@ -79,7 +80,7 @@ def stream(
 
 
 def cut(records: Iterable[pa.RecordBatch], pace: Pace) -> Iterator[Batch]:
-    """Batches of as many records, and bytes, as may be sent at once when each is asked for."""
+    """Batches with as many records and bytes as may be sent together when each is requested."""
     import pyarrow as pa
 
     rest: pa.RecordBatch | None = None
@@ -95,12 +96,12 @@ def cut(records: Iterable[pa.RecordBatch], pace: Pace) -> Iterator[Batch]:
 
 
 def _end(ends: memoryview[int], start: int, pace: Pace) -> int:
-    """The record behind a batch that begins with `start`; a batch has one record at least."""
+    """The end, exclusive, of the batch that begins at `start`; a batch has at least one record."""
     most = min(start + pace.documents, len(ends) - 1)
     return max(start + 1, bisect_right(ends, ends[start] + MOST_BYTES, start + 1, most + 1) - 1)
 
 
 def _ends(columns: pa.RecordBatch) -> memoryview[int]:
-    """Where each text ends, after where the first begins; in bytes."""
+    """Offsets in bytes: where the first text begins, and then where each text ends."""
     text = columns.column(2)
     return memoryview(text.buffers()[1]).cast("i")[text.offset : text.offset + len(text) + 1]

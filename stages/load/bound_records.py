@@ -1,8 +1,8 @@
-"""Documents with ids → the exact JSON records that are sent, as one streaming query a table.
+"""From documents with ids to the exact JSON records to send, as one streaming query per table.
 
-A table of a cycle goes twice. In the first pass, `leave` names the fields that wait: they are left
-out. The digest of a document that misses something for it begins with `pending:`, so that the
-ledger shows that it is not complete, and the functions leave alone what may be complete already.
+A table in a cycle is sent twice. In the first pass, the fields in `leave` are left out. If this
+makes a document incomplete, its digest begins with `pending:`, so that the ledger shows this, and
+the functions leave alone what may already be complete.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ NO_ACKS = ", ".join(f"NULL::{kind} AS {name}" for name, kind in columns_of(Ack).
 
 @dataclass(frozen=True)
 class Binding:
-    """One table's documents with the ids that are known; `leave` is empty but in a first pass.
+    """One table's documents with the known ids; `leave` is empty except in a first pass.
 
-    `ids` is SQL of (target, source_id, convex_id); by default what load has written down.
+    `ids` is SQL of (target, source_id, convex_id); by default, what load has recorded.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -55,7 +55,7 @@ class Binding:
     def records(self, which: str = "") -> str:
         """SQL of (_source_id, digest, text): every document whose references have ids.
 
-        `which` may join something to the documents `b`, to hash no more of them than needed.
+        `which` may join something to the documents `b`, so that no more than needed are hashed.
         """
         mark = f"CASE WHEN _incomplete THEN {text_sql(PENDING)} ELSE '' END"
         return (
@@ -73,22 +73,22 @@ class Binding:
         return self.records(f"ANTI JOIN {ACKED} a ON a.source_id = b._source_id")
 
     def changed(self, *, overwrite: bool) -> str:
-        """SQL of the records that it has acknowledged in another form than they have now."""
+        """SQL of the records acknowledged with another digest; with `overwrite`, conflicts too."""
         again = " OR a.did = 'conflict'" if overwrite else ""
         return (
             f"SELECT r.* FROM ({self.records()}) r JOIN {ACKED} a ON a.source_id = r._source_id "
             "WHERE (a.digest <> r.digest AND NOT (a.did = 'inserted' "
-            # It is, complete, what the first pass wrote.
+            # The complete record is just what the first pass wrote.
             f"AND a.digest = {text_sql(PENDING)} || r.digest)){again}"
         )
 
     def pending(self, *, overwrite: bool) -> list[str]:
-        """SQL of what is to be sent, in two parts; in a first pass only what has no id yet."""
+        """SQL of the records to send, in two parts; in a first pass, only those without an id."""
         return [self.new()] if self.leave else [self.new(), self.changed(overwrite=overwrite)]
 
     def stream(self, *, overwrite: bool) -> Generator[pa.RecordBatch]:
-        """The pending records, as they are made: new ones first, each part in the order of source
-        keys; or all in the order of `_order`."""
+        """The pending records, as they are made: new ones first, each part in source-key order; or
+        all in the order of `_order`."""
         parts = self.pending(overwrite=overwrite)
         if self.ordered():
             file = file_sql(self.documents)
@@ -99,13 +99,13 @@ class Binding:
         return stream(self.connection, parts, self.documents)
 
     def ordered(self) -> bool:
-        """Whether the documents are to be created in an order of their own."""
+        """Whether the plan sets the order in which the documents are created."""
         import pyarrow.parquet as pq
 
         return "_order" in pq.read_schema(self.documents).names
 
     def hold_back(self) -> int:
-        """Make the temporary table `held_back`; returns its rows."""
+        """Create the temporary table `held_back`; return its number of rows."""
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {HELD_BACK} AS "
             f"SELECT _source_id, _unbound[1] AS unbound FROM ({self.bound()}) "
@@ -115,9 +115,9 @@ class Binding:
 
 
 def read_acks(connection: duckdb.DuckDBPyConnection, file: Path | None) -> int:
-    """Make the temporary table `acked` of a file, if it is there; returns its rows.
+    """Create the temporary table `acked` from a file, if it exists; return its number of rows.
 
-    A document that a second pass completed counts as inserted. What was pruned is left out.
+    A document that a second pass completed counts as inserted. Pruned documents are left out.
     """
     run = connection.execute
     source = acks_sql(file) if file and file.exists() else f"(SELECT {NO_ACKS} WHERE false)"

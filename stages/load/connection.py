@@ -11,10 +11,10 @@ from stages.views import connect
 if TYPE_CHECKING:
     import duckdb
 
-# Of DuckDB while documents are bound and sent; what does not fit is spilled to data/tmp.
+# DuckDB's memory while documents are bound and sent; what does not fit is spilled to data/tmp.
 LOAD_MEMORY = "512MiB"
-# The same at the end of a table: keys and ids alone, of which memory need not hold more the more
-# there are.
+# The same at the end of a table, when only keys and ids are read: memory need not grow with their
+# number.
 SETTLE_MEMORY = "256MiB"
 
 
@@ -24,7 +24,7 @@ def open_load_connection(
     """A connection without views, whose results come in the order of the documents' file."""
     connection = connect(workspace, plan, views=False)
     limit_memory(connection, memory)
-    # Records come in the order of that file: it is never what a join is built of.
+    # To keep the order of that file, it must never be the build side of a join.
     connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
     return connection
 

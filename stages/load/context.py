@@ -1,4 +1,4 @@
-"""What the steps of a load share: of the whole load, and of one table."""
+"""What the steps of a load share, for the whole load and for one table."""
 
 from __future__ import annotations
 
@@ -97,6 +97,6 @@ class TableContext:
         return self.transformed.parts[0].sha256
 
     def binding(self, leave: frozenset[str] = frozenset()) -> Binding:
-        """The documents with ids, less the fields that wait for a second pass."""
+        """The documents with ids, without the fields that wait for a second pass."""
         load = self.load
         return Binding(load.connection, load.workspace, load.plan, self.table, self.fields, leave)

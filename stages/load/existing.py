@@ -1,7 +1,7 @@
-"""Documents that a table has, and the ledger knows nothing of: never doubled unasked.
+"""Existing documents that the ledger does not know: never duplicated without consent.
 
-A table that was loaded before is not asked about: its acks say so without a call. Every other one
-costs one page.
+A table that was loaded before needs no call: its acks show that. Every other one costs one page,
+and one of the ledger if it has documents.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from stages.load.likeness import Likeness, compare_sample
 from stages.state.answers import Answer
 from stages.state.identity import keep_answer, read_answers
 
-# What is counted at most, of a table that is not known yet.
+# The most documents that are counted in a table that is not known yet.
 COUNTED = 1000
 SAMPLE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Existing:
-    """What a caller says of documents that tables have already: `adopt` them, those too whose
-    field `by` holds the source key; or load `beside` them. Neither: nobody has said."""
+    """The caller's decision on existing documents: `adopt` them, also those whose field `by` holds
+    the source key; or load `beside` them. Neither: nothing was decided."""
 
     adopt: bool = False
     by: str | None = None
@@ -50,10 +50,10 @@ class _Unknown:
 def settle_existing(
     load: LoadContext, tables: Sequence[TableContext], existing: Existing
 ) -> dict[str, str | None]:
-    """Tables whose documents are to be adopted, with the field that holds their source keys.
+    """The tables whose documents are to be adopted, with the field that holds their source keys.
 
-    Raises UserError, before anything is sent, where a table has documents that nobody has said
-    anything of.
+    Raises UserError, before anything is sent, if a table has documents that nothing was decided
+    about.
     """
     answers = read_answers(load.workspace)
     adopted = {
@@ -73,7 +73,7 @@ def settle_existing(
         elif existing.beside:
             keep_answer(load.workspace, table.name, Answer(what="beside"))
             load.progress.note(
-                f"  {table.name}: loaded beside at least {len(documents):,} existing documents"
+                f"  {table.name}: loaded alongside at least {len(documents):,} existing documents"
             )
         else:
             likeness = compare_sample(table, documents[:SAMPLE])
@@ -85,7 +85,7 @@ def settle_existing(
 
 
 def _unknown_documents(load: LoadContext, table: TableContext) -> list[Any]:
-    """The first documents of a table that the ledger has no row of; none where it has one."""
+    """The first documents of a table that has no row in the ledger; empty if it has one."""
     if table.acks.exists():
         return []
     documents = _page(load, table.name, COUNTED)
@@ -103,7 +103,7 @@ def _page(load: LoadContext, table: str, most: int, **more: str) -> list[Any]:
 
 
 def _refusal(load: LoadContext, unknown: Sequence[_Unknown], *, whole: bool) -> UserError:
-    """`whole`: all tables that are to be loaded are unknown."""
+    """`whole`: all tables to be loaded have unknown documents."""
     names = " ".join(each.name for each in unknown)
     listed = "; ".join(str(each) for each in unknown)
     message = (
@@ -113,7 +113,7 @@ def _refusal(load: LoadContext, unknown: Sequence[_Unknown], *, whole: bool) -> 
     if all(each.likeness.imported for each in unknown):
         return UserError(
             message,
-            "they come from an import whose second step is missing; take it with: "
+            "they come from an import whose second step is missing; complete it with: "
             f"stages load --through import{'' if whole else ' ' + names}; or, if the app has "
             f"inserted or deleted some since: stages load {names} --adopt",
         )

@@ -1,4 +1,4 @@
-"""Existing documents of a table and staged ones, as hashes that are equal where they are."""
+"""A table's existing and staged documents, as hashes that are equal if the documents are."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from stages.sql import first_row, member_sql, name_sql, text_sql
 
 
 def read_existing(table: TableContext, leave: frozenset[str], by: str | None) -> int:
-    """Make the temporary table `existing rows <table>` of all documents; returns its rows.
+    """Create the temporary table `existing rows <table>` of all documents; return their number.
 
-    `leave` are the fields that the hash `likeness` is without. `by` names the field whose text
-    goes to `by_key`.
+    `leave` names the fields that the hash `likeness` leaves out, `by` the field whose text goes to
+    `by_key`.
     """
     load, relation = table.load, EXISTING_ROWS.of(table.name)
     load.connection.execute(
@@ -37,14 +37,14 @@ def existing_sql(
 ) -> str:
     """SQL of (_id, likeness, whole, by_key) of the documents in the relation `arrived`.
 
-    Makes the temporary table `existing_fields`, which the query reads.
+    Creates the temporary table `existing_fields`, which the query reads.
     """
     columns = {
         "_id": "document ->> '$._id'",
         "_keys": "list_sort(list_filter(json_keys(document), lambda k: NOT starts_with(k, '_')))",
         "_by": key_text_sql(f"json_extract(document, {member_sql(by)})") if by else "NULL",
     }
-    # What is of another type than schema.ts says equals nothing.
+    # A value of another type than schema.ts says equals nothing.
     columns |= {n: f"TRY({decode_sql(s, 'document')})" for n, s in table.fields.items()}
     listed = ", ".join(f"{sql} AS {name_sql(name)}" for name, sql in columns.items())
     table.load.connection.execute(
@@ -61,15 +61,15 @@ def existing_sql(
 
 
 def read_staged(table: TableContext, leave: frozenset[str]) -> None:
-    """Make the temporary table `staged_rows` of the documents whose references have ids, with the
-    hash of all fields but those of `leave`."""
+    """Create the temporary table `staged_rows` of the documents whose references have ids, with the
+    hash of all fields except those in `leave`."""
     fields, run = without(table.fields, leave), table.load.connection.execute
     names = ", ".join(["_source_id", *(name_sql(name) for name in fields)])
     run(
         f"CREATE OR REPLACE TEMP TABLE {STAGED_FIELDS} AS SELECT {names} "
         f"FROM ({table.binding(leave).bound()}) WHERE len(_unbound) = 0"
     )
-    # An id inside of JSON may have moved a key when it was bound.
+    # Binding an id inside JSON may have changed the order of keys.
     moved = [n for n, s in fields.items() if s.kind == "json" and s.positions]
     canonicalise_columns(table.load.connection, STAGED_FIELDS, moved)
     run(
@@ -85,7 +85,7 @@ def without(fields: Mapping[str, Shape], leave: Iterable[str]) -> dict[str, Shap
 
 
 def key_text_sql(value: str) -> str:
-    """SQL of a JSON value as a source key is written: a text, or a whole number."""
+    """SQL of a JSON value as a source key would be written: a text, or a whole number."""
     return (
         f"CASE json_type({value}) WHEN 'VARCHAR' THEN ({value} ->> '$') "
         f"WHEN 'OBJECT' THEN TRY(decode_int64({value}))::VARCHAR "
@@ -94,5 +94,5 @@ def key_text_sql(value: str) -> str:
 
 
 def _hash(document: str, keys: str) -> str:
-    """The names tell an absent field from one that is null."""
+    """SQL of a hash; the names distinguish an absent field from a null one."""
     return f"sha256({document} || ({keys})::VARCHAR)"

@@ -1,28 +1,27 @@
-"""`load --dry-run`: what a load would send, and what it would come to. Nothing is written."""
+"""`load --dry-run`: what a load would send, and what that would cost. Nothing is written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ceil
 from typing import TYPE_CHECKING
 
 from stages.convex.client import Channel, Deployment
+from stages.convex.cost import RECORD_BYTES, batches, ledger_bytes, minutes_at, stored_bytes
 from stages.convex.ledger import read_epoch, require_target
-from stages.convex.ledger_ops import LEDGER_ROW_BYTES, ledger_sql, read_ledger
+from stages.convex.ledger_ops import ledger_sql, read_ledger
 from stages.convex.relations import LEDGER_ROWS
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, document_sql, size_sql
 from stages.limits import EMPTY_DOCUMENT_BYTES
 from stages.load.bound_records import PENDING, Binding, read_acks
 from stages.load.connection import open_load_connection
-from stages.load.pace import MOST_BYTES, MOST_DOCUMENTS
 from stages.load.relations import ACKED
 from stages.load.run import ordered_groups, require_keys, require_transformed
 from stages.progress import Progress
 from stages.project.plan import Plan
 from stages.project.settings import Target
 from stages.project.staged_schema import staged_shapes, with_references
-from stages.rejects import as_text as rejects_as_text
+from stages.reject_lines import first_lines
 from stages.rejects import list_rejects
 from stages.results import LoadForecast, TableForecast
 from stages.sql import file_sql, name_sql, text_sql
@@ -33,11 +32,9 @@ from stages.views import ledger_ids_sql
 if TYPE_CHECKING:
     import duckdb
 
-# What a deployment writes in a second: of the smallest class, and of the next.
+# MiB that a deployment writes per second: one of the smallest class, and of the next.
 RATES = (4, 8)
 DID = ("inserted", "replaced", "unchanged")
-# A record around its document: {"sourceId":"","digest":"…","document":},
-RECORD_BYTES = 106
 ID_BYTES = 32
 INDEXES = ("indexes", "searchIndexes", "vectorIndexes")
 SHOWN = 5
@@ -52,8 +49,8 @@ def forecast(
     channel: Channel | None,
     progress: Progress,
 ) -> LoadForecast:
-    """What a load would do with every table, by the acks; where these are not of this ledger, or a
-    table has none, by the ledger itself."""
+    """What a load would do with every table, according to the acks; if these belong to another
+    ledger, or a table has none, according to the ledger itself."""
     schema = with_references(schema, plan)
     names = [name for group in ordered_groups(plan, schema, tables) for name in group.tables]
     transformed = {name: require_transformed(workspace, plan, plan.tables[name]) for name in names}
@@ -92,7 +89,7 @@ def forecast(
     return LoadForecast(
         tables=forecasts,
         total=total,
-        minutes={f"{rate} MiB/s": total.written / rate / 2**20 / 60 for rate in RATES},
+        minutes=minutes_at(total.written, RATES),
         rejects=list_rejects(workspace, plan, chosen, None)[:SHOWN],
     )
 
@@ -109,7 +106,7 @@ def _forecast_table(
         f"OR replace(a.digest, {text_sql(PENDING)}, '') <> sha256(document) "
         "THEN 'replaced' ELSE 'unchanged' END AS did, count(*), "
         f"sum(strlen(document) + strlen(b._source_id) + {RECORD_BYTES} + {ID_BYTES} * unbound), "
-        f"sum(size), sum(strlen(b._source_id) + {LEDGER_ROW_BYTES + len(table.name)}) FROM ("
+        "sum(size), sum(strlen(b._source_id)) FROM ("
         "SELECT _source_id, len(_unbound) AS unbound, "
         f"{document_sql(fields, table.keep_null)} AS document FROM ({binding.bound()})) b "
         f"JOIN (SELECT _source_id, {document_size_sql(fields)} AS size FROM "
@@ -117,19 +114,20 @@ def _forecast_table(
         f"LEFT JOIN {ACKED} a ON a.source_id = b._source_id GROUP BY 1"
     ).fetchall()
     counts = dict.fromkeys(_KEYS, 0)
-    for did, documents, size, stored, ledger in rows:
+    for did, documents, size, stored, key_bytes in rows:
+        ledger = ledger_bytes(table.name, int(documents), int(key_bytes))
         counts[did] = int(documents)
-        counts["stored"] += int(stored) * (1 + _indexes(schema, table.name)) + 2 * int(ledger)
+        counts["stored"] += stored_bytes(int(stored), ledger, _indexes(schema, table.name))
         if did != "unchanged":
             counts["bytes"] += int(size)
-            counts["written"] += int(stored) + int(ledger)
+            counts["written"] += int(stored) + ledger
     sent = counts["inserted"] + counts["replaced"]
-    counts["batches"] = max(ceil(sent / MOST_DOCUMENTS), ceil(counts["bytes"] / MOST_BYTES))
+    counts["batches"] = batches(sent, counts["bytes"])
     return TableForecast(**counts)
 
 
 def document_size_sql(fields: Mapping[str, Shape]) -> str:
-    """SQL of Convex' size of a document as it is staged; of JSON columns about that."""
+    """SQL of the size in Convex of a document as staged; approximate for JSON columns."""
     sizes = [str(EMPTY_DOCUMENT_BYTES)]
     for name, shape in fields.items():
         column = name_sql(name)
@@ -140,12 +138,12 @@ def document_size_sql(fields: Mapping[str, Shape]) -> str:
 
 
 def _indexes(schema: Schema, table: str) -> int:
-    """Each is another copy of the table."""
+    """The number of a table's indexes; each is another copy of the table."""
     return sum(len(schema.tables[table].get(kind, ())) for kind in INDEXES)
 
 
 def as_text(forecast: LoadForecast) -> str:
-    """The forecast for people: a line a table."""
+    """The forecast as text, one line per table."""
     lines = [
         f"{'table':<24} {'inserted':>12} {'replaced':>10} {'unchanged':>12} {'MiB to send':>12} "
         f"{'batches':>8} {'MiB stored':>11}"
@@ -160,5 +158,5 @@ def as_text(forecast: LoadForecast) -> str:
     lines.append(f"about {minutes}; stored: with copies in indexes, and the ledger")
     if forecast.rejects:
         lines.append("the first that are not loaded:")
-        lines.append(rejects_as_text(forecast.rejects))
+        lines.append(first_lines(forecast.rejects))
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Batches through `bulkInsert…`, by the admin key or the HTTP action; what a refusal means.
+"""Send batches to `bulkInsert…`, with the admin key or the HTTP action, and judge refusals.
 
 A batch and its ledger rows commit in one transaction, so a batch may be sent again at any time.
 """
@@ -21,7 +21,7 @@ from stages.load.batches import Batch
 from stages.load.pace import Pace
 from stages.rules import Rule
 
-# A document's own fault, in the words of argument validation, schema and size checks.
+# Messages of argument validation, schema and size checks: the document itself is at fault.
 INVALID = re.compile(
     r"ArgumentValidation|SchemaEnforcement|does not match|Validator error|[Vv]alidation|"
     r"missing (?:the )?required|extra field|ValueTooLarge|Value is too large|too large|"
@@ -29,23 +29,25 @@ INVALID = re.compile(
 )
 PAUSED = re.compile(r"\b(?:paused|disabled)\b")
 SAME_WORDS = 20
-# What a loading function says that it has done with a document.
+# What a loading function may report to have done with a document.
 DID = {"inserted", "replaced", "unchanged", "conflict"}
 
 
 @dataclass
 class Sent:
-    """What came of a batch: documents by what was done with them, lines for the journal of acks,
-    rejects with Convex' words."""
+    """The outcome of a batch: documents by what was done with them, lines for the journal of acks,
+    and rejects with Convex' message; `size` is the bytes of their records."""
 
     done: Counter[str] = field(default_factory=Counter)
     acks: list[str] = field(default_factory=list)
     rejects: list[dict[str, Any]] = field(default_factory=list)
+    size: int = 0
 
     def add(self, other: Sent) -> Sent:
         self.done += other.done
         self.acks += other.acks
         self.rejects += other.rejects
+        self.size += other.size
         return self
 
 
@@ -72,14 +74,13 @@ class Sender:
         self._same_words = 0
 
     def send(self, batch: Batch) -> Sent:
-        """Send a batch at the pace; one that is refused is halved until the bad document stands
-        alone.
+        """Send a batch at the pace; a refused batch is halved until the bad document is alone.
 
         Raises TableFailed for what is no document's fault, Transient for what may pass.
         """
         args = b"".join((b'{"records": [', batch.records(), self._tail, b"}"))
         try:
-            # Nothing but the request is done in the slot, so that it is free again with the answer.
+            # Only the request happens in the slot, so that the answer frees it immediately.
             with self.pace.slot():
                 self.pace.wait(len(batch), batch.size)
                 began = time.monotonic()
@@ -93,7 +94,7 @@ class Sender:
         try:
             keys = [result["sourceId"] for result in results]
             done = Counter(each["did"] for each in results)
-            # The one thing that is done a document: as plain text this is four times as fast.
+            # The only work done per document: as plain text it is four times as fast.
             lines = [
                 f'{{"sourceId": {text(each["sourceId"])}, "documentId": '
                 f'{text(each["documentId"])}, "did": "{each["did"]}", "digest": "{digest}"}}\n'
@@ -102,7 +103,7 @@ class Sender:
         except (KeyError, TypeError):
             done = Counter([""])
         if not done.keys() <= DID:
-            # Whatever was kept of the batch: the ledger says so when it comes again.
+            # Whatever part of the batch was stored, the ledger shows it when it is sent again.
             raise self.deployment.no_answer(self.function)
         if keys != batch.source_ids:
             raise TableFailed(
@@ -110,7 +111,7 @@ class Sender:
                 "for others",
                 "is another version of convex/ deployed? see: stages check",
             )
-        return Sent(done=done, acks=["".join(lines)])
+        return Sent(done=done, acks=["".join(lines)], size=batch.size)
 
     def _refused(self, batch: Batch, error: FunctionError) -> Sent:
         self._require_function()
@@ -124,13 +125,13 @@ class Sender:
             raise TableFailed(
                 f"{self.function} failed for the document {batch.source_ids[0]}: "
                 f"{_first_line(error.words)}",
-                "the words are not those of a bad document; see the deployment's log",
+                "this does not look like a document error; see the deployment's log",
             )
         return self._reject(batch.source_ids[0], _first_line(error.words))
 
     def _require_function(self) -> None:
-        """A missing function, a paused deployment and the like also come as function errors:
-        before a first batch is halved, the function must take no records at all."""
+        """Before a first batch is halved, require that the function accepts an empty one: a missing
+        function, a paused deployment and the like are function errors too."""
         with self._lock:
             if self._callable:
                 return
@@ -143,21 +144,21 @@ class Sender:
 
     def _reject(self, source_id: str, words: str) -> Sent:
         with self._lock:
-            # Words name values and ids; what they have in common is their beginning.
+            # Messages name values and ids; what they have in common is their beginning.
             same = words[:60] == self._last_words
             self._same_words = self._same_words + 1 if same else 1
             self._last_words = words[:60]
             if self._same_words >= SAME_WORDS:
                 raise TableFailed(
-                    f"{self.function} refused {SAME_WORDS} documents in a row with the same words: "
-                    f"{words}",
+                    f"{self.function} refused {SAME_WORDS} documents in a row with the same "
+                    f"message: {words}",
                     "is convex/schema.ts here the one that is deployed? see: stages check",
                 )
         return Sent(rejects=[{"sourceId": source_id, "rule": Rule.REFUSED, "reason": words}])
 
 
 def _no_fault_of_documents(error: FunctionError, deployment: Deployment) -> TableFailed:
-    """Why a function can't even be called with nothing to do."""
+    """The error for a function that fails even without records."""
     if PAUSED.search(error.words):
         return TableFailed(
             f"{deployment.target.label} runs no functions: {_first_line(error.words)}",

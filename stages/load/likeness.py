@@ -1,4 +1,4 @@
-"""How much some existing documents of a table look like the rows that are to be loaded into it."""
+"""How much a sample of a table's existing documents looks like the rows to be loaded into it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stages.sql import file_sql, first_row, text_sql
 @dataclass(frozen=True, kw_only=True)
 class Likeness:
     """Of a `sample` of documents: `minted` have the id that an import gives to a staged key,
-    `keyed` hold one in the `field` (where half of them do), `equal` are as staged, as far as that
+    `keyed` hold a staged key in `field` (if half of them do), `equal` are as staged, as far as this
     can be compared without references."""
 
     sample: int
@@ -27,7 +27,7 @@ class Likeness:
 
     @property
     def imported(self) -> bool:
-        """Whether all of them are of an import."""
+        """Whether all of them come from an import."""
         return self.minted == self.sample
 
     def __str__(self) -> str:
@@ -61,8 +61,8 @@ def compare_sample(table: TableContext, documents: list[Any]) -> Likeness:
 
 
 def minted_ids_sql(table: TableContext, some_id: str) -> str | None:
-    """SQL of (source_id, convex_id) that an import gives to the staged rows, in a table that has a
-    document of this id. None where that is of another form."""
+    """SQL of (source_id, convex_id) as an import would mint them for the staged rows, given an id
+    of the table. None if that id has another form."""
     try:
         number = ids.decode(some_id)[0]
     except ValueError:
@@ -86,7 +86,7 @@ def _count_minted(table: TableContext) -> int:
 
 
 def _find_keyed(table: TableContext, sample: int) -> tuple[int, str | None]:
-    """The field that holds source keys in at least half of the documents, each another one."""
+    """(documents, field) of the field that holds a distinct source key in at least half of them."""
     value = key_text_sql("json_extract(document, '$.\"' || field || '\"')")
     rows = table.load.connection.execute(
         f"SELECT count(*) AS n, field FROM (SELECT field, {value} AS text FROM "
@@ -101,7 +101,7 @@ def _find_keyed(table: TableContext, sample: int) -> tuple[int, str | None]:
 
 
 def _count_equal(table: TableContext) -> int:
-    """Without references: those to parents that are not loaded yet have no ids to compare."""
+    """References are left out: those to parents that are not loaded yet have no ids to compare."""
     references = frozenset(name for name, shape in table.fields.items() if shape.positions)
     if references == table.fields.keys():
         return 0

@@ -1,4 +1,4 @@
-"""How much at once: documents a batch, batches in flight, and a limit a second, if one is set."""
+"""How much to send: documents per batch, batches in flight, and a limit per second, if set."""
 
 from __future__ import annotations
 
@@ -9,44 +9,41 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from stages.convex.cost import MOST_DOCUMENTS
 from stages.convex.ledger_ops import LEDGER_ROW_BYTES
 from stages.errors import UserError
 from stages.retry import pause
 
 START_DOCUMENTS = 100
-# Each takes up to four of the 4,096 read intervals of a transaction.
-MOST_DOCUMENTS = 1000
-# Of the request's records; a ledger row is written with each.
-MOST_BYTES = 3_500_000
-# Mutations that a deployment of the smallest class runs at once.
+# Mutations that a deployment of the smallest class runs in parallel.
 MOST_IN_FLIGHT = 16
-# Half of what such a deployment writes in a second; the application has the other half.
+# Half of what such a deployment writes per second; the application has the other half.
 PRODUCTION_RATE = 2.0 * 2**20
 SLOW = 0.8
 QUICK = 0.3
-# Refusals of batches that flew together are one piece of news.
+# Refusals within this many seconds count as one: these batches were in flight together.
 SAME_NEWS = 0.5
 RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(KiB|MiB|docs)(?:/s)?")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """The most that is written in a second; None for no limit."""
+    """The most to write per second; None for no limit."""
 
     bytes: float | None = None
     documents: float | None = None
 
 
 def read_rate(texts: Iterable[str]) -> Rate:
-    """`2MiB` and `500docs`, each once at most. Raises UserError for anything else."""
+    """Read `2MiB` and `500docs`, each at most once. Raises UserError for anything else."""
     limits: dict[str, float] = {}
     for text in texts:
         match = RATE.fullmatch(text.strip())
         kind = "documents" if match and match[2] == "docs" else "bytes"
         if not match or not float(match[1]) or kind in limits:
             raise UserError(
-                f"--max-rate {text} is not a rate, or one of its kind was given before",
-                "say it a second: --max-rate 2MiB, --max-rate 500docs, or both",
+                f"--max-rate {text} is not a rate, or a rate of its kind was already given",
+                "give a rate per second: --max-rate 2MiB, --max-rate 500docs, or both",
             )
         limits[kind] = float(match[1]) * {"KiB": 2**10, "MiB": 2**20, "docs": 1}[match[2]]
     return Rate(**limits)
@@ -54,7 +51,7 @@ def read_rate(texts: Iterable[str]) -> Rate:
 
 @dataclass
 class Pace:
-    """Grows by small steps, shrinks by halves; the threads that send report to it.
+    """Grows in steps, shrinks by half; the threads that send report to it.
 
     `slot` and `wait` make them wait; the clock is in seconds.
     """
@@ -78,7 +75,7 @@ class Pace:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """One of those that may be in flight; waits until there is one."""
+        """Hold one of the slots for batches in flight; waits until one is free."""
         with self._left:
             self._left.wait_for(lambda: self._busy < self.in_flight)
             self._busy += 1
@@ -90,7 +87,7 @@ class Pace:
                 self._left.notify_all()
 
     def wait(self, documents: int, size: int) -> None:
-        """Sleep until a batch may be sent: of so many documents, and bytes of their JSON."""
+        """Sleep until a batch of this many documents, and bytes of JSON, may be sent."""
         with self._lock:
             now = self.clock()
             start = max(now, self._free_at)
@@ -99,7 +96,7 @@ class Pace:
             self.sleep(start - now)
 
     def _lasts(self, documents: int, size: int) -> float:
-        """Seconds that a batch has for itself under the limit."""
+        """Seconds that a batch takes up under the limit."""
         # The names in a ledger row weigh less than the JSON around a document in its record.
         written = size + documents * LEDGER_ROW_BYTES
         by_size = written / self.rate.bytes if self.rate.bytes else 0.0
@@ -115,10 +112,10 @@ class Pace:
             self.in_flight = min(self.most_in_flight, self.in_flight + 1)
 
     def refused(self, retry_after: float | None = None) -> bool:
-        """The deployment was overloaded, or transactions met: fewer at once.
+        """The deployment was overloaded, or transactions conflicted: send fewer in parallel.
 
-        Nothing new is sent before the server's own wish, in seconds, is over. Returns whether this
-        is news, and not of a batch that flew beside another one.
+        Nothing new is sent before the server's `retry_after` seconds are over, 60 at most. Returns
+        False if this batch was in flight together with another refused one.
         """
         with self._lock:
             now = self.clock()
@@ -131,6 +128,6 @@ class Pace:
             return True
 
     def too_much(self, documents: int) -> None:
-        """A batch of so many was over a limit of one transaction."""
+        """A batch of this many documents was over a limit of one transaction."""
         with self._lock:
             self.documents = max(1, documents // 2)

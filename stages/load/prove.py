@@ -1,4 +1,4 @@
-"""Ids older than this run are proven to be of documents that still exist, before any document is
+"""Prove that ids older than this run belong to documents that still exist, before any document is
 bound to them: the application may have deleted some since."""
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CALLS_AT_ONCE = 4
 
 @dataclass
 class Prover:
-    """Asks once a run for each id; `made_here` are tables whose ids are all of this run."""
+    """Asks for each id once per run; `made_here` are tables whose ids are all from this run."""
 
     connection: duckdb.DuckDBPyConnection
     deployment: Deployment
@@ -45,10 +45,10 @@ class Prover:
         )
 
     def prove(self, binding: Binding, acked: int) -> int:
-        """Ask for the ids that the table's pending documents are to be bound with.
+        """Ask for the ids that the table's pending documents are to be bound to.
 
-        Those of no document go to the table's gone.parquet (target, source_id, convex_id), which
-        binding leaves out. Returns their number.
+        Those without a document go to the table's gone.parquet (target, source_id, convex_id),
+        which binding leaves out. Returns their number.
         """
         gone = binding.workspace.gone(binding.table.name)
         remove(gone)
@@ -82,7 +82,7 @@ class Prover:
         return targets - self.made_here
 
     def _referred(self, binding: Binding, targets: set[str], acked: int) -> Iterator[str]:
-        """SQL that keeps those ids `i` that pending documents refer to, by field."""
+        """SQL that keeps those ids `i` that pending documents refer to, one for each field."""
         documents = f"read_parquet({file_sql(binding.documents)})"
         if acked:
             self.connection.execute(
@@ -102,7 +102,7 @@ class Prover:
                     "AND i.source_id = substr(r.text, instr(r.text, ':') + 1)"
                 )
             else:
-                # Inside of JSON: all that the table has, rather than a walk through each value.
+                # Inside JSON: all ids of the table, rather than a walk through each value.
                 yield f"WHERE i.target IN ({', '.join(text_sql(aim) for aim in sorted(aims))})"
 
     def _ask(self, target: str) -> None:

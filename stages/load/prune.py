@@ -1,4 +1,4 @@
-"""Take back from Convex what is not staged any more: only if asked, and only what was loaded."""
+"""Delete from Convex what is no longer staged: only on request, and only what was loaded."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def prune(
 ) -> None:
     """Delete the documents of ledger rows whose source key is not staged, children first.
 
-    Kept, and reported, are rows that are still at the source, but rejected; documents that the
-    application has changed; and documents that any document that stays refers to. All of this is
-    known before `confirm` is asked. What was deleted is recorded among the acks.
+    Rows that are still at the source but rejected, documents that the application has changed, and
+    documents that a remaining document refers to are kept and reported. All of this is known before
+    `confirm` is asked. Deletions are recorded in the acks.
     """
     read_ledger(load.connection, load.deployment, load.plan.module, load.progress)
     load.connection.execute(
@@ -90,7 +90,7 @@ def _prunable_sql(table: str) -> str:
 
 
 def _count_prunable(load: LoadContext, tables: Sequence[TableLoad]) -> dict[str, int]:
-    """Rows of `prunable` by table, of those that have any, in the order of `tables`."""
+    """Number of `prunable` rows by table, for tables that have any, in the order of `tables`."""
     counts = dict(
         load.connection.execute(f'SELECT "table", count(*) FROM {PRUNABLE} GROUP BY 1').fetchall()
     )
@@ -98,7 +98,7 @@ def _count_prunable(load: LoadContext, tables: Sequence[TableLoad]) -> dict[str,
 
 
 def _keep_changed(load: LoadContext, name: str) -> None:
-    """Take from `prunable` what the app has changed; Convex is asked, and deletes nothing yet."""
+    """Remove from `prunable` what the app has changed; Convex only checks, and deletes nothing."""
     _call_remove(load, name, check=True)
     _note_changed(load, name)
     load.connection.execute(
@@ -115,7 +115,7 @@ def _remove(load: LoadContext, name: str) -> None:
         load.connection, f"SELECT count(*) FROM {CHANGE_RESULTS} WHERE did <> 'changed'"
     )
     load.progress.note(f"  {name}: {gone:,} deleted")
-    # What the app has changed since it was asked about.
+    # What the app has changed since the check.
     _note_changed(load, name)
     load.connection.execute(
         f'DELETE FROM {LEDGER_ROWS} WHERE "table" = ? AND source_id IN '
@@ -125,7 +125,7 @@ def _remove(load: LoadContext, name: str) -> None:
 
 
 def _call_remove(load: LoadContext, name: str, *, check: bool = False) -> None:
-    """Make `change_results` of the table's rows in `prunable`."""
+    """Create `change_results` for the table's rows in `prunable`."""
     function, records = f"{load.plan.module}:remove", remove_sql(_prunable_sql(name))
     for count in change_all(load.connection, load.deployment, function, name, records, check=check):
         if not check:
@@ -147,7 +147,7 @@ def _note_changed(load: LoadContext, name: str) -> None:
 
 
 def _record_removed(load: LoadContext, table: TableLoad) -> None:
-    """Acks of documents that are neither staged nor in the ledger any more say so."""
+    """Record in the acks which documents are neither staged nor in the ledger any more."""
     documents = file_sql(table.context.staged)
     read_acks(load.connection, table.context.acks)
     rows = load.connection.execute(

@@ -1,7 +1,7 @@
 """Which documents in Convex refer to those that a prune would delete, and so keep them.
 
-Only Convex knows: a document that was rejected since, that the app has changed, or that the app
-made itself refers to others too, and none of these is staged.
+Only Convex knows: documents that were rejected since, that the app has changed, or that the app
+created refer to others too, and none of these is staged.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from stages.load.context import LoadContext
 from stages.load.relations import KEPT_PARENTS, PRUNABLE, REFERRERS
 from stages.sql import first_row
 
-# As it stands in JSON text, at any depth. A plain string that equals an id counts, too: a document
-# that is kept without need does less harm than a reference to nothing.
+# An id in JSON text, at any depth. A plain string that equals an id counts too: keeping a document
+# without need does less harm than a reference to nothing.
 ID_IN_JSON = '"([0-9a-z]{31,37})"'
 SHOWN = 5
 
 
 def keep_parents(load: LoadContext, tables: Sequence[str]) -> None:
-    """Take from `prunable` what a document that stays refers to, and note what is kept.
+    """Remove from `prunable` what a remaining document refers to, and report what is kept.
 
     `tables` are those with prunable documents. Reads every document of the tables that may refer
     to them.
@@ -44,7 +44,7 @@ def keep_parents(load: LoadContext, tables: Sequence[str]) -> None:
 
 
 def _read_referrers(load: LoadContext, tables: Sequence[str]) -> None:
-    """Make the temporary table `referrers`."""
+    """Create the temporary table `referrers`."""
     load.connection.execute(
         f'CREATE OR REPLACE TEMP TABLE {REFERRERS} ("table" VARCHAR, document_id VARCHAR, '
         "parent_id VARCHAR)"
@@ -75,7 +75,7 @@ def _read_referrers(load: LoadContext, tables: Sequence[str]) -> None:
 
 
 def _note_kept(load: LoadContext, table: str) -> None:
-    """Name the documents of a table that are kept, and the first that refer to them."""
+    """Report the documents of a table that are kept, and the first that refer to them."""
     kept, keys = first_row(
         load.connection,
         "WITH kept AS (SELECT source_id FROM "

@@ -1,6 +1,6 @@
-"""The temporary tables of DuckDB through which the steps of a load hand rows to each other.
+"""The DuckDB temporary tables through which the steps of a load pass rows to each other.
 
-They live as long as the connection, and are made anew for each table of the load.
+They live as long as the connection, and are created again for each table of the load.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ACKED_DOCUMENTS = Relation(
     meaning="a document that was acknowledged, and whether its key is staged or rejected now",
 )
 
-# ── what is not sent, or not taken ──────────────────────────────────────────────────────────
+# ── what is not sent, or refused ────────────────────────────────────────────────────────────
 
 HELD_BACK = Relation(
     name="held_back",
@@ -43,7 +43,7 @@ REFUSED_KEYS = Relation(
     meaning="a document that Convex has refused",
 )
 
-# ── proof that ids are of documents that exist ──────────────────────────────────────────────
+# ── proof that ids belong to existing documents ─────────────────────────────────────────────
 
 PROVEN_IDS = Relation(
     name="proven_ids",

@@ -1,4 +1,4 @@
-"""A ledger that is lost, while the documents are there: the acks know which is whose."""
+"""Restore a ledger that is lost, while the documents exist: the acks say which is whose."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def restore_ledger(
     connection: duckdb.DuckDBPyConnection,
     progress: Progress,
 ) -> None:
-    """Write the ledger again from the acks, where the deployment has none any more.
+    """Write the ledger again from the acks, if the deployment has none any more.
 
-    Documents that are not there (a deployment that was reset) stay without a row. Nothing is done
-    where there is a ledger: it is the truth. What the application has changed before counts as
-    loaded so, since only the lost ledger could tell.
+    Documents that do not exist (in a deployment that was reset) get no row. If there is a ledger,
+    nothing is done: it is authoritative. Documents that the application has changed before count as
+    loaded that way, since only the lost ledger could show the difference.
     """
     refuse_cleared(workspace, deployment.target)
     known = read_target(workspace).epoch

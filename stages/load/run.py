@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from stages.convex.client import Channel, Deployment
+from stages.convex.cost import MOST_DOCUMENTS
 from stages.convex.ledger import forget_epoch, require_epoch, require_target
 from stages.convex.schema import Schema
 from stages.errors import StagesError, TableFailed, Transient, UserError
@@ -15,7 +16,7 @@ from stages.load.connection import open_load_connection
 from stages.load.context import LoadContext, TableContext
 from stages.load.existing import Existing, settle_existing
 from stages.load.importing.import_state import refuse_imported
-from stages.load.pace import MOST_DOCUMENTS, MOST_IN_FLIGHT, PRODUCTION_RATE, Pace, Rate
+from stages.load.pace import MOST_IN_FLIGHT, PRODUCTION_RATE, Pace, Rate
 from stages.load.prove import Prover
 from stages.load.prune import Confirm, prune
 from stages.load.restore_ledger import restore_ledger
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadOptions:
-    """What may be asked of a load. `prune` is asked before anything is deleted."""
+    """Options of a load. `prune` is asked for consent before anything is deleted."""
 
     tables: tuple[str, ...] = ()
     through: Channel | None = None
@@ -59,7 +60,7 @@ class LoadOptions:
 
 @dataclass
 class LoadResult:
-    """Manifests by table; sentences for those that failed."""
+    """Manifests by table; `failed`: table → a sentence on why."""
 
     tables: dict[str, LoadManifest] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
@@ -75,8 +76,8 @@ def load(
 ) -> LoadResult:
     """Send what the target has not acknowledged yet; a second run sends nothing.
 
-    Raises UserError where the target is another one than before, Stopped where it was lost on the
-    way. A table that fails is in the result, and its children are held back.
+    Raises UserError if the target is not the same as before, Stopped if it can't be reached any
+    more. A table that fails is in the result, and its children are held back.
     """
     schema = with_references(schema, plan)
     order = ordered_groups(plan, schema, options.tables)
@@ -133,6 +134,8 @@ def load(
             adopted = settle_existing(context, list(opened.values()), options.existing)
             remove(workspace.handed_over)
             loads = _GroupLoads(context, opened, adopted)
+            rows = {n: m.documents for n, m in transformed.items()}
+            context.progress.begin("load", {table.name: rows[table.name] for table in tables})
             for group in order:
                 loads.send(group)
             if options.prune:
@@ -145,7 +148,7 @@ def load(
 
 @dataclass
 class _GroupLoads:
-    """The groups of tables, one after the other."""
+    """Loads the groups of tables, one after the other."""
 
     context: LoadContext
     tables: Mapping[str, TableContext]
@@ -154,8 +157,8 @@ class _GroupLoads:
     done: list[TableLoad] = field(default_factory=list)
 
     def send(self, group: DependencyGroup) -> None:
-        """A group that is no cycle is one table; in a cycle all have ids before the second pass
-        binds what refers to them."""
+        """Load one table, or a cycle: there, all documents have ids before the second pass binds
+        what refers to them."""
         tables = []
         self._adopt(group)
         for name in group.tables:
@@ -197,9 +200,11 @@ class _GroupLoads:
         self.context.progress.done("load", name, f"failed: {error}")
 
     def _first(self, table: TableLoad) -> None:
+        self.context.progress.start("load", table.name)
         self.context.progress.done("load", table.name, table.first_pass())
 
     def _whole(self, table: TableLoad) -> None:
+        self.context.progress.start("load", table.name)
         manifest, sentence = table.bring_up_to_date()
         forget_failures(self.context.workspace, "load", [table.name])
         self.result.tables[table.name] = manifest
@@ -208,7 +213,7 @@ class _GroupLoads:
 
 
 def ordered_groups(plan: Plan, schema: Schema, tables: tuple[str, ...]) -> list[DependencyGroup]:
-    """The groups of the tables that were asked for, parents first, less the others' tables.
+    """The groups of the requested tables, parents first, without any other tables.
 
     Raises UserError for a cycle that can't be loaded in two passes.
     """
@@ -227,7 +232,7 @@ def _rate(target: Target, limit: Rate, progress: Progress) -> Rate:
         return limit
     progress.note(
         f"  at {PRODUCTION_RATE / 2**20:g} MiB/s, half of what a small deployment writes; "
-        "say another with --max-rate"
+        "change it with --max-rate"
     )
     return replace(limit, bytes=PRODUCTION_RATE)
 
@@ -240,24 +245,24 @@ def _forget(
     connection: duckdb.DuckDBPyConnection,
     progress: Progress,
 ) -> None:
-    """`--restart`: the ledger alone is believed; where it is lost, the acks restore it first."""
+    """`--restart`: trust only the ledger; if it is lost, restore it from the acks first."""
     restore_ledger(workspace, plan, deployment, connection, progress)
     for table in tables:
         remove(workspace.load(table.name))
-    # Last: a kill in between, or acks of tables that stay, must not meet a new epoch.
+    # Last: acks that remain, after a kill in between or of other tables, must not meet a new epoch.
     if not any(workspace.load(name).exists() for name in plan.tables):
         forget_epoch(workspace)
 
 
 def refuse_sample(workspace: Workspace, tables: Iterable[TargetTable]) -> None:
-    """Raise UserError where some table is a sample: production gets all rows or none."""
+    """Raise UserError if some table is a sample: production gets all rows or none."""
     for table in tables:
         extracted = read_extract(workspace.extract(table.source))
         if extracted and extracted.sample:
             raise UserError(
                 f"`{table.source}` is a sample ({extracted.rows:,} rows), and the target is a "
                 "production deployment",
-                "read it whole with: stages extract --restart",
+                "read all of it with: stages extract --restart",
                 tables=[table.source],
             )
 
@@ -286,7 +291,7 @@ def require_transformed(workspace: Workspace, plan: Plan, table: TargetTable) ->
 
 
 def require_keys(workspace: Workspace, plan: Plan) -> None:
-    """The ids that references are bound with are as transform left them."""
+    """Require that the ids of reference tables are as transform left them."""
     for name in plan.references:
         keys = read_keys(workspace.keys_manifest(name))
         if keys:

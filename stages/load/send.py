@@ -1,5 +1,5 @@
-"""The pending documents of one table to Convex: in batches, several in flight, and every answer
-recorded as it comes."""
+"""Send the pending documents of one table to Convex: in batches, several in flight, and every
+answer recorded as it arrives."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from stages.state.journal import Journal
 
 
 class BatchSender(Protocol):
-    """What a batch goes to; may be called from several threads."""
+    """Sends batches; may be called from several threads."""
 
     def send(self, batch: Batch) -> Sent: ...
 
 
 def send_pending(table: TableContext, binding: Binding, sender: BatchSender | None) -> Counter[str]:
-    """Send what is not acknowledged; returns how many documents were sent, by what was done.
+    """Send what is not acknowledged; return how many documents were sent, by what was done.
 
-    `sender` takes the batches in the place of the table's own function.
+    `sender` receives the batches instead of the table's own function.
     """
     load = table.load
     acked = read_acks(load.connection, table.acks)
@@ -45,11 +45,10 @@ def send_pending(table: TableContext, binding: Binding, sender: BatchSender | No
             "more; what refers to them is held back"
         )
     total = table.transformed.documents - binding.hold_back()
-    load.progress.start("load", table.name, total)
-    load.progress.advance(table.name, min(acked, total))
+    load.progress.start("load", table.name, total, min(acked, total))
     one_by_one = sender is None and binding.ordered()
     if one_by_one:
-        load.progress.note(f"  {table.name}: in an order of its own, one batch at a time")
+        load.progress.note(f"  {table.name}: in the order that the plan sets, one batch at a time")
     remove(table.rejects)
     with Journal(table.acks) as acks, Journal(table.rejects) as rejects:
         _record_held_back(table, rejects)
@@ -83,7 +82,7 @@ def _send_batches(
             pending = binding.stream(overwrite=table.load.overwrite)
             with closing(prefetch(pending)) as records:
                 for batch in cut(records, pace):
-                    # Some wait for a slot, so that none is free while answers are recorded.
+                    # More than there are slots, so that none is idle while answers are recorded.
                     while len(flight.flying) >= (1 if one_by_one else 2 * pace.in_flight):
                         flight.land()
                     flight.flying.add(pool.submit(sender.send, batch))
@@ -123,10 +122,10 @@ def _record_held_back(table: TableContext, rejects: Journal) -> None:
 
 
 class _Flight:
-    """Batches under way, and the journals that their answers go to.
+    """Batches in flight, and the journals for their answers.
 
-    One thread writes, so that an fsync holds up neither what sends nor what makes the next batch;
-    it is never more than one group of answers behind.
+    A thread of its own writes, so that an fsync delays neither the senders nor the next batch; it
+    is never more than one group of answers behind.
     """
 
     def __init__(self, acks: Journal, rejects: Journal, progress: Progress, table: str) -> None:
@@ -138,7 +137,7 @@ class _Flight:
         self._writing: Future[None] | None = None
 
     def land(self) -> None:
-        """Wait for some batch, and have all that have come back recorded."""
+        """Wait for at least one batch, and record all that have returned."""
         done, _ = wait(self.flying, return_when=FIRST_COMPLETED)
         self.flying -= done
         self._record([future.result() for future in done if not future.exception()])
@@ -146,7 +145,7 @@ class _Flight:
             future.result()
 
     def close(self) -> None:
-        """Record what is still under way: after a failure, too, it is worth keeping."""
+        """Record the batches still in flight: they are worth keeping even after a failure."""
         for future in self.flying:
             future.cancel()
         done = wait(self.flying).done
@@ -171,4 +170,5 @@ class _Flight:
             self._rejects.append(rejects)
         done = sum((sent.done for sent in landed), Counter[str]())
         self.done += done
-        self._progress.advance(self._table, done.total() + len(rejects))
+        size = sum(sent.size for sent in landed)
+        self._progress.advance(self._table, done.total() + len(rejects), size)

@@ -1,4 +1,4 @@
-"""The end of a table's pass: from its acks come the ids that children are bound with, the files of
+"""The end of a table's pass: its acks give the ids that children are bound to, the files of
 conflicts and of what is gone from the source, the counts, and the manifest."""
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def settle(
     content: str,
     first_pass: bool = False,
 ) -> LoadManifest:
-    """Write ids.parquet, conflicts.parquet, removed.parquet and the manifest; returns it."""
+    """Write ids.parquet, conflicts.parquet, removed.parquet and the manifest; return the last."""
     limit_memory(table.load.connection, SETTLE_MEMORY)
     _read_acked_documents(table)
     counts = _count(table)
     _write_keys(table, table.conflicts, "staged AND did = 'conflict'")
     if deferred and not binding.leave:
-        # What waits for its second pass is in Convex all the same, and has an id.
+        # What waits for its second pass is already in Convex, and has an id.
         table.binding(deferred).hold_back()
     ids = _write_ids(table)
     whole = not (first_pass or counts["refused"] or counts["held_back"])
@@ -59,8 +59,8 @@ def settle(
 
 
 def write_ids_only(folder: Path, table: TargetTable, channel: str, ids: Part) -> None:
-    """A manifest that names ids.parquet and nothing more: of documents that others can be bound
-    to before their table is loaded."""
+    """Write a manifest that names ids.parquet and nothing else, so that other documents can be
+    bound to these before their table is loaded."""
     write_manifest(
         folder,
         LoadManifest(
@@ -78,7 +78,7 @@ def write_ids_only(folder: Path, table: TargetTable, channel: str, ids: Part) ->
 
 
 def recount_removed(table: TableContext, manifest: LoadManifest) -> LoadManifest:
-    """The manifest after documents were taken back; nothing else of it changes."""
+    """The manifest after a prune, with `removed` counted again; nothing else in it changes."""
     _read_acked_documents(table)
     counts = {**manifest.counts, "removed": _report_removed(table)}
     manifest = structs.replace(manifest, counts=counts)
@@ -87,7 +87,7 @@ def recount_removed(table: TableContext, manifest: LoadManifest) -> LoadManifest
 
 
 def _read_acked_documents(table: TableContext) -> None:
-    """Make the temporary table `acked_documents`."""
+    """Create the temporary table `acked_documents`."""
     read_acks(table.load.connection, table.acks)
     table.load.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {ACKED_DOCUMENTS} AS SELECT a.source_id, "
@@ -101,7 +101,7 @@ def _read_acked_documents(table: TableContext) -> None:
 
 
 def _count(table: TableContext) -> dict[str, int]:
-    """Staged documents by what came of them, and documents that are not staged any more."""
+    """Number of staged documents by outcome, and of documents that are no longer staged."""
     connection = table.load.connection
     _read_refused(table)
     did = dict(
@@ -120,7 +120,7 @@ def _count(table: TableContext) -> dict[str, int]:
 
 
 def _read_refused(table: TableContext) -> None:
-    """Make the temporary table `refused_keys`."""
+    """Create the temporary table `refused_keys`."""
     table.load.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {REFUSED_KEYS} AS SELECT sourceId AS source_id FROM "
         f"{load_rejects_sql(table.rejects)} WHERE rule = '{Rule.REFUSED}'"
@@ -128,7 +128,7 @@ def _read_refused(table: TableContext) -> None:
 
 
 def _report_removed(table: TableContext) -> int:
-    """Name what was loaded earlier and is not staged any more; nothing is deleted for it.
+    """Report what was loaded earlier and is no longer staged; nothing is deleted.
 
     A row that is only rejected now is still at the source: its document is not counted.
     """
@@ -140,7 +140,7 @@ def _report_removed(table: TableContext) -> int:
         ).fetchall()
         names = ", ".join(row[0] for row in first) + (", …" if removed > SHOWN else "")
         table.load.progress.note(
-            f"  {table.name}: {removed:,} in Convex are not staged any more: {names} "
+            f"  {table.name}: {removed:,} in Convex are no longer staged: {names} "
             f"({table.removed}); delete them with: stages load --prune"
         )
     return removed
@@ -155,7 +155,7 @@ def _write_ids(table: TableContext) -> Part:
 
 
 def _write_keys(table: TableContext, file: Path, which: str) -> int:
-    """Write some of `acked_documents`, or no file where there are none; returns how many."""
+    """Write some of `acked_documents`, or no file if there are none; return how many."""
     connection = table.load.connection
     sql = f"SELECT source_id, convex_id FROM {ACKED_DOCUMENTS} WHERE {which} ORDER BY 1"
     rows = int(first_row(connection, f"SELECT count(*) FROM ({sql})")[0])

@@ -1,4 +1,4 @@
-"""One table's way to Convex: is anything to be done, then bind, send and settle."""
+"""Load one table: check whether anything is to be done, then bind, send and settle."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from stages.state.workspace import manifest_file
 
 @dataclass(frozen=True)
 class TableLoad:
-    """One table of a load; of a cycle, `deferred` are the fields that its second pass binds.
+    """One table of a load; in a cycle, `deferred` are the fields that its second pass binds.
 
-    `sender` takes the batches in the place of the table's own function.
+    `sender` receives the batches instead of the table's own function.
     """
 
     context: TableContext
@@ -32,17 +32,17 @@ class TableLoad:
         return self.context.name
 
     def first_pass(self) -> str:
-        """Send what has no id yet, without the deferred fields; what was done in one sentence."""
+        """Send what has no id yet, without the deferred fields; return a sentence on it."""
         if self._fresh() is not None:
             return "first pass: fresh"
         binding = self.context.binding(self.deferred)
         sent = send_pending(self.context, binding, self.sender)
-        # Whose content is none: a kill between the passes must not look like the end.
+        # The content is left empty: a kill between the passes must not look like the end.
         settle(self.context, binding, self.deferred, made_from="", content="", first_pass=True)
         return f"first pass: {sent.total():,} sent"
 
     def bring_up_to_date(self) -> tuple[LoadManifest, str]:
-        """The manifest, and what was done in one sentence."""
+        """Return the manifest, and one sentence on what was done."""
         manifest = self._fresh()
         if manifest is not None:
             return manifest, "fresh, nothing to send"
@@ -59,7 +59,7 @@ class TableLoad:
         return manifest, _sentence(sent, manifest.counts)
 
     def recount(self, manifest: LoadManifest) -> LoadManifest:
-        """The manifest after documents were taken back; what was settled stays as it is."""
+        """The manifest after a prune; what was settled stays the same."""
         return recount_removed(self.context, manifest)
 
     def _made_from(self) -> str:
@@ -73,8 +73,8 @@ class TableLoad:
         )
 
     def _fresh(self) -> LoadManifest | None:
-        """The manifest, where everything that it was made from is as it was."""
-        # One that is damaged is made again, of the acks.
+        """The manifest, if it is complete and nothing that it was made from has changed."""
+        # A damaged one is made again, from the acks.
         manifest = read_whole(LoadManifest, manifest_file(self.context.folder))
         if (
             manifest
@@ -89,7 +89,7 @@ class TableLoad:
         return None
 
     def _parents(self) -> dict[str, Any]:
-        """Content of the ids that this table's references are bound with."""
+        """Hashes of the ids that this table's references are bound to."""
         load = self.context.load
         ids: dict[str, Any] = {}
         for target in sorted(load.schema.references().get(self.name, ())):
@@ -104,7 +104,7 @@ class TableLoad:
 
 
 def _sentence(sent: Counter[str], counts: dict[str, int]) -> str:
-    """What this run did, and then what is in Convex, or is not, of all runs."""
+    """What this run did, and then what all runs have brought into Convex, or not."""
     done = ", ".join(f"{sent[name]:,} {name}" for name in DID if sent[name])
     others = {name: counts[name] for name in ("refused", "held_back", "removed") if counts[name]}
     left = "".join(f", {count:,} {name.replace('_', ' ')}" for name, count in others.items())

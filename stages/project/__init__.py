@@ -1,1 +1,1 @@
-"""What a person wrote for a migration: the plan, the settings, and what follows from them."""
+"""What the user wrote for a migration: the plan, the settings, and what follows from them."""

@@ -1,4 +1,4 @@
-"""The code that makes documents, as one hash: other code may make others of the same rows."""
+"""A hash of the code that makes documents: other code may turn the same rows into others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from stages.state.fingerprints import fingerprint, hash_file
 
 PACKAGE = Path(__file__).resolve().parents[1]
-# Beside all of the stage itself, and its macros.
+# In addition to the whole transform stage and its macros.
 SHARED = (
     "convex/values.py",
     "convex/values.sql",
@@ -26,7 +26,7 @@ SHARED = (
 
 @cache
 def code_hash() -> str:
-    """Of the code and the macros that make documents; read once a process."""
+    """Hash of the code and the macros that make documents; read once per process."""
     patterns = ("transform/*.py", "transform/sql/*.sql", *SHARED)
     files = [file for pattern in patterns for file in sorted(PACKAGE.glob(pattern))]
     return fingerprint([hash_file(file) for file in files])

@@ -1,4 +1,4 @@
-"""SUPABASE_DB_URL as libpq reads it: what it says, what is refused, and that TLS is kept."""
+"""SUPABASE_DB_URL as libpq reads it: parse it, refuse what is unsafe, and enforce TLS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stages.project.endpoints import LOOPBACK, split_address
 
 ENCRYPTED = {"require", "verify-ca", "verify-full"}
 PLAIN = {"disable", "allow", "prefer"}
-# Seconds; a host that drops packets would be waited for without end.
+# Seconds; otherwise a host that drops packets would be waited for without end.
 CONNECT_TIMEOUT = 15
 DB_URL_HINT = "copy it from the project's Connect page; percent-encode the password"
 
@@ -19,13 +19,13 @@ DB_URL_HINT = "copy it from the project's Connect page; percent-encode the passw
 def check_db_url(url: str, name: str) -> tuple[str | None, str]:
     """(project ref or None, host:port/database) of a connection string, as libpq reads it.
 
-    Raises SettingError for one that libpq does not take, that names no server, or that may send the
-    data to another machine in plain text. No message shows a part of the password.
+    Raises SettingError if libpq rejects it, if it names no server, or if it may send the data to
+    another machine in plain text. No message shows a part of the password.
     """
     parts = read_db_url(url, name)
     hosts = _hosts(parts)
     if not hosts or any(host.startswith(("/", "@")) for host in hosts):
-        raise _no_db_url(name)
+        raise _no_db_url(name, url)
     mode = parts.get("sslmode")
     if mode and mode not in ENCRYPTED | PLAIN:
         raise SettingError(
@@ -51,7 +51,7 @@ def secure_db_url(url: str) -> str:
     parts = read_db_url(url)
     extra = []
     if not parts.get("sslmode") and _is_remote(parts):
-        extra.append("sslmode=require")  # of two, libpq takes the last
+        extra.append("sslmode=require")  # if there are two, libpq takes the last
     if "connect_timeout" not in parts:
         extra.append(f"connect_timeout={CONNECT_TIMEOUT}")
     return url + ("&" if "?" in url else "?") * bool(extra) + "&".join(extra)
@@ -60,8 +60,8 @@ def secure_db_url(url: str) -> str:
 def read_db_url(url: str, name: str = "SUPABASE_DB_URL") -> dict[str, str]:
     """The parameters of a connection string, by libpq's own parser.
 
-    Raises SettingError where it would read another host than people do, such as for a password that
-    is not percent-encoded: libpq prints what it takes for the host.
+    Raises SettingError if libpq would read another host than a person does, for example if the
+    password is not percent-encoded: libpq prints what it takes for the host.
     """
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
@@ -75,7 +75,7 @@ def read_db_url(url: str, name: str = "SUPABASE_DB_URL") -> dict[str, str]:
         or outside
         or "#" in url
     ):
-        raise _no_db_url(name)
+        raise _no_db_url(name, url)
     try:
         parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     except ProgrammingError as error:
@@ -87,18 +87,36 @@ def read_db_url(url: str, name: str = "SUPABASE_DB_URL") -> dict[str, str]:
                 "leave it out: it is meant for another client",
                 settings=[name],
             ) from None
-        raise _no_db_url(name) from None
+        raise _no_db_url(name, url) from None
     port = parts.get("port", "").replace(",", "")
     several = "," in parts.get("host", "")
     if (port and not (port.isascii() and port.isdecimal())) or not (
         several or "host" in split.query or split.hostname == parts.get("host", "").lower()
     ):
-        raise _no_db_url(name)
+        raise _no_db_url(name, url)
     return parts
 
 
-def _no_db_url(name: str) -> SettingError:
+def _no_db_url(name: str, url: str) -> SettingError:
+    if _names_socket(url):
+        return SettingError(
+            f"{name} names a Unix socket, and stages connects to a host",
+            "name the host: postgresql://USER:PASSWORD@127.0.0.1:5432/DATABASE",
+            settings=[name],
+        )
     return SettingError(f"{name} is not a postgresql:// address", DB_URL_HINT, settings=[name])
+
+
+def _names_socket(url: str) -> bool:
+    """Whether libpq would take the folder of a socket for the host."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        host = str(conninfo_to_dict(url).get("host", ""))
+    except ProgrammingError:
+        return False
+    return any(each.startswith("/") for each in host.split(","))
 
 
 def _hosts(parts: Mapping[str, str]) -> list[str]:

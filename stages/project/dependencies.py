@@ -1,7 +1,7 @@
-"""In what order tables go: parents first; tables that refer to one another in a cycle together.
+"""The order of tables: parents first; tables that refer to one another in a cycle together.
 
-A cycle is loaded in two passes: every reference inside of it that may be absent for a while is
-bound in the second. What is left must have an order, or only an import can load it.
+A cycle is loaded in two passes: every reference inside it that may be missing for a while is bound
+in the second. The other references must allow an order, or only an import can load the cycle.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from stages.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class DependencyGroup:
-    """Tables that go together, in the order in which they are loaded.
+    """Tables that belong together, in the order in which they are loaded.
 
-    `deferred`: table → fields that are bound in the second pass; empty where there is no cycle.
+    `deferred`: table → fields that are bound in the second pass; empty if there is no cycle.
     """
 
     tables: tuple[str, ...]
@@ -28,17 +28,17 @@ class DependencyGroup:
 
 def dependency_groups(schema: Schema, tables: Iterable[str]) -> list[DependencyGroup]:
     """The tables in groups, parents first. A group of more than one, or of one that refers to
-    itself, is a cycle; one that has no order even so is given as it comes (see `require_order`).
+    itself, is a cycle; if it has no order even so, it is returned unordered (see `require_order`).
     """
     names = list(tables)
     graph = {
         name: sorted(r for r in schema.references().get(name, ()) if r in names) for name in names
     }
-    return [_group(schema, members, graph) for members in _components(graph)]
+    return [_group(schema, members, graph) for members in components(graph)]
 
 
 def require_order(schema: Schema, group: DependencyGroup) -> None:
-    """Raise UserError for a cycle whose every reference is required, naming it."""
+    """Raise UserError, naming it, for a cycle in which every reference is required."""
     if not group.cycle:
         return
     try:
@@ -81,7 +81,7 @@ def _group(schema: Schema, members: list[str], graph: Mapping[str, list[str]]) -
 
 
 def _kept(schema: Schema, group: DependencyGroup) -> dict[str, set[str]]:
-    """table → tables of the group that must be there before it."""
+    """Table → tables of the group that must be loaded before it."""
     return {
         name: {
             target
@@ -94,7 +94,7 @@ def _kept(schema: Schema, group: DependencyGroup) -> dict[str, set[str]]:
     }
 
 
-def _components(graph: Mapping[str, list[str]]) -> list[list[str]]:
+def components(graph: Mapping[str, list[str]]) -> list[list[str]]:
     """Strongly connected components, each after those that it refers to (Tarjan's algorithm)."""
     number: dict[str, int] = {}
     lowest: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Addresses of both sides: https except on this machine, no keys in them, of one deployment."""
+"""Check the addresses of both sides: https except on this machine, no keys, one deployment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ API_PATH = re.compile(r"/(rest|auth|storage|graphql|functions)/v1\b")
 
 
 def split_address(url: str) -> SplitResult | None:
-    """An address taken apart; None for what is none. The reasons would show parts of a password."""
+    """The parts of an address; None if it is not one. A reason could show parts of a password."""
     try:
         parts = urlsplit(url)
         return parts if parts.hostname and parts.port != 0 else None
@@ -30,8 +30,8 @@ def server_name(url: str) -> str:
 
 
 def read_endpoint(url: str, name: str, example: str) -> SplitResult:
-    """An http(s) address; `name` is the setting. Raises SettingError for one that is none, that has
-    a user or a password in it, or that is plain http to another machine. No message shows these."""
+    """The parts of an http(s) address; `name` is the setting. Raises SettingError if it is not one,
+    has a user or a password in it, or is plain http to another machine. No message shows these."""
     parts = split_address(url)
     if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
         raise SettingError(f"{name} is not an address such as {example}", settings=[name])
@@ -52,7 +52,7 @@ def read_endpoint(url: str, name: str, example: str) -> SplitResult:
 def supabase_ref(url: str, name: str) -> str | None:
     """The project ref in SUPABASE_URL, None for a server that has none in its address.
 
-    Raises SettingError for what is no address of a project.
+    Raises SettingError if it is not the address of a project.
     """
     parts = read_endpoint(url, name, "https://<ref>.supabase.co")
     path = API_PATH.match(parts.path)
@@ -80,8 +80,8 @@ def convex_addresses(url: str, name: str) -> tuple[str, str | None, str | None]:
 
 
 def site_address(url: str, name: str, api: str, derived: str | None, keyed: str | None) -> str:
-    """CONVEX_SITE_URL, where the secret is sent to. `derived` is the site of a cloud deployment,
-    `keyed` the name in the deploy key.
+    """Check CONVEX_SITE_URL, which the secret is sent to. `derived` is the site of a cloud
+    deployment, `keyed` the name in the deploy key.
 
     Raises SettingError unless it meets the rules of CONVEX_URL and belongs to the same deployment:
     the same one by its name; self-hosted, this machine, the same host or another name of its
@@ -112,6 +112,6 @@ def _convex_name(host: str) -> re.Match[str] | None:
 
 
 def _domains(host: str) -> set[str]:
-    """The host and the domain above it; not of IP addresses, nor a top-level domain."""
+    """The host and its parent domain, except for IP addresses and top-level domains."""
     parent = host.partition(".")[2]
     return {host, parent} if "." in parent and re.search(r"[a-z]$", host) else {host}

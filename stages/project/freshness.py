@@ -1,4 +1,4 @@
-"""What a transformed table was made from, as far as that can be told without running anything."""
+"""What a transformed table was made from, as far as this is known without running anything."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORDS = {
 
 
 def staged_inputs(workspace: Workspace, plan: Plan, table: TargetTable) -> dict[str, str | None]:
-    """Content of all that a table's documents hang on, as it is now, by kind."""
+    """Current hashes of all that a table's documents depend on, by kind."""
     extracted = read_extract(workspace.extract(table.source))
     keys = [workspace.model(r.keys) for r in plan.references.values() if r.keys]
     models = [workspace.model(name) for name in (table.model, table.drops)]
@@ -51,7 +51,7 @@ def has_other_form(
 
 
 def checked_by(exported: Mapping[str, Any]) -> list[Any]:
-    """What documents are checked against, of a table as Convex exports it."""
+    """What documents are checked against, from a table as Convex exports it."""
     return [exported.get(name) for name in ("documentType", "vectorIndexes", "stagedVectorIndexes")]
 
 
@@ -63,7 +63,7 @@ def _documents(workspace: Workspace) -> dict[str, list[Any]]:
 
 @lru_cache(maxsize=1)
 def _documents_in(workspace: Workspace, _: int) -> dict[str, list[Any]]:
-    """Read once a change of the file: it holds all tables, and is asked about each."""
+    """Read once per change of the file: it holds all tables, and each of them is looked up."""
     schema = staged_schema(workspace)
     return {name: [checked_by(table)] for name, table in schema.tables.items()} if schema else {}
 
@@ -71,7 +71,7 @@ def _documents_in(workspace: Workspace, _: int) -> dict[str, list[Any]]:
 def stale(
     workspace: Workspace, plan: Plan, table: TargetTable, transformed: TransformManifest
 ) -> str | None:
-    """What has changed since a table was transformed, in a few words; None where nothing has."""
+    """What has changed since a table was transformed, in a few words; None if nothing has."""
     if transformed.status == "missing":
         return None
     now = staged_inputs(workspace, plan, table)

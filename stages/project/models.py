@@ -19,7 +19,7 @@ class Model:
 
 
 def read_model(workspace: Workspace, name: str) -> Model:
-    """Read a model. Raises FileError where the file is missing."""
+    """Read a model. Raises FileError if the file is missing."""
     file = workspace.model(name)
     try:
         text = read_text_file(file)
@@ -27,5 +27,5 @@ def read_model(workspace: Workspace, name: str) -> Model:
         raise FileError(
             f"there is no model {name}", f"write {file}, one SELECT", file=file
         ) from None
-    # The end of the line ends a comment too, so that a bracket may follow.
+    # The line break also ends a trailing comment, so that a bracket may follow.
     return Model(name=name, text=re.sub(r";(\s|--[^\n]*(\n|$))*\Z", "", text).strip() + "\n")

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Literal
 
 from stages.errors import UserError
+from stages.names import is_it
 
 Orphan = Literal["reject", "null", "fail", "drop"]
-# What `[targets.NAME]` may rename; lower case there.
+# The value of `convex` in `[targets.NAME]` that means a deployment on this machine.
+SANDBOX = "sandbox"
+# The settings that `[targets.NAME]` may rename; in lower case there.
 SETTING_NAMES = (
     "SUPABASE_URL",
     "SUPABASE_SERVICE_ROLE_KEY",
@@ -42,12 +45,14 @@ class SourceTable:
     include_secrets: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     on_missing: Literal["report", "fail"] = "report"
+    # Whether the plan sets this itself, so that a name close to another one is no misspelling.
+    says_on_missing: bool = False
     floats: Literal["15 digits"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceTable:
-    """`[reference.NAME]`: a table that Convex has already; `keys` finds its ids by source key."""
+    """`[reference.NAME]`: a table that Convex already has; `keys` finds its ids by source key."""
 
     name: str
     source: str | None = None
@@ -59,8 +64,8 @@ class TargetTable:
     """`[tables.NAME]`: one Convex table to load, its source, its model and its rules.
 
     `creation_time` and `order_by` name columns of the source (grain row) or fields (derived).
-    `values` maps texts that the model gives to others, by field; `unique` lists groups of fields
-    whose values together may be there once.
+    `values` maps texts from the model to others, by field; `unique` lists groups of fields whose
+    combined values may occur only once.
     """
 
     name: str
@@ -80,22 +85,22 @@ class TargetTable:
 
     @property
     def full_name(self) -> str:
-        """`source→target`, which is no other table's."""
+        """`source→target`, which is unique."""
         return f"{self.source}→{self.name}"
 
     @property
     def drops(self) -> str:
-        """The file of rows that are left out on purpose, beside the model."""
+        """The file, next to the model, of rows that are left out on purpose."""
         return self.model.removesuffix(".sql") + ".drop.sql"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SideFile:
-    """`[side.NAME]`: the types of a file's columns, and whose keys it has.
+    """`[side.NAME]`: the types of a file's columns, and the source whose keys it holds.
 
-    `types` is column → DuckDB type; what it does not name in a CSV or JSON file is text. `keys` is
-    the file's column; `of` the source, `of_column` its column where that is not its key; `orphans`
-    what a key without a row means. Where only types are given, these are empty.
+    `types` is column → DuckDB type; other columns of a CSV or JSON file are text. `keys` is the
+    file's column; `of` the source, `of_column` its column if that is not its key; `orphans` what a
+    key without a row means. If only types are given, the others keep their defaults.
     """
 
     name: str
@@ -108,7 +113,7 @@ class SideFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The whole migration, checked as far as that goes without the source or the schema.
+    """The whole migration, checked as far as possible without the source or the schema.
 
     `module` is the file of convex/ that holds the loading functions.
     """
@@ -126,11 +131,23 @@ class Plan:
     max_rejects: str | int = 0
     default_target: str | None = None
 
+    @property
+    def rehearsal(self) -> str:
+        """The command, or the line of the plan, that needs no deployment."""
+        for name in self.targets:
+            if self.loads_into_sandbox(name):
+                return f"stages --target {name} check"
+        return 'add [targets.rehearsal] with convex = "sandbox" to the plan'
+
+    def loads_into_sandbox(self, target: str) -> bool:
+        """Whether a target takes its source from the settings, and loads into a sandbox Convex."""
+        return self.targets.get(target, {}).get("convex") == SANDBOX
+
     def select_tables(self, names: Iterable[str], exclude: Iterable[str] = ()) -> list[TargetTable]:
         """Target tables by target or source name, by both as `source→target`, or by a glob such as
-        `ari_*`; all for none.
+        `ari_*`; all if none is named.
 
-        Raises UserError for an unknown name, and for one that means two tables.
+        Raises UserError for an unknown name, and for one that matches two tables.
         """
         wanted = list(names)
         named = [t for name in wanted for t in self._tables_named(name)]
@@ -146,7 +163,8 @@ class Plan:
         ]
         if not matches:
             raise UserError(
-                f"`{name}` is neither a source nor a target of the plan",
+                f"`{name}` is neither a source nor a target of the plan"
+                + is_it(name, [*self.tables, *(t.source for t in self.tables.values())]),
                 f"one of: {', '.join(self.tables)}",
                 tables=[name],
             )
@@ -161,7 +179,7 @@ class Plan:
     def select_sources(
         self, names: Iterable[str], exclude: Iterable[str] = ()
     ) -> list[SourceTable]:
-        """Sources by source or target name, or by a glob; all where none is named."""
+        """Sources by source or target name, or by a glob; all if none is named."""
         wanted = list(names)
         chosen = {s for name in wanted for s in self._sources_named(name)} or set(self.sources)
         out = {s for name in exclude for s in self._sources_named(name)}
@@ -176,7 +194,8 @@ class Plan:
         }
         if not matches:
             raise UserError(
-                f"`{name}` is neither a source nor a target of the plan",
+                f"`{name}` is neither a source nor a target of the plan"
+                + is_it(name, [*self.sources, *self.tables]),
                 f"one of: {', '.join(self.sources)}",
                 tables=[name],
             )
@@ -203,7 +222,7 @@ def _is_glob(name: str) -> bool:
 
 
 def allowed_rejects(limit: str | int, rows: int) -> int:
-    """How many of `rows` may be rejected by a limit that is a number or a share."""
+    """How many of `rows` may be rejected under a limit that is a number or a percentage."""
     if isinstance(limit, int):
         return limit
     return int(Fraction(limit.rstrip("%")) * rows / 100)

@@ -1,4 +1,4 @@
-"""Entries of a TOML file: reading them with clear refusals that name the line."""
+"""Read the entries of a TOML file, with clear errors that name the line."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from pathlib import Path
 from typing import Any, cast
 
 from stages.errors import FileError, Place
+from stages.names import is_it
 from stages.project.text_files import read_text_file
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 def entry_error(file: Path, where: str, message: str, entry: str = "", hint: str = "") -> FileError:
-    """A refusal that names the file and, where it can be found, the line of `entry` in `[where]`.
+    """An error that names the file and, if it can be found, the line of `entry` in `[where]`.
 
-    `where` is a table of the file such as `tables.articles`, or empty for the top.
+    `where` is a table of the file such as `tables.articles`, or empty for the top level.
     """
     place = Place(file.name, line_of(file, f"{where}.{entry}".strip(".")))
     return FileError(f"{place}: {message}", hint or f"edit {file}", file=file, line=place.line)
 
 
 def line_of(file: Path, path: str) -> int | None:
-    """The line of an entry such as `tables.articles.orphans`, else of what it is in, or None."""
+    """The line of an entry such as `tables.articles.orphans`, else of what contains it, or None."""
     try:
         lines = read_text_file(file).splitlines()
     except (OSError, FileError):
@@ -62,7 +63,8 @@ class Entries:
             raise self.fail(f"{where} is not a table", where)
         extra = sorted(set(raw) - set(allowed))
         if extra:
-            raise self.fail(f"{where} has an unknown entry `{extra[0]}`", where, extra[0])
+            near = is_it(extra[0], [name for name in allowed if name not in raw])
+            raise self.fail(f"{where} has an unknown entry `{extra[0]}`{near}", where, extra[0])
         return raw
 
     def named(self, raw: Any, where: str) -> dict[str, Any]:
@@ -101,14 +103,14 @@ class Entries:
     def flag(self, raw: dict[str, Any], name: str, where: str) -> bool:
         value = raw.get(name, False)
         if not isinstance(value, bool):
-            raise self.fail(f"{where}: `{name}` is true or false", where, name)
+            raise self.fail(f"{where}: `{name}` must be true or false", where, name)
         return value
 
     def choice(self, raw: dict[str, Any], name: str, choices: tuple[str, ...], where: str) -> str:
         value = raw.get(name, choices[0])
         if value not in choices:
             raise self.fail(
-                f"{where}: `{name}` is one of {', '.join(choices)}, not {value!r}",
+                f"{where}: `{name}` must be one of {', '.join(choices)}, not {value!r}",
                 where,
                 name,
             )
@@ -116,6 +118,6 @@ class Entries:
 
 
 def _table(where: str) -> str:
-    """`[tables.x] orphans` → `tables.x.orphans`; words without a header → the top."""
+    """`[tables.x] orphans` → `tables.x.orphans`; words without a header → the top level."""
     header = re.match(r"\[([^\]]*)\]", where)
     return where.replace("[", "").replace("] ", ".").replace("]", "") if header else ""

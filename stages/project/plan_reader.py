@@ -1,4 +1,4 @@
-"""plan.toml → one frozen Plan. What it may hold is said here, and nowhere else."""
+"""Read plan.toml into one frozen Plan. What it may contain is defined here, and nowhere else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from stages.errors import FileError, Place
+from stages.names import is_it
 from stages.project.plan import (
+    SANDBOX,
     SETTING_NAMES,
     Plan,
     ReferenceTable,
@@ -23,7 +25,7 @@ from stages.project.text_files import read_text_file
 
 # The most digits of DuckDB's DECIMAL.
 DECIMAL_DIGITS = 38
-# DuckDB's names of the types that a side file's texts can be cast to.
+# DuckDB's names for the types that a side file's texts can be cast to.
 SIDE_TYPES = (
     "VARCHAR, BOOLEAN, INTEGER, BIGINT, HUGEINT, DOUBLE, DECIMAL(p,s), DATE, TIME, TIMESTAMP, "
     "TIMESTAMPTZ, UUID, JSON"
@@ -109,7 +111,7 @@ class _Reader(Entries):
         if not tables:
             raise self.fail("there is no [tables.NAME]")
         targets = {
-            name: self.known(item, [s.lower() for s in SETTING_NAMES], f"[targets.{name}]")
+            name: self.target(name, item)
             for name, item in self.named(raw.get("targets", {}), "targets").items()
         }
         return Plan(
@@ -171,6 +173,7 @@ class _Reader(Entries):
                 "Literal['report', 'fail']",
                 self.choice(raw, "on_missing", ("report", "fail"), where),
             ),
+            says_on_missing="on_missing" in raw,
             floats=cast("Literal['15 digits']", self.choice(raw, "floats", ("15 digits",), where))
             if "floats" in raw
             else None,
@@ -187,6 +190,21 @@ class _Reader(Entries):
             )
         return ReferenceTable(name=name, source=source, keys=keys)
 
+    def target(self, name: str, raw: Any) -> dict[str, str]:
+        where = f"[targets.{name}]"
+        names = [setting.lower() for setting in SETTING_NAMES]
+        self.known(raw, ["convex", *names], where)
+        if "convex" in raw:
+            self.choice(raw, "convex", (SANDBOX,), where)
+            other = next((n for n in names if n in raw and not n.startswith("supabase_")), None)
+            if other:
+                raise self.fail(
+                    f"{where}: a sandbox has keys of its own, so `{other}` has no effect",
+                    where,
+                    other,
+                )
+        return {entry: self.text(raw, entry, "", where) for entry in raw}
+
     def side(self, name: str, raw: Any, sources: Mapping[str, SourceTable]) -> SideFile:
         where = f"[side.{name}]"
         self.known(raw, ("types", "keys", "of", "of_column", "orphans"), where)
@@ -195,7 +213,9 @@ class _Reader(Entries):
             return SideFile(name=name, types=types)
         of = self.text(raw, "of", "", where)
         if of not in sources:
-            raise self.fail(f"{where}: `of` names `{of}`, which is no source", where, "of")
+            raise self.fail(
+                f"{where}: `of` names `{of}`, which is no source{is_it(of, sources)}", where, "of"
+            )
         return SideFile(
             name=name,
             types=types,
@@ -214,7 +234,7 @@ class _Reader(Entries):
         for column, kind in types.items():
             if not isinstance(kind, str) or not _is_side_type(kind):
                 raise self.fail(
-                    f"{where}: types.{column} is {kind!r}; it is one of {SIDE_TYPES}",
+                    f"{where}: types.{column} is {kind!r}; it must be one of {SIDE_TYPES}",
                     where,
                     f"types.{column}",
                 )
@@ -287,7 +307,8 @@ class _Reader(Entries):
             for pairs in maps.values()
         ):
             raise self.fail(
-                f'{where}: `values` is a table of field = {{ "from" = "to" }}, all of them texts',
+                f'{where}: `values` must be a table of field = {{ "from" = "to" }}, '
+                "all of them texts",
                 where,
                 "values",
             )
@@ -300,7 +321,7 @@ class _Reader(Entries):
             for group in groups
         ):
             raise self.fail(
-                f'{where}: `unique` is a list of lists of fields, such as [["email"]]',
+                f'{where}: `unique` must be a list of lists of fields, such as [["email"]]',
                 where,
                 "unique",
             )
@@ -310,7 +331,7 @@ class _Reader(Entries):
         source = self.text(raw, "source", default, where)
         if not NAME.fullmatch(source):
             raise self.fail(
-                f"{where}: `source` is the NAME of a [sources.NAME], not {source!r}",
+                f"{where}: `source` must be the NAME of a [sources.NAME], not {source!r}",
                 where,
                 "source",
             )
@@ -321,7 +342,9 @@ class _Reader(Entries):
         share = isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?%", value)
         if not number and not share:
             raise self.fail(
-                f'{where}: max_rejects is a number, or a share such as "2%"', where, "max_rejects"
+                f'{where}: max_rejects must be a number, or a share such as "2%"',
+                where,
+                "max_rejects",
             )
         return cast("str | int", value)
 

@@ -1,4 +1,4 @@
-"""More rejects than the plan allows."""
+"""Find tables with more rejects than the plan allows."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from stages.state.workspace import Workspace
 
 
 def staged_over_limit(workspace: Workspace, plan: Plan) -> list[OverLimit]:
-    """The same, of everything that is transformed."""
+    """`over_limit` of everything that is transformed."""
     manifests = {name: read_transform(workspace.transform(name)) for name in plan.tables}
     return over_limit(plan, {name: each for name, each in manifests.items() if each})
 
 
 def over_limit(plan: Plan, manifests: Mapping[str, TransformManifest]) -> list[OverLimit]:
-    """The tables, and the whole, that have more rejects than the plan allows."""
+    """The tables, and the whole migration, that have more rejects than the plan allows."""
     passed = []
     total_rows = total_rejects = 0
     for name, manifest in manifests.items():
-        # What is dropped on purpose has its reason, and is nothing to be accepted.
+        # Rows that are dropped on purpose have a reason, and do not count.
         rows, rejects = manifest.source_rows, manifest.rejects - manifest.dropped
         total_rows += rows
         total_rejects += rejects

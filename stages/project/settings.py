@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import json
 import os
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from stages.errors import FileError, SettingError, UserError
+from stages.names import is_it
 from stages.project.connection_string import check_db_url
 from stages.project.endpoints import (
     LOOPBACK,
@@ -32,18 +32,18 @@ from stages.project.text_files import read_text_file
 
 if TYPE_CHECKING:
     from stages.progress import Progress
-    from stages.sandbox import State
+    from stages.sandbox import SandboxDeployment, State
 
-# What pyproject.toml of this repository says, and no other project does.
+# The name in the pyproject.toml of this repository, and of no other project.
 DISTRIBUTION = "supabase-to-convex"
 MINIMUM_SECRET = 32
 # Targets that are sandbox deployments, unless the plan has an entry of that name.
-SANDBOX = re.compile(r"sandbox(-.*)?")
+SANDBOX_NAME = re.compile(r"sandbox(-.*)?")
 
 
 @dataclass(frozen=True)
 class Secret:
-    """A value that passes through, and is shown to nobody."""
+    """A value that is passed on, and never shown."""
 
     _value: str
 
@@ -82,8 +82,8 @@ class Source:
 class Target:
     """One Convex deployment, and the channels that the settings open.
 
-    `production`: whether it is treated as one, which a deployment of unknown kind is, too; then
-    `certain` is False.
+    `production`: whether it is treated as a production deployment, as one of unknown kind is too;
+    `certain` is then False.
     """
 
     name: str
@@ -119,10 +119,10 @@ class Settings:
 def resolve_target(
     project: Path, plan: Plan | None, target: str | None, environ: Mapping[str, str]
 ) -> str:
-    """The name of the target folder: the one that was named, else the plan's `default_target`, else
-    `sandbox` where that is used.
+    """The target's name: the given one, else the plan's `default_target`, else `sandbox` if that is
+    used, else `default`.
 
-    Raises UserError for a name that neither the plan nor the sandbox knows.
+    Raises UserError for a name that is neither in the plan nor a sandbox.
     """
     target = target or (plan.default_target if plan else None)
     if target is None:
@@ -130,9 +130,9 @@ def resolve_target(
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", target):
         raise UserError(f"`{target}` is not a target's name: letters, digits, - and _ only")
     known = plan.targets if plan else {}
-    if target != "default" and target not in known and not SANDBOX.fullmatch(target):
+    if target != "default" and target not in known and not names_sandbox(plan, target):
         raise UserError(
-            f"the plan has no [targets.{target}]",
+            f"the plan has no [targets.{target}]" + is_it(target, [*known, "sandbox"]),
             "add it to plan.toml with the environment variables that it is to use, or run with "
             "--target sandbox",
         )
@@ -140,8 +140,8 @@ def resolve_target(
 
 
 def read_environment(project: Path) -> dict[str, str]:
-    """.env.local below the process environment, which wins. Raises FileError for one that can't be
-    read."""
+    """The variables of .env.local and of the process environment, which wins. Raises FileError if
+    .env.local can't be read."""
     from dotenv import dotenv_values
 
     file = project / ".env.local"
@@ -160,7 +160,7 @@ def read_environment(project: Path) -> dict[str, str]:
 
 
 def note_readable(project: Path) -> str | None:
-    """A sentence where .env.local can be read by other users of this machine."""
+    """A sentence if other users of this machine can read .env.local, else None."""
     file = project / ".env.local"
     try:
         mode = stat.S_IMODE(file.stat().st_mode)
@@ -181,39 +181,69 @@ def load_settings(
     environ: Mapping[str, str],
     progress: Progress | None = None,
 ) -> Settings:
-    """Settings for one target; starts the sandbox where it is the one to use.
+    """Settings for one target; starts the sandbox if it is used.
 
-    Raises UserError where a setting is missing, wrong, or names two projects at once.
+    Raises UserError if a setting is missing or wrong, or if the settings name two projects.
     """
     if _uses_sandbox(project, plan, target, environ):
         return _sandbox(project, target, progress)
-    names = _names(plan, target)
+    names = setting_variables(plan, target)
     source = _source(environ, names)
-    return Settings(source=source, target=_target(environ, names, target))
+    if plan.loads_into_sandbox(target):
+        return Settings(source=source, target=_sandbox_deployment(project, target, progress))
+    return Settings(source=source, target=_target(environ, names, target, plan.rehearsal))
+
+
+def unused_settings(settings: Settings, plan: Plan, environ: Mapping[str, str]) -> list[str]:
+    """Variables that are set and not used, because a sandbox takes their place."""
+    unused = [
+        variable
+        for name, variable in setting_variables(plan, settings.target.name).items()
+        if (settings.source if name.startswith("SUPABASE_") else settings.target).sandbox
+    ]
+    return [variable for variable in unused if environ.get(variable)]
 
 
 def load_source(
-    project: Path, plan: Plan | None, target: str | None, environ: Mapping[str, str]
+    project: Path,
+    plan: Plan | None,
+    target: str | None,
+    environ: Mapping[str, str],
+    progress: Progress | None = None,
 ) -> Source:
     """The source alone, for a project that may have no plan yet; no deployment is needed.
 
-    Starts the sandbox' source where that is the one to use. Raises UserError as `load_settings`.
+    Starts the sandbox' source if it is used. Raises UserError like `load_settings`.
     """
     if _uses_sandbox(project, plan, target, environ):
         from stages import sandbox
 
-        return _sandbox_source(sandbox.up(project, []))
-    return _source(environ, _names(plan, target or "default"))
+        return _sandbox_source(sandbox.up(project, [], progress))
+    return _source(environ, setting_variables(plan, target or "default"))
 
 
-def _names(plan: Plan | None, target: str) -> dict[str, str]:
+def setting_variables(plan: Plan | None, target: str) -> dict[str, str]:
     """Setting → environment variable, as `[targets.NAME]` of the plan renames it."""
     names = {name: name for name in SETTING_NAMES}
     if plan is None:
         return names
-    if target in plan.targets:
-        names |= {key.upper(): variable for key, variable in plan.targets[target].items()}
-    return names
+    renamed = plan.targets.get(target, {})
+    return {name: renamed.get(name.lower(), variable) for name, variable in names.items()}
+
+
+def names_sandbox(plan: Plan | None, target: str) -> bool:
+    """Whether a target's name means a sandbox of both sides, and no entry of the plan."""
+    return target not in (plan.targets if plan else ()) and bool(SANDBOX_NAME.fullmatch(target))
+
+
+def convex_is_sandbox(
+    project: Path, plan: Plan | None, target: str | None, environ: Mapping[str, str]
+) -> bool:
+    """Whether the Convex of a target (by default the plan's default target) is a sandbox."""
+    target = target or (plan.default_target if plan else None)
+    if plan and target and plan.loads_into_sandbox(target):
+        return True
+    return _uses_sandbox(project, plan, target, environ)
 
 
 def _uses_sandbox(
@@ -221,13 +251,13 @@ def _uses_sandbox(
 ) -> bool:
     if target is not None and plan is not None and target in plan.targets:
         return False
-    if target is not None and SANDBOX.fullmatch(target):
+    if target is not None and names_sandbox(plan, target):
         return True
     return not any(environ.get(name) for name in SETTING_NAMES) and _is_this_repository(project)
 
 
 def _is_this_repository(project: Path) -> bool:
-    """Whether the project is the one that stages ships: a checkout, wherever stages runs from."""
+    """Whether the project is a checkout of stages' own repository, wherever stages runs from."""
     try:
         settings = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))
     except (OSError, ValueError):
@@ -240,18 +270,28 @@ def _sandbox(project: Path, target: str, progress: Progress | None) -> Settings:
     from stages import sandbox
 
     state = sandbox.up(project, [target], progress)
-    deployment = state.deployments[target]
     return Settings(
-        source=_sandbox_source(state),
-        target=Target(
-            name=target,
-            deployment=deployment.name,
-            url=deployment.url,
-            site_url=deployment.site_url,
-            admin_key=Secret(deployment.admin_key),
-            secret=Secret(deployment.migration_secret),
-            sandbox=True,
-        ),
+        source=_sandbox_source(state), target=sandbox_target(target, state.deployments[target])
+    )
+
+
+def _sandbox_deployment(project: Path, target: str, progress: Progress | None) -> Target:
+    """A Convex on this machine, for a source that is not a sandbox."""
+    from stages import sandbox
+
+    return sandbox_target(target, sandbox.deploy(project, target, progress))
+
+
+def sandbox_target(target: str, deployment: SandboxDeployment) -> Target:
+    """A Convex on this machine as a target."""
+    return Target(
+        name=target,
+        deployment=deployment.name,
+        url=deployment.url,
+        site_url=deployment.site_url,
+        admin_key=Secret(deployment.admin_key),
+        secret=Secret(deployment.migration_secret),
+        sandbox=True,
     )
 
 
@@ -298,7 +338,9 @@ def _source(environ: Mapping[str, str], names: Mapping[str, str]) -> Source:
     if len(set(known.values())) > 1:
         seen = ", ".join(f"{name} is of {ref}" for name, ref in known.items())
         raise SettingError(
-            f"the settings name two Supabase projects: {seen}", "make them name one", settings=known
+            f"the settings name two Supabase projects: {seen}",
+            "make them name the same project",
+            settings=known,
         )
     ref = next(iter(known.values()), None) or address
     return Source(
@@ -318,15 +360,15 @@ def _max_silence(environ: Mapping[str, str]) -> float:
         seconds = 0
     if not 0 < seconds < float("inf"):
         raise SettingError(
-            f"STAGES_MAX_SILENCE is {text!r}, which is no number of seconds",
-            "set it to seconds without a byte from Postgres, such as 60, or not at all",
+            f"STAGES_MAX_SILENCE is {text!r}, which is not a number of seconds",
+            "set it to the longest silence to wait for, in seconds, such as 60, or unset it",
             settings=["STAGES_MAX_SILENCE"],
         )
     return seconds
 
 
 def check_key(key: str, name: str) -> str | None:
-    """The project ref inside a key, where it has one; refuses keys that row security limits.
+    """The project ref inside a key, if it has one; refuses keys that row security limits.
 
     Source: Supabase's key kinds; an anon key answers 200 with no rows instead of an error.
     """
@@ -362,13 +404,13 @@ def check_key(key: str, name: str) -> str | None:
 
 
 def _claims(key: str) -> dict[str, object] | None:
-    """A JWT's payload, unverified: the server does that; we only read what it says of itself."""
+    """A JWT's payload, unverified: that is up to the server; this only reads what it claims."""
     parts = key.split(".")
     if len(parts) != 3:
         return None
     try:
         decoded = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (binascii.Error, UnicodeDecodeError, json.JSONDecodeError):
+    except (ValueError, RecursionError):
         return None
     return decoded if isinstance(decoded, dict) else None
 
@@ -376,14 +418,16 @@ def _claims(key: str) -> dict[str, object] | None:
 # ── Convex ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _target(environ: Mapping[str, str], names: Mapping[str, str], target: str) -> Target:
+def _target(
+    environ: Mapping[str, str], names: Mapping[str, str], target: str, rehearsal: str
+) -> Target:
     url_name, url = _first_set(environ, names, "CONVEX_URL", "CONVEX_SELF_HOSTED_URL")
     key_name, key = _first_set(environ, names, "CONVEX_DEPLOY_KEY", "CONVEX_SELF_HOSTED_ADMIN_KEY")
     secret = environ.get(names["MIGRATION_SECRET"])
     if not url:
         raise SettingError(
             f"{url_name} is not set, so there is no deployment to load to",
-            "write it to .env.local, or try the sandbox: stages --target sandbox check",
+            f"write it to .env.local, or rehearse without a deployment: {rehearsal}",
             settings=[url_name],
         )
     if not key and not secret:
@@ -424,7 +468,7 @@ def _target(environ: Mapping[str, str], names: Mapping[str, str], target: str) -
 
 
 def _is_certain(kind: str, api: str, *, cloud: bool) -> bool:
-    """Whether the kind of a deployment is known: by its key, or since it is on this machine."""
+    """Whether a deployment's kind is known: from its key, or because it is on this machine."""
     if kind == "self-hosted":
         return not cloud
     return kind in ("prod", "dev", "preview") or (urlsplit(api).hostname or "") in LOOPBACK

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from stages.convex.schema import Schema, Validator
 from stages.convex.validators.positions import with_reference
 from stages.convex.values import Shape, shapes
@@ -12,7 +14,7 @@ from stages.state.workspace import Workspace, form_file
 
 
 def require_table(schema: Schema, plan: Plan, name: str) -> None:
-    """Raise UserError, with the plan's line, for a table of the plan that the schema has not."""
+    """Raise UserError, with the plan's line, if the schema lacks a table of the plan."""
     if name not in schema.tables:
         raise entry_error(
             plan.file,
@@ -23,9 +25,9 @@ def require_table(schema: Schema, plan: Plan, name: str) -> None:
 
 
 def with_references(schema: Schema, plan: Plan) -> Schema:
-    """The schema, with the places for references that the plan names (`references` of a table).
+    """The schema, with the reference fields that the plan names (`references` of a table).
 
-    Raises UserError where the schema has no such place.
+    Raises UserError if the schema has no such place.
     """
     named = {table.name: table for table in plan.tables.values() if table.references}
     if not named:
@@ -41,6 +43,7 @@ def with_references(schema: Schema, plan: Plan) -> Schema:
 
 
 def _named(plan: Plan, table: TargetTable, document: Validator) -> Validator:
+    _refuse_both(plan, table)
     for path, target in table.references.items():
         with_place = with_reference(document, f".{path}", target)
         if with_place is None:
@@ -56,8 +59,26 @@ def _named(plan: Plan, table: TargetTable, document: Validator) -> Validator:
     return document
 
 
+def _refuse_both(plan: Plan, table: TargetTable) -> None:
+    """Raise UserError where one key and every key of the same place are named."""
+    steps: dict[str, str] = {}
+    for path in table.references:
+        for step in re.finditer(r"\{\}|\.[^.\[{]+", f".{path}"):
+            place = path[: max(step.start() - 1, 0)]
+            kind = "{}" if step[0] == "{}" else "."
+            if steps.setdefault(place, kind) != kind:
+                raise entry_error(
+                    plan.file,
+                    f"tables.{table.name}",
+                    f"[tables.{table.name}] references names `{place}{{}}`, which means every key, "
+                    f"and also one key of `{place}`",
+                    f"references.{path}",
+                    f"edit {plan.file}: keep one of the two",
+                )
+
+
 def staged_shapes(workspace: Workspace, schema: Schema, table: str) -> dict[str, Shape]:
-    """The fields of a table that is transformed; those of v.any() are what its model gave."""
+    """The fields of a transformed table; those of v.any() are the columns that its model gave."""
     columns: list[str] = []
     file = form_file(workspace.transform(table))
     if schema.document(table)["type"] == "any" and file.exists():

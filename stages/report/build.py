@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from stages.errors import without_values
 from stages.hints import Invocation
 from stages.project.plan import Plan, TargetTable
 from stages.project.settings import Target
@@ -34,9 +35,9 @@ from stages.verify.record import Proof, read_proof
 
 
 def build_report(workspace: Workspace, plan: Plan) -> dict[str, Any]:
-    """{table: {source, migrated, skipped, errors, …}} from the manifests alone.
+    """{table: {source, migrated, skipped, errors, …}} from the data folder alone.
 
-    Keyed by source, or `source→target` where a source feeds several tables.
+    Keyed by source, or by `source→target` if a source feeds several tables.
     """
     feeds: dict[str, int] = {}
     for table in plan.tables.values():
@@ -60,16 +61,16 @@ def write_report(
     *,
     replace: bool = False,
 ) -> KeptReport | None:
-    """Write both files, unless no figure has changed.
+    """Write both files; if no figure has changed, only the summary.
 
-    A report that holds more, and that this data folder has not written, is kept unless `replace`;
-    returns why then, else None.
+    A report that holds more, and was not written from this data folder, is kept unless `replace`;
+    the reason is then returned, else None.
     """
     file, summary = report_files(workspace, plan)
     stored = read_report(file)
     figures = _figures(workspace, plan, target, stored)
     if stored and figures == {each: stored.get(each) for each in figures}:
-        # A kill may have come between the files.
+        # An earlier run may have been killed between the files.
         write_text(summary, summary_text(stored))
         note_own(workspace, file)
         return None
@@ -110,7 +111,7 @@ def _figures(
 
 
 def _meanings(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Each rule that rows were skipped or values changed by → what it means."""
+    """Each rule that skipped rows or changed values → what it means."""
     named = {
         reason.rpartition(": ")[2]
         for entry in tables.values()
@@ -121,7 +122,7 @@ def _meanings(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def own_commands(workspace: Workspace) -> Invocation:
-    """Commands in a report name its target, and no folder of this machine."""
+    """Commands in a report name its target, but no folder of this machine."""
     target = None if workspace.is_default_target else workspace.target
     return Invocation(project=None, data=None, target=target)
 
@@ -178,7 +179,7 @@ def _entry(
 
 
 def _unproven(extracted: ExtractManifest | None) -> dict[str, int]:
-    """Rows whose floats were taken with 15 digits, as the plan says."""
+    """Rows whose floats were read with 15 digits, as the plan says."""
     rows = extracted.unproven if extracted else 0
     return {"floats of the source with 15 digits": rows} if rows else {}
 
@@ -200,8 +201,7 @@ def _failures(
     for stage, by_name in kept.items():
         failure = by_name.get(table.source if stage == "extract" else table.name)
         if failure:
-            # What follows may be the words of Convex or DuckDB, which may quote a value.
-            reason = failure.reason if stage == "extract" else failure.reason.partition(": ")[0]
+            reason = failure.reason if stage == "extract" else without_values(failure.reason)
             why = own_commands(workspace).complete(f"stages rejects {table.name}")
             sentences[stage] = f"{stage} failed: {reason}; see why with: {why}"
     return sentences

@@ -13,7 +13,7 @@ from stages.state.workspace import Workspace
 
 
 def report_files(workspace: Workspace, plan: Plan) -> tuple[Path, Path]:
-    """The JSON and the summary: `report.json`, and `report.production.json` of another target."""
+    """The JSON and the summary: `report.json`, or `report.production.json` for another target."""
     files = (workspace.project / plan.report_json, workspace.project / plan.report_summary)
     if workspace.is_default_target:
         return files
@@ -45,7 +45,7 @@ class _Report(msgspec.Struct):
 
 
 def read_report(file: Path) -> dict[str, Any] | None:
-    """The JSON of a report; None where there is none, or none that anybody could read."""
+    """The JSON of a report; None if there is none, or it has another form."""
     stored = read_json(file)
     try:
         msgspec.convert(stored, _Report)

@@ -1,7 +1,7 @@
-"""A report that holds more than the data folder does stays as it is, unless that folder wrote it.
+"""Keep a report that holds more than the data folder does, unless that folder wrote it.
 
-The report is the plan's or the target's, not the data folder's: an empty or fresh folder finds what
-another one has written.
+The report belongs to the plan or the target, not to the data folder: an empty or new folder finds
+what another one has written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from stages.state.fingerprints import hash_file
 from stages.state.records import Record, read_whole, write_record
 from stages.state.workspace import Workspace
 
-# How far a table is; what is not in the list is sent, and not all of it.
+# How far a table is; one whose status is in neither list is sent in part.
 STEPS = ("not extracted", "not transformed", "not loaded")
 WHOLE = ("complete", "missing")
 
@@ -32,7 +32,7 @@ class Reported(Record, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class KeptReport:
-    """Why a report is not written over: what it says of a `table`, and what this folder holds."""
+    """Why a report is not overwritten: what it says about a `table`, and what this folder holds."""
 
     file: Path
     data: Path
@@ -42,22 +42,22 @@ class KeptReport:
 
     @property
     def message(self) -> str:
-        """One sentence, without the way on."""
+        """One sentence, without the next step."""
         return (
-            f"{self.file} reports more than {self.data} holds, such as of {self.table}: it says "
-            f"`{self.there}`, and here it is `{self.here}`"
+            f"{self.file} reports more than {self.data} holds, for example on {self.table}: "
+            f"`{self.there}` there, `{self.here}` here"
         )
 
     @property
     def hint(self) -> str:
-        """The way on."""
+        """The next step."""
         return "name the data folder of that run with --data DIR; or: stages report --replace"
 
 
 def find_fuller(
     workspace: Workspace, file: Path, stored: Mapping[str, Any], tables: Mapping[str, Any]
 ) -> KeptReport | None:
-    """What the stored report holds beyond `tables`; None where this data folder wrote it."""
+    """What the stored report holds beyond `tables`; None if nothing, or this folder wrote it."""
     before = stored.get("tables", {})
     fewer = [
         name
@@ -85,7 +85,7 @@ def _progress(entry: Mapping[str, Any]) -> int:
 
 
 def note_own(workspace: Workspace, file: Path) -> None:
-    """Keep that this data folder has written the report as it is now."""
+    """Record that this data folder has written the report in its present form."""
     write_record(workspace.reported, Reported(sha256=hash_file(file)))
 
 

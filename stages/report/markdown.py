@@ -1,4 +1,4 @@
-"""The report for people, in Markdown."""
+"""The report to read, in Markdown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COUNTED = ("source", "migrated", "skipped", "not_loaded")
 
 
 def summary_text(report: dict[str, Any]) -> str:
-    """The report for people, in Markdown."""
+    """The report to read, in Markdown."""
     tables = report["tables"]
     totals = {k: sum(t[k] for t in tables.values()) for k in COUNTED}
     lines = [
@@ -53,13 +53,13 @@ def summary_text(report: dict[str, Any]) -> str:
         for reason, rows in entry["reasons"].items()
     ]
     lines += skipped or ["No row was skipped."]
-    lines += ["", "## What rules bent", ""]
-    bent = [
+    lines += ["", "## Values changed by rules", ""]
+    changed = [
         f"- {name}: {change}: {rows:,}"
         for name, entry in tables.items()
         for change, rows in entry.get("changes", {}).items()
     ]
-    lines += bent or ["No value was changed."]
+    lines += changed or ["No value was changed."]
     lines += ["", "## Where references went", ""]
     references = [
         f"| {name} | {field} | {entry['source']:,} | {entry['bound']:,} | {entry['nulled']:,} | "

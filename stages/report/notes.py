@@ -1,5 +1,5 @@
-"""What a person should know of a migration besides its rows: columns that nothing reads, URLs
-that end or hang on the old storage, and keys of side files that the source has not."""
+"""What else to know about a migration: columns that nothing reads, URLs that expire or depend on
+the old storage, and keys of side files that the source does not have."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stages.state.workspace import Workspace, form_file
 
 
 def unused_columns(workspace: Workspace, plan: Plan) -> dict[str, list[str]]:
-    """Source → its columns that no model reads, but for those that the plan means.
+    """Source → its columns that no model reads, except those that the plan lists as unused.
 
     Empty while a table of the plan is not transformed yet, since its model may read them.
     """
@@ -55,7 +55,7 @@ def url_classes(transformed: TransformManifest | None) -> list[dict[str, Any]]:
 
 
 def summary_lines(report: dict[str, Any]) -> Iterator[str]:
-    """The same for people, in Markdown; a section without anything to say is left out."""
+    """These notes in Markdown; a section without entries is left out."""
     tables = report["tables"]
     unused = [
         f"- {name}: {', '.join(columns)}"

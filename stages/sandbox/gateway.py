@@ -2,12 +2,12 @@
 
 `python -m stages.sandbox.gateway CONFIG` serves on a free loopback port until SIGTERM. CONFIG is a
 JSON file: `dsn` (of the login role, usually `authenticator`), `jwt_secret`, `service_role_key`,
-`anon_key`, `secret_key`, `publishable_key`, `schemas`, `max_rows`, `ready`, and, to slow every
-answer down, `latency_ms`. Once it serves, it writes `{"url": …}` to the file named by `ready`.
+`anon_key`, `secret_key`, `publishable_key`, `schemas`, `max_rows`, `ready`, and, to delay every
+response, `latency_ms`. Once it serves, it writes `{"url": …}` to the file named by `ready`.
 
-It is not PostgREST. It does what a reader of tables meets, and refuses the rest: GET and HEAD on
-`/rest/v1/` and its tables, and, in the Auth service's place, GET on `/auth/v1/admin/users` and one
-of these. JSON is made by Postgres itself, and passed on unparsed.
+It is not PostgREST. It supports what reading tables needs, and refuses the rest: GET and HEAD on
+`/rest/v1/` and its tables, and, in place of the Auth service, GET on `/auth/v1/admin/users` and a
+single user. Postgres itself creates the JSON, which is passed on unparsed.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ def application(config: Config) -> Starlette:
 
 
 class Server(uvicorn.Server):
-    """Says when it really serves, and takes SIGTERM and SIGINT as a wish and not as a death."""
+    """Reports when it actually serves, and shuts down gracefully on SIGTERM and SIGINT."""
 
     def __init__(self, config: Config) -> None:
         options: dict[str, Any] = {
-            "access_log": False,  # it would show keys of rows
+            "access_log": False,  # it would contain keys of rows
             "log_level": "warning",
             "server_header": False,
             "timeout_keep_alive": 60,
@@ -84,13 +84,13 @@ class Server(uvicorn.Server):
 
 
 def main(arguments: list[str]) -> int:
-    """Serve until a signal says to stop; 2 for wrong usage."""
+    """Serve until a signal; returns 2 for wrong usage."""
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m stages.sandbox.gateway CONFIG\n")
         return 2
     config = Config.read(Path(arguments[0]))
     config.ready.unlink(missing_ok=True)  # an earlier process' address
-    # Only a socket that says that it is TCP gets TCP_NODELAY from asyncio; 40 ms an answer if not.
+    # asyncio sets TCP_NODELAY only on sockets declared as TCP; without it, responses take 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         Server(config).run(sockets=[listener])

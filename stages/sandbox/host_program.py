@@ -1,8 +1,8 @@
 """The Convex host as a program: its TypeScript, and a folder with the npm packages that it imports.
 
-In a checkout these are the checkout's own node_modules. Elsewhere they are installed once, from the
-lock beside the TypeScript, into the user's cache, and the TypeScript is copied there, since Node
-looks for packages in the folders above a file.
+In a checkout, these are the checkout's own node_modules. Elsewhere they are installed once into the
+user's cache, from the lock file next to the TypeScript, which is copied there too, since Node looks
+for packages in the folders above a file.
 """
 
 from __future__ import annotations
@@ -17,25 +17,28 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import stages.convex
 from stages.errors import UserError
 from stages.progress import Progress
 
 HOST = Path(__file__).with_name("host")
+# The same bundler loads modules of convex/ and exports schema.ts.
+BUNDLER = Path(stages.convex.__file__).with_name("bundle.mjs")
 PACKAGE, LOCK = HOST / "package.json", HOST / "package-lock.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HostProgram:
-    """`main` is what Node runs, in `folder`, whose node_modules it uses."""
+    """`main` is the file that Node runs, in `folder`, whose node_modules it uses."""
 
     folder: Path
     main: Path
 
 
 def host_program(progress: Progress) -> HostProgram:
-    """The program, its packages installed if need be; `progress` is told before that.
+    """The program, with its packages installed if necessary, which is noted on `progress` first.
 
-    Raises UserError where npm is missing or fails.
+    Raises UserError if npm is missing or fails.
     """
     checkout = _checkout()
     if checkout is not None:
@@ -43,20 +46,20 @@ def host_program(progress: Progress) -> HostProgram:
     folder = cache_folder() / f"sandbox-{_digest([PACKAGE, LOCK])}"
     _make(folder, lambda new: _install(new, folder, progress))
     sources = sorted(HOST.glob("*.ts"))
-    host = folder / f"host-{_digest(sources)}"
-    _make(host, lambda new: [shutil.copy(file, new) for file in sources])
-    return HostProgram(folder=folder, main=host / "main.ts")
+    programs = folder / f"host-{_digest([*sources, BUNDLER])}"
+    _make(programs, lambda new: _copy(sources, new))
+    return HostProgram(folder=folder, main=programs / "sandbox" / "host" / "main.ts")
 
 
 def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/stages`, else `~/.cache/stages`."""
+    """`$XDG_CACHE_HOME/stages`, or else `~/.cache/stages`."""
     configured = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification has relative paths ignored.
+    # The XDG specification says to ignore relative paths.
     if configured.startswith("/"):
         return Path(configured) / "stages"
     try:
         return Path.home() / ".cache" / "stages"
-    except RuntimeError:  # no HOME, and a user whom the system does not know
+    except RuntimeError:  # no HOME, and a user unknown to the system
         raise UserError(
             "there is no home folder to keep the sandbox's host in",
             "name a folder for it: export XDG_CACHE_HOME=/var/tmp/cache",
@@ -64,7 +67,7 @@ def cache_folder() -> Path:
 
 
 def _checkout() -> Path | None:
-    """The nearest folder above whose node_modules have every package in the version of the lock."""
+    """The nearest parent folder whose node_modules have every package in the pinned version."""
     pins: dict[str, str] = json.loads(PACKAGE.read_text("utf-8"))["dependencies"]
     for folder in HOST.parents:
         modules = folder / "node_modules"
@@ -90,7 +93,7 @@ def _digest(files: Iterable[Path]) -> str:
 
 
 def _make(folder: Path, fill: Callable[[Path], object]) -> None:
-    """A complete folder or none: it is filled under another name, and then renamed."""
+    """Create a folder atomically: fill it under another name, then rename it."""
     if folder.exists():
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -100,10 +103,20 @@ def _make(folder: Path, fill: Callable[[Path], object]) -> None:
         try:
             new.rename(folder)
         except OSError:
-            if not folder.exists():  # else another process was first, with the same content
+            if not folder.exists():  # otherwise another process was first, with the same content
                 raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def _copy(sources: Iterable[Path], new: Path) -> None:
+    """Copy the TypeScript and the bundler that it imports, in the package's folder structure."""
+    host, convex = new / "sandbox" / "host", new / "convex"
+    host.mkdir(parents=True)
+    convex.mkdir()
+    for file in sources:
+        shutil.copy(file, host)
+    shutil.copy(BUNDLER, convex)
 
 
 def _install(new: Path, folder: Path, progress: Progress) -> None:
@@ -132,5 +145,5 @@ def _install(new: Path, folder: Path, progress: Progress) -> None:
         reason = next(reasons, "no reason given")
         raise UserError(
             f"the sandbox's npm packages can't be installed: {reason}",
-            "see that npm reaches its registry (npm ping), and run the same command again",
+            "check that npm reaches its registry (npm ping), and rerun the command",
         )

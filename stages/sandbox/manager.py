@@ -1,10 +1,9 @@
-"""The sandbox as a whole: what runs, what must be started, and how all of it ends."""
+"""The sandbox as a whole: what is running, what must be started, and how everything is stopped."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 import secrets
 import shutil
 import string
@@ -16,10 +15,18 @@ from typing import Any
 
 from stages.errors import UserError
 from stages.progress import Progress, Silent
-from stages.sandbox.host_program import host_program
-from stages.sandbox.postgres import PLATFORM_SQL, Postgres
+from stages.sandbox.deployments import (
+    host_service,
+    host_targets,
+    read_deployment,
+    remove_seed,
+    start_host,
+    wait_for_host,
+)
+from stages.sandbox.postgres import PLATFORM_SQL, Postgres, binary, variables
 from stages.sandbox.service import Service
 from stages.sandbox.state import (
+    Running,
     SandboxDeployment,
     SandboxSource,
     State,
@@ -29,47 +36,85 @@ from stages.sandbox.state import (
     root_of,
     write_private,
 )
-from stages.state.workspace import functions_folder
 
-KEY_SECONDS = 10 * 365 * 24 * 60 * 60  # as long as Supabase's legacy keys are good
-MAX_ROWS = 1000  # of one answer of the REST side, as a new Supabase project has it
+KEY_SECONDS = 10 * 365 * 24 * 60 * 60  # as long as Supabase's legacy keys are valid
+# SQL files below this size in bytes are read by every command to see whether they have changed.
+LARGE = 32 << 20
+MAX_ROWS = 1000  # of one REST response, as in a new Supabase project
 
 
 def up(
-    project: Path, targets: Iterable[str] = ("sandbox",), progress: Progress | None = None
+    project: Path,
+    targets: Iterable[str] = ("sandbox",),
+    progress: Progress | None = None,
+    *,
+    renew: bool = False,
+    push: bool = False,
 ) -> State:
-    """Start what does not run: Postgres, the REST gateway, and a Convex host for each target.
+    """Start what is not running: Postgres, the REST gateway, and a Convex host for each target.
 
-    What runs already stays as it is, hosts of other targets too. Returns once all of it serves.
-    `progress` hears when packages are installed first.
-    Raises UserError for a missing program or SQL that fails, StagesError for a service that does
-    not start.
+    Services that are running stay as they are, including hosts of other targets; stopped ones come
+    back with their data. If convex/ has changed since a host started, or with `push`, the host is
+    restarted and keeps its documents; it keeps serving if the new convex/ can't be loaded. With
+    `renew`, a host that is not running, or whose documents no longer fit schema.ts, discards its
+    documents and becomes a new deployment. Returns once everything serves. Pushes, packages that
+    are installed first, and parts of a dump that were skipped are noted on `progress`.
+
+    Raises UserError for a missing program, SQL that fails, a module of convex/ that the migration
+    needs and that can't be loaded, or documents that schema.ts no longer accepts; StagesError for a
+    service that does not start.
     """
-    root = root_of(project)
+    root, progress = root_of(project), progress or Silent()
     with locked(root):
-        source, database = _start_database(project, root)
+        starts = _read_source(root) is None
+        if starts:
+            progress.start("sandbox", "Supabase")
+        source, database = _start_database(project, root, progress)
         gateway = _start_gateway(root, source, database)
         hosts = [
-            _start_host(project, root, database, target, progress or Silent()) for target in targets
+            start_host(project, root, database, target, progress, renew=renew, push=push)
+            for target in targets
         ]
-        for service in (gateway, *hosts):
-            service.wait_for_addresses()
+        gateway.wait_for_addresses()
+        if starts:
+            progress.done("sandbox", "Supabase", "")
+        for host, started in hosts:
+            wait_for_host(host, progress if started else Silent())
         state = _read_state(root)
-    if state is None:
+    if not isinstance(state, State):
         raise gateway.failure("stopped as soon as it had started")
     return state
 
 
+def deploy(
+    project: Path,
+    target: str,
+    progress: Progress | None = None,
+    *,
+    renew: bool = False,
+    push: bool = False,
+) -> SandboxDeployment:
+    """Start only a Convex host, for a source that is not a sandbox; it starts without documents.
+
+    Raises the same errors as `up`.
+    """
+    root, progress = root_of(project), progress or Silent()
+    with locked(root):
+        host, started = start_host(project, root, None, target, progress, renew=renew, push=push)
+        return wait_for_host(host, progress if started else Silent())
+
+
 def down(project: Path) -> None:
-    """Stop every service, and return when it is gone. The database's rows stay."""
+    """Stop every service, and return when they have ended. Rows and documents stay."""
     root = root_of(project)
     if is_present(root):
         with locked(root):
             _stop(root)
 
 
-def status(project: Path) -> State | None:
-    """What runs, without starting anything; None unless both Supabase services do."""
+def status(project: Path) -> Running | None:
+    """What is running, without starting anything: a State if both Supabase services are; None if
+    nothing is."""
     root = root_of(project)
     if not is_present(root):
         return None
@@ -78,7 +123,7 @@ def status(project: Path) -> State | None:
 
 
 def reset(project: Path) -> None:
-    """Stop every service, and delete all that the sandbox has: the next one is another source."""
+    """Stop every service, and delete everything: the next sandbox is a new source."""
     root = root_of(project)
     if is_present(root):
         with locked(root):
@@ -86,36 +131,47 @@ def reset(project: Path) -> None:
             shutil.rmtree(root)
 
 
+def psql(state: State) -> tuple[Path, dict[str, str]]:
+    """psql's path, and the environment with which it opens the sandbox's database as its owner."""
+    return binary(state.root, "psql"), variables(state.source.db_url)
+
+
 # ── Supabase ────────────────────────────────────────────────────────────────────────────────
 
 
-def _start_database(project: Path, root: Path) -> tuple[dict[str, Any], Postgres]:
-    """The source's record, which is written when its database is complete, and the server."""
+def _start_database(
+    project: Path, root: Path, progress: Progress
+) -> tuple[dict[str, Any], Postgres]:
+    """Start the database, creating it if necessary; returns the source's record, which is written
+    once the database is complete, and the server."""
     files = _sql_files(project)
     fingerprint = _fingerprint(files)
     source = read_json(root / "source.json")
     if source is not None:
         if source["fingerprint"] != fingerprint:
             raise UserError(
-                f"the sandbox's database was made by other SQL than {project / 'data/sandbox'} has",
-                "stages sandbox reset, which makes a new source of the SQL",
+                f"the sandbox's database was made from other SQL than {project / 'data/sandbox'} "
+                "has",
+                "stages sandbox reset, which makes a new source from the SQL",
             )
         database = _database(root, source)
         database.start()
         return source, database
+    if not files:
+        progress.note(
+            f"{project / 'data/sandbox'} has no .sql file, so the sandbox's database has no tables"
+        )
     source = _new_source() | {"fingerprint": fingerprint}
     database = _database(root, source)
     database.create()
     database.start()
     passwords = source["passwords"]
     try:
-        database.install(
-            {
-                "authenticator": passwords["authenticator"],
-                _direct_role(source): passwords["direct"],
-            },
-            files,
-        )
+        logins = {
+            "authenticator": passwords["authenticator"],
+            _direct_role(source): passwords["direct"],
+        }
+        database.install(logins, files, progress)
     except UserError:
         database.stop()
         raise
@@ -130,10 +186,13 @@ def _sql_files(project: Path) -> list[Path]:
 
 
 def _fingerprint(files: Iterable[Path]) -> str:
+    """A digest of a database's SQL files; of large ones, only the name, size and time count."""
     digest = hashlib.sha256()
     for file in (PLATFORM_SQL, *files):
-        content = file.read_bytes()
-        digest.update(f"{file.name} {len(content)}\n".encode() + content)
+        seen = file.stat()
+        digest.update(f"{file.name} {seen.st_size}\n".encode())
+        large = seen.st_size >= LARGE
+        digest.update(f"{seen.st_mtime_ns}\n".encode() if large else file.read_bytes())
     return digest.hexdigest()
 
 
@@ -175,7 +234,7 @@ def _database(root: Path, source: dict[str, Any]) -> Postgres:
 
 
 def _direct_role(source: dict[str, Any]) -> str:
-    """The user name that Supabase's pooler takes."""
+    """The user name for direct connections, in the form that Supabase's pooler uses."""
     return f"postgres.{source['ref']}"
 
 
@@ -191,7 +250,7 @@ def _start_gateway(root: Path, source: dict[str, Any], database: Postgres) -> Se
     if service.is_alive():
         if read_json(service.config) == config:
             return service
-        service.stop()  # the database is at another port now
+        service.stop()  # the database now has another port
     write_private(service.config, json.dumps(config))
     service.start([sys.executable, "-m", "stages.sandbox.gateway", str(service.config)], cwd=root)
     return service
@@ -201,80 +260,20 @@ def _gateway(root: Path) -> Service:
     return Service(root=root, name="gateway")
 
 
-# ── Convex ──────────────────────────────────────────────────────────────────────────────────
+# ── the whole sandbox ───────────────────────────────────────────────────────────────────────
 
 
-def _start_host(
-    project: Path, root: Path, database: Postgres, target: str, progress: Progress
-) -> Service:
-    """A Convex host for one target: the one that runs, or a new deployment."""
-    service = _host(root, target)
-    if service.is_alive():
-        return service
-    node = shutil.which("node")
-    if node is None:
-        raise UserError(
-            "there is no node on the PATH, and the sandbox's Convex runs in it",
-            "install Node.js 20 or newer",
-        )
-    folder = functions_folder(project).resolve()
-    if not folder.is_dir():
-        raise UserError(f"the project has no folder {folder}", "run from the project's folder")
-    program = host_program(progress)
-    name = f"{target}-{secrets.token_hex(3)}"
-    config = {
-        "name": name,
-        "convex": str(folder),
-        "adminKey": f"{name}|{secrets.token_hex(32)}",
-        "env": {"MIGRATION_SECRET": secrets.token_hex(24)},
-        "seed": _write_seed(project, database, service),
-        "ready": str(service.ready),
-    }
-    write_private(service.config, json.dumps(config))
-    # Whose path aliases hold in the project's own modules.
-    aliases = folder / "tsconfig.json"
-    service.start(
-        [node, "--import", "tsx", str(program.main), str(service.config)],
-        cwd=program.folder,
-        variables={"TSX_TSCONFIG_PATH": str(aliases)} if aliases.exists() else None,
-    )
-    return service
+def _read_state(root: Path) -> Running | None:
+    read = {target: read_deployment(host_service(root, target)) for target in host_targets(root)}
+    deployments = {target: deployment for target, deployment in read.items() if deployment}
+    source = _read_source(root)
+    if source:
+        return State(root=root, source=source, deployments=deployments)
+    return Running(root=root, source=None, deployments=deployments) if deployments else None
 
 
-def _host(root: Path, target: str) -> Service:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", target):
-        raise UserError(f"`{target}` is not a target's name: letters, digits, - and _ only")
-    return Service(root=root, name=f"convex-{target}")
-
-
-def _targets(root: Path) -> list[str]:
-    return sorted(path.name[len("convex-") : -len(".lock")] for path in root.glob("convex-*.lock"))
-
-
-def _seed(service: Service) -> Path:
-    return service.root / f"{service.name}.seed.jsonl"
-
-
-def _write_seed(project: Path, database: Postgres, service: Service) -> str | None:
-    """The documents that Convex has before the migration, as data/sandbox/convex.sql makes them."""
-    query = project / "data" / "sandbox" / "convex.sql"
-    if not query.exists():
-        return None
-    import psycopg
-
-    try:
-        with database.connect() as connection:
-            rows = connection.execute(query.read_bytes()).fetchall()
-    except psycopg.Error as error:
-        raise UserError(f"{query}: {error}", f"edit {query}") from None
-    write_private(_seed(service), "".join(f"{line}\n" for _, line in sorted(rows)))
-    return str(_seed(service))
-
-
-# ── all of it ───────────────────────────────────────────────────────────────────────────────
-
-
-def _read_state(root: Path) -> State | None:
+def _read_source(root: Path) -> SandboxSource | None:
+    """The Supabase side; None unless both services are running."""
     source = read_json(root / "source.json")
     gateway = _gateway(root)
     if source is None or not gateway.is_alive():
@@ -284,45 +283,23 @@ def _read_state(root: Path) -> State | None:
     if addresses is None or not database.service.is_alive():
         return None
     keys = source["keys"]
-    deployments = {target: _read_deployment(_host(root, target)) for target in _targets(root)}
-    return State(
-        root=root,
-        source=SandboxSource(
-            ref=source["ref"],
-            url=addresses["url"],
-            service_role_key=keys["service_role_key"],
-            anon_key=keys["anon_key"],
-            secret_key=keys["secret_key"],
-            publishable_key=keys["publishable_key"],
-            db_url=database.url(_direct_role(source), source["passwords"]["direct"]),
-        ),
-        deployments={
-            target: deployment for target, deployment in deployments.items() if deployment
-        },
-    )
-
-
-def _read_deployment(service: Service) -> SandboxDeployment | None:
-    """The deployment that a host serves; None when it does not."""
-    config = read_json(service.config)
-    addresses = read_json(service.ready)
-    if config is None or addresses is None or not service.is_alive():
-        return None
-    return SandboxDeployment(
-        name=config["name"],
+    return SandboxSource(
+        ref=source["ref"],
         url=addresses["url"],
-        site_url=addresses["siteUrl"],
-        admin_key=config["adminKey"],
-        migration_secret=config["env"]["MIGRATION_SECRET"],
+        service_role_key=keys["service_role_key"],
+        anon_key=keys["anon_key"],
+        secret_key=keys["secret_key"],
+        publishable_key=keys["publishable_key"],
+        db_url=database.url(_direct_role(source), source["passwords"]["direct"]),
     )
 
 
 def _stop(root: Path) -> None:
-    hosts = [_host(root, target) for target in _targets(root)]
+    hosts = [host_service(root, target) for target in host_targets(root)]
     for service in (*hosts, _gateway(root)):
         service.stop()
         service.forget()
     for host in hosts:
-        _seed(host).unlink(missing_ok=True)
-    # Its port is kept: the next start takes it again if it is free.
+        remove_seed(host)
+    # Its port is remembered: the next start uses it again if it is free.
     Postgres(root=root, password="").stop()

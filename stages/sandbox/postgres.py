@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.errors import StagesError, UserError
+from stages.progress import Progress
+from stages.sandbox.dump import is_dump, load_dump
 from stages.sandbox.service import Service, SystemUser, environment
 from stages.sandbox.state import read_json, write_private
 
@@ -27,12 +29,12 @@ PLATFORM_SQL = Path(__file__).parent / "supabase.sql"
 START_ATTEMPTS = 3
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
-    # TCP only: the path of a socket has a limit that a folder for tests may exceed.
+    # TCP only: the path of a socket has a length limit that a test folder may exceed.
     "unix_socket_directories": "",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "ssl": "off",
-    # A sandbox that a power cut has damaged is made anew, so nothing waits for the disk.
+    # A sandbox damaged by a power cut is simply recreated, so nothing is synced to disk.
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -43,43 +45,48 @@ SETTINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Postgres:
-    """The cluster below `root`. `password` is the superuser's."""
+    """The cluster in `root`. `password` is the superuser's."""
 
     root: Path
     password: str = field(repr=False)
 
     @property
     def service(self) -> Service:
-        """The server process"""
+        """The server process."""
         return Service(root=self.root, name="postgres")
 
     @property
     def folder(self) -> Path:
-        """What belongs to the account that the server runs as"""
+        """The folder owned by the account that the server runs as."""
         return self.root / "cluster"
 
     @property
     def data(self) -> Path:
-        """PGDATA"""
+        """PGDATA."""
         return self.folder / "data"
 
     @property
     def port(self) -> int:
-        """The port of the running server"""
+        """The port of the running server."""
         return int((read_json(self.service.config) or {})["port"])
 
     def url(self, user: str, password: str) -> str:
-        """A libpq URI of the running server's one database."""
+        """A libpq URI of the running server's only database."""
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/postgres?sslmode=disable"
+
+    @property
+    def superuser_url(self) -> str:
+        """The URI for the superuser."""
+        return self.url(SUPERUSER, self.password)
 
     def connect(self) -> psycopg.Connection:
         """A connection as the superuser."""
         import psycopg
 
-        return psycopg.connect(self.url(SUPERUSER, self.password), connect_timeout=5)
+        return psycopg.connect(self.superuser_url, connect_timeout=5)
 
     def create(self) -> None:
-        """Make an empty cluster, in the place of one that was not finished."""
+        """Create an empty cluster, replacing an incomplete one."""
         self.service.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o700)
@@ -92,7 +99,7 @@ class Postgres:
         for locale in ("C.UTF-8", "C"):  # not every system has the first
             initdb = subprocess.run(
                 [
-                    str(_binary(self.root, "initdb")),
+                    str(binary(self.root, "initdb")),
                     f"--pgdata={self.data}",
                     f"--username={SUPERUSER}",
                     f"--pwfile={secret}",
@@ -114,7 +121,7 @@ class Postgres:
         secret.unlink()
 
     def start(self) -> None:
-        """Start the server where it does not run, and wait until it answers."""
+        """Start the server if it is not running, and wait until it answers."""
         for attempt in range(START_ATTEMPTS):
             running = self.service.is_alive()
             if not running:
@@ -123,8 +130,8 @@ class Postgres:
                 self.service.wait_until(self._answers)
                 return
             except StagesError:
-                # It was about to end when it was found; or another process took the port between
-                # our look at it and the server's.
+                # Either the server was about to end when it was found, or another process took the
+                # port after we had checked that it was free.
                 passing = running or "could not bind" in self.service.read_log()
                 if not passing or attempt == START_ATTEMPTS - 1:
                     raise
@@ -133,14 +140,15 @@ class Postgres:
         """Close all connections and stop the server."""
         self.service.stop(signal.SIGINT)
 
-    def install(self, passwords: Mapping[str, str], files: Iterable[Path]) -> None:
+    def install(
+        self, passwords: Mapping[str, str], files: Iterable[Path], progress: Progress
+    ) -> None:
         """Fill a new cluster: Supabase's own roles and schemas, then the project's SQL files.
 
-        `passwords` are those of login roles; a role that is not there yet becomes one that reads
-        and writes everything, as the role of Supabase's pooler does. Raises UserError for a file
-        that Postgres refuses.
+        Parts of a dump that were skipped are noted on `progress`. `passwords` are those of login
+        roles; a missing role is created as one that can read and write everything, like the role of
+        Supabase's pooler. Raises UserError for a file that Postgres refuses.
         """
-        import psycopg
         from psycopg import sql
 
         with self.connect() as connection:
@@ -157,29 +165,39 @@ class Postgres:
                 connection.execute(
                     sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(password))
                 )
-        # A new connection, since the database's settings count from the login.
+        for file in files:
+            if is_dump(file):
+                program = binary(self.root, "psql")
+                left_out = load_dump(program, variables(self.superuser_url), file)
+                if left_out:
+                    progress.note(left_out)
+            else:
+                self._run(file)
         with self.connect() as connection:
-            connection.execute("SET SESSION AUTHORIZATION postgres")
-            for file in files:
-                try:
-                    with connection.transaction():
-                        connection.execute(file.read_bytes())
-                except psycopg.Error as error:
-                    raise UserError(f"{file}: {error}", f"edit {file}") from None
-            connection.execute("RESET SESSION AUTHORIZATION")
-            connection.commit()
             connection.autocommit = True
             connection.execute("ANALYZE")
+
+    def _run(self, file: Path) -> None:
+        """Run an SQL file as the role `postgres`, all or nothing."""
+        import psycopg
+
+        # A new connection, since the database's settings take effect at login.
+        with self.connect() as connection:
+            connection.execute("SET SESSION AUTHORIZATION postgres")
+            try:
+                connection.execute(file.read_bytes())
+            except psycopg.Error as error:
+                raise UserError(f"{file}: {error}", f"edit {file}") from None
 
     def _launch(self) -> None:
         used = (read_json(self.service.config) or {}).get("port", 0)
         port = _free_port(used)
         write_private(self.service.config, f'{{"port": {port}}}')
-        command = [str(_binary(self.root, "postgres")), "-D", str(self.data), "-p", str(port)]
+        command = [str(binary(self.root, "postgres")), "-D", str(self.data), "-p", str(port)]
         for name, value in SETTINGS.items():
             command += ["-c", f"{name}={value}"]
-        # That no server runs is known by its lock. Postgres itself looks for the last one's number,
-        # and takes for it what has that number now.
+        # The service's lock shows that no server is running. Postgres itself would check the old
+        # process ID, which may now belong to another process.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         self.service.start(command, cwd=self.folder, account=_account(self.root))
 
@@ -193,8 +211,18 @@ class Postgres:
         return True
 
 
+def variables(url: str) -> dict[str, str]:
+    """A libpq URI as environment variables for a program such as psql, which hides the password."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD",
+             "dbname": "PGDATABASE", "sslmode": "PGSSLMODE"}  # fmt: skip
+    read = conninfo_to_dict(url)
+    return {variable: str(read[name]) for name, variable in names.items()}
+
+
 def _free_port(preferred: int) -> int:
-    """`preferred`, so that addresses stay over a restart, or another port that is free."""
+    """`preferred` if it is free, so that addresses survive a restart; or another free port."""
     for port in (preferred, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -207,7 +235,7 @@ def _free_port(preferred: int) -> int:
 
 
 def _account(root: Path) -> SystemUser | None:
-    """Whom the server runs as: it refuses root, which becomes `nobody` here."""
+    """The account to run the server as: `nobody` instead of root, as Postgres refuses root."""
     if os.geteuid() != 0:
         return None
     import pwd
@@ -222,8 +250,8 @@ def _account(root: Path) -> SystemUser | None:
     return SystemUser(uid=entry.pw_uid, gid=entry.pw_gid)
 
 
-def _binary(root: Path, name: str) -> Path:
-    """A program of the installed package; for root a copy of it, which `nobody` can reach."""
+def binary(root: Path, name: str) -> Path:
+    """A program of the installed package; for root, in a copy that `nobody` can access."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise UserError(
@@ -236,7 +264,7 @@ def _binary(root: Path, name: str) -> Path:
 
 
 def _copy(package: Path, to: Path) -> Path:
-    """The binaries, with the libraries beside the package that they find by a relative path."""
+    """Copy the binaries, and the libraries next to the package that they find by relative path."""
     if to.exists():
         return to
     unfinished = to.with_suffix(".unfinished")

@@ -1,4 +1,4 @@
-"""One background process: started to outlive its starter, found again, and stopped."""
+"""One background process: started so that it outlives its parent, found again, and stopped."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.02
 TAIL_LINES = 20
-# $$ is the process that `exec` turns into the service. Its number goes to the lock file, which is
-# the shell's stdout; all later output goes to the log.
+# $$ is the process that `exec` turns into the service. Its ID goes to the lock file, which is the
+# shell's stdout; all later output goes to the log.
 _LAUNCH = 'echo $$ && exec "$@" >&2'
-# What may name, or open, the user's real projects has no business in a sandbox.
+# Variables that may identify or open the user's real projects must not reach a sandbox.
 _PRIVATE = ("CONVEX_", "MIGRATION_", "PG", "STAGES_", "SUPABASE_")
 
-# A process that this very process started must be reaped by it, or stays a zombie.
+# Processes that this process started: it must reap them, or they stay zombies.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class SystemUser:
-    """Whom a service runs as, where that is not the caller."""
+    """The account that a service runs as, if not the caller's."""
 
     uid: int
     gid: int
@@ -43,10 +43,10 @@ class SystemUser:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """A process named `name` whose files lie in `root`.
+    """A process named `name` whose files are in `root`.
 
-    It is alive as long as it holds the lock on its lock file, which it inherits. So a number in
-    that file is never mistaken for a later process of the same number.
+    It is alive as long as it holds the lock on its lock file, which it inherits. So the ID in that
+    file is never mistaken for a later process with the same ID.
     """
 
     root: Path
@@ -54,33 +54,33 @@ class Service:
 
     @property
     def lock(self) -> Path:
-        """The lock file; holds the process' number"""
+        """The lock file, which contains the process ID."""
         return self.root / f"{self.name}.lock"
 
     @property
     def log(self) -> Path:
-        """Standard output and error of the last start"""
+        """Standard output and error since the last start."""
         return self.root / f"{self.name}.log"
 
     @property
     def config(self) -> Path:
-        """What the service was started with, secrets included"""
+        """The configuration that the service was started with, including secrets."""
         return self.root / f"{self.name}.json"
 
     @property
     def ready(self) -> Path:
-        """Written by the service once it serves: its addresses"""
+        """The service's addresses; it writes this file once it serves."""
         return self.root / f"{self.name}.ready.json"
 
     def is_alive(self) -> bool:
-        """Whether the process runs. Waits for the last of its children when it was killed."""
+        """Whether the process is running. If it was killed, waits for its children to end."""
         deadline = time.monotonic() + STOP_SECONDS
         while self._is_locked():
             if self._is_running():
                 return True
             if time.monotonic() > deadline:
                 raise StagesError(
-                    f"the sandbox's {self.name} is gone, but a process that it started is not",
+                    f"the sandbox's {self.name} has ended, but a process that it started has not",
                     f"look for it with: fuser {self.lock}",
                 )
             time.sleep(POLL_SECONDS)
@@ -93,12 +93,8 @@ class Service:
         *,
         cwd: Path,
         account: SystemUser | None = None,
-        variables: Mapping[str, str] | None = None,
     ) -> None:
-        """Start `command` in a session of its own, with more variables of its environment.
-
-        The caller holds the sandbox's lock.
-        """
+        """Start `command` in its own session. The caller holds the sandbox's lock."""
         self.ready.unlink(missing_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         lock = os.open(self.lock, flags, 0o600)
@@ -115,7 +111,7 @@ class Service:
                 start_new_session=True,
                 umask=0o077,
                 cwd=cwd,
-                env={**environment(), **(variables or {})},
+                env=environment(),
                 **(account.options() if account else {}),
             )
         finally:
@@ -124,7 +120,8 @@ class Service:
         _children[child.pid] = child
 
     def wait_until(self, is_ready: Callable[[], bool]) -> None:
-        """Wait for `is_ready`. Raises StagesError with the log's end if the process ends first."""
+        """Wait for `is_ready`. Raises StagesError with the end of the log if the process ends
+        first, or does not start in time."""
         deadline = time.monotonic() + START_SECONDS
         while not is_ready():
             if not self.is_alive():
@@ -134,7 +131,7 @@ class Service:
             time.sleep(POLL_SECONDS)
 
     def wait_for_addresses(self) -> dict[str, str]:
-        """The content of the ready file, as soon as there is one."""
+        """Wait for the ready file, and return its content."""
         self.wait_until(self.ready.exists)
         return read_json(self.ready) or {}
 
@@ -147,11 +144,11 @@ class Service:
         )
 
     def read_log(self) -> str:
-        """All that the service wrote since its last start."""
+        """Everything that the service wrote since its last start."""
         return self.log.read_text("utf-8", errors="replace") if self.log.exists() else ""
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Ask the process to end, wait until it has, and insist if need be."""
+        """Ask the process to end, wait until it has, and kill it if necessary."""
         for each in (number, signal.SIGKILL):
             pid = self._pid()
             if pid is not None and self._is_locked():
@@ -169,7 +166,7 @@ class Service:
         )
 
     def forget(self) -> None:
-        """Delete the files of a stopped service, but for its log."""
+        """Delete the files of a stopped service, except its log."""
         for path in (self.config, self.ready, self.lock):
             path.unlink(missing_ok=True)
 
@@ -179,7 +176,7 @@ class Service:
         except FileNotFoundError:
             return False
         try:
-            # Shared, so that two who look at once do not take each other for the service.
+            # Shared, so that two concurrent checks don't take each other for the service.
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
@@ -196,7 +193,7 @@ class Service:
 
     def _is_running(self) -> bool:
         pid = self._pid()
-        if pid is None:  # the shell has not come to its first command yet
+        if pid is None:  # the shell has not run its first command yet
             return True
         child = _children.get(pid)
         if child is not None and child.poll() is not None:
@@ -219,5 +216,5 @@ def _signal(pid: int, number: int) -> bool:
 
 
 def environment() -> Mapping[str, str]:
-    """The caller's environment without what is about Postgres, Supabase or Convex."""
+    """The caller's environment, without variables for Postgres, Supabase, Convex or stages."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}

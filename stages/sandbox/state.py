@@ -1,4 +1,4 @@
-"""What a sandbox is, as its users see it, and the folder that holds it."""
+"""The state of a sandbox, as its users see it, and its folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stages.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxSource:
-    """The Supabase side: REST at `url`, direct Postgres at `db_url`. `ref` outlives a restart."""
+    """The Supabase side: REST at `url`, direct Postgres at `db_url`. A restart keeps `ref`."""
 
     ref: str
     url: str
@@ -32,29 +32,41 @@ class SandboxSource:
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxDeployment:
-    """One Convex deployment. It lives in memory: another start is another `name`."""
+    """One Convex deployment. A restart keeps `name` and the documents.
+
+    `unrouted` is why it has no HTTP actions, if convex/http.ts can't be loaded.
+    """
 
     name: str
     url: str
     site_url: str
     admin_key: str = field(repr=False)
     migration_secret: str = field(repr=False)
+    unrouted: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class State:
-    """A running sandbox: `deployments` by target."""
+class Running:
+    """The running parts of a sandbox: `deployments` by target. `source` is None if only these are
+    running, with the user's own source."""
 
     root: Path
-    source: SandboxSource
+    source: SandboxSource | None
     deployments: Mapping[str, SandboxDeployment]
 
 
-def root_of(project: Path) -> Path:
-    """The folder of a project's sandbox: STAGES_SANDBOX, else one that its path alone decides.
+@dataclass(frozen=True, kw_only=True)
+class State(Running):
+    """A sandbox with its Supabase."""
 
-    It is not below TMPDIR, which may differ from one shell to the next, nor below a private
-    folder, which the account that Postgres runs as could not enter.
+    source: SandboxSource
+
+
+def root_of(project: Path) -> Path:
+    """The folder of a project's sandbox: STAGES_SANDBOX, or else one derived from its path alone.
+
+    It is not in TMPDIR, which may differ between shells, nor in a private folder, which the account
+    that Postgres runs as could not enter.
     """
     configured = os.environ.get("STAGES_SANDBOX")
     if configured:
@@ -67,32 +79,33 @@ def root_of(project: Path) -> Path:
 
 
 def is_present(root: Path) -> bool:
-    """Whether there is a sandbox at `root`. Raises UserError where `root` is not ours to use."""
+    """Whether there is a sandbox at `root`. Raises UserError if we must not use `root`."""
     try:
         status = root.lstat()
     except FileNotFoundError:
         return False
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         raise UserError(
-            f"{root} is not a folder of yours", "set STAGES_SANDBOX to a folder that is not there"
+            f"{root} is not a folder of yours",
+            "set STAGES_SANDBOX to a folder that does not exist yet",
         )
     if (root / ".lock").exists():
         return True
     if any(root.iterdir()):
-        # `reset` deletes the whole folder, so nothing else may lie in it.
+        # `reset` deletes the whole folder, so it must not contain anything else.
         raise UserError(
-            f"{root} holds something else than a sandbox",
-            "set STAGES_SANDBOX to an empty folder, or to one that is not there",
+            f"{root} holds something other than a sandbox",
+            "set STAGES_SANDBOX to an empty folder, or to one that does not exist yet",
         )
     return False
 
 
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """One at a time: makes `root` and holds its lock, also against other processes."""
+    """Create `root` and hold its lock, which also excludes other processes."""
     while True:
         is_present(root)
-        # Postgres' own account goes through this folder when root starts it, and sees no more.
+        # If root starts it, Postgres' own account must pass through this folder, but not list it.
         root.mkdir(parents=True, exist_ok=True)
         root.chmod(0o711 if os.geteuid() == 0 else 0o700)
         descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -101,7 +114,7 @@ def locked(root: Path) -> Iterator[None]:
             if _is_at(descriptor, root / ".lock"):
                 yield
                 return
-            # A `reset` deleted the folder while this process was waiting: begin again.
+            # A `reset` deleted the folder while this process was waiting: start over.
         finally:
             os.close(descriptor)
 
@@ -114,7 +127,7 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def write_private(path: Path, content: str) -> None:
-    """Write a whole file, for its owner only; a reader sees the old one or the new one."""
+    """Write a file atomically, readable by its owner only."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -123,7 +136,7 @@ def write_private(path: Path, content: str) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a JSON file; None where there is no file."""
+    """The object in a JSON file; None if there is no file."""
     try:
         content: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:

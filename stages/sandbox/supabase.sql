@@ -46,6 +46,17 @@ CREATE SCHEMA auth AUTHORIZATION supabase_auth_admin;
 GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role;
 GRANT ALL ON SCHEMA auth TO postgres;
 
+-- What policies and defaults call: who makes a request, by its token. Here nobody does, so they give
+-- null to the project's own SQL.
+CREATE FUNCTION auth.jwt() RETURNS jsonb LANGUAGE sql STABLE
+  RETURN nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE
+  RETURN (auth.jwt() ->> 'sub')::uuid;
+CREATE FUNCTION auth.role() RETURNS text LANGUAGE sql STABLE
+  RETURN auth.jwt() ->> 'role';
+CREATE FUNCTION auth.email() RETURNS text LANGUAGE sql STABLE
+  RETURN auth.jwt() ->> 'email';
+
 CREATE TABLE auth.users (
   id uuid PRIMARY KEY,
   aud varchar(255),

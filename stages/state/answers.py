@@ -1,6 +1,6 @@
-"""What is to become of documents that a table had before its first load: kept in target.json.
+"""What to do with documents that a table had before its first load: kept in target.json.
 
-Answered once a table, so that no later load of this target asks again.
+Answered once per table, so that no later load of this target asks again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """`adopt`: they are rows of the source, found `by` a field of theirs too where one is named;
+    """`adopt`: they are rows of the source, also found `by` one of their fields if that is named;
     `done` once the ledger has them. `beside`: they are others, and stay beside what is loaded."""
 
     what: Literal["adopt", "beside"]
@@ -20,8 +20,8 @@ class Answer:
 
     @property
     def words(self) -> str:
-        """The answer for people."""
+        """The answer in words."""
         if self.what == "beside":
-            return "kept beside what is loaded"
+            return "kept alongside what is loaded"
         found = f"adopted by {self.by}" if self.by else "adopted"
-        return found if self.done else f"to be {found}, which the next load ends"
+        return found if self.done else f"to be {found}; the next load completes this"

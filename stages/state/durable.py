@@ -15,7 +15,7 @@ from typing import IO, Any, BinaryIO, Literal
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A report, or None where there is none, or nothing that could be one."""
+    """Read a report; None if there is none, or it is not a JSON object."""
     try:
         loaded = json.loads(path.read_text("utf-8"))
     except (FileNotFoundError, ValueError, RecursionError):
@@ -42,12 +42,30 @@ def write_text(path: Path, text: str) -> None:
             sync_file(handle)
         publish(temporary, path)
     except OSError:
-        temporary.unlink(missing_ok=True)  # a full disk has no room for halves
+        temporary.unlink(missing_ok=True)  # leave no half of a file on a full disk
+        raise
+
+
+def write_project_file(path: Path, data: bytes) -> None:
+    """Write a file of the user's project durably: an existing one keeps its mode, a new one has
+    that of the umask, and a link stays a link."""
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(data)
+            sync_file(handle)
+        if path.exists():
+            shutil.copymode(path, temporary)
+        publish(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
         raise
 
 
 def make_folder(folder: Path) -> None:
-    """Make a private folder, and the parents that it lacks, just as private."""
+    """Create a private folder, and its missing parents, just as private."""
     try:
         folder.mkdir(exist_ok=True, mode=0o700)
     except FileNotFoundError:
@@ -65,13 +83,13 @@ def _open_private(path: str, flags: int) -> int:
 
 
 def publish(temporary: Path, final: Path) -> None:
-    """Give a synced file its name, durably."""
+    """Rename a synced file to its final name, durably."""
     temporary.replace(final)
     sync_folder(final.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable; Windows opens no folder, and needs no such call."""
+    """Make renames in a folder durable; Windows can't open folders, and needs no such call."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -87,7 +105,7 @@ def sync_file(handle: IO[Any]) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
+    """Remove a file or a folder, if it exists."""
     if path.is_dir():
         shutil.rmtree(path, onerror=_raise_with_path)
     else:
@@ -95,7 +113,7 @@ def remove(path: Path) -> None:
 
 
 def _raise_with_path(_: object, path: str, raised: tuple[Any, BaseException, Any]) -> None:
-    """`rmtree` goes by descriptors, so that its errors name a file without its folder."""
+    """Raise again with the path: `rmtree` uses descriptors, so its errors name no folder."""
     error = raised[1]
     if isinstance(error, OSError):
         error.filename = path

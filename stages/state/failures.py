@@ -1,4 +1,4 @@
-"""What kept a table from going on, by stage: kept until that stage succeeds for the table."""
+"""Why a table failed, by stage: kept until that stage succeeds for the table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Failure:
 
 
 class FailuresFile(Record, kw_only=True, omit_defaults=True):
-    """Failures by name, of each stage whose failures the file holds."""
+    """Failures by name, for each stage whose failures the file holds."""
 
     extract: dict[str, Failure] = field(default_factory=dict)
     transform: dict[str, Failure] = field(default_factory=dict)
@@ -39,14 +39,14 @@ class FailuresFile(Record, kw_only=True, omit_defaults=True):
 
 
 def read_failures(workspace: Workspace, stage: Stage) -> dict[str, Failure]:
-    """What failed in the last run of each table; of an extract, by source."""
+    """What failed in the last run of each table; for an extract, by source."""
     return _of(read_record(FailuresFile, _file(workspace, stage)) or FailuresFile(), stage)
 
 
 def record_failure(
     workspace: Workspace, stage: Stage, name: str, reason: str, hint: str | None
 ) -> None:
-    """Keep why a table failed; the same reason again keeps its time."""
+    """Record why a table failed; the same reason again keeps its time."""
     file, stored = _stored(workspace, stage)
     failures = _of(stored, stage)
     if name not in failures or failures[name].reason != reason:
@@ -71,8 +71,8 @@ def _file(workspace: Workspace, stage: Stage) -> Path:
 
 
 def _stored(workspace: Workspace, stage: Stage) -> tuple[Path, FailuresFile]:
-    """The file, and what it holds. One that is damaged is begun anew: a stage that runs finds out
-    again what fails."""
+    """The file, and what it holds. A damaged one is started from scratch: a stage that runs finds
+    out again what fails."""
     file = _file(workspace, stage)
     return file, read_whole(FailuresFile, file) or FailuresFile()
 

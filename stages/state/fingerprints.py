@@ -20,8 +20,8 @@ def fingerprint(*values: object) -> str:
 
 
 def _plain(value: object) -> Any:
-    """A part is what it holds, whenever it was written; all else that JSON does not know is its
-    text."""
+    """A part counts by its content, whenever it was written; anything else that JSON does not know
+    becomes text."""
     if isinstance(value, Part):
         return msgspec.to_builtins(msgspec.structs.replace(value, stat=None))
     return str(value)

@@ -14,14 +14,14 @@ from stages.state.durable import publish
 from stages.state.records import Damaged, Record, read_record, write_record
 from stages.state.workspace import Workspace, damaged_file
 
-# `ledger` in target.json: it was emptied when the migration was over.
+# The value of `ledger` in target.json once it was emptied, after the migration was over.
 CLEARED = "cleared"
-# The epoch where target.json was damaged: that of no ledger, so that no ack is believed.
+# The epoch after target.json was damaged: it matches no ledger, so that no ack is trusted.
 LOST = "lost"
 
 
 class SourceIdentity(Record, kw_only=True, omit_defaults=True):
-    """source.json: whose rows are extracted."""
+    """source.json: which source the rows were extracted from."""
 
     ref: str | None = None
     sandbox: bool | None = None
@@ -33,8 +33,8 @@ class SourceIdentity(Record, kw_only=True, omit_defaults=True):
 
 
 class TargetIdentity(Record, kw_only=True, omit_defaults=True):
-    """target.json: which deployment, the epoch of its ledger, and what was answered about documents
-    that were there before."""
+    """target.json: which deployment, the epoch of its ledger, and the answers about documents that
+    existed before the first load."""
 
     deployment: str | None = None
     sandbox: bool | None = None
@@ -54,17 +54,17 @@ Identity = SourceIdentity | TargetIdentity
 
 
 def read_source(workspace: Workspace) -> SourceIdentity:
-    """What source.json says; nothing is known where it is not there."""
+    """The content of source.json; empty if there is none."""
     return read_record(SourceIdentity, workspace.source) or SourceIdentity()
 
 
 def read_target(workspace: Workspace) -> TargetIdentity:
-    """What target.json says; nothing is known where it is not there."""
+    """The content of target.json; empty if there is none."""
     return read_record(TargetIdentity, workspace.identity) or TargetIdentity()
 
 
 def read_answers(workspace: Workspace) -> dict[str, Answer]:
-    """Convex table → what was answered about its documents, where that was."""
+    """Convex table → the answer about its existing documents, if there is one."""
     return read_target(workspace).existing
 
 
@@ -78,10 +78,10 @@ def keep_answer(workspace: Workspace, table: str, answer: Answer) -> None:
 def refuse_other(
     stored: Identity, file: Path, seen: Mapping[str, Any], what: str, ways: str
 ) -> None:
-    """Compare who is named, or answers, with who was there before. Nothing is written.
+    """Compare the identity that is named, or that answers, with the stored one. Writes nothing.
 
-    A value that only one side knows is no difference. Raises UserError with both values and the
-    two ways on.
+    A value that only one side knows is no difference. Raises UserError with both values, and
+    `ways` to go on.
     """
     for name, value in seen.items():
         if value is not None and getattr(stored, name) not in (None, value):
@@ -93,9 +93,9 @@ def refuse_other(
 
 
 def record_identity(stored: Identity, file: Path, seen: Mapping[str, Any]) -> None:
-    """Write down who has answered: from now on the folder is theirs. A known value stays.
+    """Record who has answered: from now on the folder is theirs. What was not seen stays.
 
-    Only after an answer, so that a typo in an address claims no folder.
+    Call it only after an answer, so that a typo in an address claims no folder.
     """
     known = {name: value for name, value in seen.items() if value is not None}
     if known:
@@ -103,7 +103,7 @@ def record_identity(stored: Identity, file: Path, seen: Mapping[str, Any]) -> No
 
 
 def set_aside_source(workspace: Workspace) -> None:
-    """Where source.json is damaged, and all is read again: begin without one."""
+    """If source.json is damaged, set it aside: everything is read again."""
     try:
         read_source(workspace)
     except Damaged:
@@ -111,8 +111,8 @@ def set_aside_source(workspace: Workspace) -> None:
 
 
 def set_aside_target(workspace: Workspace) -> None:
-    """Where target.json is damaged, and the ledger is asked again: begin with one that believes
-    no ack."""
+    """If target.json is damaged, set it aside: the new one trusts no ack, and the ledger is asked
+    again."""
     try:
         read_target(workspace)
     except Damaged:

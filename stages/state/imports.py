@@ -1,4 +1,4 @@
-"""Where an import stands: its manifest, and the file that somebody imports by hand."""
+"""The state of an import: its manifest, and the file that is imported by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stages.state.manifests import Part
 from stages.state.records import Record, read_record
 from stages.state.workspace import Workspace, manifest_file
 
-# Each is written down before the next is begun.
+# Each is recorded before the next step begins.
 Step = Literal["written", "uploading", "uploaded", "performing", "imported", "adopted"]
 Mode = Literal["require-empty", "replace", "append"]
 
@@ -25,15 +25,15 @@ class ImportedTable(msgspec.Struct, kw_only=True):
 
 
 class Upload(msgspec.Struct, kw_only=True):
-    """An upload that has not ended: its parts, as the deployment names them."""
+    """An unfinished upload: its parts, as the deployment names them."""
 
     token: str
     parts: list[Any] = field(default_factory=list)
 
 
 class ImportManifest(Record, kw_only=True):
-    """An import: its content, how far it is, and what it finds. `replaces` counts documents that
-    were there; `export` is where they are kept."""
+    """An import: its content, how far it is, and what it found. `replaces` counts the documents
+    that existed before; `export` is the file that keeps them."""
 
     status: Step
     made_from: str
@@ -49,13 +49,13 @@ class ImportManifest(Record, kw_only=True):
     @classmethod
     def way_on(cls, file: Path) -> str:
         return (
-            "begin anew with: stages load --through import --restart (documents that are there "
-            "already are found, and exports stay)"
+            "start over with: stages load --through import --restart (existing documents are "
+            "found, and exports stay)"
         )
 
 
 class HandedOver(Record, kw_only=True):
-    """The last file of `--to`, its tables, and the command that follows on its import."""
+    """The last file written by `--to`, its tables, and the command to run after its import."""
 
     file: str
     tables: list[str]

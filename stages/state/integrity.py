@@ -34,10 +34,10 @@ WithParts = ExtractManifest | ReferenceManifest | TransformManifest | KeysManife
 
 
 def find_damage(folder: Path, part: Part) -> str | None:
-    """What is wrong with a part, in a few words; None where it is whole.
+    """What is wrong with a part, in a few words; None if it is intact.
 
-    It is read only if it was written to since its `stat`, which is renewed where the content is
-    right; who has the manifest writes it, so that nobody reads the part again.
+    It is read only if it was written to since its `stat`, which is renewed if the content is right;
+    the owner of the manifest should then write it, so that the part is not read again.
     """
     file = folder / part.file
     try:
@@ -55,18 +55,18 @@ def find_damage(folder: Path, part: Part) -> str | None:
 
 
 def describe_damage(folder: Path, parts: Iterable[Part]) -> str:
-    """What is wrong with any of these parts, by name; empty where all are whole."""
+    """What is wrong with any of these parts, by name; empty if all are intact."""
     return " and ".join(f"{file} {wrong}" for file, wrong in _damaged(folder, parts))
 
 
 def require_whole(folder: Path, parts: Iterable[Part], redo: str) -> None:
-    """Check parts before they are used. Raises StagesError naming the part and the way out."""
+    """Check parts before use. Raises StagesError with the part and the command to make it again."""
     for file, wrong in _damaged(folder, parts):
         raise StagesError(f"{folder / file} {wrong}", f"make it again with: {redo}")
 
 
 def forget_stats(workspace: Workspace) -> None:
-    """Have every part read by whoever needs it next (`--check-files`)."""
+    """Make the next user of every part read it (`--check-files`)."""
     for read, folders in (
         (read_extract, workspace.extracts),
         (read_extract, workspace.next_extracts),
@@ -101,7 +101,7 @@ def _parts(manifest: WithParts | LoadManifest | ImportManifest) -> Iterable[Part
 
 
 def _damaged(folder: Path, parts: Iterable[Part]) -> Iterator[tuple[str, str]]:
-    """(file, what is wrong), in the order of the parts; large ones are read side by side."""
+    """(file, what is wrong), in the order of the parts; large ones are read in parallel."""
     there = list(parts)
     large = len(there) > 1 and sum(part.bytes for part in there) > ROW_GROUP_BYTES
     with ThreadPoolExecutor(os.cpu_count() if large else 1) as pool:

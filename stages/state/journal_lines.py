@@ -32,5 +32,5 @@ def columns_of(line: Line) -> dict[str, str]:
 
 
 def columns_sql(line: Line) -> str:
-    """The same as read_json takes it."""
+    """The same in the form that read_json takes."""
     return "{" + ", ".join(f"{name}: '{kind}'" for name, kind in columns_of(line).items()) + "}"

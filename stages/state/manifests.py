@@ -19,8 +19,8 @@ Counts = dict[str, int]
 
 
 class FileStat(msgspec.Struct, array_like=True, frozen=True):
-    """Times (ns) and inode of a file when its content was last known to be its hash's. While they
-    are the same, nobody has written to it."""
+    """Times (ns) and inode of a file when its content last matched its hash. While they are the
+    same, nobody has written to it."""
 
     mtime: int
     ctime: int
@@ -44,8 +44,8 @@ class Part(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class ExtractPart(Part, kw_only=True):
-    """A part of an extract: its place in its span, whether it must be read again, and the rows
-    whose floats nobody has proven."""
+    """A part of an extract: its place in its span, whether it must be read again, and the number of
+    rows whose floats are unproven."""
 
     span: int
     number: int
@@ -54,7 +54,7 @@ class ExtractPart(Part, kw_only=True):
 
 
 class SpanEntry(msgspec.Struct, kw_only=True):
-    """A range of the key: from behind `after` to `until`. `read`: to its end."""
+    """A range of keys: from after `after` to `until`. `read`: it was read to its end."""
 
     after: Key | None
     until: Key | None
@@ -62,7 +62,7 @@ class SpanEntry(msgspec.Struct, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What rows are consistent with: a snapshot of Postgres as it names it, or nothing (REST)."""
+    """What the rows are consistent with: a Postgres snapshot, by its name, or nothing (REST)."""
 
     kind: Literal["exported", "none"]
     snapshot: str | None = None
@@ -73,8 +73,8 @@ class Snapshot(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Counted(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What the source counted before and after the reading, in units of `of`; `filtered` are rows
-    that `where` leaves out."""
+    """What the source counted before and after reading, in units of `of`; `filtered` are rows that
+    `where` leaves out."""
 
     before: int | None = None
     after: int | None = None
@@ -91,7 +91,7 @@ class Column(msgspec.Struct, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Moved:
-    """What has moved at the source since, in a few words each, and when it was seen first (ISO
+    """What has changed at the source since, in a few words each, and when this was first seen (ISO
     8601, UTC)."""
 
     seen: str
@@ -102,8 +102,9 @@ class Moved:
 
 
 class ExtractManifest(Record, kw_only=True):
-    """A source as it was read. `key` and `columns` are as staged; of a table that the source has
-    not, there is nothing but its status."""
+    """A source as it was read. `key` and `columns` are as staged; for a table that the source does
+    not have, only the status counts. `expected`: about how many rows there will be, while it is
+    being read."""
 
     table: str
     status: Literal["reading", "complete", "missing"]
@@ -113,11 +114,12 @@ class ExtractManifest(Record, kw_only=True):
     renamed: dict[str, str] = field(default_factory=dict)
     json: list[str] = field(default_factory=list)
     key: list[str] | None = None
-    # What the rows depend on beside the table; None where nobody has looked.
+    # What the rows depend on besides the table; None if nobody has looked.
     depends_on: dict[str, Any] | None = None
     where: str | None = None
     sample: int | None = None
     rows: int = 0
+    expected: int | None = None
     counted: Counted = field(default_factory=Counted)
     snapshots: list[Snapshot] = field(default_factory=list)
     spans: list[SpanEntry] = field(default_factory=list)
@@ -158,7 +160,7 @@ class RuleCount(msgspec.Struct, kw_only=True):
 
 class TransformManifest(Record, kw_only=True):
     """A table's documents, rejects and changes, in that order in `parts`, and what they were made
-    from. `dropped` rows are rejects, too."""
+    from. `dropped` rows count as rejects too."""
 
     table: str
     source: str
@@ -212,7 +214,7 @@ class LoadManifest(Record, kw_only=True):
 
     @classmethod
     def way_on(cls, file: Path) -> str:
-        return f"make it again, of the acks beside it, with: stages load {file.parent.name}"
+        return f"make it again from the acks next to it with: stages load {file.parent.name}"
 
 
 def read_extract(folder: Path) -> ExtractManifest | None:

@@ -1,6 +1,6 @@
-"""That the source was seen to have moved since a table was extracted.
+"""Record that the source was seen to have changed since a table was extracted.
 
-It is kept in the table's manifest, until the table is read again.
+This is kept in the table's manifest until the table is read again.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from stages.state.manifests import ExtractManifest, Moved, write_manifest
 
 
 def record_moved(folder: Path, manifest: ExtractManifest, what: Sequence[str]) -> None:
-    """Write down what was seen to have moved; seen again, nothing is written.
+    """Record what was seen to have changed; if it is seen again, nothing is written.
 
-    A later look that sees nothing takes nothing back: it may be one that can't see edits.
+    A later look that sees nothing does not clear it: it may be one that can't see edits.
     """
     if not what or (manifest.moved and manifest.moved.what == tuple(what)):
         return

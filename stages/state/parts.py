@@ -1,4 +1,4 @@
-"""Parts: immutable Parquet files, of the same bytes for the same rows in the same order."""
+"""Parts: immutable Parquet files; the same rows in the same order give the same bytes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 ROW_GROUP_ROWS = 122_880
 ROW_GROUP_BYTES = 4 << 20
-# What encoding takes, several times its rows, stays with the thread that did it: one does all.
+# The memory of encoding, several times that of its rows, stays with the thread: one does it all.
 _ENCODER = ThreadPoolExecutor(max_workers=1)
 
 
 class PartWriter:
-    """Writes one Parquet file; `close` gives it its name and says what is in it.
+    """Writes one Parquet file; `close` gives it its name and returns its Part.
 
     Row groups are cut at exact sizes and all options are fixed, so that the same rows in the same
     order give the same bytes, however they arrived.
@@ -44,19 +44,19 @@ class PartWriter:
         self.rows = 0
         self._temporary = path.with_name(f".{path.name}.tmp")
         open_private(self._temporary, "wb").close()
-        # Arrow's own file. One of Python's would be written to once more when a writer that has
-        # failed is freed; what fails there takes the place of the error that is under way, and
-        # that ends the interpreter (pyarrow 26, SafeCallIntoPython).
+        # Arrow's own file object. A Python file would be written to once more when a failed writer
+        # is freed; an error there replaces the one being raised, and that ends the interpreter
+        # (pyarrow 26, SafeCallIntoPython).
         self._handle = pa.OSFile(str(self._temporary), "wb")
         try:
             self._writer = pq.ParquetWriter(
                 self._handle,
                 schema,
                 version="2.6",
-                # Twice the bytes of zstd in a third of the time, here and at every later reading.
+                # Twice the bytes of zstd in a third of the time, here and in every later read.
                 compression="lz4",
                 use_dictionary=False,
-                # A column of a row group is one page, so that no byte hangs on how its rows came.
+                # A column of a row group is one page, so that no byte depends on how rows arrived.
                 data_page_size=1 << 30,
                 store_schema=False,
                 write_statistics=[f.name for f in schema if _has_bounds(f.type)],
@@ -98,7 +98,7 @@ class PartWriter:
         return start + int(pc.index(reached, True).as_py()) + 1
 
     def written_bytes(self) -> int:
-        """Bytes on disk and waiting, for deciding when a part is full."""
+        """Bytes on disk and pending, to decide when a part is full."""
         return int(self._handle.tell()) + self._group_bytes
 
     def _flush(self) -> None:
@@ -119,7 +119,7 @@ class PartWriter:
 
         self._flush()
         self._writer.close()
-        # What the rows of a dozen writers took would else stay with as many threads.
+        # Otherwise the memory for the rows of a dozen writers would stay with as many threads.
         pa.default_memory_pool().release_unused()
         self._handle.close()
         with self._temporary.open("rb+") as handle:
@@ -138,9 +138,9 @@ class PartWriter:
         )
 
     def abandon(self) -> None:
-        """Leave nothing behind, also where the disk takes no more: closing writes, too."""
+        """Leave nothing behind, even on a full disk: closing writes too."""
         try:
-            # An interrupt ends our waiting for the encoder, not what it is at.
+            # An interrupt ends the wait for the encoder, not the encoder's work.
             with suppress(OSError):
                 _ENCODER.submit(self._writer.close).result()
             self._writer.is_open = False  # else it tries again when it is freed
@@ -173,9 +173,9 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
 
 
 def publish_part(part: Part, file: Path, final: Path) -> Part:
-    """Give a written file its place; the part by its name there."""
+    """Move a written file into place; return the part with its new name."""
     publish(file, final)
-    # Its new name is a change of the file, too.
+    # Renaming a file changes its ctime too.
     return structs.replace(part, file=final.name, stat=FileStat.of(final.stat()))
 
 
@@ -202,7 +202,7 @@ def _as_type(array: pa.Array, wanted: pa.DataType) -> pa.Array:
 
 
 def is_form(folder: Path) -> bool:
-    """Whether a folder's `schema.parquet` is there and can be read."""
+    """Whether a folder's `schema.parquet` exists and can be read."""
     return _form(folder) is not None
 
 
@@ -225,7 +225,7 @@ def _form(folder: Path) -> pa.Schema | None:
     except FileNotFoundError:
         return None
     except (pa.ArrowException, OSError) as error:
-        # Arrow has OSError for a footer that is none, without a number of the system.
+        # For an invalid footer, Arrow raises OSError without an errno.
         if isinstance(error, OSError) and error.errno:
             raise
         return None

@@ -1,7 +1,7 @@
-"""JSON files of stages: typed, with a format number, whole or named as damaged.
+"""JSON files of stages: typed, with a format number, and intact or reported as damaged.
 
-A file of an older format is read: what it lacks has a default. One of a newer format is refused,
-since nobody here knows what it means.
+A file of an older format is read: fields that it lacks have defaults. One of a newer format is
+refused, because its meaning is unknown.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ FORMAT = 1
 
 
 class Record(msgspec.Struct, kw_only=True, tag_field="format", tag=FORMAT):
-    """What one JSON file holds; its format number is written first. Files of before there were
-    numbers have none."""
+    """The content of one JSON file; its format number is written first. Files from before there
+    were format numbers have none."""
 
     @classmethod
     def way_on(cls, file: Path) -> str:
-        """The hint where the file is damaged: the command that makes it anew."""
+        """The hint for a damaged file: the command that makes it again."""
         raise NotImplementedError
 
 
@@ -40,9 +40,9 @@ class _Header(msgspec.Struct):
 
 
 def read_record(kind: type[AnyRecord], file: Path) -> AnyRecord | None:
-    """The content of a file, or None where there is none yet.
+    """The content of a file, or None if there is none yet.
 
-    Raises Damaged with the command that makes it anew, UserError for a newer format.
+    Raises Damaged with the command that makes it again, UserError for a newer format.
     """
     try:
         data = file.read_bytes()
@@ -58,7 +58,7 @@ def read_record(kind: type[AnyRecord], file: Path) -> AnyRecord | None:
 def read_whole(
     kind: type[AnyRecord], file: Path, note: Callable[[str], None] | None = None
 ) -> AnyRecord | None:
-    """The same for who makes it anew: None, too, where it is damaged, which `note` is told."""
+    """Like `read_record`, but None for a damaged file too, with its message passed to `note`."""
     try:
         return read_record(kind, file)
     except Damaged as damaged:
@@ -80,8 +80,8 @@ def _refuse_newer(kind: type[Record], file: Path, data: bytes) -> None:
     known = kind.__struct_config__.tag
     if isinstance(number, int) and isinstance(known, int) and number > known:
         raise UserError(
-            f"{file} is of format {number}, and these stages read up to {known}: newer ones have "
-            "written it",
+            f"{file} is of format {number}, and this version of stages reads up to {known}: a "
+            "newer version wrote it",
             "upgrade stages: pip install --upgrade supabase-to-convex",
         )
 

@@ -1,4 +1,4 @@
-"""Tables whose rollback has begun and not ended."""
+"""Tables whose rollback has begun and not finished."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class RolledBack(Record, kw_only=True):
 
 
 def rollback_begun(workspace: Workspace, tables: Iterable[str]) -> list[str]:
-    """Those of the tables whose rollback has begun and not ended; where the file is damaged, it
-    may be any."""
+    """Those of the tables whose rollback has begun and not finished; all of them if the file is
+    damaged."""
     try:
         stored = read_record(RolledBack, workspace.rolled_back)
     except Damaged:
@@ -32,7 +32,7 @@ def rollback_begun(workspace: Workspace, tables: Iterable[str]) -> list[str]:
 
 
 def record_begun(workspace: Workspace, tables: Iterable[str]) -> None:
-    """Write down whose rollback has begun; without any, nothing is kept."""
+    """Record whose rollback has begun; if there is none, remove the file."""
     names = sorted(tables)
     if names:
         write_record(workspace.rolled_back, RolledBack(tables=names))

@@ -1,4 +1,4 @@
-"""Bytes of rows, a column at a time: where a row group ends."""
+"""Sizes of rows in bytes, computed column by column, to find where a row group ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def running_sizes(table: pa.Table) -> pa.Array:
-    """Bytes of all rows up to and with each row; a column at a time."""
+    """For each row, the bytes of all rows up to and including it; computed column by column."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -32,7 +32,7 @@ def running_sizes(table: pa.Table) -> pa.Array:
 
 
 def _offsets(array: pa.Array) -> pa.Array:
-    """Where the values of a column of variable length begin, and the last one ends."""
+    """Where the values of a variable-length column begin, and the last one ends."""
     import pyarrow as pa
 
     buffers = [None, array.buffers()[1]]
@@ -40,7 +40,7 @@ def _offsets(array: pa.Array) -> pa.Array:
 
 
 def _ends(array: pa.Array) -> pa.Array:
-    """Where each value ends, from the column's own beginning."""
+    """Where each value ends, relative to the start of the column."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

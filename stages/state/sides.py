@@ -1,4 +1,4 @@
-"""What was found of the side files that the plan ties to a source: a cache of transform's."""
+"""What transform found in the side files that the plan ties to a source, as a cache."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stages.state.records import Record
 
 
 class SideFigures(msgspec.Struct, kw_only=True, frozen=True):
-    """Keys of a side file, and those of them that the source has not."""
+    """Number of keys in a side file, and of those that the source does not have."""
 
     made_from: str
     rows: int

@@ -26,7 +26,7 @@ class Times(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class TimesFile(Record, kw_only=True, omit_defaults=True):
-    """The times of each stage that has run; where they are damaged, none are known."""
+    """The times of each stage that has run; if the file is damaged, none are known."""
 
     extract: Times | None = None
     transform: Times | None = None
@@ -52,17 +52,22 @@ def stage_times(workspace: Workspace) -> dict[str, dict[str, str]]:
 
 
 class StageTimer:
-    """Started with a stage; `stop` at its end keeps both moments if the stage wrote a manifest."""
+    """Starts with a stage; `stop` at its end records both times if the stage wrote a manifest."""
 
     def __init__(self, workspace: Workspace, stage: TimedStage) -> None:
         self._workspace, self._stage = workspace, stage
         self._before = _written(workspace, stage)
         self._started, self._clock = _now(), time.monotonic()
 
+    @property
+    def wrote(self) -> bool:
+        """Whether the stage has written, or removed, a manifest since it started."""
+        return _written(self._workspace, self._stage) != self._before
+
     def stop(self) -> float:
-        """The seconds that the stage took."""
+        """Return the seconds that the stage took."""
         workspace, stage = self._workspace, self._stage
-        if _written(workspace, stage) != self._before:
+        if self.wrote:
             file = workspace.extract_times if stage == "extract" else workspace.times
             times = Times(started=self._started, ended=_now())
             stored = read_whole(TimesFile, file) or TimesFile()
@@ -75,8 +80,8 @@ def _now() -> str:
 
 
 def _written(workspace: Workspace, stage: str) -> dict[Path, int]:
-    """Manifests that the stage has written, with their times."""
-    # A rollback removes those of the loads.
+    """Manifests that the stage has written, with their modification times."""
+    # A rollback removes the manifests of loads.
     folders = {"extract": workspace.extracts, "rollback": workspace.loads}
     folder = folders.get(stage, workspace.target_folder / stage)
     return {file: file.stat().st_mtime_ns for file in records_under(folder)}

@@ -18,7 +18,7 @@ class Workspace:
     project: Path
     data: Path
     target: str
-    # Whether the plan and the environment choose this target by themselves.
+    # Whether the plan and the environment choose this target by default.
     is_default_target: bool = True
 
     # ── the user's files ────────────────────────────────────────────────────────────────────
@@ -30,17 +30,22 @@ class Workspace:
     @property
     def plan(self) -> Path:
         """`.planning/migrations/plan.toml`"""
-        return self.migrations / "plan.toml"
+        return plan_file(self.project)
 
     @cached_property
     def convex(self) -> Path:
-        """`convex/`, or what convex.json calls `functions`: the folder of schema.ts"""
+        """`convex/`: the folder of schema.ts, unless convex.json names another as `functions`"""
         return functions_folder(self.project)
 
     @property
     def not_carried(self) -> Path:
         """`.planning/migrations/not-carried.md`"""
         return self.migrations / "not-carried.md"
+
+    @property
+    def baseline(self) -> Path:
+        """`.planning/migrations/init.json`: source, schema and texts as init knew and wrote them"""
+        return self.migrations / "init.json"
 
     def model(self, name: str) -> Path:
         """`.planning/migrations/models/articles.sql`"""
@@ -57,8 +62,13 @@ class Workspace:
         """`data/tmp/`: spill and unfinished files; emptied when a writer starts"""
         return self.data / "tmp"
 
+    @property
+    def running(self) -> Path:
+        """`data/tmp/running.json`: which command is writing here, and its process"""
+        return self.scratch / "running.json"
+
     def query_spill(self, process: int) -> Path:
-        """`data/query-4711.tmp`: what a query of the user's does not fit into memory; without the
+        """`data/query-4711.tmp`: what does not fit into memory of a query of the user; without the
         lock, so each process has its own"""
         return self.data / f"query-{process}.tmp"
 
@@ -73,16 +83,21 @@ class Workspace:
 
     @property
     def database_sql(self) -> Path:
-        """`data/stages.sql`: the SQL that made it, so that it is made anew only for other SQL"""
+        """`data/stages.sql`: the SQL that made it, so that it is only rebuilt for other SQL"""
         return self.database.with_suffix(".sql")
 
     @property
+    def sql_history(self) -> Path:
+        """`data/sql-history`: what was typed at the prompt of `stages sql`"""
+        return self.data / "sql-history"
+
+    @property
     def spill(self) -> Path:
-        """`data/tmp/spill/`: what DuckDB does not hold in memory, of the holder of the lock"""
+        """`data/tmp/spill/`: what DuckDB spills for the holder of the lock"""
         return self.scratch / "spill"
 
     def passed(self, table: str) -> Path:
-        """`data/tmp/articles.parquet`: rows that passed their checks, while others are looked at"""
+        """`data/tmp/articles.parquet`: rows that passed their checks, while others are examined"""
         return self.scratch / f"{table}.parquet"
 
     def changed(self, table: str) -> Path:
@@ -90,8 +105,13 @@ class Workspace:
         return self.scratch / f"{table}.changes.parquet"
 
     @property
+    def opening(self) -> Path:
+        """`data/tmp/ui.html`: leads a browser to the live page, so that no command line has to"""
+        return self.scratch / "ui.html"
+
+    @property
     def source(self) -> Path:
-        """`data/source.json`: whose rows these are"""
+        """`data/source.json`: which source the rows are from"""
         return self.data / "source.json"
 
     @property
@@ -119,6 +139,16 @@ class Workspace:
         """`data/extract-times.json`: when the extract started and ended"""
         return self.data / "extract-times.json"
 
+    @property
+    def history(self) -> Path:
+        """`data/history.jsonl`: a line for each finished command, of all targets"""
+        return self.data / "history.jsonl"
+
+    @property
+    def assessment(self) -> Path:
+        """`data/assessment.json`: what `assess --keep` found"""
+        return assessment_file(self.data)
+
     def extract(self, source: str) -> Path:
         """`data/extract/articles/`: manifest.json, schema.parquet, part-00000.parquet …"""
         return self.extracts / source
@@ -141,7 +171,7 @@ class Workspace:
 
     @property
     def failures(self) -> Path:
-        """`…/failures.json`: why tables failed in transform and load, until they don't"""
+        """`…/failures.json`: why tables failed in transform and load, until they succeed"""
         return self.target_folder / "failures.json"
 
     @property
@@ -178,15 +208,15 @@ class Workspace:
         return self.transforms / table
 
     def documents(self, table: str) -> Path:
-        """`…/transform/articles/documents.parquet`: one row a document"""
+        """`…/transform/articles/documents.parquet`: one row per document"""
         return self.transform(table) / "documents.parquet"
 
     def rejects(self, table: str) -> Path:
-        """`…/transform/articles/rejects.parquet`: one row a source row that is no document"""
+        """`…/transform/articles/rejects.parquet`: one row per source row without a document"""
         return self.transform(table) / "rejects.parquet"
 
     def changes(self, table: str) -> Path:
-        """`…/transform/articles/changes.parquet`: one row a value that was changed"""
+        """`…/transform/articles/changes.parquet`: one row per changed value"""
         return self.transform(table) / "changes.parquet"
 
     @property
@@ -221,7 +251,7 @@ class Workspace:
         return self.loads / table
 
     def acks(self, table: str) -> Path:
-        """`…/load/articles/acks.jsonl`: what Convex answered, a line a document"""
+        """`…/load/articles/acks.jsonl`: what Convex answered, one line per document"""
         return self.load(table) / "acks.jsonl"
 
     def load_rejects(self, table: str) -> Path:
@@ -237,7 +267,7 @@ class Workspace:
         return self.load(table) / "conflicts.parquet"
 
     def removed(self, table: str) -> Path:
-        """`…/load/articles/removed.parquet`: loaded, and not staged any more, if any"""
+        """`…/load/articles/removed.parquet`: loaded and no longer staged, if any"""
         return self.load(table) / "removed.parquet"
 
     def gone(self, table: str) -> Path:
@@ -267,11 +297,11 @@ class Workspace:
 
     @property
     def exports(self) -> Path:
-        """`…/exports/`: what was in Convex before an import that replaced it"""
+        """`…/exports/`: what Convex held before an import replaced it"""
         return self.target_folder / "exports"
 
     def export(self, started: int) -> Path:
-        """`…/exports/before-1700000000000000000.zip`, by the time that Convex gives it"""
+        """`…/exports/before-1700000000000000000.zip`: one export, named by Convex' time of it"""
         return self.exports / f"before-{started}.zip"
 
     @property
@@ -280,12 +310,17 @@ class Workspace:
         return self.target_folder / "verify"
 
     def verify(self, table: str) -> Path:
-        """`…/verify/articles.parquet`: one row a difference"""
+        """`…/verify/articles.parquet`: one row per difference"""
         return self.verifies / f"{table}.parquet"
 
     def verified_of(self, table: str) -> Path:
-        """`…/verify/articles.json`: which load was looked at, and where its references went"""
+        """`…/verify/articles.json`: which load was checked, and where its references lead"""
         return self.verifies / f"{table}.json"
+
+    @property
+    def probe(self) -> Path:
+        """`…/probe.json`: what `check --probe` is making in Convex, until it is removed"""
+        return self.target_folder / "probe.json"
 
     @property
     def rolled_back(self) -> Path:
@@ -300,7 +335,7 @@ class Workspace:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview(Workspace):
-    """The same places, but for what transform makes: a copy in `data/tmp/preview/`."""
+    """The same paths, except for what transform writes: a copy in `data/tmp/preview/`."""
 
     @property
     def transforms(self) -> Path:
@@ -308,19 +343,30 @@ class Preview(Workspace):
         return self.scratch / "preview"
 
 
+def plan_file(project: Path) -> Path:
+    """`.planning/migrations/plan.toml`"""
+    return project / ".planning" / "migrations" / "plan.toml"
+
+
+def assessment_file(data: Path) -> Path:
+    """What `assess --keep` writes, also for a project that has no plan yet."""
+    return data / "assessment.json"
+
+
 def functions_folder(project: Path) -> Path:
     """The folder of a project's functions and schema: `convex/`, unless convex.json names another.
 
-    Raises UserError where convex.json can't be read.
+    Raises UserError if convex.json can't be read.
     """
     file = project / "convex.json"
     try:
         text = file.read_text("utf-8")
+        return project / str(json.loads(text).get("functions", "convex"))
     except FileNotFoundError:
         return project / "convex"
-    try:
-        return project / str(json.loads(text).get("functions", "convex"))
-    except (ValueError, AttributeError) as error:
+    except OSError as error:
+        raise FileError(f"{file} can't be read: {error.strerror}", file=file) from None
+    except (ValueError, AttributeError, RecursionError) as error:
         raise FileError(
             f"{file} is not as Convex writes it: {error}", f"edit {file}", file=file
         ) from None
@@ -348,15 +394,15 @@ def part_file(folder: Path, span: int = 0, number: int = 0) -> Path:
 
 
 def part_files(folder: Path, *, unfinished: bool = False) -> list[Path]:
-    """The parts that are there, listed in the manifest or not."""
+    """The part files that exist, whether or not the manifest lists them."""
     return list(folder.glob("part-*" if unfinished else "part-*.parquet"))
 
 
 def records_under(folder: Path) -> Iterator[Path]:
-    """All JSON files of a folder, and of those in it."""
+    """All JSON files in a folder and its subfolders."""
     return folder.glob("**/*.json")
 
 
 def damaged_file(file: Path) -> Path:
-    """`target.json.damaged`: where a file that can't be read is kept, for a person to look at."""
+    """`target.json.damaged`: a file that can't be read, kept for you to look at."""
     return file.with_name(f"{file.name}.damaged")

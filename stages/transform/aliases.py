@@ -13,8 +13,8 @@ def replace_aliases(
 ) -> Any:
     """A serialised expression with every alias in it replaced by its expression.
 
-    `named` is alias, in lower case → expression. `is_column` says of names whether FROM has such a
-    column, which comes first. Parameters of lambdas and queries inside are left as they are.
+    `named` maps each alias, in lower case, to its expression. `is_column` says whether FROM has a
+    column of these names; such a column wins. Lambda parameters and subqueries are left alone.
     """
     if isinstance(node, list):
         return [replace_aliases(each, named, is_column) for each in node]

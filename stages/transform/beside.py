@@ -1,8 +1,8 @@
-"""Other columns beside the rows that a model gives: its own SELECT, with more items.
+"""Extra columns for the rows that a model returns: its own SELECT, with more items.
 
-What a model joins, or has inside of an expression, is not among its columns. A UNION has them
-beside each of its SELECTs; GROUP BY ALL, a UNION with LIMIT, and what DuckDB can't take apart
-(PIVOT) have none.
+A model's columns do not show what it joins, or what is inside its expressions. In a UNION, each
+SELECT gets its own extra columns; GROUP BY ALL, a UNION with LIMIT, and what DuckDB can't
+serialise (PIVOT) get none.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ Node = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Select:
-    """A SELECT that gives rows of a model, and its items by the model's columns, in lower case.
+    """A SELECT that returns rows of a model.
 
-    What a star stands for is not among the items. `hidden`: what queries inside have changed.
+    `items` maps the model's columns, in lower case, to items; columns from a star are not there.
+    `hidden`: the lists of what its subqueries change.
     """
 
     node: Node
@@ -41,8 +42,8 @@ class Select:
     hidden: Hidden
 
     def column_sql(self, name: str) -> str:
-        """SQL of `table.column`, by its alias here or by its source; empty where it is none, or
-        the source is joined twice."""
+        """SQL of `table.column`, where `table` is an alias here or a source; empty if there is
+        none, or the source is joined twice."""
         tables = list(_tables(self.node["from_table"]))
         aliases = {
             str(t["alias"] or t.get("table_name", "")): str(t.get("table_name", "")) for t in tables
@@ -59,7 +60,7 @@ class Select:
 
 
 def selects(connection: duckdb.DuckDBPyConnection, parsed: Any) -> list[Select]:
-    """The SELECTs that give the rows of a query, as far as they can have other columns."""
+    """The SELECTs that return a query's rows, as far as they can have extra columns."""
     if parsed is None:
         return []
     return list(_selects(connection, parsed["statements"][0]["node"], (), None))
@@ -71,14 +72,14 @@ def _selects(
     ctes: Sequence[Any],
     names: list[str] | None,
 ) -> Iterator[Select]:
-    """`ctes` are those around a query, `names` its columns where a union gives them."""
+    """`ctes` are those in scope, `names` the query's columns if a union determines them."""
     node = {**node, "cte_map": {"map": [*ctes, *node["cte_map"]["map"]]}}
     limited = any(modifier["type"].startswith("LIMIT") for modifier in node["modifiers"])
     if node["type"] == "SELECT_NODE":
         if groups_by_all(node):
             return
         if not limited:
-            # Rows that are the same are one document, and what is beside them is one too.
+            # Identical rows become one document, and their extra columns are deduplicated too.
             kept = [m for m in node["modifiers"] if m.get("distinct_on_targets")]
             node = {**node, "modifiers": kept}
         plain = Select(node=node, items=_items(node["select_list"], names), hidden=Hidden())
@@ -87,7 +88,7 @@ def _selects(
         yield replace(plain, node=inner, hidden=hidden) if has_lists else plain
     elif node["type"] == "SET_OPERATION_NODE" and not limited:
         children = node["children"] or [node["left"], node["right"]]
-        if not node["setop_type"].startswith("UNION"):  # its rows are those of the first
+        if not node["setop_type"].startswith("UNION"):  # its rows come from the first
             children = children[:1]
         if node["setop_type"] != "UNION_BY_NAME":
             sql = query_sql(connection, {**node, "modifiers": []})
@@ -108,7 +109,7 @@ def _items(select_list: list[Node], names: list[str] | None) -> dict[str, Node]:
 
 
 def _tables(node: Any) -> Iterator[Node]:
-    """What a FROM joins: tables and queries, by their aliases."""
+    """The tables and subqueries that a FROM joins."""
     if node.get("type") == "JOIN":
         yield from _tables(node["left"])
         yield from _tables(node["right"])
@@ -123,11 +124,11 @@ def beside_sql(
     *,
     isolated: bool = False,
 ) -> str:
-    """SQL of `_source_id` and the other columns of each row that the SELECTs give.
+    """SQL of `_source_id` and the extra columns of each row that the SELECTs return.
 
-    `others` gives their names and expressions for each SELECT; where that can't have one, it is
-    NULL, and where none has any, the SQL is empty. `isolated`: expressions fail for some rows, and
-    are NULL in them.
+    `others` returns their names and expressions for a SELECT. A column that a SELECT can't have is
+    NULL; if no SELECT can have any, the SQL is empty. `isolated`: expressions fail for some rows,
+    and are NULL there.
     """
     beside = []
     for select in given:
@@ -145,14 +146,14 @@ def beside_sql(
 
 
 def can_have(connection: duckdb.DuckDBPyConnection, select: Select, expression: str) -> bool:
-    """Whether an expression means something in a SELECT."""
+    """Whether an expression is valid as an item of a SELECT."""
     return bool(_bound(connection, select.node, expression, isolated=False))
 
 
 def _bound(
     connection: duckdb.DuckDBPyConnection, node: Node, expression: str, *, isolated: bool
 ) -> str:
-    """An expression as a SELECT can have it; empty where it can't."""
+    """The expression, in TRY if `isolated` and possible; empty if the SELECT can't have it."""
     for each in (f"TRY({expression})", expression) if isolated else (expression,):
         if binds(connection, _with(connection, node, {"other": each})):
             return each
@@ -160,7 +161,7 @@ def _bound(
 
 
 def _with(connection: duckdb.DuckDBPyConnection, node: Node, expressions: Mapping[str, str]) -> str:
-    """SQL of other columns of a SELECT, whose own items stay for what they name."""
+    """SQL of extra columns of a SELECT; its own items stay, as these may refer to their aliases."""
     others = [
         {**parse_expression(connection, sql), "alias": f"beside {name}"}
         for name, sql in expressions.items()

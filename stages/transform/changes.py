@@ -1,12 +1,13 @@
-"""What a rule changed: values that differ between a source row and its document, a row a field.
+"""What a rule changed: values that differ between a source row and its document, one per field.
 
-A field is compared with the column that `from` in the plan names, or whose value its expression in
-the model has, as `to_ms(created_at) AS createdAt` does, or that has its name. Columns of the
-table's own source are found by its key, those of joined sources beside the model's rows. What else
-an expression cuts or fills, such as times in a list, is looked for in the expression itself.
+A field is compared with the column that `from` in the plan names; or else the one whose value its
+expression in the model carries, as in `to_ms(created_at) AS createdAt`; or else the one of the same
+name. Columns of the table's own source are found by key, those of joined sources as extra columns
+of the model. What else an expression cuts or fills, such as times in a list, is looked for in the
+expression itself.
 
-Counted are times cut to milliseconds, lower bounds of arrays, nulls that a default filled, values
-that became null, and orphans that the plan turns to null.
+What counts: times cut to milliseconds, lower bounds of arrays, nulls filled by a default, values
+that became null, and orphans that the plan turns to null or drops.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ from stages.transform.run_model import CompiledModel
 from stages.transform.sql_ast import binds, each_by_itself, expression_sql
 from stages.transform.table_context import TableContext
 
-# The columns that list what expressions change, beside a model's rows or its source's.
+# The extra columns, on rows of a model or its source, that list what expressions change.
 LOST = "lost {}"
 
 
 def changes_sql(context: TableContext, compiled: CompiledModel, nulls: Container[str]) -> str:
     """SQL of (source_id, field, rule, old, new) over `passed`, `changed_values` and the extract, in
-    the order of source keys; empty where nothing can have changed.
+    source-key order; empty if nothing can have changed.
 
-    `nulls` are fields that have a null.
+    `nulls` are the fields that contain nulls.
     """
     parts = []
     if {"null", "drop"} & set(context.table.orphans.values()):
@@ -57,7 +58,7 @@ def changes_sql(context: TableContext, compiled: CompiledModel, nulls: Container
 
 
 class _Compared:
-    """The documents of a table, held against what they are made from."""
+    """The documents of a table, compared with what they are made from."""
 
     def __init__(
         self, context: TableContext, compiled: CompiledModel, nulls: Container[str]
@@ -71,7 +72,7 @@ class _Compared:
 
     @property
     def _documents(self) -> str:
-        """SQL of the documents: rows that have passed, but for those that collide."""
+        """SQL of the documents: rows that passed, except those that collide."""
         if not self._context.table.unique:
             return str(PASSED)
         return f"(FROM {PASSED} ANTI JOIN {FAILING} USING (_source_id))"
@@ -82,7 +83,7 @@ class _Compared:
 
     @cached_property
     def _columns(self) -> dict[str, str]:
-        """Column of the table's own source → DuckDB type; none where documents are no rows."""
+        """Column of the table's own source → DuckDB type; none if documents are not its rows."""
         if self._context.key_sql() is None:
             return {}
         described = self._connection.execute(f"DESCRIBE FROM {self._source}").fetchall()
@@ -110,13 +111,13 @@ class _Compared:
         return own
 
     def _carries(self, field: str) -> bool:
-        """Whether the model says which column a field has the value of."""
+        """Whether the model shows which column a field takes its value from."""
         items = [select.items.get(field.lower()) for select in self._selects]
         return any(item and column_names(item) for item in items)
 
     @cached_property
     def _cut_elsewhere(self) -> set[str]:
-        """Fields for which other times are cut than the column that they are compared with."""
+        """Fields that cut other times than the column that they are compared with."""
         return {
             field
             for field in self._compiled.fields
@@ -169,10 +170,10 @@ class _Compared:
 
     @cached_property
     def _lost_of_source(self) -> dict[str, list[str]]:
-        """Field → SQL of what is lost, over the source's row `s`, where it is made of that alone.
+        """Field → SQL of what is lost, over the source row `s`, for fields made of that row alone.
 
-        Only where the model evaluates its expressions for each row of the source, too: elsewhere
-        one may fail for a row that the model leaves out.
+        Only if the model evaluates its expressions for every source row; otherwise one might fail
+        for a row that the model leaves out.
         """
         known = {column.lower(): column for column in self._columns}
         if self._plain is None or not self._plain.all_rows or self._compiled.isolated:
@@ -189,10 +190,10 @@ class _Compared:
         return found
 
     def _losses(self, field: str, item: Node, hidden: Hidden, *, compared: bool) -> list[str]:
-        """SQL of what an item loses that no comparison of the field finds."""
+        """SQL of the losses in an item that comparing the field does not find."""
         own = field in self._own
         if self._compiled.fields[field].shape.kind == "boolean":
-            return []  # a flag has no part of a value that is lost
+            return []  # a flag carries no part of a value
 
         def inner(names: list[str]) -> str:
             listed = hidden.sql(names)
@@ -224,16 +225,16 @@ class _Compared:
         column = select.column_sql(name)
         return bool(column) and can_have(self._connection, select, column)
 
-    # ── with what is beside the model's rows ────────────────────────────────────────────────
+    # ── with extra columns of the model's rows ──────────────────────────────────────────────
 
     def with_beside(self) -> list[str]:
-        """The same of columns of other sources, and of what expressions cut and fill."""
+        """SQL of the differences with other sources' columns, and what expressions cut or fill."""
         parts = [
             part
             for number, select in enumerate(self._selects)
             if (part := self._with_beside_of(number, select))
         ]
-        # Rows that a model gives twice are one document.
+        # Rows that a model returns twice are one document.
         return [f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)})"] if parts else []
 
     def _with_beside_of(self, number: int, select: Select) -> str:
@@ -271,7 +272,7 @@ class _Compared:
         )
 
     def _others(self, select: Select) -> dict[str, str]:
-        """What is to be known beside the rows of a SELECT: name → SQL."""
+        """The extra columns that a SELECT needs: name → SQL."""
         others = {}
         lost = []
         for name in self._compiled.fields:
@@ -284,17 +285,17 @@ class _Compared:
                     old = ".".join(name_sql(each) for each in names)
                 if old:
                     others[_old(name)] = old
-            if item is None and not own and select.hidden.sql([name]):  # what a star gives
+            if item is None and not own and select.hidden.sql([name]):  # from a star
                 item = {"class": "COLUMN_REF", "type": "COLUMN_REF", "column_names": [name]}
             if item and name not in self._lost_of_source:
                 lost += self._losses(name, item, select.hidden, compared=own or bool(old))
-        # Each for itself: one that a SELECT can't have, such as beside its GROUP BY, is left out.
+        # One column per loss: one that the SELECT can't have, given its GROUP BY, is left out.
         return others | {LOST.format(number): sql for number, sql in enumerate(lost)}
 
     # ── a field ─────────────────────────────────────────────────────────────────────────────
 
     def _nulls_of(self, relation: str, columns: Collection[str]) -> set[str]:
-        """Those of the columns that have a null: only these need be read to be compared by it."""
+        """The columns that contain a null; only these are worth comparing for nulls."""
         if not columns:
             return set()
         counts = ", ".join(f"count({name_sql(column)})" for column in columns)
@@ -305,8 +306,8 @@ class _Compared:
     def _comparisons(
         self, compiled: Compiled, old: str, kind: str, *, has_nulls: bool, times: bool
     ) -> list[tuple[str, str]]:
-        """(condition, {field, rule, old, new}) of what may have happened to a value, in SQL over a
-        document `d`."""
+        """(condition, {field, rule, old, new}) for each change that a value may have had, in SQL
+        over a document `d`."""
         name = compiled.shape.name
         orphans = self._context.table.orphans.get(name) == "null"
         possible = {
@@ -322,7 +323,7 @@ class _Compared:
 
 
 def _compare(compiled: Compiled, old: str, kind: str) -> list[tuple[Rule, str, str]]:
-    """(rule, condition, {field, rule, old, new}) of all that may have happened to a value."""
+    """(rule, condition, {field, rule, old, new}) for each change that a value may have had."""
     shape = compiled.shape
     new = f"d.{name_sql(shape.name)}"
     shown = f"encode_float({new})" if shape.kind == "number" else f"{new}::VARCHAR"
@@ -340,7 +341,7 @@ def _compare(compiled: Compiled, old: str, kind: str) -> list[tuple[Rule, str, s
     ]
     macro = {"number": "to_ms", "bigint": "to_ms", "string": "to_iso"}.get(shape.kind)
     if kind.startswith("TIMESTAMP") and macro:
-        # Of an infinity the macros fail, and to_iso beyond what Date holds.
+        # The macros fail for infinity, and to_iso also outside the range of Date.
         cut = f"CASE WHEN {below_millisecond(old)} THEN {new} = {macro}({old}) ELSE false END"
         comparisons.append(change(Rule.BELOW_MILLISECOND, cut, shown))
     if kind == "VARCHAR" and (shape.item or shape.kind == "json"):
@@ -350,11 +351,11 @@ def _compare(compiled: Compiled, old: str, kind: str) -> list[tuple[Rule, str, s
 
 
 def _listed(comparisons: Sequence[tuple[str, str]]) -> str:
-    """SQL of the changes that have happened, of all that may have."""
+    """SQL of the changes that happened, of all that may have."""
     changes = ", ".join(f"CASE WHEN {when} THEN {change} END" for when, change in comparisons)
     return f"list_filter([{changes}], lambda c: c IS NOT NULL)"
 
 
 def _old(field: str) -> str:
-    """The column beside a model's rows that has what a field is compared with."""
+    """The name of the extra column that a field is compared with."""
     return f"old {field}"

@@ -1,4 +1,4 @@
-"""The checks of whole rows, in one query over a model: what is staged, and what falls out."""
+"""The checks of whole rows, in one query over a model: what is staged, and what is rejected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stages.transform.compile import Check, Compiled, simple_check
 from stages.transform.references import json_join, known_as, rule_of
 from stages.transform.relations import MODELLED, ORPHANS
 
-# Between a field's name and its problem; no name holds it.
+# Separates a field's name from its problem; no name contains it.
 SEPARATOR = "\x1f"
 FAILURES = "STRUCT(field VARCHAR, rule VARCHAR, reason VARCHAR)[]"
 CHANGED = 'STRUCT(field VARCHAR, rule VARCHAR, "old" VARCHAR)[]'
@@ -33,10 +33,10 @@ def checked_sql(
 ) -> str:
     """SQL over `modelled m`: _source_id, staged fields, `_failures`, `_lost`.
 
-    `_failures` lists {field, rule, reason} of what keeps the row out; `_lost` the orphans that
+    `_failures` lists why the row is rejected, as {field, rule, reason}; `_lost` the orphans that
     the plan turns to null or drops, as {field, rule, old}. `document` is the validator of the
-    table's documents; `sources` is reference target → source, for words. `isolated`: `_failed` of
-    `modelled` has what failed before; a field in it is checked no further.
+    table's documents; `sources` maps reference targets to sources, for messages. `isolated`:
+    `_failed` in `modelled` lists what has already failed; those fields are not checked further.
     """
     staged: list[str] = ["m._source_id"]
     joins: list[str] = []
@@ -71,7 +71,7 @@ def checked_sql(
 
 
 def _failures(problems: list[str]) -> str:
-    """SQL of {field, rule, reason} of "field\\x1frule: reason" texts that are not NULL."""
+    """SQL of {field, rule, reason} from those "field\\x1frule: reason" texts that are not NULL."""
     listed = ",\n    ".join(problems)
     parts = f"split_part(f, '{SEPARATOR}', 2)"
     return (
@@ -84,7 +84,7 @@ def _failures(problems: list[str]) -> str:
 def _checked_field(
     field: Compiled, table: TargetTable, sources: Mapping[str, str | None], joins: list[str]
 ) -> tuple[str, list[Check], list[str]]:
-    """(staged value, checks of references, SQL of lists of what is changed) of a field."""
+    """(staged value, checks of references, SQL of lists of changes) of a field."""
     shape = field.shape
     if not shape.positions or field.column is None:
         return field.value, [], []
@@ -124,7 +124,7 @@ def _checked_field(
         frozenset(path for path, rule in rules.items() if rule == "null"),
         frozenset(path for path, rule in rules.items() if rule == "drop"),
     )
-    # One name for the value, which the walk reads again and again.
+    # Bind the value to one name, because the walk reads it many times.
     marked = f"({marked_sql(field.value)})::JSON"
     text = f"list_transform([{marked}], lambda v: {unmarked_sql(unorphan.sql('v'))})[1]"
     return f"CASE WHEN {orphans} IS NULL THEN {field.value} ELSE {text} END", checks, changes
@@ -172,7 +172,7 @@ def _concatenated(lists: list[str]) -> str:
 def _of_one_member(
     sql: str, compiled: Mapping[str, Compiled], table: TargetTable, document: Validator
 ) -> str:
-    """A union of objects must have one member that takes the whole row, as it would be sent."""
+    """SQL that also checks that one member of a union of objects accepts the row as sent."""
     if len(members(document)) < 2 or document["type"] == "any":
         return sql
     shapes = {name: field.shape for name, field in compiled.items()}

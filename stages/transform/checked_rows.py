@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from stages.errors import Shortfall
 from stages.rules import Rule
@@ -28,7 +29,7 @@ def checked_rows_sql(context: TableContext, compiled: CompiledModel) -> str:
 
 @contextmanager
 def split_checked_rows(context: TableContext, compiled: CompiledModel) -> Iterator[SplitRows]:
-    """The rows, split into `passed` and `failing`; the file of what passed is gone after."""
+    """The rows, split into `passed` and `failing`; the file of passed rows is deleted on exit."""
     file = context.workspace.passed(context.table.name)
     checked = checked_rows_sql(context, compiled)
     sql = f"SELECT {staged_columns(compiled.fields)}, _failures, _lost FROM ({checked})"
@@ -41,6 +42,7 @@ def split_checked_rows(context: TableContext, compiled: CompiledModel) -> Iterat
                 file,
                 numbers=context.has_number_keys,
                 several=context.extracted.rows > BATCH,
+                advance=partial(context.progress.advance, context.table.name),
             )
         yield rows
     finally:
@@ -54,7 +56,7 @@ def staged_columns(fields: Mapping[str, Compiled]) -> str:
 
 
 def refuse_failing_orphans(context: TableContext, compiled: CompiledModel) -> None:
-    """Raise Shortfall for a reference without a target where the plan says fail."""
+    """Raise Shortfall for a reference without a target if the plan says fail."""
     places = [place for field in compiled.fields.values() for place in field.shape.positions]
     for place in places:
         if rule_of(context.table, place) != "fail":

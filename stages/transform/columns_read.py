@@ -1,7 +1,7 @@
 """Which columns of the sources the models read, so that the report can name the others.
 
-DuckDB answers it: its planner leaves out of a scan what a query does not need. It is asked beside
-the staged files, with empty tables of their columns.
+DuckDB's planner knows: it leaves columns that a query does not need out of the scan. The plans are
+made in a second database, on empty tables with the columns of the staged files.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 # The schemas of a source's rows.
 OF_SOURCES = ("extract", "as_text")
-# What leaves columns out of scans; every other optimizer may leave out a scan, or a filter.
+# The optimizers that prune columns; any other might remove a whole scan, or a filter.
 OPTIMIZERS = {"unused_columns", "cte_inlining"}
 
 
 def columns_read(context: TableContext, model: Model) -> dict[str, list[str]]:
-    """Source → columns that a table's model, its drops, its key or the plan's order read."""
+    """Source → the columns that a table's model, its drops, its key or the plan's order read."""
     table, drops = context.table, context.drop_model()
     queries = [model.text, *([drops.text] if drops else [])]
     if joined := joined_order_sql(context, model.text):
@@ -41,7 +41,7 @@ def columns_read(context: TableContext, model: Model) -> dict[str, list[str]]:
 def columns_of(
     connection: duckdb.DuckDBPyConnection, sources: Iterable[str], queries: Iterable[str]
 ) -> dict[str, list[str]]:
-    """Source → its columns that these queries read; all of all, where DuckDB can't tell."""
+    """Source → the columns that these queries read; all columns if DuckDB can't say."""
     known = {name.lower(): name for name in sources}
     read: dict[str, set[str]] = {}
     for sql in queries:
@@ -57,7 +57,7 @@ def _scans(connection: duckdb.DuckDBPyConnection) -> _Scans:
 
 
 class _Scans:
-    """Empty tables with the names and the columns of staged ones, made as they are needed."""
+    """Empty tables with the names and columns of the staged ones, created when needed."""
 
     def __init__(self, staged: duckdb.DuckDBPyConnection) -> None:
         self._staged = staged
@@ -69,7 +69,7 @@ class _Scans:
         optimizers = [row[0] for row in run("FROM duckdb_optimizers()").fetchall()]
         others = ",".join(name for name in optimizers if name not in OPTIMIZERS)
         run(f"SET disabled_optimizers = '{others}'")
-        # (schema, table) in lower case → its columns, and as a plan names a table → its name.
+        # (schema, table) in lower case → its columns; a table's name in a plan → (schema, table).
         self._columns: dict[tuple[str, str], list[str]] = {}
         self._names: dict[str, tuple[str, str]] = {}
 
@@ -92,7 +92,7 @@ class _Scans:
             return {name: set(self._columns.get(name, [])) for name in named}
 
     def _make(self, schema: str, table: str) -> list[str]:
-        """Make the empty table of a staged one, if there is one; its columns."""
+        """Create the empty copy of a staged table, unless it exists; return its columns."""
         if schema not in SCHEMAS or (schema, table) in self._columns:
             return self._columns.get((schema, table), [])
         place = f"{schema}.{name_sql(table)}"
@@ -111,13 +111,13 @@ class _Scans:
             known = self._columns[name]
             projected = scan["Projections"]
             for each in [projected] if isinstance(projected, str) else projected:
-                # `x.v` is a part of a struct; a name of several lines is taken apart.
+                # `x.v` is a field of a struct; a multi-line name arrives in pieces.
                 of = [c for c in known if each == c or each.startswith(f"{c}.")]
                 read.setdefault(name, set()).update(of or known if each else ())
         return read
 
     def _explain(self, sql: str) -> list[dict[str, Any]]:
-        """What the plan of a query says of each scan of a table."""
+        """What a query's plan says about each scan of a table."""
         plan = json.loads(first_row(self._empty, f"EXPLAIN (FORMAT json) {sql}")[1])
         scans: list[dict[str, Any]] = []
         waiting = list(plan)

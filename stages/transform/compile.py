@@ -1,6 +1,6 @@
-"""A model's column → the value that is staged for its field, and what must not be; all in SQL.
+"""From a model's column to the value staged for its field, and the checks on it; all in SQL.
 
-A column of one type is cast; every other goes by way of JSON, set-wise (see json_values.py).
+A column for a field of one type is cast; all others go through JSON, set-wise (json_values.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """What keeps a row out: SQL that is NULL, or "rule: reason", over the model's columns."""
+    """A reason to reject a row: SQL over the model's columns that is NULL or "rule: reason"."""
 
     field: str
     problem: str
@@ -36,10 +36,10 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Compiled:
-    """One model column on its way to its field: its staged value, its size, and what must not be.
+    """A model's column compiled for its field: its staged value, its size and its checks.
 
-    `column` is what the model's own column becomes first, None where the model has none. `json`:
-    it is then marked JSON text, whose canonical form is joined as `json of <field>`.
+    `column` is what first replaces the model's own column, None if the model has none. `json`:
+    `column` is marked JSON text, whose canonical form is joined as `json of <field>`.
     """
 
     shape: Shape
@@ -51,7 +51,7 @@ class Compiled:
 
 
 def simple_check(field: str, rule: Rule, when: str, reason: str) -> Check:
-    """A check by a condition; `reason` is SQL."""
+    """A check that fails if a condition is true; `reason` is SQL."""
     return Check(
         field=field, problem=f"CASE WHEN {when} THEN {text_sql(rule + ': ')} || {reason} END"
     )
@@ -62,8 +62,8 @@ def compile_field(
 ) -> Compiled:
     """The staged value and the checks of one field.
 
-    `column_type` is the type of the model's column of that name, None where it has none. Raises
-    FileError where the model can't mean this field.
+    `column_type` is the type of the model's column of that name, None if there is none. Raises
+    FileError if the field is required and has no column, or the column has an unsuitable type.
     """
     if column_type is None:
         if shape.required:
@@ -85,7 +85,7 @@ def compile_field(
     checks += value_checks
     if shape.choices:
         choices = ", ".join(_literal(choice) for choice in shape.choices)
-        words = text_sql(" is none of the literals of the schema")
+        words = text_sql(" is not one of the schema's literals")
         outside = f"{column} NOT IN ({choices})"
         reason = f"{column}::VARCHAR || {words}"
         if shape.item:
@@ -145,7 +145,7 @@ def _convert(model: Place, shape: Shape, column: str, column_type: str) -> tuple
         return column, []
     array = re.fullmatch(r"(.*)\[\d*\]", column_type, re.DOTALL)
     if shape.item and array:
-        # DuckDB's arrays have one length, which lists do not.
+        # DuckDB's arrays have a fixed length; lists do not.
         return _array(model, shape, f"{column}::{array[1]}[]", f"{array[1]}[]")
     raise FileError(
         f"{model}: column `{shape.name}` is {column_type}, the field in convex/schema.ts is "
@@ -172,7 +172,7 @@ def _array(model: Place, shape: Shape, column: str, column_type: str) -> tuple[s
             shape.name,
             Rule.NULL_IN_ARRAY,
             nulls,
-            text_sql("the array holds a null, which the validator does not take"),
+            text_sql("the array contains a null, which the validator does not accept"),
         ),
         simple_check(
             shape.name,
@@ -186,14 +186,14 @@ def _array(model: Place, shape: Shape, column: str, column_type: str) -> tuple[s
         here = f"({check.problem}) || {text_sql(f' at {shape.name}[')} || (place - 1) || ']'"
         problems = f"list_transform({column}, lambda item, place: {here})"
         first = f"list_filter({problems}, lambda p: p IS NOT NULL)[1]"
-        # Most lists have none, and no words are made for them.
+        # Most lists have no problem; only build messages for those that do.
         problem = f"CASE WHEN list_bool_or({fails}) THEN {first} END"
         checks.append(Check(field=shape.name, problem=problem))
     return f"{column}::{shape.sql}", checks
 
 
 def _no_id(shape: Shape, text: str) -> Check:
-    """A text at v.id("_storage") and its like is an id already."""
+    """A text for v.id("_storage") and its like must already be an id."""
     reason = f"{text} || {text_sql(' is ' + no_id(shape.system_ids))}"
     return simple_check(shape.name, Rule.ORPHAN, f"NOT {is_id_sql(text)}", reason)
 
@@ -222,7 +222,7 @@ def _advice(kind: str, column_type: str) -> str:
 
 
 def documents_schema(fields: Mapping[str, Compiled]) -> pa.Schema:
-    """The form of documents.parquet: from the Convex schema, never from the data."""
+    """The Arrow schema of documents.parquet: from the Convex schema, never from the data."""
     import pyarrow as pa
 
     types = {

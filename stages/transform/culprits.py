@@ -10,20 +10,20 @@ from stages.rules import Rule, known_rule
 from stages.sql import text_sql
 from stages.transform.expression_walk import ExpressionWalk, Path
 
-# What any other expression fails by: a cast, a division, an overflow.
+# The rule for any other expression that fails: a cast, a division, an overflow.
 OTHER = Rule.FAILED_EXPRESSION
-# What a cast to JSON fails by, and where the text is a column of json, whatever reads it.
+# The rule for a cast to JSON that fails, and for whatever fails to read the text of a json column.
 NO_JSON = Rule.INVALID_JSON
-# What a reason says of a value: what its rule means, and more closely where that has other causes.
+# What a reason says about a value: its rule's meaning, or a closer one if that has other causes.
 REASONS = {
     **{rule: rule.meaning for rule in (
         Rule.INFINITE_TIME, Rule.TIME_OUT_OF_RANGE, Rule.INEXACT_INTERVAL, Rule.NOT_INT64,
         Rule.INVALID_MONEY, Rule.INVALID_TIME, Rule.INVALID_VECTOR, Rule.INVALID_ARRAY, NO_JSON,
         Rule.ARRAY_DIMENSIONS,
     )},
-    Rule.INEXACT_NUMBER: "the text is no number that a float64 holds, digit for digit",
+    Rule.INEXACT_NUMBER: "the text is not a number that a float64 holds exactly",
 }  # fmt: skip
-# The rules that each macro fails by.
+# The rules that each macro can fail with.
 MACROS = {
     "to_ms": (Rule.INFINITE_TIME,),
     "to_unix": (Rule.INFINITE_TIME,),
@@ -39,7 +39,7 @@ MACROS = {
     "pg_array": (Rule.ARRAY_DIMENSIONS, Rule.INVALID_ARRAY),
     "pg_array_2d": (Rule.ARRAY_DIMENSIONS,),
 }
-# The second of two rules holds where this is true of the argument.
+# The second of two rules applies if this is true of the argument.
 SECOND = {
     "to_iso": "NOT isinf({0})",
     "to_day": "NOT isinf({0})",
@@ -52,7 +52,7 @@ MALFORMED = re.compile(r'Malformed JSON .*?Input: "(.*)"', re.DOTALL)
 
 
 def split_message(words: str) -> tuple[Rule, str] | None:
-    """(rule, value) of DuckDB's message where a macro failed; None for any other."""
+    """(rule, value) from DuckDB's message if a macro or a cast to JSON failed; else None."""
     if malformed := MALFORMED.search(words):
         return NO_JSON, malformed[1]
     found = MESSAGE.search(words)
@@ -63,10 +63,10 @@ def split_message(words: str) -> tuple[Rule, str] | None:
 def culprit_sql(
     node: Mapping[str, Any], sql_of: Callable[[Mapping[str, Any]], str], name: str
 ) -> str:
-    """SQL of "rule: reason" for a row in which an expression fails; `sql_of` is that of a node.
+    """SQL of "rule: reason" for a row in which an expression fails; `sql_of` makes SQL of a node.
 
-    Of a list that a lambda makes, the reason ends with the place, `at name[0]`. Every part of the
-    expression is tried, innermost first, and only where it would be evaluated.
+    For a list built by a lambda, the reason ends with the position, `at name[0]`. Every part of
+    the expression is tried, innermost first, and only where it would be evaluated.
     """
     path = Path(sql=text_sql(name))
     found = [f"TRY({each})" for each in _Culprits(sql_of).of(node, path)]
@@ -79,7 +79,7 @@ def _cut(words: str) -> str:
 
 
 class _Culprits(ExpressionWalk):
-    """The words for each part of an expression, NULL where that part does not fail."""
+    """The reason for each part of an expression, NULL if that part does not fail."""
 
     def part(self, node: Mapping[str, Any], path: Path) -> Iterator[str]:
         words = self._words(node)
@@ -109,7 +109,7 @@ class _Culprits(ExpressionWalk):
         return f"CASE WHEN TRY(struct_pack(v := {self._sql(node)})) IS NULL THEN {words} END"
 
     def _inputs(self, node: Mapping[str, Any]) -> list[str]:
-        """The columns and parameters that a part of an expression is made of."""
+        """The columns and parameters that a part of an expression uses."""
         found: dict[str, None] = {}
         waiting: list[Any] = [node]
         while waiting:

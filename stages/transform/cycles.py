@@ -1,4 +1,4 @@
-"""Tables that refer to one another in a cycle, or to themselves: proven together."""
+"""Tables that refer to one another in a cycle, or to themselves: checked together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stages.transform.unique import find_collisions, reject_collisions
 
 
 class Cycle:
-    """The tables of one cycle; what one of them is made from, all are."""
+    """The tables of one cycle; each depends on everything that any of them depends on."""
 
     def __init__(self, contexts: Mapping[str, TableContext]) -> None:
         self.tables = tuple(contexts)
@@ -26,7 +26,7 @@ class Cycle:
         self._proven = False
 
     def made_from(self) -> str:
-        """Everything that any table of the cycle depends on."""
+        """Fingerprint of everything that any table of the cycle depends on."""
         return fingerprint(
             {
                 name: made_from(context, context.read_model(), self.tables)
@@ -36,7 +36,7 @@ class Cycle:
         )
 
     def prove(self, context: TableContext) -> CompiledModel:
-        """Make `known <table>` for all tables of the cycle, once; run the model of one of them."""
+        """Create `known <table>` for all tables of the cycle, once; run the model of `context`."""
         compiled = None
         if not self._proven:
             run = context.connection.execute
@@ -58,9 +58,9 @@ class Cycle:
         return compiled
 
     def _add_rows(self, context: TableContext) -> CompiledModel:
-        """A table's rows into `cycle_rows`, their references within the cycle into `cycle_edges`.
+        """Add a table's rows to `cycle_rows`, their references within the cycle to `cycle_edges`.
 
-        What its checks would say of these references is left out: make_known_in_cycle says it.
+        Its checks pass these references: make_known_in_cycle decides on them.
         """
         connection, table = context.connection, context.table
         compiled = run_model(context, context.read_model(), in_cycle=True)

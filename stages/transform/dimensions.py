@@ -13,7 +13,7 @@ from stages.transform.compile import Check, Compiled, simple_check
 def add_dimension_checks(
     compiled: Mapping[str, Compiled], columns: Mapping[str, Any], exported: Mapping[str, Any]
 ) -> dict[str, Compiled]:
-    """The compiled fields with checks of dimensions; `columns` are those that the model has.
+    """The compiled fields with checks of dimensions added; `columns` are the model's.
 
     `exported` is the table as Convex exports it.
     """
@@ -33,5 +33,5 @@ def add_dimension_checks(
 def _check(field: Compiled, dimensions: int) -> Check:
     name = field.shape.name
     length = f"len({field.value})"
-    reason = f"'the vector has ' || {length} || ' numbers, its index wants {dimensions}'"
+    reason = f"'the vector has ' || {length} || ' numbers, its index needs {dimensions}'"
     return simple_check(name, Rule.DIMENSIONS, f"{length} <> {dimensions}", reason)

@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
 
 def drop_model(workspace: Workspace, table: TargetTable) -> Model | None:
-    """The table's file of drops; None where there is none."""
+    """The table's file of drops, or None."""
     return read_model(workspace, table.drops) if workspace.model(table.drops).exists() else None
 
 
 def make_dropped(connection: duckdb.DuckDBPyConnection, table: TargetTable, model: Model) -> int:
-    """Make `dropped(source_id, reason)`, over `model_keys` and `keyed(source_id)`; its rows.
+    """Create `dropped(source_id, reason)` from `model_keys` and `keyed(source_id)`; return its
+    number of rows.
 
-    Raises FileError for keys that the source has not, that are there twice, or that the model
-    gives too.
+    Raises FileError for a row without a key or a reason, for a key that the source does not have,
+    that occurs twice, or that the model returns too, and for a derived table.
     """
     if table.grain == "derived":
         raise FileError(

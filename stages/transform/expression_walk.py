@@ -1,7 +1,7 @@
-"""The parts of an expression, and something in SQL about each, where that part is evaluated.
+"""Walk an expression, and build SQL about each part that holds where that part is evaluated.
 
-A part of a CASE or a coalesce counts only in rows that come to it, and one of a lambda for each
-item of its list, with the place that the item's value takes.
+A branch of a CASE or a coalesce counts only in rows that reach it. A lambda's body counts for each
+item of its list, with the position that the item's value takes.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from stages.sql import name_sql
 from stages.transform.aliases import parameters
 
 Node = Mapping[str, Any]
-# Functions that call a lambda with each item of their first argument, and its number.
+# Functions that call a lambda with each item of their first argument, and its position.
 OF_LISTS = {"list_transform", "array_transform", "apply", "list_apply", "array_apply"}
 OF_EACH_ITEM = {*OF_LISTS, "list_filter", "array_filter", "filter"}
-# What gives a flag of its parts, and what gives a row no value of its own.
+# What reduces its parts to a flag, and what takes a row's value from other rows.
 CONDITIONS = {"COMPARISON", "CONJUNCTION", "BETWEEN"}
 TESTS = {"OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL", "OPERATOR_NOT", "COMPARE_IN", "COMPARE_NOT_IN"}
 OF_OTHER_ROWS = {"WINDOW"}
@@ -27,9 +27,9 @@ NOT_VALUES = ("type_expr", "order_bys", "filter", "qualified_name")
 
 @dataclass(frozen=True, kw_only=True)
 class Path:
-    """SQL of where a value will be, such as `'ids' || '[' || 0 || ']'`.
+    """SQL of the path at which a value will be, such as `'ids' || '[' || 0 || ']'`.
 
-    `exact`: it is there as a whole, and not somewhere in what is there. `in_list`: it is an item.
+    `exact`: the value is all that is at the path, not just a part of it. `in_list`: it is an item.
     """
 
     sql: str
@@ -38,11 +38,11 @@ class Path:
 
 
 class ExpressionWalk(ABC):
-    """What a subclass finds in parts of an expression, innermost first, as SQL that is NULL where
+    """What a subclass finds in the parts of an expression, innermost first, as SQL that is NULL if
     there is nothing.
 
-    Where a subclass asks only for what becomes a part of the value, conditions are left out, and
-    what takes its value from other rows (a window) or makes several of one (unnest).
+    `values_only`: only what becomes part of the value counts. Conditions are left out, and so are
+    windows, which take values from other rows, and unnest, which turns one value into several.
     """
 
     values_only: ClassVar[bool] = False
@@ -53,15 +53,15 @@ class ExpressionWalk(ABC):
 
     @abstractmethod
     def part(self, node: Node, path: Path) -> Iterator[str]:
-        """What is found of one part, its own parts apart."""
+        """What is found in one part, not counting its own parts."""
 
     def column(self, node: Node, path: Path) -> Iterator[str]:
-        """What is found of a column; nothing, unless a subclass knows of it."""
+        """What is found in a column; nothing unless a subclass overrides this."""
         return iter(())
 
     @abstractmethod
     def of_items(self, listed: str) -> str:
-        """What is found in a list; `listed` is SQL of a list of what is found in each item."""
+        """What is found in a list; `listed` is SQL of the list of what is found in each item."""
 
     def of(self, node: Any, path: Path) -> Iterator[str]:
         """What is found in an expression whose value will be at `path`."""
@@ -122,7 +122,7 @@ class ExpressionWalk(ABC):
     def _of_each_item(self, node: Node, path: Path) -> Iterator[str]:
         items, *functions = [argument["expression"] for argument in node["arguments"]]
         transforms = str(node["function_name"]).lower() in OF_LISTS
-        # Of a list that is filtered, an item's number is not that of its place.
+        # If the list is filtered, an item's number is not its final position.
         yield from self.of(items, replace(path, exact=False))
         for function in functions:
             if function["class"] != "LAMBDA" or (self.values_only and not transforms):
@@ -142,7 +142,7 @@ class ExpressionWalk(ABC):
 
 
 def unless(before: list[str], found: str) -> str:
-    """What is found only where none of the conditions is true."""
+    """SQL that counts `found` only if none of the conditions is true."""
     if not before:
         return found
     return f"CASE WHEN {' OR '.join(f'({each})' for each in before)} THEN NULL ELSE {found} END"

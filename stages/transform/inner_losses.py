@@ -1,8 +1,8 @@
-"""What the queries inside of a model change: each CTE and each query in FROM gets columns that list
-it, for the SELECT around them to read.
+"""What a model's subqueries change: each CTE and each query in FROM gets columns that list it, for
+the SELECT around them to read.
 
-Left as they are: a query that groups, or takes equal rows for one, since more columns would change
-its rows; a UNION; a recursive CTE; and what a name of its own is given to every column of.
+Left alone: a query that groups or is DISTINCT, because extra columns would change its rows; a
+UNION; a recursive CTE; and whatever renames all of its columns, as in `t(a, b)`.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ Node = dict[str, Any]
 
 @dataclass(frozen=True)
 class Hidden:
-    """Alias → its columns that have a list of losses beside them; all in lower case."""
+    """Alias → those of its columns that have a list of losses; all in lower case."""
 
     columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def sql(self, names: list[str]) -> str:
-        """SQL of the list for a column by its names; empty where there is none."""
+        """SQL of the list for the column of these names; empty if there is none."""
         *of, column = (name.lower() for name in names)
         aliases = [alias for alias, columns in self.columns.items() if column in columns]
         if of:
@@ -44,8 +44,8 @@ class Hidden:
 
 
 def with_inner_losses(connection: duckdb.DuckDBPyConnection, node: Node) -> tuple[Node, Hidden]:
-    """A SELECT whose queries inside list what they change, and their columns that have a list."""
-    # A NATURAL JOIN would join by the lists.
+    """The SELECT with subqueries that list what they change, and the columns that have a list."""
+    # A NATURAL JOIN would also join on the lists.
     if any(part.get("ref_type") == "NATURAL" for part in nodes(node)):
         return node, Hidden()
     return _Inner(connection, set(_read_as_they_are(node, top=True))).select(node, {})
@@ -53,13 +53,13 @@ def with_inner_losses(connection: duckdb.DuckDBPyConnection, node: Node) -> tupl
 
 class _Inner:
     def __init__(self, connection: duckdb.DuckDBPyConnection, kept: set[str]) -> None:
-        """`kept` are the CTEs that are to have no other columns."""
+        """`kept` are the CTEs that must get no extra columns."""
         self._connection = connection
         self._kept = kept
         self._sql_of = functools.partial(expression_sql, connection)
 
     def select(self, node: Node, outer: Mapping[str, frozenset[str]]) -> tuple[Node, Hidden]:
-        """`outer` are the CTEs that are known around it, with the columns that have a list."""
+        """`outer` maps the CTEs in scope to their columns that have a list."""
         known = dict(outer)
         ctes = []
         for cte in node["cte_map"]["map"]:
@@ -90,7 +90,7 @@ class _Inner:
         return node
 
     def _query(self, node: Node, ctes: Mapping[str, frozenset[str]]) -> tuple[Node, frozenset[str]]:
-        """A query inside, and which of its columns have a list."""
+        """A subquery with its lists, and which of its columns have one."""
         if node["type"] != "SELECT_NODE" or _holds_rows_together(node):
             return node, frozenset()
         query, hidden = self.select(node, ctes)
@@ -112,8 +112,8 @@ class _Inner:
 
 
 def _read_as_they_are(node: Any, *, top: bool = False) -> Iterator[str]:
-    """The tables, in lower case, that are read by what is left as it is: a star in it would take
-    the lists along."""
+    """The tables, in lower case, read by queries that are left alone: a star in one of these would
+    include the lists."""
     if isinstance(node, list):
         for each in node:
             yield from _read_as_they_are(each)

@@ -1,9 +1,8 @@
-"""A model whose items fail for some rows is run again so that only these rows fall out.
+"""Run a model whose items fail for some rows again, so that only these rows are rejected.
 
-Each item of its outer SELECT that may fail is wrapped in TRY, in DuckDB's own parse of the model;
-where it fails, the part at fault is looked for. TRY takes no aggregate, window or subquery, and
-does not reach into WHERE, JOIN, GROUP BY, CTEs and derived tables: what fails there stops the
-table.
+Each item of its outer SELECT that may fail is wrapped in TRY, in DuckDB's own parse tree of the
+model; if it fails, the part at fault is searched for. TRY accepts no aggregate, window or subquery,
+and does not cover WHERE, JOIN, GROUP BY, CTEs and derived tables: what fails there stops the table.
 """
 
 from __future__ import annotations
@@ -39,16 +38,16 @@ if TYPE_CHECKING:
     import duckdb
 
 Node = dict[str, Any]
-# From so many rows on, an item that fails in each of them is a fault of the model.
+# With this many rows or more, an item that fails in every row is the model's fault.
 LARGE = 100
-# So many rows of an item have DuckDB's own words for what failed; each is a query.
+# This many failing rows per item get DuckDB's own message; each takes a query.
 WITH_OWN_WORDS = 5
 INSIDE = "TRY can't be used where a model aggregates, joins, filters, or reads a query inside"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Item:
-    """An item that is wrapped: the column that it makes, its expression, and its whole SELECT."""
+    """A wrapped item: its column, its expression, its whole SELECT, and that SELECT's key."""
 
     name: str
     expression: Node
@@ -57,10 +56,10 @@ class _Item:
 
 
 def isolate_failures(connection: duckdb.DuckDBPyConnection, model: Model, *, derived: bool) -> None:
-    """Make `isolated`: the model's columns, and `_failed`, a list of {field, rule, reason}.
+    """Create `isolated`: the model's columns, and `_failed`, a list of {field, rule, reason}.
 
-    Of rows that DISTINCT or UNION would make one, those that fail are there each: under their key,
-    and where the table is `derived`, each under its own. Raises TableFailed for a failure that no
+    DISTINCT and UNION do not merge failing rows: one per key is kept or, if the table is
+    `derived`, all of them, each under a key of its own. Raises TableFailed for a failure that no
     single row can be blamed for.
     """
     parsed = parse(connection, model.text)
@@ -119,7 +118,7 @@ class _Isolation:
         return all_rows if node["setop_all"] else self._distinct(all_rows)
 
     def _named_alike(self, children: list[Node]) -> list[Node]:
-        """The SELECTs of a union, each with the names of the first, as the union has them."""
+        """The SELECTs of a union, each with the column names of the first, as in the result."""
         described = self._connection.execute(f"DESCRIBE {self._query(children[0])}").fetchall()
         names = [row[0] for row in described]
         alike = []
@@ -132,10 +131,10 @@ class _Isolation:
         return alike
 
     def _distinct(self, sql: str) -> str:
-        """Of rows that do not fail, each once; of those that do, all, or one a key.
+        """SQL of the distinct rows that pass and the rows that fail: all, or one per key.
 
-        Whether a row that fails would have been the same as another of its key is not known: of a
-        source row nothing is a document then, and of derived rows the others are.
+        Nobody knows whether a failing row would have equalled another with its key. A source row
+        then gives no document; of derived rows, those that pass still do.
         """
         failing = "FROM isolated_rows WHERE len(_failed) > 0"
         passing = "SELECT DISTINCT * FROM isolated_rows WHERE len(_failed) = 0"
@@ -154,7 +153,7 @@ class _Isolation:
         return query_sql(self._connection, node)
 
     def _select(self, node: Node) -> str:
-        """SQL of a SELECT whose items are wrapped as far as TRY takes them."""
+        """SQL of a SELECT with its items wrapped wherever TRY accepts them."""
         node = cast_in_items(self._connection, node)
         items = self._without_aliases(node)
         wrapped: list[Node] = []
@@ -201,12 +200,12 @@ class _Isolation:
         )
 
     def _without_aliases(self, node: Node) -> list[Node]:
-        """The items, with their own names, and none of them needing another's."""
+        """The items under their own names, with aliases of other items replaced."""
         named: dict[str, Node] = {}
         items = []
         columns = self._columns(node)
         for item in node["select_list"]:
-            # A star is replaced by the columns that it means by DuckDB, and has nothing to fail.
+            # DuckDB expands a star into its columns, and nothing in it can fail.
             replaced = item
             if item["type"] != "STAR":
                 replaced = {**replace_aliases(item, named, columns), "alias": item_name(item)}
@@ -223,12 +222,12 @@ class _Isolation:
             clause: replace_aliases(node[clause], named, columns)
             for clause in ("where_clause", "having", "qualify")
         }
-        # ORDER BY takes an alias first.
+        # In ORDER BY, an alias takes precedence.
         modifiers = replace_aliases(node["modifiers"], named, lambda _: False)
         return {**node, **clauses, "modifiers": modifiers}
 
     def _columns(self, node: Node) -> Any:
-        """Whether FROM has a column of these names."""
+        """A function that says whether FROM has a column of given names."""
 
         @functools.cache
         def known(names: tuple[str, ...]) -> bool:
@@ -250,7 +249,7 @@ class _Isolation:
     # ── what can't be a reject ──────────────────────────────────────────────────────────────
 
     def refuse_failing_keys(self) -> None:
-        """Raise TableFailed where the key of a row fails: nothing would name its reject."""
+        """Raise TableFailed if the key of a row fails: its reject would have no name."""
         rows, reason = self._failing("_source_id")
         if rows:
             raise TableFailed(
@@ -272,7 +271,7 @@ class _Isolation:
                 )
 
     def _failing(self, name: str) -> tuple[int, str]:
-        """(rows in which an item fails, the first reason)."""
+        """(number of rows in which an item fails, the first reason)."""
         rows, reason = first_row(
             self._connection,
             "SELECT count(*), min(f.rule || ': ' || f.reason) FROM "
@@ -288,7 +287,7 @@ class _Isolation:
         return self._model.name
 
     def take_own_words(self) -> None:
-        """Replace the reasons of the first rows that no macro has failed by DuckDB's own words."""
+        """Give the first rows that fail outside a macro DuckDB's own message as their reason."""
         import duckdb
 
         for item in self._wrapped:
@@ -323,7 +322,7 @@ class _Isolation:
                     )
 
     def stopped(self, error: RowFailed) -> TableFailed:
-        """The end of a table for what fails where no TRY can be, in words of the model."""
+        """The error that stops the table for what fails beyond TRY's reach, placed in the model."""
         failed = split_message(error.words)
         if not failed:
             line = self._line({"operator_cast"}) if "onver" in error.words else None

@@ -1,8 +1,7 @@
-"""json that can't be read fails where an item of a model reads it, and not where its table is read.
+"""Make invalid json fail in the item of a model that reads it, not where its table is read.
 
-`extract.<source>` casts the text of a json column for whoever reads it, below any TRY. So the
-tables of an outer SELECT are read as text (`as_text.<source>`), and each mention of such a column
-becomes its cast.
+The view `extract.<source>` casts the text of a json column below any TRY. So the outer SELECT reads
+its tables as text (`as_text.<source>`), and each mention of such a column becomes a cast.
 """
 
 from __future__ import annotations
@@ -17,17 +16,17 @@ if TYPE_CHECKING:
     import duckdb
 
 Node = dict[str, Any]
-# The same of a JSON and of its text.
+# These give the same for a JSON value and for its text.
 TAKES_TEXT = {"OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL"}
 CLAUSES = ("select_list", "where_clause", "having", "qualify", "from_table")
-# In ORDER BY too, a text is sorted as its JSON is.
+# ORDER BY needs no cast: text and JSON sort alike.
 
 
 def cast_in_items(connection: duckdb.DuckDBPyConnection, query: Node) -> Node:
-    """A SELECT whose own tables are read as text, and their json columns cast where they are used.
+    """The SELECT, with its own tables read as text and their json columns cast where they are used.
 
-    It is the same SELECT where none of its tables has such a column, and where one is used by more
-    than its name: inside of a subquery, as a part of its row, or by a star that does more.
+    It is returned unchanged if none of its tables has such a column, or if one is used other than
+    by name: in a subquery, as part of a whole row, or through a star with REPLACE and the like.
     """
     texts = _text_tables(connection)
     columns: set[str] = set()
@@ -88,7 +87,7 @@ class _Casts:
         self._whole_rows = whole_rows
 
     def query(self) -> Node | None:
-        """The SELECT with its casts; None where it uses a column by more than its name."""
+        """The SELECT with its casts; None if it uses a column other than by its name."""
         items: list[Node] = []
         for item in self._after["select_list"]:
             if item["type"] == "STAR":
@@ -106,7 +105,7 @@ class _Casts:
         return {**query, **{clause: self._cast(query[clause], set()) for clause in CLAUSES}}
 
     def _star(self, item: Node) -> list[Node] | None:
-        """The columns that a star means, if some are text now; None for a star that does more."""
+        """The columns that a star stands for, if some are now text; None for a star with more."""
         names = self._describe(self._before, item)
         if names == self._describe(self._after, item):
             return [item]
@@ -116,8 +115,8 @@ class _Casts:
         return [_column([*of, name]) for name, _ in names]
 
     def _is_refused(self, part: Any) -> bool:
-        """Whether a part of the SELECT may use a text where `before` has JSON, and names no column
-        that can be cast."""
+        """Whether a part of the SELECT may get text where `before` has JSON, without naming a
+        column that could be cast."""
         for node in nodes(part):
             if "select_list" in node:
                 names = {
@@ -138,7 +137,7 @@ class _Casts:
         return False
 
     def _cast(self, node: Any, lambdas: Set[str]) -> Any:
-        """A part of the SELECT with its casts; `lambdas` are names that mean no column."""
+        """A part of the SELECT with its casts; `lambdas` are names that are not columns."""
         if isinstance(node, list):
             return [self._cast(each, lambdas) for each in node]
         if not isinstance(node, dict) or "select_list" in node:
@@ -163,7 +162,7 @@ class _Casts:
         return _as_json(node)
 
     def _describe(self, query: Node, item: Mapping[str, Any]) -> list[tuple[str, str]] | None:
-        """(name, type) of the columns of an item; None where it is no item of the SELECT."""
+        """(name, type) of the columns of an item; None if the SELECT can't have it."""
         import duckdb
 
         alone = {
@@ -180,7 +179,7 @@ class _Casts:
 
 
 def _with_name(item: Node) -> Node:
-    """An item that is a column, with its name, which its cast would not have."""
+    """The item; a plain column gets its name as an alias, because its cast would lose it."""
     if item["type"] != "COLUMN_REF":
         return item
     return {**item, "alias": item["alias"] or item["column_names"][-1]}
@@ -194,7 +193,7 @@ def _column(names: list[str]) -> Node:
 
 
 def _as_json(column: Node) -> Node:
-    """The cast of a column, with its alias and in its place."""
+    """The cast of a column to JSON, with the column's alias and location."""
     return {
         "class": "CAST", "type": "OPERATOR_CAST",
         "alias": column["alias"],

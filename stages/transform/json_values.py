@@ -1,8 +1,8 @@
-"""Fields that go by way of JSON: each distinct text is made canonical, checked and rewritten once.
+"""Fields that go through JSON: each distinct text is made canonical, checked and rewritten once.
 
-For a field there is then `json of <field>(text, staged, size, problem, refs)`: the text that the
-model gave (marked, see validators/marks.py), the canonical encoded JSON that is staged, Convex'
-size of it, what is wrong as "rule: reason at path", and the references in it as {p, r}.
+Each such field gets `json of <field>(text, staged, size, problem, refs)`: the text from the model
+(marked, see validators/marks.py), the canonical encoded JSON to stage, its size in Convex, what is
+wrong as "rule: reason at path", and its references as {p, r}.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from stages.transform.relations import CANONICAL, JSON_VALUES, MODELLED, STORED_
 if TYPE_CHECKING:
     import duckdb
 
-# What is no JSON, or can't be marked, as the text that stands for it.
+# The texts that stand for invalid JSON, and for JSON that can't be marked.
 INVALID, AMBIGUOUS = "invalid", "ambiguous"
 REASONS = {
     INVALID: f"{Rule.INVALID_JSON}: {Rule.INVALID_JSON.meaning}; an unpaired surrogate?",
@@ -34,12 +34,11 @@ REASONS = {
 
 
 def column_sql(text: str, shape: Shape) -> str:
-    """SQL of the marked text of a field's JSON text; of what is none, its sign in INVALID or
-    AMBIGUOUS."""
+    """SQL of the marked text of a field's JSON text; INVALID or AMBIGUOUS if it can't be marked."""
     integers = LongIntegers(shape.name, shape.validator)
     long = ""
     if integers.needed:
-        # Before they are read as floats.
+        # Rewrite long integers before they are read as floats.
         rewritten = (
             f"list_transform([({marked_sql(text)})::JSON], lambda v: {integers.sql('v')})[1]"
         )
@@ -53,7 +52,7 @@ def column_sql(text: str, shape: Shape) -> str:
 def make_json_values(
     connection: duckdb.DuckDBPyConnection, compiled: Mapping[str, Compiled]
 ) -> None:
-    """Make `json of <field>` for each of the fields that go by way of JSON, over `modelled`."""
+    """Create `json of <field>`, from `modelled`, for each field that goes through JSON."""
     fields = [field.shape for field in compiled.values() if field.json]
     if not fields:
         return
@@ -80,7 +79,7 @@ def make_json_values(
 
 
 def _placed(shape: Shape) -> str:
-    """SQL of the problem of a canonical form; a place in it begins with the field's name."""
+    """SQL of the problem of a canonical form, with paths that begin with the field's name."""
     return f"replace(problem, ' at $', {text_sql(f' at {shape.name}')})"
 
 

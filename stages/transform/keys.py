@@ -1,7 +1,7 @@
-"""Key models: which Convex document a source key of a reference table is.
+"""Key models: which Convex document each source key of a reference table stands for.
 
-A key model is one SELECT of testimonies: source_id, convex_id, rule. A key is known when all its
-testimonies name the same document; where they do not, it is a reject and not a pick.
+A key model is one SELECT of testimonies: source_id, convex_id, rule. A key is known if all its
+testimonies name the same document; if they disagree, it is rejected, and none is picked.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _decide_keys(
     reference: ReferenceTable,
     sql: str,
 ) -> KeysManifest:
-    """Decide which keys are known, and write both files; the manifest without `made_from`."""
+    """Decide which keys are known, and write both files; return a manifest without `made_from`."""
     columns = describe(connection, str(reference.keys), sql)
     if tuple(columns) != COLUMNS:
         raise FileError(
@@ -123,7 +123,7 @@ def _make_decided(
     reference: ReferenceTable,
     sql: str,
 ) -> None:
-    """Make `decided_keys` of the source's keys, from the testimonies that `sql` gives."""
+    """Create `decided_keys` for the source's keys, from the testimonies that `sql` returns."""
     assert reference.source is not None
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {TESTIMONY} AS SELECT DISTINCT source_id::VARCHAR AS "
@@ -151,7 +151,7 @@ def _make_decided(
         f"WHEN r._id IS NULL THEN '{Rule.NO_DOCUMENT}' END AS problem, "
         "CASE WHEN j.source_id IS NULL THEN 'nothing in Convex matches it' "
         "WHEN j.documents > 1 THEN j.said "
-        "WHEN r._id IS NULL THEN j.convex_id || ' is not there' END AS reason "
+        "WHEN r._id IS NULL THEN j.convex_id || ' does not exist' END AS reason "
         f"FROM (SELECT DISTINCT {source} AS source_id "
         f"FROM extract.{name_sql(reference.source)}) s "
         f"LEFT JOIN {JUDGED_KEYS} j USING (source_id) "

@@ -1,4 +1,4 @@
-"""`known <target>`: the keys that references are held against, and those that may not be named."""
+"""`known <target>`: the keys that references are checked against, with those that are rejected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOTHING = "SELECT '' AS ref, NULL::VARCHAR AS rule, NULL::VARCHAR AS reason WHER
 
 
 def make_known(context: TableContext, cycle: Container[str] = ()) -> None:
-    """Make `known <target>` for what a table refers to, but for the tables of its `cycle`."""
+    """Create `known <target>` for all that a table refers to, except the tables of its `cycle`."""
     for target in context.targets:
         if target not in cycle:
             sql = _known_sql(context, target)
@@ -27,7 +27,7 @@ def make_known(context: TableContext, cycle: Container[str] = ()) -> None:
 
 
 def _known_sql(context: TableContext, target: str) -> str:
-    """SQL of (ref, rule, reason): rule is NULL where the key can be referred to."""
+    """SQL of (ref, rule, reason): rule is NULL if the key can be referred to."""
     plan = context.plan
     if target in plan.tables:
         return _documents_sql(context.workspace, target)
@@ -37,10 +37,10 @@ def _known_sql(context: TableContext, target: str) -> str:
 
 
 def refuse_unplanned(context: TableContext, fields: Mapping[str, Compiled]) -> None:
-    """Raise UserError for a reference to a table whose keys the plan doesn't give.
+    """Raise UserError for a reference to a table that the plan has no keys for.
 
     Reads `modelled` and `orphans of <field>`. A field that is left out, or always null, needs
-    nothing of the plan.
+    nothing in the plan.
     """
     plan = context.plan
     for target in context.targets:
@@ -67,7 +67,7 @@ def refuse_unplanned(context: TableContext, fields: Mapping[str, Compiled]) -> N
 def _first_reference(
     context: TableContext, fields: Mapping[str, Compiled], target: str
 ) -> tuple[str, str] | None:
-    """(field, source key) of some reference to a table that has no known key."""
+    """(field, source key) of a row that refers to `target`; None if there is none."""
     prefix = text_sql(f"{target}:")
     for name, field in fields.items():
         if field.column is None or target not in field.shape.targets:
@@ -99,9 +99,9 @@ def _reference_sql(workspace: Workspace, name: str) -> str:
 
 
 def _documents_sql(workspace: Workspace, target: str) -> str:
-    """`known` of a table of this plan: its documents, and its rejects, which take children along.
+    """`known` of a table of this plan: its documents, and its rejects, which reject their children.
 
-    A table that is missing at the source has neither: everything that refers to it is an orphan.
+    A table that is missing from the source has neither: everything that refers to it is an orphan.
     """
     manifest = read_transform(workspace.transform(target))
     if not manifest or not manifest.parts:

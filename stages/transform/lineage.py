@@ -1,4 +1,4 @@
-"""What a model's output column carries of its source, and whether rows come one by one."""
+"""Which source column an output column of a model carries, and whether a model streams its rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from stages.transform.aliases import parameters
 from stages.transform.sql_ast import item_name, nodes, table_name
 
-# Functions that give their one column's value in another form.
+# Functions that return their one column's value in another form.
 FORMS = {
     "to_ms", "to_unix", "to_iso", "to_day", "to_time", "to_number", "time_ms", "pg_array",
     "to_int64", "money_number", "interval_seconds", "pg_array_2d", "pg_vector", "key", "ref",
@@ -19,9 +19,9 @@ FORMS = {
 
 @dataclass(frozen=True, kw_only=True)
 class OwnColumns:
-    """How a SELECT over tables as they are names the columns of one of them.
+    """How a SELECT over plain tables names the columns of one of them.
 
-    `alone`: there is no other table. `all_rows`: its items are evaluated for each row of it.
+    `alone`: there is no other table. `all_rows`: its items are evaluated for every row of it.
     """
 
     items: Mapping[str, Any]
@@ -30,22 +30,22 @@ class OwnColumns:
     all_rows: bool
 
     def column(self, names: Sequence[str]) -> str | None:
-        """The column of the table that a reference names, in lower case; None of another table."""
+        """The table's column that a reference names, in lower case; None for another table's."""
         lower = [name.lower() for name in names]
         if len(lower) > 1:
             return lower[1] if lower[0] == self.alias else None
         return lower[0] if lower and self.alone else None
 
     def carried(self) -> dict[str, str]:
-        """Output column → the one column of the table whose value it has, in whichever form, as
-        `createdAt` has that of `created_at` in `to_ms(created_at) AS createdAt`; in lower case."""
+        """Output column → the one column of the table whose value it carries, in whatever form:
+        `createdat` → `created_at` for `to_ms(created_at) AS createdAt`. All in lower case."""
         found = {name: self.column(column_names(item)) for name, item in self.items.items()}
         return {name: column for name, column in found.items() if column}
 
     def moved(self, node: Any, alias: str, columns: Mapping[str, str]) -> Any | None:
-        """An expression over the table's rows by another alias; None where it is of more than that.
+        """The expression with the table under another alias; None if it uses anything else.
 
-        `columns` are those of the table, in lower case → as they are.
+        `columns` maps the table's columns, in lower case, to their names.
         """
         try:
             return self._moved(node, alias, columns, frozenset())
@@ -71,8 +71,8 @@ class OwnColumns:
 
 
 def own_columns(parsed: Any, table: str) -> OwnColumns | None:
-    """How a query names the columns of `schema.table`; None where it is no SELECT over tables as
-    they are, or has that one not once."""
+    """How a query names the columns of `schema.table`; None unless it is a SELECT over plain tables
+    that reads this one exactly once."""
     items = _outputs(parsed)
     if not items:
         return None
@@ -94,7 +94,7 @@ def own_columns(parsed: Any, table: str) -> OwnColumns | None:
 
 
 def goes_row_by_row(parsed: Any) -> bool:
-    """Whether a query gives its rows as it meets them, without having to hold them together."""
+    """Whether a query streams its rows, without having to collect them first."""
     if not _outputs(parsed):
         return False
     query = parsed["statements"][0]["node"]
@@ -103,7 +103,7 @@ def goes_row_by_row(parsed: Any) -> bool:
 
 
 def _outputs(parsed: Any) -> dict[str, Any]:
-    """Output column → its expression, where the query is one SELECT over tables as they are."""
+    """Output column → its expression, if the query is one SELECT over plain tables; else empty."""
     query = parsed["statements"][0]["node"] if parsed else {}
     inside = query.get("type") != "SELECT_NODE" or query["cte_map"]["map"]
     if inside or any("select_list" in node for node in nodes(query["from_table"])):
@@ -112,9 +112,9 @@ def _outputs(parsed: Any) -> dict[str, Any]:
 
 
 def column_names(node: Mapping[str, Any]) -> list[str]:
-    """The names of the one column whose value an expression gives in another form; none of none.
+    """The names of the one column whose value an expression returns in some form; empty if none.
 
-    Of a coalesce it is that of its first part, and a CASE has that of what it gives.
+    A coalesce has that of its first argument, and a CASE that of its results.
     """
     kind = node["type"]
     if kind == "COLUMN_REF":
@@ -136,5 +136,5 @@ def column_names(node: Mapping[str, Any]) -> list[str]:
 
 
 def _only(found: list[list[str]]) -> list[str]:
-    """The one column that all of these are; none where they differ."""
+    """The one column that all of these are; empty if they differ."""
     return found[0] if found and all(names == found[0] for names in found) else []

@@ -1,7 +1,7 @@
 """`creation_time` and `order_by` of the plan: two columns at the end of documents.parquet.
 
-`_creation_time` is in milliseconds with its fraction, NULL where Convex takes none; `_order`
-counts from 1, ties by source key. Neither is ever sent as a field.
+`_creation_time` is in milliseconds with a fraction, NULL if Convex would not accept it; `_order`
+counts from 1, with ties broken by source key. Neither is ever sent as a field.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 
 
 def is_ordered(table: TargetTable) -> bool:
-    """Whether the plan says anything of it."""
+    """Whether the plan sets either of them for a table."""
     return bool(table.creation_time or table.order_by)
 
 
 def ordered_by(table: TargetTable) -> list[str]:
-    """The columns that the plan names for it, each once."""
+    """The columns that these two settings name, each once."""
     created = [table.creation_time] if table.creation_time else []
     return list(dict.fromkeys([*table.order_by, *created]))
 
 
 def own_order(context: TableContext) -> list[str]:
-    """Those of them that are columns of the table's own source."""
+    """Those of `ordered_by` that are columns of the table's own source."""
     names = ordered_by(context.table)
     own = _columns(context, None) if names and context.table.grain == "row" else {}
     return [name for name in names if name in own]
 
 
 def joined_order_sql(context: TableContext, model_sql: str, *, isolated: bool = False) -> str:
-    """SQL of `_source_id` and those columns of the order that are of sources that the model joins;
-    empty where there are none."""
+    """SQL of `_source_id` and those of `ordered_by` that belong to sources that the model joins;
+    empty if there are none."""
     own = own_order(context)
     names = [name for name in ordered_by(context.table) if "." in name and name not in own]
     if not names:
@@ -57,12 +57,12 @@ def joined_order_sql(context: TableContext, model_sql: str, *, isolated: bool = 
 
 
 def ordered_sql(context: TableContext, compiled: CompiledModel, sql: str) -> str:
-    """SQL of `sql` (a row a document) with both columns, in the order of source keys, of a table
-    for which the plan says anything of it.
+    """SQL of `sql` (one row per document) with both columns, in source-key order, for a table that
+    `is_ordered`.
 
-    The columns are the source's, found by its key, or of a source that the model joins; of a
-    derived table, fields of the document. Raises UserError for a column that is not there, or
-    holds no time.
+    The plan's columns are looked up by key in the source, or in a source that the model joins; for
+    a derived table they are fields of the document. Raises UserError for a column that does not
+    exist, or holds no time.
     """
     table, by_key = context.table, context.key_order("d._source_id")
     rows = f"FROM ({sql}) d"
@@ -98,7 +98,7 @@ def ordered_sql(context: TableContext, compiled: CompiledModel, sql: str) -> str
 
 
 def _columns(context: TableContext, documents: str | None) -> dict[str, str]:
-    """Column → DuckDB type of what the plan may name: the source, or a derived document."""
+    """Column → DuckDB type, of the source or, for a derived table, of the document."""
     table = context.table
     rows = f"FROM extract.{name_sql(table.source)}" if table.grain == "row" else documents
     described = context.connection.execute(f"DESCRIBE {rows}").fetchall()
@@ -124,7 +124,7 @@ def _refuse_unknown(context: TableContext, known: Mapping[str, str]) -> None:
 
 def _milliseconds(context: TableContext, column: str, kind: str) -> str:
     if kind.startswith(("TIMESTAMP", "DATE")):
-        return f"(epoch_us({column}) / 1000)"  # NULL for an infinity
+        return f"(epoch_us({column}) / 1000)"  # NULL for infinity
     if kind in INTEGERS | FLOATS:
         return f"{column}::DOUBLE"
     table = context.table
@@ -139,7 +139,7 @@ def _milliseconds(context: TableContext, column: str, kind: str) -> str:
 
 
 def with_order(table: TargetTable, schema: pa.Schema) -> pa.Schema:
-    """The form of documents.parquet with both columns, where the plan asks for them."""
+    """The schema of documents.parquet, with both columns if the plan asks for them."""
     import pyarrow as pa
 
     if not is_ordered(table):

@@ -1,5 +1,5 @@
-"""What an expression of a model changes on its way to a field: times that it cuts to milliseconds,
-and nulls that it fills; all in SQL."""
+"""What a model's expression changes on the way to a field: times cut to milliseconds, and nulls
+filled; all in SQL."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from stages.sql import text_sql
 from stages.transform.expression_walk import ExpressionWalk, Node, Path
 from stages.transform.sql_ast import nodes
 
-# The microseconds since 1970 of what JavaScript's Date holds.
+# The range of JavaScript's Date, in microseconds since 1970.
 DATE_US = (-8_640_000_000_000_000_000, 8_640_000_000_000_000_999)
-# Functions that give a time without what is below its millisecond.
+# Functions that cut a time to its millisecond.
 OF_MOMENTS = {"to_ms", "to_iso", "to_time", "epoch_ms"}
 OF_TEXTS = {"time_ms"}
-# Those whose value is compared with a document's.
+# Those whose result is compared with the document's value.
 COMPARED = {"to_ms", "to_iso"}
 LOSSES = 'STRUCT(field VARCHAR, rule VARCHAR, "old" VARCHAR, "new" VARCHAR)[]'
 
@@ -32,24 +32,24 @@ def losses_sql(
 ) -> list[str]:
     """SQL of lists of {field, rule, old, new}, or NULL, of what an item of a SELECT changes.
 
-    Not looked for are `times` that it cuts, and `nulls` that it fills outside of lists, where
-    that is False. A null that is filled in a list is always looked for. `inner` gives SQL of what
-    a query inside has changed already on the way to a column, by the column's names.
+    `times`: look for times that it cuts. `nulls`: look for nulls that it fills outside of lists;
+    those filled in a list always count. `inner` returns, by a column's names, SQL of what a
+    subquery has already changed on the way to that column.
     """
     walk = _Losses(sql_of, times=times, nulls=nulls, inner=inner)
     return [f"({each})::{LOSSES}" for each in walk.of(item, Path(sql=text_sql(field)))]
 
 
 def together(lists: Sequence[str]) -> str:
-    """SQL of lists of changes as one, each of them once; NULL counts as an empty one."""
+    """SQL that merges lists of changes, without duplicates; NULL counts as an empty list."""
     return f"list_distinct(list_concat({', '.join(lists)}))"
 
 
 def cuts_only(
     item: Node, is_it: Callable[[list[str]], bool], inner: Callable[[list[str]], str]
 ) -> bool:
-    """Whether an expression cuts no time but that of one column, by to_ms or to_iso, and none is
-    cut by a query inside. `is_it` says of the names of a column whether it is that one."""
+    """Whether an expression cuts no time but one column's, by to_ms or to_iso, and no subquery has
+    changed what it reads. `is_it` says whether a column's names mean that column."""
     for node in nodes(item):
         if node.get("type") == "COLUMN_REF" and inner(node["column_names"]):
             return False
@@ -61,7 +61,7 @@ def cuts_only(
 
 
 def below_millisecond(moment: str) -> str:
-    """SQL of whether a moment has a part below its millisecond; of an infinity it has none."""
+    """SQL of whether a moment has a part below its millisecond; false beyond what Date holds."""
     return (
         f"CASE WHEN epoch_us({moment}) BETWEEN {DATE_US[0]} AND {DATE_US[1]} "
         f"THEN epoch_us({moment}) % 1000 <> 0 ELSE false END"

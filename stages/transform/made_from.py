@@ -14,7 +14,7 @@ from stages.transform.table_context import TableContext
 
 
 def made_from(context: TableContext, model: Model, cycle: Container[str]) -> str:
-    """All that the three files depend on, but the other tables of its `cycle`."""
+    """Fingerprint of all that the three files depend on, except the other tables of `cycle`."""
     plan, table, inputs = context.plan, context.table, context.inputs
     transformed = {
         name: read_transform(context.workspace.transform(name))

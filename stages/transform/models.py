@@ -1,11 +1,11 @@
-"""SQL models: reading them, what they read, and the errors a person can make in them."""
+"""SQL models: reading them, what they read, and the mistakes that users make in them."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from stages.convex.schema import Validator, is_system
@@ -13,6 +13,7 @@ from stages.convex.values import Shape
 from stages.errors import FileError, Place, StagesError, TableFailed
 from stages.limits import FIELD_NAME_LENGTH
 from stages.machine import is_refusal
+from stages.names import is_it, nearest
 from stages.project.models import Model
 from stages.project.plan import Plan, TargetTable
 from stages.side_views import require_readable, side_contents
@@ -35,6 +36,7 @@ from stages.transform.sql_ast import (
     parse,
     refuse_arrows,
     refuse_chance,
+    refuse_results,
     tables,
 )
 from stages.views import KEYLESS, json_texts, make, statements, with_texts
@@ -42,15 +44,17 @@ from stages.views import KEYLESS, json_texts, make, statements, with_texts
 if TYPE_CHECKING:
     import duckdb
 
-# Printable ASCII without quotes and backslashes, which a JSON path can't say.
+# Printable ASCII without double quotes and backslashes, which a JSON path can't express.
 FIELD_NAME = re.compile(rf"(?![$_])[ !#-\[\]-~]{{1,{FIELD_NAME_LENGTH}}}")
-# How DuckDB begins what it says of a value, and not of the query, its memory or its files.
+# How DuckDB's message begins if a value is at fault, not the query, the memory or a file.
 OF_ROW = re.compile(r"(?:Conversion|Out of Range|Invalid Input|Invalid type|Mismatch Type) Error: ")
 
 
 def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict[str, str]:
     """Column → DuckDB type of a model, in order. Raises FileError with the line at fault."""
-    refuse_arrows(connection, name, sql, parse(connection, sql))
+    parsed = parse(connection, sql)
+    refuse_arrows(connection, name, sql, parsed)
+    refuse_results(name, sql, parsed)
     with sql_errors(name):
         statements = len(connection.extract_statements(sql))
         if statements != 1:
@@ -58,21 +62,21 @@ def describe(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> dict
                 f"{name} has {statements} statements", "a model is one SELECT", file=name
             )
         rows = connection.execute(f"DESCRIBE {sql}").fetchall()
-    refuse_chance(name, sql, parse(connection, sql))
+    refuse_chance(name, sql, parsed)
     return {row[0]: row[1] for row in rows}
 
 
 def at(model: Model, lines: Mapping[str, int], column: str) -> Place:
-    """The model, and the line of one of its columns where that is known."""
+    """The model, and the line of one of its columns if known."""
     return Place(model.name, lines.get(column.lower()))
 
 
 def refuse_unknown_tables(model: Model, parsed: Any, known: Collection[str]) -> None:
-    """Raise FileError where `ref` or `refs` names a table that is none of the `known`."""
+    """Raise FileError if `ref` or `refs` names a table that is not among the `known`."""
     for name, line in named_references(model.text, parsed):
         if name in known:
             continue
-        near = get_close_matches(name, known, 1)
+        near = nearest(name, known)
         if is_system(name):
             raise FileError(
                 f"{Place(model.name, line)}: ref names `{name}`, which is Convex' own, and has no "
@@ -84,7 +88,7 @@ def refuse_unknown_tables(model: Model, parsed: Any, known: Collection[str]) -> 
         raise FileError(
             f"{Place(model.name, line)}: ref names `{name}`, and neither the plan nor "
             "convex/schema.ts has such a table",
-            f"did you mean {text_sql(near[0])}?" if near else f"it has: {', '.join(sorted(known))}",
+            f"did you mean {text_sql(near)}?" if near else f"it has: {', '.join(sorted(known))}",
             file=model.name,
             line=line,
         )
@@ -133,9 +137,9 @@ def refuse_columns(
 
 
 class RowFailed(TableFailed):
-    """A row of a model has a value that an expression of it can't convert.
+    """A row of a model has a value that one of its expressions can't convert.
 
-    `words` are DuckDB's own; `line` is the one that it names, None where it names none.
+    `words` is DuckDB's message; `line` is the line that it names, or None.
     """
 
     def __init__(self, message: str, hint: str, *, words: str, line: int | None) -> None:
@@ -145,8 +149,8 @@ class RowFailed(TableFailed):
 
 
 class sql_errors:
-    """DuckDB's errors in a model as FileErrors that name its file and line; RowFailed for a row's
-    value."""
+    """Turn DuckDB's errors in a model into FileErrors with file and line, or into RowFailed if a
+    row's value is at fault."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -163,15 +167,24 @@ class sql_errors:
         line = re.search(r"LINE (\d+):", words)
         place = Place(self.name, int(line[1]) if line else None)
         first = words.strip().partition("\n\nLINE ")[0]
-        hint = f"try it in the shell: duckdb -readonly data/stages.duckdb < …/{self.name}"
+        hint = f"try it with: stages sql < .planning/migrations/{shlex.quote(self.name)}"
         if of_row := OF_ROW.match(first):
             plain = first[of_row.end() :]
             raise RowFailed(f"{place}: {plain}", hint, words=plain, line=place.line) from None
-        first = first.splitlines()[0]
+        first = first.splitlines()[0].rstrip("!") + _meant(first)
         missing = re.search(r"Table with name (\S+) does not exist", first)
         if missing:
             hint = f"is `{missing[1]}` in [sources] or [reference] of the plan, and extracted?"
         raise FileError(f"{place}: {first}", hint, file=place.name, line=place.line) from None
+
+
+def _meant(words: str) -> str:
+    """`; is it `lower`?`, if DuckDB suggests a name close to the unknown one; else empty."""
+    unknown = re.search(r'with name "?(\S+?)"? does not|column "([^"]+)" not found', words)
+    named = re.search(r'(?:Did you mean|Candidate bindings:) (".*")', words)
+    if not unknown or not named:
+        return ""
+    return is_it(unknown[1] or unknown[2], re.findall(r'"(?:\w+\.)?([^".]+)"', named[1]))
 
 
 @dataclass
@@ -196,9 +209,9 @@ class Inputs:
             self._known[f"reference.{name}"] = there and _content(there.status, None, there.parts)
 
     def make_views(self, connection: duckdb.DuckDBPyConnection, *models: Model | None) -> None:
-        """Make all views, the first time that they are needed; with many tables they take time.
+        """Create all views on the first call; with many tables this takes time.
 
-        Raises UserError where one of the models reads a side file that can't be read.
+        Raises UserError if one of the models reads a side file that can't be read.
         """
         if not self._viewed:
             make(connection, statements(self.workspace, self.plan))
@@ -209,7 +222,7 @@ class Inputs:
             self.require_sides(connection, [n[5:] for n in named if n.startswith("side.")])
 
     def require_sides(self, connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
-        """Raise UserError where one of these side files can't be read; each is read once."""
+        """Raise UserError if one of these side files can't be read; each is read once."""
         unread = {name.lower() for name in names} - self._read
         require_readable(connection, self.workspace, self.plan, unread)
         self._read.update(unread)
@@ -218,14 +231,14 @@ class Inputs:
         self._known[f"keys.{name}"] = content_hash(manifest.parts)
 
     def content(self, name: str) -> Any:
-        """Content of one staged table, such as `extract.articles`; None where it is not there."""
+        """Content of one staged table, such as `extract.articles`; None if it does not exist."""
         return self._known.get(name)
 
     def of(self, connection: duckdb.DuckDBPyConnection, model: Model) -> dict[str, Any]:
         """Table → content, for the staged tables that a model names.
 
-        All of them where DuckDB can't take the SQL apart (PIVOT, or an error that shows later).
-        DuckDB's get_table_names is not asked: it overlooks tables beside a CTE and a USING.
+        All of them if DuckDB can't serialise the SQL (PIVOT, or an error that shows later).
+        DuckDB's get_table_names is not used: it misses tables next to a CTE and a USING.
         """
         parsed = parse(connection, model.text)
         named = None if parsed is None else set(tables(parsed))
@@ -241,7 +254,7 @@ def _content(status: str, key: list[str] | None, parts: Sequence[Part]) -> list[
 
 
 def require_extract(workspace: Workspace, name: str) -> ExtractManifest:
-    """A source's manifest, its parts checked. Raises StagesError where it is not all there."""
+    """A source's manifest, its parts checked. Raises StagesError if it is incomplete."""
     manifest = read_extract(workspace.extract(name))
     if manifest is None:
         raise StagesError(
@@ -254,15 +267,15 @@ def require_extract(workspace: Workspace, name: str) -> ExtractManifest:
     require_whole(workspace.extract(name), manifest.parts, f"stages extract {name}")
     if manifest.status != "missing":
         read_form(workspace.extract(name), f"stages extract {name}")
-    if not isinstance(workspace, Preview):  # a look writes nothing
+    if not isinstance(workspace, Preview):  # a preview writes nothing
         write_manifest(workspace.extract(name), manifest)
     return manifest
 
 
 def key_sql(workspace: Workspace, source: str) -> str:
-    """SQL of a source's key as one text, as the macro `key` gives it.
+    """SQL of a source's key as one text, as the macro `key` builds it.
 
-    A row without a key has `_key` in its view: its hash, and its number among its equals.
+    A row without a key has `_key` in its view: its hash, and its number among identical rows.
     """
     key = _key(workspace, source)
     if not key:
@@ -272,13 +285,13 @@ def key_sql(workspace: Workspace, source: str) -> str:
 
 
 def _key(workspace: Workspace, source: str) -> list[str]:
-    """The columns of a source's key, as staged; none for one without, or that is not there."""
+    """The staged key columns of a source; none if it has no key, or is not extracted."""
     manifest = read_extract(workspace.extract(source))
     return (manifest and manifest.key) or []
 
 
 def key_is_number(workspace: Workspace, source: str) -> bool:
-    """Whether a source's key is one integer, so that its order is that of numbers."""
+    """Whether a source's key is one integer, and so sorts as a number."""
     import pyarrow as pa
 
     key = _key(workspace, source)
@@ -289,7 +302,7 @@ def key_is_number(workspace: Workspace, source: str) -> bool:
 
 
 def hold_keyless(connection: duckdb.DuckDBPyConnection, workspace: Workspace, source: str) -> None:
-    """Number the rows of a source without a key once, instead of whenever its view is read."""
+    """Number the rows of a source without a key once, instead of each time its view is read."""
     if key_sql(workspace, source) != KEYLESS:
         return
     exists = connection.execute(
@@ -306,7 +319,7 @@ def hold_keyless(connection: duckdb.DuckDBPyConnection, workspace: Workspace, so
 
 
 def source_rows(workspace: Workspace, source: str) -> str:
-    """SQL of a source's rows as they can always be read: json that is none is a text in JSON."""
+    """SQL of a source's rows that never fails: invalid json becomes a JSON string."""
     texts = json_texts(workspace.extract(source))
     if not texts:
         return f"FROM extract.{name_sql(source)}"

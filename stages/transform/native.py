@@ -1,7 +1,7 @@
-"""A model's column of any DuckDB type → JSON text, as its validator has the values encoded.
+"""From a model's column of any DuckDB type to JSON text, encoded as its validator requires.
 
-A NULL inside of a STRUCT is absent where no object of the validator takes null there. What can't
-be said without a choice (a time, bytes in v.any()) is refused, with the advice that makes it.
+A NULL inside a STRUCT is left out if no object of the validator takes null there. What has more
+than one encoding (a time, bytes in v.any()) is refused, with advice on how to choose one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def json_sql(
 ) -> str:
     """SQL of the JSON text of a column, NULL for NULL.
 
-    `column_type` is DuckDB's name of its type. Raises FileError, with the path in the field, for
+    `column_type` is DuckDB's name for its type. Raises FileError, with the path in the field, for
     a type that the validator can't take.
     """
     kind = connection.sqltype(column_type)
@@ -104,7 +104,7 @@ class _Writer:
         int64 = "INTEGER" in accepted.kinds or accepted.of_kind("INTEGER")
         number = accepted.anything or _numbers(accepted)
         if int64 and (kind.id.upper() in LONG_INTEGERS or not number):
-            # Beyond int64 it stays a number, which the checks name.
+            # Beyond int64 it stays a number, which the checks report.
             return (
                 f"CASE WHEN try_cast({value} AS BIGINT) IS NULL THEN {value}::VARCHAR "
                 f"ELSE encode_int64(try_cast({value} AS BIGINT)) END"
@@ -138,7 +138,7 @@ class _Writer:
     def _member(
         self, accepted: Alternatives, name: str, path: str, kind: Any
     ) -> tuple[Validator, bool]:
-        """(what any object takes in a field, whether a NULL of it is a null)."""
+        """(what the objects take in a field, whether its NULL is written as null)."""
         fields = [field for m in accepted.objects if (field := field_of(m, name))]
         validators = [field[0] for field in fields]
         nullable = any(alternatives(v).null or not optional for v, optional in fields)

@@ -1,4 +1,4 @@
-"""What the plan says of fields, held against the model and the schema; and its value maps."""
+"""Check what the plan says about fields, and apply its value maps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stages.sql import name_sql, text_sql
 
 
 def refuse_fields(plan_file: Path, table: TargetTable, fields: Mapping[str, Shape]) -> None:
-    """Raise UserError for an entry of `[tables.NAME]` that names no field, or can't be meant."""
+    """Raise UserError if `[tables.NAME]` names a field that is unknown or unsuitable."""
     for entry, name in _named(table):
         if name not in fields:
             raise entry_error(
@@ -53,9 +53,9 @@ def _named(table: TargetTable) -> Iterator[tuple[str, str]]:
 
 
 def with_values(model: Model, table: TargetTable, types: Mapping[str, str]) -> Model:
-    """The model with the plan's value maps around it; lines of errors stay those of the file.
+    """The model wrapped in the plan's value maps; error lines stay those of the file.
 
-    A text that a map does not name stays as it is, for the validator to judge.
+    A text that a map does not name is left unchanged, for the validator to check.
     """
     columns = []
     for name, pairs in table.values.items():

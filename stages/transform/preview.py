@@ -1,6 +1,6 @@
-"""Transform without writing: a real run, in a copy of what is there that is made of links.
+"""Transform without writing: a real run, in a copy of the transform folder made of hard links.
 
-Every file is written aside and renamed, so that a link's other end stays what it is.
+Every file is written under another name and then renamed, so the original is never changed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from stages.state.workspace import Preview, Workspace
 
 @contextmanager
 def preview(workspace: Workspace) -> Iterator[Preview]:
-    """Paths whose transform folder is a copy; gone at the end."""
+    """A workspace whose transform folder is a copy, deleted at the end."""
     aside = Preview(project=workspace.project, data=workspace.data, target=workspace.target)
     remove(aside.transforms)
     make_folder(aside.transforms)

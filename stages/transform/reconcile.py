@@ -1,4 +1,4 @@
-"""The account of a table: each of its source keys is once among the documents and the rejects."""
+"""Reconcile a table: each of its source keys is exactly once among the documents and rejects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Reconciliation:
-    """Rows: of the source, and those of them that are no documents; of these, on purpose."""
+    """Numbers of rows: the source's, the rejects, and the rejects that were dropped on purpose."""
 
     source_rows: int
     rejects: int
@@ -29,7 +29,7 @@ class Reconciliation:
 
 @dataclass(frozen=True, kw_only=True)
 class Keys:
-    """How many rows the model gives, and how many keys the source has."""
+    """How many rows the model returns, and how many keys the source has."""
 
     rows: int
     source: int
@@ -38,9 +38,9 @@ class Keys:
 def require_ids(
     connection: duckdb.DuckDBPyConnection, model: Model, table: TargetTable, split: SplitRows
 ) -> Keys:
-    """Make `model_keys(_source_id)`, the keys of the model's rows, and hold it against `keyed`.
+    """Create `model_keys(_source_id)`, the keys of the model's rows, and check it against `keyed`.
 
-    Raises FileError unless each `_source_id` is a key of the source, and there once.
+    Raises FileError unless each `_source_id` is a key of the source, and occurs once.
     """
     if split.unkeyed:
         raise FileError(
@@ -60,7 +60,7 @@ def require_ids(
         (twice,) = first_row(
             connection, f"SELECT min(_source_id) FROM ({again.format(MODEL_KEYS)})"
         )
-    elif split.failing:  # keys that ascend are there once each
+    elif split.failing:  # ascending keys are unique
         both = f"SELECT _source_id FROM {FAILING} SEMI JOIN {PASSED} USING (_source_id)"
         (twice,) = first_row(
             connection,
@@ -95,14 +95,14 @@ def require_ids(
 def reconcile(
     connection: duckdb.DuckDBPyConnection, table: TargetTable, drops: Model | None, keys: Keys
 ) -> Reconciliation:
-    """Make `rejected`: failures, and source rows that are left out, on purpose or not."""
+    """Create `rejected`: failures, and source rows that are left out, on purpose or not."""
     dropped = make_dropped(connection, table, drops) if drops else 0
     selects = [
         "SELECT _source_id AS source_id, _failures[1].field AS field, "
         "_failures[1].rule AS rule, _failures[1].reason AS reason, "
         f"to_json(_failures[2:])::VARCHAR AS others FROM {FAILING}"
     ]
-    # Its ids are keys of the source, each once: as many as there are leave none out.
+    # The model's ids are distinct keys of the source: if there are as many, none is left out.
     if keys.rows < keys.source:
         left_out = f"{KEYED} k ANTI JOIN {MODEL_KEYS} g ON g._source_id = k.source_id"
         if drops:
@@ -115,7 +115,7 @@ def reconcile(
     if drops:
         purpose = Rule.DROPPED_ON_PURPOSE
         selects.append(f"SELECT source_id, '', '{purpose}', reason, '[]' FROM {DROPPED}")
-    # CREATE … AS tells how many rows it has made.
+    # CREATE … AS returns how many rows it has made.
     (rejects,) = first_row(
         connection, f"CREATE OR REPLACE TEMP TABLE {REJECTED} AS {' UNION ALL '.join(selects)}"
     )

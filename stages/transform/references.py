@@ -1,8 +1,8 @@
 """References: every one must have its target, wherever it is in a document.
 
-A reference column is joined to the keys that are known. References inside of lists and JSON are
-taken out, row by row as a set, and those without a target are filed as `orphans of <field>`.
-Tables that refer to one another in a cycle are proven together: see `make_known_in_cycle`.
+A reference column is joined to the known keys. References inside lists and JSON are extracted, as a
+set for each row, and those without a target are listed in `orphans of <field>`. Tables that refer
+to one another in a cycle are checked together: see `make_known_in_cycle`.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 
 def rule_of(table: TargetTable, position: Position) -> str:
-    """What the plan says of orphans at a position: reject where it says nothing."""
+    """The plan's rule for orphans at a position; reject by default."""
     path = position.path
     return table.orphans.get(path) or table.orphans.get(path.removesuffix("[]")) or "reject"
 
 
 def refuse_rules(plan: Plan, table: TargetTable, fields: Mapping[str, Shape]) -> None:
-    """Raise UserError for a rule for orphans that can't be meant."""
+    """Raise UserError for a rule for orphans that can't apply to its field."""
     places = {place.path: place for shape in fields.values() for place in shape.positions}
     for name, rule in table.orphans.items():
 
@@ -69,7 +69,7 @@ def refuse_rules(plan: Plan, table: TargetTable, fields: Mapping[str, Shape]) ->
 
 
 def known_as(targets: Iterable[str]) -> str:
-    """SQL of a relation of all keys of some tables: ref, rule, reason."""
+    """SQL of a relation of all known keys of some tables: ref, rule, reason."""
     names = [KNOWN.of(target) for target in targets]
     if len(names) == 1:
         return names[0]
@@ -88,7 +88,7 @@ def listed_refs(compiled: Compiled) -> str | None:
 
 
 def json_join(compiled: Compiled) -> str:
-    """SQL of the join of a field that goes by way of JSON to its values; nothing for others."""
+    """SQL that joins a field that goes through JSON to its values; empty for others."""
     if not compiled.json:
         return ""
     name = name_sql(compiled.shape.name)
@@ -101,9 +101,9 @@ def make_orphans(
     compiled: Mapping[str, Compiled],
     sources: Mapping[str, str | None],
 ) -> None:
-    """Make `orphans of <field>(_source_id, refs)` for fields with references inside.
+    """Create `orphans of <field>(_source_id, refs)` for fields with references inside.
 
-    `refs` lists {p, r, rule, reason}: where, which, and why it can't be referred to.
+    `refs` lists {p, r, rule, reason}: the position, the reference, and why it has no target.
     """
     for field in compiled.values():
         refs = listed_refs(field)
@@ -141,7 +141,7 @@ def _names(targets: Iterable[str], sources: Mapping[str, str | None]) -> str:
 
 
 def edges_sql(table: TargetTable, compiled: Mapping[str, Compiled], targets: Iterable[str]) -> str:
-    """SQL of (child, field, parent): references of `modelled` to some tables that reject a row."""
+    """SQL of (child, field, parent): the references to `targets` whose orphans reject the row."""
     target_names = set(targets)
     child = f"{text_sql(table.name + ':')} || m._source_id"
     selects = ["SELECT '' AS child, '' AS field, '' AS parent WHERE false"]
@@ -172,11 +172,11 @@ def edges_sql(table: TargetTable, compiled: Mapping[str, Compiled], targets: Ite
 
 
 def make_known_in_cycle(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
-    """Make `known <table>` for the tables of a cycle, all at once.
+    """Create `known <table>` for all the tables of a cycle together.
 
     `cycle_rows` has every row of these tables, `cycle_edges` their references to one another. A row
-    is rejected with its parent, and so on to its children: all that is reached from a parent that
-    is no document.
+    is rejected with its parent, and so are its children in turn: every row that can be reached from
+    a parent that is not a document.
     """
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {REJECTED_IN_CYCLE} AS "

@@ -1,7 +1,7 @@
-"""The tables and views of DuckDB through which the steps of a transform hand rows to each other.
+"""The DuckDB tables and views through which the steps of a transform pass rows to each other.
 
-They live as long as the connection. A relation of a name such as `known {}` is made once for each
-table or field that its name ends with.
+They live as long as the connection. A relation with a name such as `known {}` is created once for
+each table or field that completes its name.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stages.convex.schema import Schema
+from stages.decisions import left_open, listed
 from stages.errors import OverLimit, StagesError, TableFailed
 from stages.progress import Progress, Silent
 from stages.project.dependencies import DependencyGroup, dependency_groups, require_order
@@ -29,14 +30,14 @@ from stages.transform.table_context import TableContext
 from stages.transform.table_run import TableRun
 from stages.views import connect, refresh
 
-# One part of so many of the time is for the views of data/stages.duckdb: with many tables they
-# take long.
+# Refreshing the views of data/stages.duckdb, which is slow with many tables, may take up to one
+# part in this many of the time.
 VIEWS_SHARE = 50
 
 
 @dataclass(frozen=True, kw_only=True)
 class TransformOptions:
-    """What may be asked of a transform. `limit` and `explain` write nothing."""
+    """Options of a transform. With `limit` or `explain`, nothing is written."""
 
     tables: tuple[str, ...] = ()
     restart: bool = False
@@ -46,7 +47,7 @@ class TransformOptions:
 
 @dataclass
 class TransformResult:
-    """Manifests by table, and what was only to be shown; `failed`: table → why it stopped."""
+    """Manifests by table; `shown`: table → its preview; `failed`: table → why it stopped."""
 
     tables: dict[str, TransformManifest] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
@@ -59,10 +60,9 @@ def transform(
 ) -> TransformResult:
     """Bring the chosen tables, and the parents that they refer to, up to date.
 
-    With `limit` or `explain` this is done in a copy, and only shown. Raises UserError for a model
-    or plan that can't be meant, StagesError where an input is not there. Tables over their limit
-    of rejects are in the result, and so are those that have stopped; what these have staged before
-    is left as it is.
+    With `limit` or `explain` this is done in a copy, and only shown. Raises UserError for an
+    invalid model or plan, StagesError if an input is missing. The result includes the tables over
+    their limit of rejects, and those that have stopped; what these have staged before is kept.
     """
     if options.limit is None and not options.explain:
         return _transform(workspace, plan, schema, options, progress)
@@ -82,6 +82,8 @@ def _transform(
         require_order(schema, group)
     order = [plan.tables[name] for group in groups for name in group.tables]
     _require_inputs(workspace, plan, schema, order)
+    if decisions := listed(left_open(workspace, plan)):
+        progress.note(decisions)
     result = TransformResult()
     refresh_after = 0.0
     connection = connect(workspace, plan, views=False)
@@ -109,11 +111,14 @@ def _transform(
                 schema=schema,
                 table=table,
                 inputs=inputs,
+                progress=progress,
             )
             for table in order
         }
+        progress.begin("transform", {n: each.source_rows for n, each in contexts.items()})
         for run in _table_runs(contexts, groups):
             name = run.context.table.name
+            progress.start("transform", name, run.context.source_rows)
             try:
                 _require_targets(run.context, result.failed)
                 if options.explain and name in selected:
@@ -141,19 +146,19 @@ def _transform(
     finally:
         connection.close()
         if result.tables:
-            # Also when all was fresh: a kill may have come between a table and its view.
+            # Even if all was fresh: an earlier run may have been killed before this.
             refresh(workspace, plan)
     result.over_limit = over_limit(plan, result.tables)
     return result
 
 
 def _require_targets(context: TableContext, failed: Mapping[str, str]) -> None:
-    """Raise TableFailed for a table that refers to one that has failed: nothing proves its keys."""
-    # A table that is missing at the source may be missing in the schema, too.
+    """Raise TableFailed if a table refers to a failed one: its references can't be checked."""
+    # A table that is missing from the source may be missing from the schema too.
     targets = failed.keys() & context.schema.references().get(context.table.name, set())
     if targets:
         raise TableFailed(
-            f"{context.table.name} refers to {', '.join(sorted(targets))}, which has stopped",
+            f"{context.table.name} refers to {', '.join(sorted(targets))}, which has failed",
             f"fix that first, then: stages transform {context.table.name}",
         )
 
@@ -186,7 +191,7 @@ def _require_inputs(
 def _table_runs(
     contexts: Mapping[str, TableContext], groups: Iterable[DependencyGroup]
 ) -> Iterator[TableRun]:
-    """In the order of their dependencies; the tables of a cycle share one Cycle."""
+    """One run per table, in dependency order; the tables of a cycle share one Cycle."""
     for group in groups:
         cycle = Cycle({name: contexts[name] for name in group.tables}) if group.cycle else None
         for name in group.tables:

@@ -1,4 +1,4 @@
-"""A model is run: its rows into `modelled`, with the types and the JSON that its fields need."""
+"""Run a model: its rows go into `modelled`, with the types and the JSON that its fields need."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from stages.transform.relations import ISOLATED, KEYED, MODEL_ROWS, MODELLED
 from stages.transform.sql_ast import column_lines, parse
 from stages.transform.table_context import TableContext
 
-# A row as a whole, by a name that none of its columns has.
+# The row as a whole, under a name that no column has.
 WHOLE = '"the whole row"'
 
 
 @dataclass(frozen=True, kw_only=True)
 class CompiledModel:
-    """A model as its file has it, DuckDB's parse of it, and its fields on their way to Convex.
+    """A model as written in its file, DuckDB's parse of it, and its compiled fields.
 
-    `isolated`: expressions fail for some of its rows, and `modelled` has in `_failed` which.
+    `isolated`: expressions fail for some of its rows, and `_failed` in `modelled` says which.
     """
 
     model: Model
@@ -51,11 +51,11 @@ class CompiledModel:
 def run_model(
     context: TableContext, model: Model, *, in_cycle: bool, isolate: bool = False
 ) -> CompiledModel:
-    """Make the view `modelled`, the values that go by way of JSON, and `keyed`.
+    """Create the view `modelled`, the values that go through JSON, and `keyed`.
 
-    `in_cycle`: the table is proven together with others, which reads its rows once more. `isolate`:
-    an expression of the model has failed for a row. Where this shows only when `modelled` is read,
-    the reader gets RowFailed, and calls again.
+    `in_cycle`: the table is checked together with others, which reads its rows once more.
+    `isolate`: an expression of the model has failed for a row. If this shows only when `modelled`
+    is read, the reader gets RowFailed, and calls again with `isolate`.
     """
     hold_keyless(context.connection, context.workspace, context.table.source)
     types = describe(context.connection, model.name, model.text)
@@ -87,8 +87,8 @@ def _make_modelled(
 ) -> None:
     run = context.connection.execute
     with sql_errors(compiled.model.name):
-        # What holds its rows together is left to all threads, and the one pass reads it; and
-        # DuckDB takes no view of what it can't take apart, such as PIVOT.
+        # A query that collects its rows runs here, on all threads, since the pass over them has
+        # only one; and DuckDB accepts no view of what it can't serialise, such as PIVOT.
         read_again = in_cycle or _is_read_again(context, compiled.fields.values())
         if read_again or compiled.isolated or not goes_row_by_row(compiled.parsed):
             run(f"CREATE OR REPLACE TEMP TABLE {MODEL_ROWS} AS {rows}")
@@ -99,7 +99,7 @@ def _make_modelled(
 def _compile(
     context: TableContext, model: Model, types: Mapping[str, str], columns: list[str]
 ) -> CompiledModel:
-    """The fields of a model whose columns have these types. Raises UserError for what can't be."""
+    """The fields of a model whose columns have these types. Raises UserError if they don't fit."""
     plan, table = context.plan, context.table
     fields = shapes(table.name, context.schema.fields(table.name, columns))
     refuse_fields(plan.file, table, fields)
@@ -109,7 +109,7 @@ def _compile(
     lines = column_lines(model.text, parsed)
     refuse_columns(model, table, context.document, types, fields, lines)
     refuse_rules(plan, table, fields)
-    # A value map gives a text, whatever its column was.
+    # A value map returns text, whatever its column was.
     types = {**types, **{name: "VARCHAR" for name in table.values if name in types}}
     compiled = {
         name: compile_field(context.connection, at(model, lines, name), shape, types.get(name))
@@ -121,7 +121,7 @@ def _compile(
 
 
 def _first_value(field: Compiled) -> str:
-    """SQL of what `modelled` has of a field."""
+    """SQL of a field's column in `modelled`."""
     column = field.column or "NULL"
     if not field.json:
         return column
@@ -129,12 +129,12 @@ def _first_value(field: Compiled) -> str:
 
 
 def _is_read_again(context: TableContext, fields: Iterable[Compiled]) -> bool:
-    """Whether more than the one pass reads `modelled`, so that it is worth storing."""
+    """Whether `modelled` is read more than once, so that it is worth storing."""
     return context.table.grain == "derived" or any(f.json or listed_refs(f) for f in fields)
 
 
 def _make_keyed(context: TableContext) -> None:
-    """Make `keyed(source_id, row)`: what must be accounted for."""
+    """Create `keyed(source_id, row)`: the rows that must be accounted for."""
     if context.table.grain == "derived":
         rows = f"SELECT _source_id AS source_id, {WHOLE} AS row FROM {MODELLED} {WHOLE}"
     else:

@@ -1,4 +1,4 @@
-"""Side files that the plan ties to a source: keys in them that the source has not are orphans."""
+"""Side files that the plan ties to a source: keys that the source does not have are orphans."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def check_sides(
 ) -> None:
     """Compare every `[side.NAME]` with its source; `report(name, sentence, figures)` for each.
 
-    The figures are kept in `workspace.sides`, and a file that is as it was is not looked at again.
-    Raises UserError for orphans, unless the plan says report.
+    The figures are kept in `workspace.sides`; if neither file nor source has changed, they are not
+    compared or reported again. Raises UserError for orphans, unless the plan says report.
     """
     before = (read_whole(SidesFile, workspace.sides) or SidesFile()).sides
     figures: dict[str, SideFigures] = {}
@@ -66,7 +66,7 @@ def check_sides(
 def _orphans(
     connection: duckdb.DuckDBPyConnection, workspace: Workspace, plan: Plan, side: SideFile
 ) -> tuple[int, int, list[str]]:
-    """(rows, orphans, the first of them). A row without a key is an orphan."""
+    """(rows, orphans, examples). A row without a key is an orphan."""
     if side.name not in side_files(workspace, plan):
         raise entry_error(
             plan.file,

@@ -1,13 +1,13 @@
-"""One pass over the checked rows: what passes goes into a file as it comes, what falls out aside.
+"""One pass over the checked rows: those that pass are streamed into a file, others are set aside.
 
-The rows are never held as a whole. A single thread of DuckDB gives them in the order in which the
-extract lies, which is that of the source's key, so that the file needs no sorting; where a model
-changes the order, this is noticed, and the file is sorted afterwards.
+The rows are never all in memory. A single DuckDB thread returns them in the order of the extract,
+which is that of the source's key, so the file needs no sorting; if a model changes the order, this
+is noticed, and the file is sorted afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-# Rows that go from DuckDB to Parquet at once.
+# Rows in a batch from DuckDB to Parquet.
 BATCH = 30_720
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitRows:
-    """The file of what passed, as `write_parquet` left it.
+    """The file of the rows that passed, as `write_parquet` left it.
 
-    `ascends`: it is in the order of its keys, each of them there once. `nulls`: columns that have
-    one. `failing` are rows of that table; rows without a `_source_id` are `unkeyed`, and nowhere.
+    `ascends`: it is sorted by key, and each key occurs once. `nulls`: columns that have one.
+    `failing`: the number of rows in that table. `unkeyed`: rows without a `_source_id`, which are
+    stored nowhere.
     """
 
     file: Path
@@ -43,7 +44,7 @@ class SplitRows:
     unkeyed: int
 
     def publish(self, final: Path) -> Part:
-        """Give the file its place and name."""
+        """Move the file to its final path."""
         return publish_part(self.part, self.file, final)
 
 
@@ -55,22 +56,23 @@ def split_rows(
     *,
     numbers: bool,
     several: bool = True,
+    advance: Callable[[int, int], None] = lambda rows, size: None,
 ) -> SplitRows:
     """Write the rows of `sql` without failures to `file`, in `schema`.
 
-    The query gives the schema's columns, then `_failures` and `_lost` of checked_sql. Makes the
-    view `passed` over the file, and the tables `failing(_source_id, _failures)` and
-    `changed_values(_source_id, _lost)`, the latter of rows that pass. `numbers`: the order of
-    keys is that of numbers, not of texts; `several`: the rows are so many that more threads may
-    share them.
+    The query returns the schema's columns, then `_failures` and `_lost` of checked_sql. Creates
+    the view `passed` over the file, and the tables `failing(_source_id, _failures)` and
+    `changed_values(_source_id, _lost)`, the latter for rows that pass. `numbers`: keys sort as
+    numbers, not as text; `several`: there are so many rows that several threads could share them;
+    `advance` is called with the rows and bytes of each batch.
     """
     run = connection.execute
     run(f"CREATE OR REPLACE TABLE {FAILING} (_source_id VARCHAR, _failures {FAILURES})")
     run(f"CREATE OR REPLACE TABLE {CHANGED_VALUES} (_source_id VARCHAR, _lost {CHANGED})")
     make_folder(file.parent)
-    splitter = _Splitter(connection, sql, numbers=numbers)
+    splitter = _Splitter(connection, sql, advance, numbers=numbers)
     try:
-        if several:  # each of them would give what it has come to
+        if several:  # several threads would mix up the order
             run("SET threads = 1")
         part = write_parquet(file, schema, splitter.passing())
     finally:
@@ -88,25 +90,33 @@ def split_rows(
 
 
 def view_passed(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
-    """Make the view `passed` over a file of documents."""
+    """Create the view `passed` over a file of documents."""
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW {PASSED} AS FROM read_parquet({file_sql(file)})"
     )
 
 
 class _Splitter:
-    def __init__(self, connection: duckdb.DuckDBPyConnection, sql: str, *, numbers: bool) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        sql: str,
+        advance: Callable[[int, int], None],
+        *,
+        numbers: bool,
+    ) -> None:
         self.ascends = True
         self.nulls: set[str] = set()
         self.failing = 0
         self.unkeyed = 0
         self._connection = connection
         self._sql = sql
+        self._advance = advance
         self._numbers = numbers
         self._last: pa.Array | None = None
 
     def passing(self) -> Generator[pa.RecordBatch]:
-        """Rows that pass, without the two columns; the others are filed meanwhile."""
+        """Yield the rows that pass, without the two columns; store the other rows on the way."""
         import pyarrow.compute as pc
 
         with (
@@ -132,9 +142,10 @@ class _Splitter:
                     if column.null_count
                 )
                 yield passing
+                self._advance(batch.num_rows, batch.nbytes)
 
     def _note_order(self, keys: pa.Array) -> None:
-        """Notice keys that do not come after the ones before them."""
+        """Notice a key that does not come after the one before it."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -143,7 +154,7 @@ class _Splitter:
         if self._numbers:
             try:
                 keys = keys.cast(pa.int64())
-            except pa.ArrowInvalid:  # no key of the source, as will be said
+            except pa.ArrowInvalid:  # not a key of the source, which is reported later
                 self.ascends = False
                 return
         run = keys if self._last is None else pa.concat_arrays([self._last, keys])
@@ -153,7 +164,7 @@ class _Splitter:
 
 
 def batches_of(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    """What it gives; Arrow hands DuckDB's errors on as errors of the system without a number."""
+    """The reader's batches; Arrow turns DuckDB's errors into OSErrors, and this turns them back."""
     import duckdb
 
     while True:
@@ -173,7 +184,7 @@ def _file(
     values: pa.Array,
     which: pa.Array,
 ) -> int:
-    """Add (key, value) of some rows to a relation; how many there are."""
+    """Add (key, value) of some rows to a relation; return how many there are."""
     import pyarrow as pa
 
     rows = which.true_count

@@ -1,4 +1,4 @@
-"""What a model says, from DuckDB's own parse of it: tables, names, places, chance."""
+"""What DuckDB's own parse says about a model: tables, names, lines, and uses of chance."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from stages.transform.expression_walk import OF_EACH_ITEM
 if TYPE_CHECKING:
     import duckdb
 
-# Words without brackets that are functions of the clock.
+# Functions of the clock that are called without parentheses.
 CLOCK_WORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
 
-# Functions that take a lambda, after what it is called with.
+# Functions that take a lambda as their second argument.
 OF_LAMBDAS = {*OF_EACH_ITEM, "list_reduce", "array_reduce", "reduce"}
-# What may stand before a function's own name, and is no column.
+# What may qualify a function's name, and is not a column.
 DATABASES = {"main", "temp", "memory", "system", "pg_catalog", "information_schema"}
 
 
 @functools.lru_cache(maxsize=8)
 def parse(connection: duckdb.DuckDBPyConnection, sql: str) -> Any | None:
-    """The serialised query; None where DuckDB can't take it apart (PIVOT, or a syntax error)."""
+    """The serialised query; None if DuckDB can't serialise it (PIVOT, or a syntax error)."""
     row = first_row(connection, "SELECT json_serialize_sql(?::VARCHAR)", [sql])
     parsed = json.loads(row[0])
     return None if parsed["error"] else _with_plain_calls(parsed)
 
 
 def _with_plain_calls(node: Any) -> Any:
-    """The parse with each call in one form: `created_at.to_ms()` as `to_ms(…)`, and what is
-    serialised as a lambda, and may be JSON's `->`, as a function of that name."""
+    """The parse with each call in one form: `created_at.to_ms()` as `to_ms(…)`, and an arrow, which
+    is serialised as a lambda but may be JSON's `->`, as a function of that name."""
     if isinstance(node, list):
         return [_with_plain_calls(each) for each in node]
     if not isinstance(node, dict):
@@ -53,7 +53,7 @@ def _with_plain_calls(node: Any) -> Any:
 
 
 def _call(node: Mapping[str, Any], name: str, arguments: list[Any]) -> dict[str, Any]:
-    """A call of a function that stands where a node does."""
+    """A function call to put in a node's place."""
     return {
         "class": "FUNCTION",
         "type": "FUNCTION",
@@ -95,7 +95,7 @@ def parse_expression(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[st
 
 @functools.lru_cache(maxsize=1)
 def _nothing_selected(connection: duckdb.DuckDBPyConnection) -> str:
-    """A serialised SELECT of one constant from nowhere, as JSON."""
+    """A serialised SELECT of one constant, without FROM, as JSON."""
     (serialised,) = first_row(connection, "SELECT json_serialize_sql('SELECT 1')")
     return json.dumps(json.loads(serialised)["statements"][0]["node"])
 
@@ -113,7 +113,7 @@ def nodes(parsed: Any) -> Iterator[dict[str, Any]]:
 
 
 def binds(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:
-    """Whether all that a query names is there, and may stand where it does."""
+    """Whether all names in a query exist, and are allowed where they stand."""
     import duckdb
 
     try:
@@ -125,7 +125,7 @@ def binds(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:
 
 @contextmanager
 def each_by_itself(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """What two items of a SELECT share is evaluated in both: else it would be outside of a TRY."""
+    """Evaluate what items of a SELECT share in each item: else it would be outside of TRY."""
     connection.execute("SET disabled_optimizers = 'common_subexpressions'")
     try:
         yield
@@ -134,7 +134,7 @@ def each_by_itself(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def item_name(item: Mapping[str, Any]) -> str:
-    """The name of a SELECT's item; empty where it has none of its own."""
+    """The name of a SELECT's item; empty if it has none."""
     return str(item["alias"] or (item.get("column_names") or [""])[-1])
 
 
@@ -161,7 +161,7 @@ def table_name(node: Mapping[str, Any]) -> str:
 
 
 def line_at(sql: str, node: Mapping[str, Any]) -> int:
-    """The line of a node; the first where it has none."""
+    """The line of a node; 1 if it has no location."""
     before = sql.encode()[: int(node.get("query_location", 0))]
     return before.count(b"\n") + 1 if len(before) < len(sql.encode()) else 1
 
@@ -199,13 +199,57 @@ def refuse_arrows(connection: duckdb.DuckDBPyConnection, model: str, sql: str, p
         left, body = (argument["expression"] for argument in function["arguments"])
         of = [each["expression"] for each in left.get("arguments", [])] or [left]
         given = ", ".join(expression_sql(connection, each) for each in of)
-        line = line_at(sql, function)
-        raise FileError(
-            f"{Place(model, line)}: DuckDB no longer takes a lambda with an arrow (->)",
+        raise _fault(
+            model,
+            line_at(sql, function),
+            "DuckDB no longer takes a lambda with an arrow (->)",
             f"write: lambda {given}: {expression_sql(connection, body)}",
-            file=model,
-            line=line,
         )
+
+
+def _fault(model: str, line: int, words: str, hint: str) -> FileError:
+    """The error for a line of a model."""
+    return FileError(f"{Place(model, line)}: {words}", hint, file=model, line=line)
+
+
+# ── what other models made ──────────────────────────────────────────────────────────────────
+# Views of what an earlier run has staged: whether they exist, and what is in them, depends on that.
+RESULT_SCHEMAS = ("transform", "bound", "load")
+RESULTS = ("rejects", "changes", "load_rejects")
+
+
+def refuse_results(model: str, sql: str, parsed: Any) -> None:
+    """Raise FileError for a model that reads what an earlier run has made."""
+    found = _results_by_words(sql) if parsed is None else _results_by_nodes(sql, parsed)
+    for line, name in found:
+        raise _fault(
+            model,
+            line,
+            f"reads {name}, which is the result of a run, and a model reads sources only",
+            "read the source of that table, and repeat what is needed of its model",
+        )
+
+
+def _results_by_words(sql: str) -> Iterator[tuple[int, str]]:
+    """(line, view) in SQL that DuckDB can't serialise."""
+    code = _code(sql)
+    for word in re.finditer(rf"\b({'|'.join(RESULT_SCHEMAS)})\s*\.\s*\w+", code, re.IGNORECASE):
+        yield code.count("\n", 0, word.start()) + 1, word[0].lower()
+
+
+def _results_by_nodes(sql: str, parsed: Any) -> Iterator[tuple[int, str]]:
+    """(line, view) in a serialised query."""
+    own = {
+        str(entry["key"]).lower()
+        for node in nodes(parsed)
+        for entry in (node.get("cte_map") or {}).get("map", ())
+    }
+    for node in nodes(parsed):
+        if node.get("type") != "BASE_TABLE":
+            continue
+        schema, name = str(node["schema_name"]).lower(), str(node["table_name"]).lower()
+        if schema in RESULT_SCHEMAS or (not schema and name in RESULTS and name not in own):
+            yield line_at(sql, node), table_name(node).removeprefix(".")
 
 
 # ── chance and the clock ────────────────────────────────────────────────────────────────────
@@ -215,28 +259,33 @@ def refuse_chance(model: str, sql: str, parsed: Any) -> None:
     """Raise FileError for a model whose rows depend on the clock, on chance or on the session."""
     culprits = _by_words(sql) if parsed is None else _by_nodes(sql, parsed)
     for line, culprit in culprits:
-        raise FileError(
-            f"{Place(model, line)}: {culprit} gives something else on every run, and the same rows "
-            "must give the same documents",
-            "use a column or a constant; a time that the source has not stays absent, and is "
-            "never that of the run",
-            file=model,
-            line=line,
+        raise _fault(
+            model,
+            line,
+            f"{culprit} gives another value on every run, but the same rows must always give the "
+            "same documents",
+            "use a column or a constant; a missing timestamp stays missing: it is never replaced "
+            "by the time of the run",
         )
 
 
 def _by_words(sql: str) -> Iterator[tuple[int, str]]:
-    """(line, what) of calls and words in SQL that DuckDB can't take apart, such as PIVOT."""
-    code = re.sub(
+    """(line, what) of calls and words in SQL that DuckDB can't serialise, such as PIVOT."""
+    code = _code(sql)
+    for word in re.finditer(r"\b(\w+)\b(\s*\()?", code):
+        name = word[1].lower()
+        if name in CLOCK_WORDS or (word[2] and name in _unsteady()):
+            yield code.count("\n", 0, word.start()) + 1, name + ("()" if word[2] else "")
+
+
+def _code(sql: str) -> str:
+    """SQL with blanks in the place of texts, quoted names and comments."""
+    return re.sub(
         r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/",
         lambda skipped: re.sub(r"[^\n]", " ", skipped[0]),
         sql,
         flags=re.DOTALL,
     )
-    for word in re.finditer(r"\b(\w+)\b(\s*\()?", code):
-        name = word[1].lower()
-        if name in CLOCK_WORDS or (word[2] and name in _unsteady()):
-            yield code.count("\n", 0, word.start()) + 1, name + ("()" if word[2] else "")
 
 
 def _by_nodes(sql: str, parsed: Any) -> Iterator[tuple[int, str]]:
@@ -262,7 +311,7 @@ def _chance(node: Mapping[str, Any]) -> str | None:
 
 @functools.cache
 def _unsteady() -> frozenset[str]:
-    """Functions that DuckDB itself calls unsteady, and its macros over them; error() is none."""
+    """Functions that DuckDB does not call consistent, and its macros over them; not error()."""
 
     with open_duckdb() as connection:
         rows = connection.execute(

@@ -1,4 +1,4 @@
-"""The three files of a table are written: documents.parquet, rejects.parquet, changes.parquet."""
+"""Write the three files of a table: documents.parquet, rejects.parquet, changes.parquet."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ REJECTS_SQL = (
 def write_files(
     context: TableContext, compiled: CompiledModel, rows: SplitRows, *, collisions_known: bool
 ) -> TransformManifest:
-    """Account for the rows, and put the three files in their place; the manifest without what they
-    were made from.
+    """Account for the rows, and put the three files in place; return the manifest, with `made_from`
+    still None.
 
-    `collisions_known`: the rows that collide were found when the table's cycle was proven.
+    `collisions_known`: the rows that collide were found when the table's cycle was checked.
     """
     connection, table, workspace = context.connection, context.table, context.workspace
     file = workspace.documents(table.name)
@@ -51,8 +51,8 @@ def write_files(
         find_collisions(connection, table)
     collide = reject_collisions(connection, table)
     counts = reconcile(connection, table, context.drop_model(), keys)
-    # Before anything is in its place: the plan may name what is not there, and what a model leaves
-    # out may fail beside its rows.
+    # Before any file is put in place: the plan may name a column that does not exist, and an
+    # expression may fail for a row that the model leaves out.
     as_it_is = rows.ascends and not collide and not is_ordered(table)
     documents_sql = "" if as_it_is else _documents_sql(context, compiled)
     aside = workspace.changed(table.name)
@@ -101,7 +101,7 @@ def first_documents(context: TableContext, limit: int) -> list[dict[str, Any]]:
 
 
 def _documents_sql(context: TableContext, compiled: CompiledModel) -> str:
-    """SQL of the documents in order, for where the file of what passed is not that already."""
+    """SQL of the documents in order, for when the file of passed rows can't be used directly."""
     columns = staged_columns(compiled.fields)
     documents = f"SELECT {columns} FROM {PASSED} ANTI JOIN {FAILING} USING (_source_id)"
     if is_ordered(context.table):
@@ -115,12 +115,12 @@ def _require_balance(context: TableContext, source_rows: int, documents: int, re
         raise TableFailed(
             f"{context.table.name}: {source_rows:,} source rows, but {accounted:,} documents and "
             "rejects",
-            "this is a defect of stages: please report it",
+            "this is a bug in stages: please report it",
         )
 
 
 def _write(context: TableContext, file: Path, sql: str, schema: pa.Schema) -> Part:
-    """Write one of the files; empty SQL has no rows."""
+    """Write one of the files; empty SQL means no rows."""
     if not sql:
         return write_parquet(file, schema, ())
     reader = context.connection.sql(sql).to_arrow_reader(BATCH)
@@ -128,7 +128,7 @@ def _write(context: TableContext, file: Path, sql: str, schema: pa.Schema) -> Pa
 
 
 def _counts_by_rule(context: TableContext, part: Part) -> list[RuleCount]:
-    """Rows of a written file by field and rule, most first."""
+    """Numbers of rows in a written file by field and rule, highest first."""
     if not part.rows:
         return []
     relation = f"read_parquet({file_sql(context.folder / part.file)})"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.convex.schema import Schema, Validator
+from stages.progress import Progress
 from stages.project.models import Model, read_model
 from stages.project.plan import Plan, TargetTable
 from stages.state.manifests import ExtractManifest, read_extract
@@ -29,6 +30,7 @@ class TableContext:
     schema: Schema
     table: TargetTable
     inputs: Inputs
+    progress: Progress
 
     @cached_property
     def extracted(self) -> ExtractManifest:
@@ -40,6 +42,11 @@ class TableContext:
     def missing(self) -> bool:
         """Whether the source has no such table."""
         return self.extracted.status == "missing"
+
+    @property
+    def source_rows(self) -> int | None:
+        """The number of documents and rejects together; None if the model determines it."""
+        return self.extracted.rows if self.table.grain == "row" else None
 
     @property
     def folder(self) -> Path:
@@ -68,14 +75,14 @@ class TableContext:
         return sources | {r.name: r.source for r in self.plan.references.values()}
 
     def key_sql(self) -> str | None:
-        """SQL of the source's key; None where documents are not source rows (derived)."""
+        """SQL of the source's key; None if documents are not source rows (derived)."""
         return None if self.table.grain == "derived" else key_sql(self.workspace, self.table.source)
 
     @cached_property
     def has_number_keys(self) -> bool:
-        """Whether the order of source keys is that of numbers."""
+        """Whether source keys sort as numbers."""
         return self.table.grain == "row" and key_is_number(self.workspace, self.table.source)
 
     def key_order(self, column: str) -> str:
-        """SQL to order by, of a column of source keys."""
+        """SQL to order by a column of source keys."""
         return f"{column}::BIGINT" if self.has_number_keys else column

@@ -1,4 +1,4 @@
-"""One target table: from its model to documents, rejects and changes, where it is not fresh."""
+"""One target table: from its model to documents, rejects and changes, unless these are fresh."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from stages.transform.table_context import TableContext
 
 
 class TableRun:
-    """One target table, and the cycle that it is in, also where it refers to itself."""
+    """One target table, and the cycle that it is in; one that refers to itself has a cycle too."""
 
     def __init__(self, context: TableContext, cycle: Cycle | None) -> None:
         self.context = context
         self.cycle = cycle
 
     def bring_up_to_date(self, *, restart: bool) -> tuple[TransformManifest, str]:
-        """The manifest, and what was done in one sentence."""
+        """Return the manifest, and one sentence on what was done."""
         context, table = self.context, self.context.table
         damaged = ""
 
@@ -48,7 +48,7 @@ class TableRun:
         if manifest and not restart and manifest.made_from == made_of:
             damaged = describe_damage(context.folder, manifest.parts)
             if not damaged:
-                # What changed and made no difference, such as a comment, is not reported again.
+                # A change that made no difference, such as a comment, is not reported again.
                 manifest.inputs = staged_inputs(context.workspace, context.plan, table)
                 write_manifest(context.folder, manifest)
                 return manifest, "fresh"
@@ -87,7 +87,7 @@ class TableRun:
         try:
             return self._write_rows(self._prepare(model))
         except RowFailed:
-            # That of a cycle, and what is stored, was isolated where it was run.
+            # In a cycle the model's rows are stored, and isolated at that point.
             if self.cycle:
                 raise
             return self._write_rows(self._prepare(model, isolate=True))
@@ -100,7 +100,7 @@ class TableRun:
             )
 
     def _prepare(self, model: Model, *, isolate: bool = False) -> CompiledModel:
-        """Run the model into `modelled`, and make what its checks are joined to."""
+        """Run the model into `modelled`, and create what its checks are joined to."""
         context = self.context
         context.inputs.make_views(context.connection, model, context.drop_model())
         if self.cycle:

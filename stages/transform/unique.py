@@ -1,7 +1,7 @@
 """Uniqueness that the plan asks for: `unique = [["email"], ["workspace_id", "slug"]]`.
 
-All rows that collide are rejected, the first as well: which one is right, no rule can say. A NULL
-collides with nothing, as in Postgres; nor does a row that is rejected for another reason.
+All rows that collide are rejected, even the first: no rule can say which one is right. A NULL
+collides with nothing, as in Postgres, and neither does a row that is rejected for another reason.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def find_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -> None:
-    """Make `collisions of <table>(_source_id, failures)`, of the rows of `passed`."""
+    """Create `collisions of <table>(_source_id, failures)` from the rows of `passed`."""
     selects = [_collisions(group) for group in table.unique]
     if selects:
         connection.execute(
@@ -29,9 +29,9 @@ def find_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -
 
 
 def reject_collisions(connection: duckdb.DuckDBPyConnection, table: TargetTable) -> int:
-    """Add the rows of `passed` that collide to `failing`; how many there are.
+    """Add the rows of `passed` that collide to `failing`; return how many there are.
 
-    In a cycle they were found when its tables were proven together, and hold on.
+    In a cycle they were found when its tables were checked together, and that still holds.
     """
     if not table.unique:
         return 0

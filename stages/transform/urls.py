@@ -1,6 +1,6 @@
-"""URLs among the documents, by class: signed ones end, public ones hang on the old storage.
+"""URLs in the documents, by class: signed ones expire, public ones depend on the old storage.
 
-Looked at are text fields that are named, or come from a column that is named, like a URL.
+Only text fields count whose own name, or whose source column's name in the plan, is like a URL's.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def class_urls(
     documents: Path,
 ) -> list[dict[str, Any]]:
     """{field, class, rows} of the documents' URLs, and for signed ones when the first and the last
-    of them end (`first_end`, `last_end`: UTC; null where the token does not say).
+    of them expire (`first_end`, `last_end`: UTC; null if no token says).
 
     Classes: `signed`, `public`, `private` (in the storage, but neither), `external`.
     """

@@ -1,6 +1,6 @@
 """The differences of one table, in SQL.
 
-They are over relations that the caller makes: `staged`, `read_back`, `owned` and `local_ids`.
+The SQL reads relations that the caller makes: `staged`, `read_back`, `owned` and `local_ids`.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from stages.verify.relations import (
 if TYPE_CHECKING:
     import duckdb
 
-# (table, SQL of the ids that are referred to) → relation
+# (table, SQL of the referenced ids) → relation
 Ids = Callable[[str, str], str]
 
 
 def pair(connection: duckdb.DuckDBPyConnection, fields: Mapping[str, Shape]) -> int:
     """Make `changed_documents`; returns how many documents are as staged.
 
-    Rows are compared by a hash of 64 bits, each with its own partner only, and those that seem to
-    differ field by field: so nothing wide is joined.
+    Each row is compared with its own partner only, by a 64-bit hash, and field by field if the
+    hashes differ: so only differing rows are joined in full.
     """
     run = connection.execute
     hashed = _hash(fields)
@@ -47,7 +47,7 @@ def pair(connection: duckdb.DuckDBPyConnection, fields: Mapping[str, Shape]) -> 
         f"SELECT p.source_id, p.document_id, s.* FROM {STAGED} s "
         f"JOIN {PAIRED} p ON p.source_id = s._source_id WHERE NOT p.same"
     )
-    # An id inside of JSON may have moved a key when it was bound.
+    # Binding ids inside JSON may have changed the order of keys.
     canonicalise_columns(
         connection, DIFFERING_STAGED, [n for n, s in fields.items() if s.kind == "json"]
     )
@@ -71,11 +71,11 @@ def pair(connection: duckdb.DuckDBPyConnection, fields: Mapping[str, Shape]) -> 
 
 
 def differences_sql(fields: Mapping[str, Shape], ids: Ids, *, whole: bool) -> str:
-    """SQL of (kind, source_id, document_id, fields) after `pair`.
+    """SQL of (kind, source_id, document_id, fields), to be run after `pair`.
 
-    `ids` gives the relation of the `_id`s of a table, as far as a field of `read_back` refers to
-    them. Without `whole` the relations are a sample, which can't tell what is beyond it: removed,
-    unowned, duplicate.
+    `ids` returns the relation of a table's `_id`s, at least of those that a field of `read_back`
+    refers to. Without `whole` the relations are a sample, which can't show removed, unowned and
+    duplicate documents.
     """
     selects = [
         # Staged without a ledger row, and ledger rows without their document.
@@ -122,12 +122,12 @@ def _dangling(fields: Mapping[str, Shape], ids: Ids) -> list[str]:
 
 
 def _referred_sql(shape: Shape, number: int) -> str:
-    """SQL of (_id, id) of `read_back`: what its documents refer to at one position."""
+    """SQL of (_id, id): what the documents of `read_back` refer to at one position."""
     column = name_sql(shape.name)
     listed = references_sql(shape, number, column, bound=True)
     return f"SELECT _id, unnest({listed}) AS id FROM {READ_BACK} WHERE {column} IS NOT NULL"
 
 
 def _hash(fields: Mapping[str, Shape]) -> str:
-    """SQL of one number for all fields; equal rows have equal ones."""
+    """SQL of one hash of all fields; equal rows have equal hashes."""
     return f"hash({', '.join(['0', *(name_sql(name) for name in fields)])})"

@@ -1,7 +1,7 @@
-"""After the migration: nothing of it that anybody else may use is left on the deployment.
+"""After the migration: check that nothing others could use is left on the deployment.
 
-Checked twice: as the deployment lists its functions and variables to the admin key, and as it
-answers to a visitor without any key.
+Checked twice: by what the deployment lists to the admin key (functions and variables), and by how
+it answers a visitor without a key.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VARIABLE = "MIGRATION_SECRET"
 
 
 def check_final(plan: Plan, target: Target) -> Iterator[CheckResult]:
-    """One result at a time; a failure of one does not end the others. Nothing is changed."""
+    """One result at a time; a failed check does not end the others. Nothing is changed."""
     checks: list[tuple[str, Callable[[], CheckResult]]] = [
         ("visitors", lambda: _visitors(plan, target)),
         ("HTTP action", lambda: _http_action(target)),
@@ -50,7 +50,7 @@ def _functions(plan: Plan, target: Target) -> CheckResult:
     }
     public = sorted(name for name, kind in ours.items() if kind == "public")
     if public:
-        sentence = f"anybody may call {', '.join(public)}"
+        sentence = f"anyone can call {', '.join(public)}"
     elif ours:
         sentence = f"{len(ours)} of {plan.module}.ts are still there, for the deploy key only"
     else:
@@ -59,7 +59,7 @@ def _functions(plan: Plan, target: Target) -> CheckResult:
         "functions",
         not public,
         sentence,
-        f"remove convex/{plan.module}.ts, and push: npx convex deploy",
+        f"remove convex/{plan.module}.ts, and push: {target.push}",
     )
 
 
@@ -69,12 +69,17 @@ def _secret(target: Target) -> CheckResult:
         "secret",
         variable is None,
         "not set" if variable is None else f"{VARIABLE} is still set",
-        f"npx convex env remove {VARIABLE}",
+        _removal(target),
     )
 
 
+def _removal(target: Target) -> str:
+    """The command that removes the secret; a sandbox has its own, not that of the settings."""
+    return "stages sandbox reset" if target.sandbox else f"npx convex env remove {VARIABLE}"
+
+
 def _variable(target: Target) -> Any:
-    """The deployment's MIGRATION_SECRET as its dashboard lists it; None where it is not set."""
+    """The deployment's MIGRATION_SECRET as its dashboard lists it; None if it is not set."""
     return _system(target, "_system/cli/queryEnvironmentVariables:get", {"name": VARIABLE})
 
 
@@ -107,14 +112,14 @@ def _visitors(plan: Plan, target: Target) -> CheckResult:
         "visitors",
         not callable_names,
         sentence,
-        "make them internal, or remove them, and push: npx convex deploy",
+        f"make them internal, or remove them, and push: {target.push}",
     )
 
 
 def _http_action(target: Target) -> CheckResult:
-    """Whether it opens: to the secret of the settings, and by what the deploy key sees of it.
+    """Whether it is open: to the secret of the settings, and by what the deploy key can see.
 
-    A visitor is answered alike whether or not a secret is set.
+    A visitor gets the same answer whether or not a secret is set.
     """
     if not target.site_url:
         return CheckResult("HTTP action", True, "not looked at: there is no CONVEX_SITE_URL")
@@ -122,22 +127,22 @@ def _http_action(target: Target) -> CheckResult:
     with httpx.Client(timeout=TIMEOUT, headers=headers, verify=trusted()) as http:
         status = _post(http, f"{target.site_url}/migrate", {}).status_code
     if status == 404:
-        ok, sentence = True, "not there"
+        ok, sentence = True, "not served"
     elif status != 401:
         ok, sentence = False, f"POST /migrate answers {status}: whoever has the secret may use it"
     elif target.admin_key and _variable(target) is not None:
-        ok, sentence = False, f"there, and {VARIABLE} is set: whoever has the secret may use it"
+        ok, sentence = False, f"served, and {VARIABLE} is set: whoever has the secret may use it"
     elif target.admin_key:
-        ok, sentence = True, "there, and closed"
+        ok, sentence = True, "served, but closed"
     elif target.secret:
-        ok, sentence = True, f"there, and closed to the {VARIABLE} of these settings"
+        ok, sentence = True, f"served, but closed to the {VARIABLE} of these settings"
     else:
-        ok, sentence = False, f"there; only a deploy key can see whether {VARIABLE} is set"
+        ok, sentence = False, f"served; only a deploy key can see whether {VARIABLE} is set"
     return CheckResult(
         "HTTP action",
         ok,
         sentence,
-        f"npx convex env remove {VARIABLE}; remove convex/http.ts, and push: npx convex deploy",
+        f"{_removal(target)}; remove convex/http.ts, and push: {target.push}",
     )
 
 

@@ -1,4 +1,4 @@
-"""What Convex holds, read once a table into DuckDB, which spills what does not fit its memory."""
+"""Convex's tables, each read once into DuckDB, which spills what does not fit its memory."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Convex:
     """Tables of a deployment as temporary tables of DuckDB.
 
-    A whole table is read once, also where several refer to it; documents by id are read whenever
-    they are asked for.
+    A whole table is read once, even if several refer to it; documents by id are read each time they
+    are requested.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Convex:
         self._referred = 0
 
     def ledger(self) -> str:
-        """`(table, source_id, document_id)`, its epoch too."""
+        """`(table, source_id, document_id)`, including the row of the epoch."""
         columns = {
             "table": "document ->> '$.table'",
             "source_id": "document ->> '$.sourceId'",
@@ -49,7 +49,7 @@ class Convex:
         return self._whole(LEDGER, columns, [])
 
     def documents(self, table: str, fields: Mapping[str, Shape], only: str | None = None) -> str:
-        """`(_id, …)`: a column a field, JSON in its canonical form. `only` is SQL of the ids."""
+        """`(_id, …)`: one column per field, JSON in canonical form. `only` is SQL of the ids."""
         columns = {"_id": "document ->> '$._id'"}
         columns |= {name: decode_sql(shape, "document") for name, shape in fields.items()}
         as_json = [name for name, shape in fields.items() if shape.kind == "json"]
@@ -59,7 +59,7 @@ class Convex:
         return self._fill(READ_BACK_TABLE, table, columns, as_json, documents)
 
     def ids(self, table: str, only: str | None = None) -> str:
-        """`(_id, …)` of a table that is referred to. `only` is SQL of the ids."""
+        """`(_id, …)` of a referenced table. `only` is SQL of the ids."""
         columns = {"_id": "document ->> '$._id'"}
         if only is None:
             return self._whole(table, columns, [])
@@ -68,7 +68,7 @@ class Convex:
         return self._fill(REFERRED_DOCUMENTS, number, columns, [], self._by_id(table, only))
 
     def forget_fields(self, table: str) -> None:
-        """Keep the ids only, which other tables may refer to."""
+        """Keep only the ids, since other tables may refer to them."""
         ids = f"SELECT _id FROM {READ_BACK_TABLE.of(table)}"
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {READ_BACK_TABLE.of(table)} AS {ids}"

@@ -1,4 +1,4 @@
-"""What a verify found, and which load it looked at: another load makes it old."""
+"""What a verify found, and for which load: another load makes it outdated."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Counts = Mapping[str, int]
 
 
 class VerifiedTable(Record, kw_only=True):
-    """verify/<table>.json: the load that was looked at, and where its references went."""
+    """verify/<table>.json: the load that was verified, and where its references went."""
 
     of: str
     references: dict[str, dict[str, int]]
@@ -42,17 +42,17 @@ class Proof:
 
     @property
     def differences(self) -> Counts:
-        """What must not be, by kind; without the kinds that there are none of."""
+        """The counts of what is wrong, by kind; kinds with none are left out."""
         return {kind: self.counts[kind] for kind in WRONG if self.counts.get(kind)}
 
     @property
     def wrong(self) -> list[str]:
-        """The same in a few words each."""
+        """The same as texts, such as `3 missing`."""
         return [f"{rows:,} {kind}" for kind, rows in self.differences.items()]
 
 
 def write_proof(workspace: Workspace, table: str, loaded: LoadManifest, proof: Proof) -> None:
-    """Write down what a verify of this load found; killed in between, it looks like an old one."""
+    """Record what a verify of this load found; if killed in between, the record looks outdated."""
     tables = {**_counts(workspace), table: dict(proof.counts)}
     write_json(workspace.verified, tables)
     references = {name: dict(counts) for name, counts in proof.references.items()}
@@ -61,13 +61,12 @@ def write_proof(workspace: Workspace, table: str, loaded: LoadManifest, proof: P
 
 
 def read_counts(workspace: Workspace, table: str) -> Counts | None:
-    """What the last verify of the table counted, whatever load it was of; None without any."""
+    """What the last verify of the table counted, for whatever load; None if there was none."""
     return _counts(workspace).get(table)
 
 
 def read_proof(workspace: Workspace, table: str, loaded: LoadManifest | None) -> Proof | None:
-    """The proof of this load; None where there is none, or only one of an older load, or where
-    it is damaged."""
+    """The proof of this load; None if it does not exist, is of an older load, or is damaged."""
     counts = read_counts(workspace, table)
     looked = read_whole(VerifiedTable, workspace.verified_of(table))
     if not counts or not looked or not loaded or looked.of != _seen(loaded):
@@ -85,7 +84,7 @@ def forget_proof(workspace: Workspace, table: str) -> None:
 
 
 def _counts(workspace: Workspace) -> dict[str, dict[str, int]]:
-    """Table → counts; what is damaged counts as not verified."""
+    """Table → counts; a damaged file counts as not verified."""
     try:
         return msgspec.json.decode(workspace.verified.read_bytes(), type=dict[str, dict[str, int]])
     except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -93,5 +92,5 @@ def _counts(workspace: Workspace) -> dict[str, dict[str, int]]:
 
 
 def _seen(loaded: LoadManifest) -> str:
-    # A prune changes nothing but the number of documents that are not staged any more.
+    # A prune changes only the number of documents that are no longer staged.
     return fingerprint(loaded.content, loaded.ids.sha256, loaded.counts["removed"])

@@ -1,8 +1,8 @@
 """Where every reference of the source went: bound, made null, or rejected with its row.
 
-The source's side is the model's own output, so that transform is not asked about itself; the other
-end is what was read back from Convex. Each row is accounted for by itself, so that what one row
-has lost is not made up for by another.
+The source side is the model's own output, so that transform does not vouch for itself; the other
+side is what was read back from Convex. Each row is accounted for by itself, so that one row's loss
+is not hidden by another's surplus.
 """
 
 from __future__ import annotations
@@ -41,11 +41,10 @@ def count_references(
     table: TargetTable,
     fields: Mapping[str, Shape],
 ) -> dict[str, ReferenceCounts]:
-    """Field → {source, bound, nulled, rejected}, in references that are not null.
+    """Field → {source, bound, nulled, rejected}, counting references that are not null.
 
-    References that went nowhere are added to `differences` as `unaccounted`, one row each. Reads
-    `read_back`, `owned` and `unsent_keys`. Raises StagesError where the model can't be run any
-    more.
+    References that are lost or surplus are added to `differences` as `unaccounted`, one row each.
+    Reads `read_back`, `owned` and `unsent_keys`. Raises StagesError if the model no longer runs.
     """
     references = {n: s for n, s in fields.items() if "id" in (s.kind, s.item)}
     if not references:
@@ -78,7 +77,7 @@ def _make_accounts(
     table: TargetTable,
     references: Mapping[str, Shape],
 ) -> None:
-    """Make `reference_accounts`. Of a rejected row nothing counts as bound or made null, though an
+    """Make `reference_accounts`. In a rejected row nothing counts as bound or made null, though an
     older form of it may still be in Convex."""
     run = connection.execute
     rejects = file_sql(workspace.rejects(table.name))
@@ -117,7 +116,7 @@ def _make_accounts(
 def _add_unaccounted(
     connection: duckdb.DuckDBPyConnection, references: Mapping[str, Shape]
 ) -> None:
-    """Add a difference for each reference that is nowhere, or that Convex has too many of."""
+    """Add a difference for each reference that is lost, or that Convex has in excess."""
     for name in references:
         source, bound, nulled = (_of(name, counted) for counted in COUNTED)
         connection.execute(
@@ -135,7 +134,7 @@ def _read_source(
     table: TargetTable,
     references: Mapping[str, Shape],
 ) -> None:
-    """Make the temporary table `source_references` of the model's own rows."""
+    """Make the temporary table `source_references` from the model's own rows."""
     import duckdb
 
     model = read_model(workspace, table.model).text

@@ -1,6 +1,7 @@
-"""The temporary tables and views of DuckDB through which the steps of a verify hand rows on.
+"""The temporary DuckDB tables and views that pass rows between the steps of a verify.
 
-They live as long as the connection; all but `read back {}` are made anew for each table.
+They live as long as the connection. `read back {}` and `loaded_ids` are made once; the others are
+rebuilt for each table.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ LOADED_IDS = Relation(
 LOCAL_IDS = Relation(
     name="local_ids",
     columns=("source_id", "document_id"),
-    meaning="what load has written down of one table, which the ledger is asked about",
+    meaning="what load has recorded of one table, which the ledger is asked about",
 )
 UNSENT_KEYS = Relation(
     name="unsent_keys",

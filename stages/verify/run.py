@@ -1,14 +1,14 @@
 """Read Convex back and compare it with what is staged, in DuckDB.
 
-Which document is which source row's, and what a reference should be, is asked of the ledger, never
-of what load has written down.
+The ledger alone decides which document belongs to which source row, and which id a reference should
+have; load's own records are never used for that.
 
-missing: staged and loaded, or in the ledger, but no document. changed: a document that differs
-from the staged one, also because Convex refused the new one. mismatched: load has written down
-another document than the ledger. removed: in the ledger, but not staged any more. unowned: a
-document that the ledger does not know; duplicate: one of these that equals a loaded one. dangling:
-a reference to a document that is not there. unaccounted: a reference of the source that is neither
-bound nor made null nor rejected.
+missing: staged but not in the ledger, or in the ledger but without its document. changed: a
+document that differs from the staged one, also because Convex refused the new one. mismatched: load
+has recorded another document than the ledger. removed: in the ledger, but no longer staged.
+unowned: a document that the ledger does not know; duplicate: an unowned one that equals a loaded
+one. dangling: a reference to a document that does not exist. unaccounted: a reference of the source
+that is neither bound nor made null nor rejected, or one too many in Convex.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from stages.convex.client import Deployment
 from stages.convex.ledger import require_epoch, require_target
+from stages.convex.ledger_ops import LEDGER
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, null_is_sent
 from stages.errors import StagesError, Transient
@@ -29,7 +30,7 @@ from stages.project.settings import Target
 from stages.project.staged_schema import staged_shapes, with_references
 from stages.sql import file_sql, name_sql, text_sql
 from stages.state.integrity import require_whole
-from stages.state.manifests import read_load, read_transform, write_manifest
+from stages.state.manifests import LoadManifest, read_load, read_transform, write_manifest
 from stages.state.parts import write_parquet
 from stages.state.workspace import Workspace
 from stages.verify.compare import differences_sql, pair
@@ -51,16 +52,20 @@ from stages.views import bound_sql, connect, ledger_ids_sql, load_rejects_sql
 if TYPE_CHECKING:
     import duckdb
 
-# Of DuckDB; what does not fit is spilled to data/tmp.
+# DuckDB's limit; what does not fit is spilled to data/tmp.
 VERIFY_MEMORY = "1GiB"
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyOptions:
-    """What may be asked of a verify. `sample`: so many documents a table, always the same ones."""
+    """The options of a verify. `sample`: how many documents per table, always the same ones."""
 
     tables: tuple[str, ...] = ()
     sample: int | None = None
+
+    def documents(self, loaded: LoadManifest) -> int:
+        """How many of a table's documents are compared."""
+        return min(loaded.documents, self.sample or loaded.documents)
 
 
 @dataclass
@@ -80,7 +85,7 @@ def verify(
 ) -> VerifyResult:
     """Compare every loaded table; differences go to `verify/<table>.parquet`.
 
-    Nothing is written to Convex. Raises StagesError where a table is not loaded yet.
+    Nothing is written to Convex. Raises StagesError if a table is not loaded yet.
     """
     chosen = {table.name for table in plan.select_tables(options.tables)}
     schema = with_references(schema, plan)
@@ -94,7 +99,13 @@ def verify(
             connection.execute(f"SET memory_limit = '{VERIFY_MEMORY}'")
             connection.execute("SET preserve_insertion_order = false")
             convex = Convex(connection, deployment, plan.module, progress)
+            loads = {name: read_load(workspace.load(name)) for name in order if name in chosen}
+            progress.begin(
+                "verify", {n: options.documents(load) for n, load in loads.items() if load}
+            )
+            progress.start("ledger", LEDGER)
             _make_loaded_ids(connection, workspace, plan, convex.ledger())
+            progress.done("ledger", LEDGER, "")
             for name in order:
                 if name not in chosen:
                     continue
@@ -114,13 +125,13 @@ def verify(
 def _make_loaded_ids(
     connection: duckdb.DuckDBPyConnection, workspace: Workspace, plan: Plan, ledger: str
 ) -> None:
-    """Make `loaded_ids`: what a staged reference is in Convex."""
+    """Make `loaded_ids`: the Convex id of each staged reference."""
     ids = ledger_ids_sql(workspace, plan, ledger)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {LOADED_IDS} AS {ids}")
 
 
 class _Table:
-    """One table: related, compared, written down."""
+    """The comparison of one table."""
 
     def __init__(
         self,
@@ -137,6 +148,7 @@ class _Table:
         self.plan = plan
         self.table = table
         self.convex = convex
+        self.options = options
         self.sample = options.sample
         self.schema = schema
         self.fields: dict[str, Shape] = {}
@@ -162,7 +174,7 @@ class _Table:
                 f"run: stages transform {name}",
             )
         self.fields = staged_shapes(self.workspace, self.schema, name)
-        progress.start("verify", name, min(loaded.documents, self.sample or 1 << 62))
+        progress.start("verify", name, self.options.documents(loaded))
         self._relate()
         counts = dict.fromkeys(("verified", *KINDS), 0)
         counts["verified"] = pair(self.connection, self.fields)
@@ -179,7 +191,7 @@ class _Table:
             self.convex.forget_fields(name)
         counts |= self._count_differences()
         proof = Proof(counts=counts, references=references)
-        # A sample that finds nothing wrong leaves the proof of the whole as it is.
+        # A sample that finds nothing wrong does not replace the proof of the whole table.
         if proof.wrong or not self.sample:
             reader = self.connection.sql(f"FROM {DIFFERENCES} ORDER BY ALL").to_arrow_reader()
             write_parquet(self.workspace.verify(name), reader.schema, reader)
@@ -190,14 +202,14 @@ class _Table:
         progress.done("verify", name, sentence, **counts, references=references)
         if counts["mismatched"]:
             progress.note(
-                f"  {name}: load has written down other documents than the ledger; ask the ledger "
+                f"  {name}: load has recorded other documents than the ledger; ask the ledger "
                 f"again with: stages load --restart {name}"
             )
         return proof
 
     def _relate(self) -> None:
-        """Make `unsent_keys`, `staged`, `owned`, `local_ids` and `read_back`, which the others work
-        on."""
+        """Make `unsent_keys`, `staged`, `owned`, `local_ids` and `read_back`, which the other steps
+        use."""
         run = self.connection.execute
         unsent = self.workspace.load_rejects(self.table.name)
         local = file_sql(self.workspace.ids(self.table.name))
@@ -211,7 +223,7 @@ class _Table:
         )
         run(f"CREATE OR REPLACE TEMP TABLE {OWNED} AS {owned}")
         run(f"CREATE OR REPLACE TEMP TABLE {UNSENT_KEYS} (source_id VARCHAR)")
-        # A load that was killed leaves none, or a line that is cut short.
+        # A load that was killed leaves no such file, or one with a truncated line.
         if unsent.exists():
             run(f"INSERT INTO {UNSENT_KEYS} SELECT sourceId FROM {load_rejects_sql(unsent)}")
         sent = ", ".join(
@@ -223,7 +235,7 @@ class _Table:
             self.workspace, self.plan, self.table, self.fields, ids=f"FROM {LOADED_IDS}"
         )
         replaced = f" REPLACE ({sent})" if sent else ""
-        # What could not be sent may have been loaded earlier, in another form.
+        # A document that could not be sent may have been loaded earlier, in another form.
         never_sent = f"{UNSENT_KEYS} ANTI JOIN {OWNED} USING (source_id)"
         staged = (
             f"SELECT *{replaced} FROM ({bound}) s ANTI JOIN (FROM {never_sent}) u "

@@ -10,6 +10,7 @@ import click
 
 from . import (
     bench_extract,
+    bench_host,
     bench_import,
     bench_load,
     bench_nothing,
@@ -24,6 +25,7 @@ from .setting import setting
 EXTRACT = ("extract", "larger", "rest", "shapes", "nothing")
 BENCHES = (
     *EXTRACT, "transform", "transform-larger", "models", "load", "load-larger", "import", "verify",
+    "host",
 )  # fmt: skip
 
 
@@ -32,7 +34,7 @@ BENCHES = (
 @click.option("--rows", default=1_000_000, show_default=True, help="Rows of the largest tables.")
 @click.option("--repeat", default=5, show_default=True, help="Runs of each contestant.")
 def main(which: tuple[str, ...], rows: int, repeat: int) -> None:
-    """Measure the three stages, an import's file and verify; stdout has the figures."""
+    """Measure the stages, an import's file and the sandbox's Convex; stdout has the figures."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the sandbox is taken down
     click.echo(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start")
     for name in which or BENCHES:
@@ -50,6 +52,8 @@ def main(which: tuple[str, ...], rows: int, repeat: int) -> None:
             bench_import.bench(rows, repeat)
         elif name == "verify":
             bench_verify.bench(rows, repeat)
+        elif name == "host":
+            bench_host.bench(min(rows, 100_000))
         if name not in EXTRACT:
             continue
         with setting() as here:

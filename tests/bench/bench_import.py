@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,6 +20,7 @@ from stages.project.plan import Plan, TargetTable
 from stages.state.durable import make_folder
 from stages.state.parts import write_parquet
 from stages.state.workspace import Workspace
+from tests.support.sandboxes import open_folder
 
 from .measure import judge
 
@@ -67,9 +66,7 @@ def bench(rows: int, repeat: int) -> None:
 
 def _run(rows: int, keys: str, repeat: int) -> tuple[float, float, float, float]:
     """Median seconds of the writing, the greatest peak in MiB, bytes a line and as packed."""
-    base = "/var/tmp" if Path("/var/tmp").is_dir() else None
-    folder = Path(tempfile.mkdtemp(prefix="stages-bench-", dir=base))
-    try:
+    with open_folder("bench") as folder:
         file = _paths(folder).transform("documents") / "documents.parquet"
         with duckdb.connect() as connection:
             connection.execute("SET memory_limit = '4GiB'")
@@ -79,8 +76,6 @@ def _run(rows: int, keys: str, repeat: int) -> tuple[float, float, float, float]
             make_folder(file.parent)
             write_parquet(file, reader.schema, reader)
         runs = [_child(folder) for _ in range(repeat)]
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return (
         median(each["seconds"] for each in runs),
         max(each["peak"] for each in runs) / 1024,

@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from stages.state.manifests import TransformManifest, write_manifest
 from stages.state.parts import write_parquet
 from stages.state.records import write_record
 from stages.transform.staged_files import REJECT_COLUMNS
+from tests.support.sandboxes import open_folder
 
 from .children_load import paths_of
 from .measure import judge
@@ -112,9 +112,7 @@ def bench_larger(rows: int) -> None:
 @contextmanager
 def staged_documents(rows: int) -> Iterator[Path]:
     """A project and a data folder with one table that is transformed, and nothing loaded."""
-    base = "/var/tmp" if Path("/var/tmp").is_dir() else None
-    folder = Path(tempfile.mkdtemp(prefix="stages-bench-", dir=base))
-    try:
+    with open_folder("bench") as folder:
         workspace = paths_of(folder)
         workspace.plan.parent.mkdir(parents=True)
         workspace.plan.write_text(f"[sources.{TABLE}]\n[tables.{TABLE}]\nsource = '{TABLE}'\n")
@@ -145,8 +143,6 @@ def staged_documents(rows: int) -> Iterator[Path]:
             ),
         )  # fmt: skip
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _halve(folder: Path) -> None:

@@ -8,6 +8,8 @@ from statistics import median
 
 import click
 
+from tests.support.sandboxes import open_folder
+
 from . import bench_load, staged
 from .measure import Contestant, contestant, judge, local_contestant, race, seconds, show
 from .setting import Setting
@@ -19,7 +21,7 @@ MORE = 0.1
 
 def bench(setting: Setting, rows: int, repeat: int) -> None:
     """extract, transform and load of a thousand rows and of all of them, when all is done."""
-    with staged.folder() as folder, ExitStack() as stack:
+    with open_folder("bench") as folder, ExitStack() as stack:
         pairs = {}
         for stage, contestants in {
             "extract": [_extract(setting, count) for count in (FEW, rows)],

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from tests.support.sandboxes import open_folder
+
 from . import staged
 from .measure import Contestant, judge, local_contestant, peak, race, seconds, show
 
@@ -18,7 +20,7 @@ ROOM = 4e9
 
 def bench(rows: int, repeat: int) -> None:
     """12 columns with two references and four times: all checks, then nothing to do."""
-    with staged.folder() as folder:
+    with open_folder("bench") as folder:
         staged.events(folder / "project", rows)
         copy, full = _contestants(folder, rows)
         race([full], 1)  # its parents are made, and stay fresh
@@ -39,7 +41,7 @@ def bench(rows: int, repeat: int) -> None:
 def bench_larger(rows: int) -> None:
     """Time must grow with the rows, and memory must not."""
     more = rows * LARGER
-    with staged.folder() as folder:
+    with open_folder("bench") as folder:
         free = shutil.disk_usage(folder).free
         if free < ROOM * more / 1_000_000:
             click.echo(f"\n{more:,} rows: left out, with {free / 1e9:.0f} GB free on the disk")
@@ -63,7 +65,7 @@ def bench_larger(rows: int) -> None:
 
 def bench_models(repeat: int) -> None:
     """300 tables of a hundred rows, each of which refers to the one before."""
-    with staged.folder() as folder:
+    with open_folder("bench") as folder:
         staged.models(folder / "project")
         full = local_contestant(
             folder,

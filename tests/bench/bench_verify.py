@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from stages.state.manifests import (
 )
 from stages.state.records import write_record
 from stages.state.workspace import Workspace
+from tests.support.sandboxes import open_folder
 
 from .measure import Contestant, judge, peak, race, seconds, show
 from .setting import ROOT
@@ -59,9 +58,7 @@ FIELDS = "slug, title, body, quantity, created_at, active"
 
 def bench(rows: int, repeat: int) -> None:
     """One table of so many documents, its ledger, and a hundred workspaces."""
-    base = "/var/tmp" if Path("/var/tmp").is_dir() else None
-    folder = Path(tempfile.mkdtemp(prefix="stages-bench-", dir=base))
-    try:
+    with open_folder("bench") as folder:
         _make(folder, rows)
         with subprocess.Popen(
             [sys.executable, "-m", "tests.bench.page_sink", str(folder / "pages")],
@@ -72,8 +69,6 @@ def bench(rows: int, repeat: int) -> None:
                 _race(folder, int(sink.stdout.readline()), rows, repeat)
             finally:
                 sink.kill()
-    finally:
-        shutil.rmtree(folder)
 
 
 def _race(folder: Path, port: int, rows: int, repeat: int) -> None:

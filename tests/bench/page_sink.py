@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from tests.support.serving import LocalServer, QuietHandler
 
 EPOCH = b'{"status":"success","value":{"epoch":"bench"}}'
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     protocol_version = "HTTP/1.1"
     folder: Path
 
@@ -23,19 +24,12 @@ class Handler(BaseHTTPRequestHandler):
         args, body = call["args"], EPOCH
         if call["path"].endswith(":readPage"):
             body = (self.folder / args["table"] / f"{args['cursor'] or 0}.json").read_bytes()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: a line a request would be measured too."""
+        self.reply(200, body, [("Content-Type", "application/json")])
 
 
 def main(folder: str) -> None:
     Handler.folder = Path(folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = LocalServer(Handler)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     server.serve_forever()

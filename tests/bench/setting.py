@@ -5,10 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from urllib.parse import urlsplit
 from stages import sandbox
 from stages.sandbox.service import Service
 from stages.sandbox.state import read_json, write_private
+from tests.support.sandboxes import open_folder, own_sandbox
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -88,15 +87,7 @@ class Setting:
 @contextmanager
 def setting() -> Iterator[Setting]:
     """A new, empty sandbox; its processes and files are gone at the end."""
-    # Not TMPDIR, which may be memory, nor a private folder, which Postgres' user could not enter.
-    base = "/var/tmp" if Path("/var/tmp").is_dir() else None
-    folder = Path(tempfile.mkdtemp(prefix="stages-bench-", dir=base))
-    folder.chmod(0o755)
-    project = folder / "project"
-    project.mkdir()
-    os.environ["STAGES_SANDBOX"] = str(folder / "box")
-    try:
+    with open_folder("bench") as folder, own_sandbox(folder / "box"):
+        project = folder / "project"
+        project.mkdir()
         yield Setting(folder=folder, source=sandbox.up(project, []).source)
-    finally:
-        sandbox.reset(project)
-        shutil.rmtree(folder, ignore_errors=True)

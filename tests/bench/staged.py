@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -50,17 +46,6 @@ import { v } from "convex/values";
 
 export default defineSchema({
 """
-
-
-@contextmanager
-def folder() -> Iterator[Path]:
-    """A folder on a disk; gone at the end."""
-    base = "/var/tmp" if Path("/var/tmp").is_dir() else None
-    path = Path(tempfile.mkdtemp(prefix="stages-bench-", dir=base))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def events(project: Path, rows: int, *, wide: bool = False) -> Workspace:

@@ -14,9 +14,16 @@ def test_models_that_do_not_run(supabase: State, tmp_path: Path) -> None:
     stages = Stages(tmp_path / "data", project=copy_project(tmp_path / "project"))
     assert "models: all 13 run" in stages.run("check").stdout
     edit_model(stages.project, "articles", "FROM extract.articles", "FROM extract.articels")
+    # One that others refer to, and one of these: each is named.
+    edit_model(stages.project, "webinars", "FROM extract.webinars", "FROM extract.webbinars")
+    registrations = "FROM extract.webinar_registrations"
+    edit_model(stages.project, "webinarRegistrations", registrations, f"{registrations}s")
     done = stages.run("check", code=1)
-    assert "WRONG model of articles: models/articles.sql, line " in done.stdout
-    assert "articels" in done.stdout
+    wrong = [line for line in done.stdout.splitlines() if line.startswith("WRONG model of ")]
+    assert [line.split(":")[0] for line in wrong] == [
+        "WRONG model of articles", "WRONG model of webinars", "WRONG model of webinarRegistrations",
+    ]  # fmt: skip
+    assert "models/articles.sql, line " in wrong[0] and "articels" in wrong[0]
     assert "fix what is WRONG" in done.stderr
     assert not (stages.data / "extract").exists()
 

@@ -5,22 +5,27 @@ from __future__ import annotations
 import fcntl
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner
+from click.shell_completion import ShellComplete
 
 from stages.cli import cli
 from stages.progress import Lines
 from stages.sandbox import State
 from stages.state.fingerprints import hash_file
+from tests.docs.commands_page import PAGE, commands, page
 from tests.support.command_line import ROOT, Stages
 from tests.support.project_copies import copy_data, copy_project, edit_plan, loaded_once
+from tests.support.typed import Terminal
 
 TABLES = 13
 
@@ -67,7 +72,9 @@ def test_wrong_usage_is_2(stages: Stages) -> None:
     for wrong in (
         ["extrakt"], ["extract", "--vai", "rest"], ["extract", "--via", "ftp"],
         ["extract", "--jobs", "0"], ["transform", "--limit", "0"], ["load", "--through", "post"],
-        ["status", "surplus"], ["sql", "a", "b"], [], ["sandbox"], ["sandbox", "sideways"],
+        ["status", "surplus"], ["sql", "a", "b"], ["sandbox"], ["sandbox", "sideways"],
+        ["rejects", "--format", "csv", "--json"], ["sql", "select 1", "--format", "csv", "--json"],
+        ["assess", "--markdown", "--json"], ["status", "--watch", "--json"],
     ):  # fmt: skip
         done = stages.run(*wrong, code=2)
         assert done.stdout == "", wrong
@@ -175,12 +182,56 @@ def test_status_and_rejects_for_people(loaded: Stages) -> None:
     assert "next: nothing: everything is loaded and verified" in text
     assert "formTemplates" in text and "missing" in text
     shown = loaded.run("rejects", "webinars", "--rule", "ambiguous").stdout
-    assert shown.splitlines()[0] == "webinars.workspace_id: ambiguous: 1 (transform)"
+    assert shown.splitlines()[2] == (
+        "webinars.workspace_id: ambiguous: 1 (transform); 1 more is rejected because of it: "
+        "1 webinarRegistrations"
+    )
     assert "required_null" not in shown
-    assert loaded.run("rejects", "webinars", "--rule", "too_large").stdout == "no rejects\n"
+    assert loaded.run("rejects", "webinars", "--rule", "too_large").stdout.endswith("no rejects\n")
     refused = loaded.run("rejects", "--rule", "ambigous", code=2)
     assert "there is no rule `ambigous`; is it `ambiguous`?" in refused.stderr
     assert "the rules are: ambiguous, array_dimensions, " in refused.stderr
+
+
+def test_without_a_command_it_says_what_comes_next(loaded: Stages, tmp_path: Path) -> None:
+    assert loaded.run().stdout.splitlines() == [
+        "everything is loaded and verified",
+        "next: nothing: everything is loaded and verified; see stages report",
+        "see each table with: stages status",
+    ]
+    empty = Stages(tmp_path / "data", project=tmp_path).run().stdout
+    assert "Usage: " in empty and "There is no plan here. Write one with: stages init DIR" in empty
+
+
+@pytest.mark.parametrize(
+    ("words", "begun", "expected"),
+    [
+        (["rejects"], "webinar_", ["webinar_registrations"]),
+        (["show"], "ariPay", ["ariPayments"]),
+        (["show"], "workspac", ["workspaces"]),
+        (["--target"], "sand", ["sandbox"]),
+        ([], "rej", ["rejects"]),
+    ],
+)
+def test_a_shell_completes_tables_and_targets(
+    words: list[str], begun: str, expected: list[str]
+) -> None:
+    completion = ShellComplete(cli, {}, "stages", "_STAGES_COMPLETE")
+    found = completion.get_completions(["--project", str(ROOT), *words], begun)
+    assert [each.value for each in found] == expected
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_what_a_shell_asks_and_reads(shell: str) -> None:
+    asked = {"COMP_WORDS": f"stages --project {ROOT} rejects ariPay", "COMP_CWORD": "4"}
+    if shell == "fish":  # it names the word that is begun
+        asked["COMP_CWORD"] = "ariPay"
+    done = subprocess.run(
+        [Path(sysconfig.get_path("scripts")) / "stages"],
+        env={**os.environ, **asked, "_STAGES_COMPLETE": f"{shell}_complete"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "ariPayments" in done.stdout and done.stderr == ""
 
 
 # ── what writes nothing ─────────────────────────────────────────────────────────────────────
@@ -230,7 +281,7 @@ def test_a_second_writer_is_refused(held: None, loaded: Stages, writer: str) -> 
     before = files(loaded.data)
     done = loaded.run(*writer.split(), code=3)
     assert "another stages command is writing to" in done.stderr
-    assert "look on with: stages status" in done.stderr
+    assert "watch it with: stages status --watch" in done.stderr
     assert files(loaded.data) == before
 
 
@@ -254,54 +305,77 @@ def test_a_running_stage_holds_the_lock(transformed: Stages) -> None:
         assert "Supabase" in first.stderr.readline()
         done = transformed.run("transform", code=3)
         assert "another stages command is writing to" in done.stderr
+        looked = transformed.json("status")
+        assert looked["running"]["command"] == "transform"
+        assert looked["running"]["pid"] == first.pid
+        assert looked["next"] == (
+            f"nothing now: transform is running (pid {first.pid}); watch it with: "
+            "stages status --watch"
+        )
+        assert f"running: transform, pid {first.pid}, for " in transformed.run("status").stdout
         assert first.wait(60) == 0
     finally:
         first.kill()
         first.communicate()
+    assert transformed.json("status")["running"] is None
     transformed.run("transform")
+
+
+def test_a_command_that_was_killed_is_not_running(transformed: Stages) -> None:
+    """What it left in the scratch folder names a process that is gone."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    running = {"format": 1, "command": "load", "pid": gone.pid, "since": "2026-01-01T00:00:00Z"}
+    (transformed.data / "tmp" / "running.json").write_text(json.dumps(running))
+    assert transformed.json("status")["running"] is None
+
+
+# ── status --watch ──────────────────────────────────────────────────────────────────────────
+
+
+def test_watching_ends_with_ctrl_c(loaded: Stages) -> None:
+    """In a pipe the whole is printed whenever it is another one."""
+    watching = subprocess.Popen(
+        loaded.command("status", "--watch"), cwd=ROOT, env=loaded.env(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert watching.stdout is not None
+        while not (line := watching.stdout.readline()).startswith("next: "):
+            assert line, "it ended"
+        watching.send_signal(signal.SIGINT)
+        _, words = watching.communicate(timeout=60)
+    finally:
+        watching.kill()
+    assert (watching.returncode, words) == (0, "")
+
+
+def test_watching_on_a_terminal(loaded: Stages) -> None:
+    """It is drawn in place: the second time after moving up."""
+    command = loaded.command("status", "--watch")
+    with Terminal(command, loaded.env(), columns=140) as terminal:
+        terminal.expect("next: nothing: everything is loaded and verified")
+        terminal.expect_bytes(b"\x1b[1A")
+        terminal.type_ahead("\x03")
+        assert terminal.end() == 0
+        assert b"\x1b[32m" in terminal.printed, "colours"
+
+
+def test_colours_are_for_terminals_and_not_under_no_color(loaded: Stages) -> None:
+    assert "\x1b" not in loaded.run("status").stdout
+    with Terminal(loaded.command("status"), {**loaded.env(), "NO_COLOR": "1"}) as terminal:
+        assert terminal.end() == 0
+        assert b"articles" in terminal.printed and b"\x1b" not in terminal.printed
 
 
 # ── help ────────────────────────────────────────────────────────────────────────────────────
 
 
-def commands(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    yield path, command
-    if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            yield from commands(inner, *path, name)
+ALL = dict(commands())
 
 
-ALL = dict(commands(cli, "stages"))
-HELP = {
-    " ".join(path): CliRunner()
-    .invoke(cli, [*path[1:], "--help"], prog_name="stages", terminal_width=96)
-    .stdout
-    for path in ALL
-}
-
-
-def blocks() -> dict[str, str]:
-    """Fenced blocks of README that begin with a usage line, by their command."""
-    usages: dict[str, str] = {}
-    for block in (ROOT / "README.md").read_text("utf-8").split("```")[1::2]:
-        text = block.partition("\n")[2].strip()
-        if text.startswith("Usage: "):
-            usage = text.splitlines()[0].removeprefix("Usage: ")
-            name = " ".join(
-                word for word in usage.split() if word[0] not in "[(" and word.islower()
-            )
-            assert name not in usages, f"README tells {name} twice"
-            usages[name] = text
-    return usages
-
-
-def test_readme_has_every_command_and_no_other() -> None:
-    assert set(blocks()) == set(HELP)
-
-
-@pytest.mark.parametrize("name", HELP)
-def test_readme_tells_the_help_of_today(name: str) -> None:
-    assert blocks()[name] == HELP[name].strip()
+def test_the_page_has_the_help_of_today() -> None:
+    assert page() == PAGE.read_text("utf-8")
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)

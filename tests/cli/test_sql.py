@@ -61,9 +61,9 @@ def test_every_schema_has_its_views(loaded: Stages) -> None:
         "GROUP BY 1 ORDER BY 1;",
     )
     # 12 tables that are there; 15 sources; 4 reference tables, 3 of them with keys; 1 mapping file;
-    # `rejects` and `changes` in main.
+    # `rejects`, `load_rejects` and `changes` in main.
     assert {row["s"]: row["n"] for row in rows} == {
-        "bound": 12, "extract": 15, "keys": 3, "load": 12, "main": 2, "reference": 4, "side": 1,
+        "bound": 12, "extract": 15, "keys": 3, "load": 12, "main": 3, "reference": 4, "side": 1,
         "transform": 12,
     }  # fmt: skip
 
@@ -92,7 +92,7 @@ def test_bound_documents_have_the_ids_of_convex(loaded: Stages) -> None:
         "SELECT count(*) AS n, count(*) FILTER (w._id IS NULL) AS without, "
         "count(*) FILTER ((t.category_id IS NULL) <> (b.category_id IS NULL)) AS lost, "
         "count(b.category_id) AS with_category "
-        "FROM bound.ariKnowledgeEntries b JOIN transform.ariKnowledgeEntries t USING (_source_id) "
+        "FROM bound.ariKnowledgeEntries b JOIN transform.ariKnowledgeEntries t USING (source_id) "
         "LEFT JOIN reference.workspaces w ON w._id = b.workspace_id;",
     )
     assert rows[0]["n"] == 95
@@ -257,6 +257,10 @@ def test_before_the_first_part(stages: Stages, supabase: State) -> None:
         )
         assert waiting == [{"n": 0, "columns": 6}]
         assert shell(database, "SELECT count(*) AS n FROM extract.articles;") == [{"n": 40}]
+        looked = stages.run("status").stdout
+        assert re.search(r"^running: extract, pid \d+, for ", looked, re.MULTILINE)
+        assert re.search(r"^webinarRegistrations +– ", looked, re.MULTILINE)
+        assert re.search(r"^articles +40 \(", looked, re.MULTILINE)
     counts = shell(database, "SELECT count(*) AS n FROM extract.webinar_registrations;")
     assert counts == [{"n": 271}]
 
@@ -330,8 +334,8 @@ def test_an_open_shell_does_not_stop_a_stage(extracted: Path, tmp_path: Path) ->
 
 
 def test_sql_command(loaded: Stages) -> None:
-    result = loaded.run("sql", "select _source_id, title from transform.articles limit 3")
-    assert "_source_id" in result.stdout and result.stderr == ""
+    result = loaded.run("sql", "select source_id, title from transform.articles limit 3")
+    assert "source_id" in result.stdout and result.stderr == ""
     assert len(re.findall(r"│ [0-9a-f]{8}-[0-9a-f-]{27} │", result.stdout)) == 3
     rows = loaded.sql("select count(*) AS n, min(rule) AS rule from rejects where rule = 'orphan'")
     assert rows[0]["rule"] == "orphan" and rows[0]["n"] > 10
@@ -356,3 +360,16 @@ def test_sql_can_not_harm_the_files(loaded: Stages) -> None:
     assert loaded.sql("select count(*) AS n from extract.articles") == before
     shell(loaded.data / "stages.duckdb", "DROP VIEW extract.articles;", code=1)
     assert shell(loaded.data / "stages.duckdb", "SELECT 1 AS ok FROM extract.articles LIMIT 1;")
+
+
+def test_each_statement_has_its_result_and_each_form_all_rows(loaded: Stages) -> None:
+    both = "create temp table t as from range(90) r(n); from t; select 'ä,\"b' AS x, NULL AS y"
+    text = loaded.run("sql", both).stdout
+    assert all(re.search(rf"│ +{n} │", text) for n in range(90)) and 'ä,"b' in text
+    lines = loaded.run("sql", both, "--format", "csv").stdout.splitlines()
+    assert lines == ["n", *map(str, range(90)), "x,y", '"ä,""b",']
+    rows = [json.loads(s) for s in loaded.run("sql", both, "--format", "jsonl").stdout.splitlines()]
+    assert rows == [*({"n": n} for n in range(90)), {"x": 'ä,"b', "y": None}]
+    wide = loaded.run("sql", "select repeat('x', 500) AS x", "--format", "table").stdout
+    assert "x" * 500 in wide
+    assert "the query holds no statement" in loaded.run("sql", "/* */", code=2).stderr

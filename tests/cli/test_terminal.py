@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,8 +15,10 @@ import pytest
 
 from stages.cli import cli
 from stages.terminal import STEERING, printable
-from tests.support.command_line import ROOT, Stages
+from tests.support.command_line import Stages
 from tests.support.project_copies import copy_data, copy_project, edit_model
+from tests.support.serving import LocalServer, QuietHandler, served
+from tests.support.typed import Terminal
 
 # Clears the screen, sets the title, rings, goes back to the line's start, turns text around; the
 # last three as single characters of C1.
@@ -49,9 +47,15 @@ def test_every_command_in_a_hostile_folder(command: str, tmp_path: Path) -> None
     """Its name is in the error of a command that needs a plan, or in what another one prints."""
     project = tmp_path / HOSTILE
     (project / "convex").mkdir(parents=True)
-    # init is given its folder; click prints what is no choice as Python would.
-    more = {"sql": ["select 1"], "init": ["--via", HOSTILE]}.get(command, [])
-    done = Stages(project / "data", project=project).run(command, *more, code=2)
+    # Two need no plan; click prints what is no choice as Python would.
+    more = {
+        "assess": ["--via", HOSTILE],
+        "init": ["--via", HOSTILE],
+        "show": ["articles", "1"],
+        "sql": ["select 1"],
+    }
+    stages = Stages(project / "data", project=project)
+    done = stages.run(command, *more.get(command, []), code=2)
     assert STEERING.findall(done.stdout + done.stderr) == []
     assert "[2J" in done.stderr and r"\u202e" in done.stderr
 
@@ -97,29 +101,16 @@ def test_rejects_and_documents(extracted: Path, tmp_path: Path) -> None:
 def hostile_server() -> Iterator[str]:
     """Answers every request with an error in the form of all APIs, and hostile words."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             names = ("message", "code", "hint", "details", "error", "msg")
             body = json.dumps(dict.fromkeys(names, HOSTILE)).encode()
-            self.send_response(400)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.reply(400, body, [("Content-Type", "application/json")])
 
         do_POST = do_HEAD = do_GET
 
-        def log_message(self, format: str, *args: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(LocalServer(Handler)) as server:
+        yield server.url
 
 
 def test_words_of_servers(extracted: Path, tmp_path: Path) -> None:
@@ -152,20 +143,9 @@ def test_bars_on_a_terminal(tmp_path: Path) -> None:
         "    print(hostile, file=sys.stderr)\n"
         "    bars.done('extract', hostile, hostile)\n"
     )
-    parent, child = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-c", script, HOSTILE], cwd=ROOT, stdout=child, stderr=child
-    ) as process:
-        os.close(child)
-        printed = b""
-        try:
-            while chunk := os.read(parent, 65536):
-                printed += chunk
-        except OSError:  # how a terminal's end is told on Linux
-            pass
-        os.close(parent)
-    assert process.returncode == 0, printed
-    text = printed.decode()
+    with Terminal([sys.executable, "-c", script, HOSTILE]) as terminal:
+        assert terminal.end() == 0, terminal.printed
+    text = terminal.printed.decode()
     assert text.count(ESCAPED) >= 4
     for piece in ("\x1b[2J", "\x1b]0", "\x07", "\u202e", "\x9b"):
         assert piece not in text

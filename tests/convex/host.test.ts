@@ -382,9 +382,9 @@ test("another project: public functions, a failing HTTP action, its variables on
 });
 
 test("a host that can't start says why and ends", async () => {
-  const { folder, convex } = project({ "broken.ts": `throw new Error("at load");` });
+  const { folder, convex } = project({ "stages.ts": `throw new Error("at load");` });
   try {
-    await assert.rejects(Host.start({ convex }), /ended with 1: .*can't start: at load/);
+    await assert.rejects(Host.start({ convex }), /ended with 1: .*unloadable module: .*at load/);
     const seed = [{ table: "workspaces", key: "1", document: { name: "ref:a:b" } }];
     await assert.rejects(Host.start({ seed }), /refers to no earlier line/);
   } finally {

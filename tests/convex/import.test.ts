@@ -1,10 +1,15 @@
 /** The stand-in for Convex' import: what it refuses, and that nothing stays of what it refused. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { strToU8, zipSync } from "fflate";
 import { numberOfId } from "../../stages/sandbox/host/ids.ts";
-import { Host } from "./support";
+import { TableNumbers } from "../../stages/sandbox/host/table_numbers.ts";
+import schema from "../../convex/schema";
+import { Host, idOf } from "./support";
 
 // Of the tests of the backend itself; and two that an encoder of our own has made.
 const IDS: [number, string][] = [
@@ -47,24 +52,24 @@ function zip(...lines: string[]): Uint8Array {
 }
 
 /** Sends a file, confirms, and returns the state in which the import ends. */
-async function imported(file: Uint8Array): Promise<any> {
-  const { uploadToken } = (await host.post("/api/import/start_upload", "")).json;
+async function imported(file: Uint8Array, into: Host = host): Promise<any> {
+  const { uploadToken } = (await into.post("/api/import/start_upload", "")).json;
   const part = await fetch(
-    `${host.url}/api/import/upload_part?uploadToken=${encodeURIComponent(uploadToken)}&partNumber=1`,
+    `${into.url}/api/import/upload_part?uploadToken=${encodeURIComponent(uploadToken)}&partNumber=1`,
     { method: "POST", body: file, headers: { Authorization: `Convex ${Host.KEY}` } },
   );
   const about = { tableName: null, componentPath: null, mode: "requireEmpty", format: "zip" };
   const { importId } = (
-    await host.post("/api/import/finish_upload", {
+    await into.post("/api/import/finish_upload", {
       import: about, uploadToken, partTokens: [await part.json()],
     })
   ).json; // prettier-ignore
   for (;;) {
     const path = "_system/cli/queryImport";
-    const { state } = (await host.post("/api/query", { path, args: { importId } })).json.value;
+    const { state } = (await into.post("/api/query", { path, args: { importId } })).json.value;
     if (["completed", "failed"].includes(state.state)) return state;
     if (state.state === "waiting_for_confirmation") {
-      await fetch(`${host.url}/api/perform_import`, {
+      await fetch(`${into.url}/api/perform_import`, {
         method: "POST",
         body: JSON.stringify({ importId }),
         headers: { Authorization: `Convex ${Host.KEY}` },
@@ -113,4 +118,47 @@ test("a part that is too small may only be the last", async () => {
   const path = `/api/import/upload_part?uploadToken=${encodeURIComponent(uploadToken)}`;
   assert.equal((await host.post(`${path}&partNumber=1`, "small")).status, 200);
   assert.equal((await host.post(`${path}&partNumber=2`, "more")).status, 400);
+});
+
+test("imported ids and creation times outlive a kill", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "import-"));
+  const documents = join(folder, "documents.jsonl");
+  // Of a number of this deployment: the tables are numbered by name, from 10001.
+  const numbers = new TableNumbers();
+  numbers.add(Object.keys(schema.tables));
+  const id = (table: string, last: number) => idOf(numbers.of(table), last);
+  const times = '"created_at":1.0,"updated_at":2.0';
+  const [acme, org] = [id("workspaces", 1), id("organizations", 2)];
+  const file = zipSync(
+    Object.fromEntries(
+      Object.entries({
+        workspaces: `{"_id":"${acme}","_creationTime":1234.5,"name":"","slug":"","owner_id":"",${times}}`,
+        organizations: `{"_id":"${org}","clerk_org_id":"","workspace_id":"${acme}","name":"","slug":"",${times}}`,
+      }).flatMap(([table, line]) => [
+        [`${table}/generated_schema.jsonl`, strToU8('"uniform"\n')],
+        [`${table}/documents.jsonl`, strToU8(`${line}\n`)],
+      ]),
+    ),
+  );
+  const pages = async (of: Host) =>
+    await Promise.all(
+      ["workspaces", "organizations"].map(async (table) => {
+        const args = { table, cursor: null, numItems: 10 };
+        return (await of.post("/api/query", { path: "migrate:readPage", args })).json.value.page;
+      }),
+    );
+  try {
+    const first = await Host.start({ documents });
+    assert.equal((await imported(file, first)).state, "completed");
+    const before = await pages(first);
+    assert.deepEqual([before[0][0]._id, before[0][0]._creationTime], [acme, 1234.5]);
+    assert.deepEqual([before[1][0]._id, before[1][0].workspace_id], [org, acme]);
+    await first.stop("SIGKILL");
+    const second = await Host.start({ documents });
+    assert.deepEqual(await pages(second), before);
+    assert.match((await imported(file, second)).error_message, /TableExists/);
+    await second.stop();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

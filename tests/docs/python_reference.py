@@ -1,6 +1,6 @@
-"""The list of everything public in docs/python.md, made from signatures and docstrings.
+"""The list of everything public in docs/reference/python.md, made from signatures and docstrings.
 
-`make docs` writes it anew; a test compares.
+`make docs` rewrites it; a test compares.
 """
 
 from __future__ import annotations
@@ -13,25 +13,27 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 import stages
 from stages.convex.client import Channel
 from stages.extract.transport import Via
-from stages.inspection import Tables
 from stages.migration import What
+from stages.options import Tables
 from stages.state.imports import Mode
 from tests.support.command_line import ROOT
 
-PAGE = ROOT / "docs" / "python.md"
+PAGE = ROOT / "docs" / "reference" / "python.md"
 BEGIN, END = "<!-- reference: made by `make docs` -->\n", "<!-- end of the reference -->\n"
 WIDTH = 118
-# How a result makes the commands in its hints whole.
+# With it, a result completes the commands in its hints.
 HIDDEN = {"complete"}
-# Names for what a person would rather read as it is.
+# Type aliases that are shown expanded.
 ALIASES = {"Channel": Channel, "Mode": Mode, "Tables": Tables, "Via": Via, "What": What}
 
 
 class Bare:
-    """An annotation that shows without quotes and aliases."""
+    """An annotation shown without quotes, and with aliases expanded."""
 
     def __init__(self, annotation: str) -> None:
         names = re.compile(rf"\b({'|'.join(ALIASES)})\b")
@@ -42,7 +44,7 @@ class Bare:
 
 
 def reference() -> str:
-    """The whole list: Migration, then all else by name."""
+    """The whole list: Migration, then everything else by name."""
     names = sorted(stages.__all__, key=lambda name: (name != "Migration", name.lower()))
     return "\n".join(line for name in names for line in entry(name, getattr(stages, name)))
 
@@ -58,6 +60,9 @@ def entry(name: str, value: Any) -> Iterator[str]:
         return
     if issubclass(value, Exception):
         yield f"{wrap(error_fields(value))}\n"
+    elif issubclass(value, msgspec.Struct):
+        fields = [f"{name}: {kind}" for name, kind in inspect.get_annotations(value).items()]
+        yield f"{wrap('`' + '`, `'.join(fields) + '`')}\n"
     elif dataclasses.is_dataclass(value):
         fields = [f"{f.name}: {f.type}" for f in dataclasses.fields(value) if f.name not in HIDDEN]
         yield f"{wrap('`' + '`, `'.join(fields) + '`')}\n"
@@ -71,7 +76,7 @@ def entry(name: str, value: Any) -> Iterator[str]:
 
 
 def error_fields(value: type[Exception]) -> str:
-    """The fields that an error has of its own, and the error whose fields it has as well."""
+    """An error's own fields, and the error from which it inherits others."""
     own = [f"`{name}: {kind}`" for name, kind in inspect.get_annotations(value).items()]
     base = value.__bases__[0]
     if base is not Exception:
@@ -81,7 +86,7 @@ def error_fields(value: type[Exception]) -> str:
 
 
 def members_of(value: type) -> Iterator[str]:
-    """Methods and properties, those of the class itself before those that it inherits."""
+    """Methods and properties, the class's own before inherited ones."""
     seen: set[str] = set()
     for base in value.__mro__:
         if not base.__module__.startswith("stages"):
@@ -98,7 +103,7 @@ def members_of(value: type) -> Iterator[str]:
 
 
 def signature(value: Any) -> str:
-    """Without `self` and without quotes."""
+    """The signature without `self` and without quotes."""
     called = inspect.signature(value)
     parameters = [
         p if p.annotation is p.empty else p.replace(annotation=Bare(p.annotation))
@@ -115,7 +120,7 @@ def signature(value: Any) -> str:
 
 
 def plain(alias: Any) -> str:
-    """A type's text without the modules."""
+    """The text of a type, without module names."""
     return re.sub(r"[a-z_]+[.]", "", str(alias))
 
 
@@ -135,7 +140,7 @@ def wrap(text: str, indent: str = "") -> str:
 
 
 def filled(page: str) -> str:
-    """The page with the list as it is now."""
+    """The page with the current list."""
     start, end = page.index(BEGIN) + len(BEGIN), page.index(END)
     return f"{page[:start]}\n{reference()}\n{page[end:]}"
 

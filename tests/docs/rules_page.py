@@ -1,6 +1,6 @@
-"""docs/rules.md: every rule of stages/rules.py, under a heading of its own.
+"""docs/reference/rules.md: every rule of stages/rules.py, under its own heading.
 
-`make docs` writes it anew; a test compares.
+`make docs` rewrites it; a test compares.
 """
 
 from __future__ import annotations
@@ -10,13 +10,7 @@ import textwrap
 from stages.rules import Rule
 from tests.support.command_line import ROOT
 
-PAGE = ROOT / "docs" / "rules.md"
-TABLE = {
-    "model": "the model",
-    "table": "NAME",
-    "plan": "the plan",
-    "drops": "the model's `.drop.sql`",
-}
+PAGE = ROOT / "docs" / "reference" / "rules.md"
 PARTS = {
     "reject": (
         "Rejects",
@@ -51,10 +45,10 @@ def page() -> str:
 
 
 def about(rule: Rule) -> list[str]:
-    """What it means, why it comes, where to fix it, and which stage finds it."""
+    """What a rule means, its cause, where to fix it, and which stage finds it."""
     facts = {
         "Cause": rule.cause,
-        "Fix": rule.where_to_fix(**TABLE),
+        "Fix": rule.where_to_fix_any(),
         "Found by": rule.stage,
     }
     listed = [wrap(f"- {name}: {fact}.", "  ") for name, fact in facts.items()]

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md names files that exist, and a configuration that runs what it says."""
+"""The files that CONTRIBUTING.md names exist, and pre-commit runs what it says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/models.md: every statement runs and gives the rows that stand below it."""
+"""docs/reference/models.md: every statement runs and returns the rows shown below it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stages.transform.sql_ast import parse, refuse_chance
 from stages.views import macros
 from tests.support.command_line import ROOT
 
-PAGE = (ROOT / "docs" / "models.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "reference" / "models.md").read_text("utf-8")
 BLOCK = re.compile(r"```sql\n(.*?)```\n\n?((?:\|[^\n]*\n)*)", re.DOTALL)
 BLOCKS = [(match[1], match[2]) for match in BLOCK.finditer(PAGE)]
 REJECTS = "| source_id | field | rule | reason |"
@@ -52,7 +52,7 @@ def page() -> duckdb.DuckDBPyConnection:
     ("sql", "table"), EXAMPLES, ids=[sql.split("\n")[0] for sql, _ in EXAMPLES]
 )
 def test_example(page: duckdb.DuckDBPyConnection, sql: str, table: str) -> None:
-    refuse_chance("docs/models.md", sql, parse(page, sql))
+    refuse_chance("docs/reference/models.md", sql, parse(page, sql))
     ran = page.execute(sql)
     columns = [column[0] for column in ran.description or []]
     header, _, *rows = table.strip().split("\n")

@@ -1,4 +1,4 @@
-"""docs/python.md: its script and notebook print what stands there, and it lists what is public."""
+"""docs/reference/python.md: its script and notebook print what it shows; it lists the API."""
 
 from __future__ import annotations
 
@@ -22,21 +22,20 @@ BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.DOTALL
 
 
 def blocks(heading: str) -> list[tuple[str, str]]:
-    """Code, and the output that stands below it, of one section."""
+    """The code blocks of a section, each with the output shown below it."""
     section = TEXT.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     return [(match[1], match[2] or "") for match in BLOCK.finditer(section)]
 
 
 @pytest.fixture(scope="module")
 def project(supabase: sandbox.State, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This repository's project, with a data folder of its own."""
+    """This repository's project, with its own data folder."""
     return copy_project(tmp_path_factory.mktemp("python") / "project")
 
 
 @pytest.fixture(scope="module")
 def scripted(project: Path) -> Path:
-    """The same, after the script, whichever test runs first here. Without stdin: the script's
-    stdout is what it prints itself, its stderr what it logs."""
+    """The project after the script has run, whichever test is first."""
     run_script(project)
     return project
 
@@ -62,7 +61,7 @@ def run_script(project: Path) -> None:
 
 
 def test_the_notebook(scripted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the script, in one session; a cell shows its last expression."""
+    """Runs after the script, in one session; a cell shows its last expression."""
     monkeypatch.chdir(scripted)
     names: dict[str, Any] = {}
     shown = [run_cell(code, names) for code, _ in blocks("A notebook")]

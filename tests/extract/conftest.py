@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stages.extract import postgres, table_extract
 from stages.sandbox import State
 from tests.extract import support
 from tests.extract.support import Database, Project, with_rest
@@ -47,3 +48,11 @@ def cut_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many parts and spans from few rows."""
     for module, name, value in support.SMALL:
         monkeypatch.setattr(module, name, value)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same of fewer rows still: direct reading goes by bounds of the key, too."""
+    monkeypatch.setattr(table_extract, "PART_ROWS", 50)
+    monkeypatch.setattr(table_extract, "LEAST_SPLIT", 1)
+    monkeypatch.setattr(postgres, "BATCH_BYTES", 1000)

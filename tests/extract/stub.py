@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.support.serving import LocalServer, QuietHandler, served
 
 TOTAL = 300
 
@@ -54,21 +54,15 @@ def error(status: int, code: str | None, message: str, hint: str | None = None) 
     return Answer(status=status, body=json.dumps(body).encode(), headers=headers)
 
 
-class Stub(ThreadingHTTPServer):
+class Stub(LocalServer):
     """Serves the table `rows` (id, v); `script` may answer first, and None lets it pass."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.rows: list[dict[str, Any]] = [{"id": i, "v": f"v{i}"} for i in range(1, TOTAL + 1)]
         self.cap = 1000
         self.script: Script = lambda request: None
         self.requests: list[Request] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
     @property
     def pages(self) -> list[Request]:
@@ -108,7 +102,7 @@ class Stub(ThreadingHTTPServer):
         self.script = lambda request: answer if when(request) else None
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     """One request at a time, in the thread of its connection."""
 
     protocol_version = "HTTP/1.1"
@@ -135,17 +129,7 @@ class Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
-    def log_message(self, format: str, *args: Any) -> None: ...
 
-
-@contextmanager
-def serving() -> Iterator[Stub]:
+def serving() -> AbstractContextManager[Stub]:
     """A stub that serves until the end of the block."""
-    with Stub() as stub:
-        thread = threading.Thread(target=stub.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield stub
-        finally:
-            stub.shutdown()
-            thread.join()
+    return served(Stub())

@@ -167,7 +167,8 @@ class Heard:
     def note(self, text: str) -> None:
         self.notes.append(text)
 
-    def start(self, stage: str, table: str, total: int | None = None) -> None: ...
+    def begin(self, stage: str, tables: Mapping[str, int | None]) -> None: ...
+    def start(self, stage: str, table: str, total: int | None = None, kept: int = 0) -> None: ...
     def advance(self, table: str, rows: int, size: int = 0) -> None: ...
 
     def done(self, stage: str, table: str, result: str, **facts: Any) -> None:
@@ -289,3 +290,15 @@ def run_killed(
         ["-m", "tests.extract.killed", str(path)], cwd=ROOT, env=os.environ, timeout=120
     )
     assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+
+
+# Two tables of one name in two schemas, and one of a single row.
+PLAIN_TABLES = """
+  CREATE TABLE names.keyed (id int PRIMARY KEY, name text,
+    twice int GENERATED ALWAYS AS (id * 2) STORED, hidden text DEFAULT 'do-not-read');
+  INSERT INTO names.keyed SELECT i, 'n' || i FROM generate_series(1, 200) i;
+  CREATE TABLE other.keyed (id int PRIMARY KEY, elsewhere text);
+  INSERT INTO other.keyed VALUES (1, 'other');
+  CREATE TABLE names.single (id uuid PRIMARY KEY, v text);
+  INSERT INTO names.single VALUES (gen_random_uuid(), 'only');
+"""

@@ -62,8 +62,9 @@ def test_children_come_with_their_parent_and_again(here: Project) -> None:
     assert rows == {"vehicles": 4, "trucks": 1, "cars": 1, "logs": 3, "logs_2024": 2}
     for note in (
         "vehicles: holds the rows of its children cases.cars, cases.trucks too (INHERITS), which "
-        "come again as cars, trucks; to read its own rows, add only = true to [sources.vehicles]",
-        "logs: holds the rows of its children cases.logs_2024 too (INHERITS), which come again",
+        "are also read as cars, trucks; to read only its own rows, add only = true to "
+        "[sources.vehicles]",
+        "logs: holds the rows of its children cases.logs_2024 too (INHERITS), which are also read",
     ):
         assert note in here.heard.text
 
@@ -106,7 +107,7 @@ def test_key_that_parent_and_child_share_is_named(here: Project, cases: Database
         error = result.tables["vehicles"]["error"]
         assert (
             "cases.vehicles gives the rows of its children cases.cars, cases.trucks too "
-            "(INHERITS), and more than one row of them all has the key id = 2"
+            "(INHERITS), and more than one of all these rows has the key id = 2"
         ) in error
         assert "add only = true to [sources.vehicles]" in error
         here.plan(vehicles={"table": "cases.vehicles", "only": True})
@@ -127,7 +128,7 @@ def test_only_where_it_can_t_be(project: Project, cases: Database) -> None:
         error = project.extract("rest").tables["own"]["error"]
     finally:
         cases.sql("DROP TABLE other.own")
-    assert "says only = true, which REST can't ask for" in error
+    assert "says only = true, which REST does not support" in error
     assert "SELECT * FROM ONLY other.own" in error
 
 

@@ -84,7 +84,9 @@ def test_sources_that_are_missing(project: Project, reader: Source, via: Via) ->
     gone = {"gone": {"table": "other.gone"}}
     results, _ = look(project, reader, via, {"open": TABLES["open"], **gone})
     assert results[name].ok
-    assert results[name].detail == "1 of 2 sources are there; missing: gone"
+    beside = "not in the plan: {} tables (other.broken, other.over, other.part{})"
+    others = beside.format(*((4, ", other.shut") if via == "postgres" else (3, "")))
+    assert results[name].detail == f"1 of 2 sources exist; missing: gone; {others}"
     results, readings = look(project, reader, via, gone)
     assert not results[name].ok and not readings
-    assert results[name].detail == "0 of 1 sources are there; missing: gone"
+    assert results[name].detail.startswith("0 of 1 sources exist; missing: gone; not in the plan")

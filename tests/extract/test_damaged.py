@@ -33,7 +33,7 @@ def test_a_table_whose_manifest_is_cut_is_read_anew(read: Project) -> None:
         read.extracted("rows")
     assert damaged.value.hint == "read the table again with: stages extract rows"
     read.extract("postgres")
-    assert "is damaged" in read.heard.text and "reading it anew" in read.heard.text
+    assert "is damaged" in read.heard.text and "reading it again" in read.heard.text
     assert {name: content for name, (_, _, content) in read.files("rows").items()} == files
     assert read.manifest("rows")["status"] == "complete"
 

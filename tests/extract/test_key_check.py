@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import jwt
 import pytest
@@ -17,6 +15,7 @@ from stages.extract.key_check import prove_key
 from stages.extract.types import Column
 from stages.project.settings import Secret, Source
 from stages.sandbox import State
+from tests.support.serving import LocalServer, QuietHandler, served
 
 ARTICLES = Reading(
     source="articles",
@@ -56,25 +55,12 @@ def test_a_key_of_another_project_is_refused_by_name(supabase: State) -> None:
 def answering(status: int, body: object) -> Iterator[str]:
     """A server that gives one answer to everything."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.reply(status, json.dumps(body).encode(), [("Content-Type", "application/json")])
 
-        def log_message(self, *_: object) -> None: ...
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with served(LocalServer(Handler)) as server:
+        yield server.url
 
 
 NO_SUCH_API = {"statusCode": "404", "error": "Not found", "message": "no"}

@@ -144,7 +144,7 @@ def test_snapshot_that_is_too_old_ends_the_run(
         project.extract("postgres", max_snapshot=2.0)
     assert stopped.value.exit_code == 3
     assert "--max-snapshot" in stopped.value.message
-    assert stopped.value.hint == "what is done is kept; run again: stages extract"
+    assert stopped.value.hint == "completed work is kept; run again: stages extract"
     assert_goes_on(project, monkeypatch)
 
 
@@ -157,7 +157,9 @@ def test_lock_that_waits_behind_us_is_let_through(
     project.plan(rows={"table": "big.rows"})
     alter = meanwhile(slow, lambda: rows.sql("ALTER TABLE big.rows ALTER COLUMN t SET NOT NULL"))
     began = time.monotonic()
-    with pytest.raises(Stopped, match=r"waits for big\.rows, which we hold: letting go") as stopped:
+    with pytest.raises(
+        Stopped, match=r"waits for big\.rows, which our snapshot holds: releasing"
+    ) as stopped:
         project.extract("postgres")
     assert stopped.value.exit_code == 3
     alter.join(10)

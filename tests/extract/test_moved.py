@@ -9,7 +9,8 @@ from stages.extract.drift import source_drift
 from stages.extract.transport import Via
 from stages.state.manifests import Moved, write_manifest
 from stages.state.workspace import manifest_file
-from stages.status import as_text, status
+from stages.status import status
+from stages.status_lines import as_text
 from tests.extract.support import TRANSPORTS, Database, Project
 
 UNSEEN = "same count and greatest key; edits can't be seen"
@@ -226,4 +227,4 @@ def test_a_table_that_is_gone_has_moved(database: Database, project: Project) ->
     database.sql("DROP TABLE other.goes")
     project.extract()
     seen = moved(project, "goes")
-    assert seen and seen.what == ("the source has no such table any more",)
+    assert seen and seen.what == ("the source no longer has this table",)

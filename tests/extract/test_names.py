@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stages.cli.extract import print_forecast
-from stages.errors import Shortfall, UserError
-from stages.extract import postgres, rest, table_extract
-from stages.extract.forecast import Forecast, forecast
-from stages.extract.run import ExtractOptions
+from stages.extract import rest
 from stages.extract.transport import Via
-from stages.progress import Silent
 from stages.sql import name_sql
 from tests.extract.conftest import FEW_ROWS
-from tests.extract.support import TRANSPORTS, UNMOVED, Database, Project, with_rest
+from tests.extract.support import (
+    PLAIN_TABLES,
+    TRANSPORTS,
+    UNMOVED,
+    Database,
+    Project,
+    with_rest,
+)
 
 # Columns whose names mean something to SQL, to REST, or to nobody.
 ODD_COLUMNS = (
@@ -61,14 +62,10 @@ def names(database: Database) -> Iterator[Database]:
     moods = ", ".join(f"'m,{i}'" for i in range(-100, 201))
     odd = ", ".join(f"{name_sql(name)} text" for name in ODD_COLUMNS)
     table = f"names.{name_sql(ODD_TABLE)}"
+    database.sql(PLAIN_TABLES)
     database.sql(
         f"""
         CREATE TYPE names."Many.Moods" AS ENUM ({moods});
-        CREATE TABLE names.keyed (id int PRIMARY KEY, name text,
-          twice int GENERATED ALWAYS AS (id * 2) STORED, hidden text DEFAULT 'do-not-read');
-        INSERT INTO names.keyed SELECT i, 'n' || i FROM generate_series(1, 200) i;
-        CREATE TABLE other.keyed (id int PRIMARY KEY, elsewhere text);
-        INSERT INTO other.keyed VALUES (1, 'other');
         CREATE VIEW names.unkeyed AS SELECT name FROM names.keyed;
         CREATE VIEW names.shown AS SELECT id, name FROM names.keyed;
         CREATE MATERIALIZED VIEW names.kept AS SELECT id, name FROM names.keyed;
@@ -100,8 +97,6 @@ def names(database: Database) -> Iterator[Database]:
         INSERT INTO names.keyless_parts SELECT 1 + i % 2 FROM generate_series(1, 400) i;
         CREATE TABLE names.empty (id int PRIMARY KEY, v text);
         CREATE TABLE names.empty_keyless (v text);
-        CREATE TABLE names.single (id uuid PRIMARY KEY, v text);
-        INSERT INTO names.single VALUES (gen_random_uuid(), 'only');
         CREATE TABLE names.composite (c text, a int, b timestamptz, v int, PRIMARY KEY (b, a, c));
         INSERT INTO names.composite
           SELECT 'c"' || i % 3, i % 10, 'epoch'::timestamptz + (i / 250) * '1.5 s'::interval, i
@@ -112,14 +107,6 @@ def names(database: Database) -> Iterator[Database]:
     database.sql(
         "DROP SCHEMA names CASCADE; DROP TABLE other.keyed, public.convex; CREATE SCHEMA names"
     )
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many parts and spans: direct reading goes by bounds of the key, too."""
-    monkeypatch.setattr(table_extract, "PART_ROWS", 50)
-    monkeypatch.setattr(table_extract, "LEAST_SPLIT", 1)
-    monkeypatch.setattr(postgres, "BATCH_BYTES", 1000)
 
 
 @pytest.fixture
@@ -173,7 +160,7 @@ def test_composite_key_needs_its_order_over_rest(names: Database, project: Proje
     result = project.extract("rest")
     assert result.failed == ["composite"]
     error = result.tables["composite"]["error"]
-    assert "REST does not tell their order" in error
+    assert "REST does not show their order" in error
     assert "key = [" in error
     assert "[sources.composite]" in error
     assert result.tables["empty"]["rows"] == 0
@@ -355,136 +342,3 @@ def test_view_over_rest_needs_a_key(names: Database, narrow: Project) -> None:
     rest_spec = narrow.manifest("shown")["spec"]
     narrow.extract("postgres", restart=True)
     assert narrow.manifest("shown")["spec"] == rest_spec
-
-
-# ── what the plan says ──────────────────────────────────────────────────────────────────────
-
-
-def test_globs_and_exclude(names: Database, project: Project) -> None:
-    project.plan(
-        keyed={"table": "names.keyed"},
-        keyed_other={"table": "other.keyed"},
-        single={"table": "names.single"},
-    )
-    result = project.extract(tables=("keyed*",), exclude=("keyed_o*",))
-    assert list(result.tables) == ["keyed"]
-    assert not project.workspace.extract("single").exists()
-    with pytest.raises(UserError, match="neither a source nor a target"):
-        project.extract(tables=("nothing*",))
-
-
-def test_where_is_counted(names: Database, project: Project, small: None) -> None:
-    entry = {"table": "names.keyed", "where": "id % 3 = 0 OR name = 'n1'"}
-    project.plan(keyed=entry)
-    project.extract("postgres")
-    assert project.column("keyed", "id") == [1, *range(3, 201, 3)]
-    assert project.manifest("keyed")["counted"]["filtered"] == 133
-    assert "133 left out by where" in project.heard.text
-    error = project.extract("rest", restart=True).tables["keyed"]["error"]
-    assert "`where`" in error
-    assert "SUPABASE_DB_URL" in error
-    # What was there before the restart is there still.
-    assert project.manifest("keyed")["rows"] == 67
-
-
-@pytest.mark.parametrize("via", TRANSPORTS)
-def test_excluded_columns_never_reach_the_disk(names: Database, project: Project, via: Via) -> None:
-    project.plan(keyed={"table": "names.keyed", "exclude": ["hidden", "twice"]})
-    project.extract(via)
-    assert project.table("keyed").column_names == ["id", "name"]
-    assert project.describe("keyed") == [("id", "INTEGER"), ("name", "VARCHAR")]
-    for file in project.workspace.data.rglob("*"):
-        if file.is_file():
-            content = file.read_bytes()
-            assert b"hidden" not in content, file
-            assert b"do-not-read" not in content, file
-
-
-def test_unknown_column_in_the_plan(names: Database, project: Project) -> None:
-    project.plan(keyed={"table": "names.keyed", "exclude": ["hiden"]})
-    error = project.extract().tables["keyed"]["error"]
-    assert "names.keyed has no column `hiden`" in error
-    assert "[sources.keyed]" in error
-
-
-@pytest.mark.parametrize("via", TRANSPORTS)
-def test_missing_table(names: Database, project: Project, via: Via) -> None:
-    project.plan(
-        gone={"table": "names.gone"},
-        single={"table": "names.single"},
-        strict={"table": "names.gone", "on_missing": "fail"},
-    )
-    with pytest.raises(Shortfall, match="no table for strict") as raised:
-        project.extract(via)
-    assert "on_missing" in str(raised.value)
-    assert project.manifest("gone")["status"] == "missing"
-    assert project.column("single", "v") == ["only"]
-
-
-@pytest.mark.parametrize("via", TRANSPORTS)
-def test_columns_that_come_and_go_are_told(names: Database, project: Project, via: Via) -> None:
-    names.sql("CREATE TABLE other.drifting (id int PRIMARY KEY, old text)")
-    names.sql("INSERT INTO other.drifting VALUES (1, 'old')")
-    project.plan(drifting={"table": "other.drifting"})
-    project.extract(via)
-    names.sql("ALTER TABLE other.drifting DROP COLUMN old, ADD COLUMN new int DEFAULT 5")
-    result = project.extract(via)
-    assert "drifting: new columns new; columns gone: old; reading it anew" in project.heard.text
-    assert result.tables["drifting"]["status"] == "complete"
-    assert project.table("drifting").to_pylist() == [{"id": 1, "new": 5}]
-
-    names.sql("DROP TABLE other.drifting")
-    result = project.extract(via)
-    assert result.tables["drifting"]["status"] == "moved"
-    assert "no such table any more; the extract is kept" in project.heard.text
-    assert project.column("drifting", "new") == [5]
-
-
-def test_source_that_has_moved_is_told(names: Database, project: Project) -> None:
-    names.sql("CREATE TABLE other.moved (id int PRIMARY KEY, v int)")
-    names.sql("INSERT INTO other.moved VALUES (1, 1), (2, 2)")
-    project.plan(moved={"table": "other.moved"})
-    project.extract()
-    kept = project.files("moved")
-    for change, words in (
-        ("UPDATE other.moved SET v = 3 WHERE id = 1", "1 rows written since"),
-        ("UPDATE other.moved SET id = 7 WHERE id = 2", "another greatest key"),
-        ("DELETE FROM other.moved WHERE id = 1", "1 rows instead of 2"),
-    ):
-        names.sql(change)
-        assert project.extract().tables["moved"]["status"] == "moved"
-        assert words in project.heard.text
-        assert "--restart" in project.heard.text
-        assert project.files("moved") == kept
-
-
-@pytest.mark.parametrize("via", TRANSPORTS)
-def test_dry_run(names: Database, project: Project, via: Via) -> None:
-    plan = project.plan(
-        keyed={"table": "names.keyed"},
-        gone={"table": "names.gone"},
-        single={"table": "names.single"},
-    )
-    options = ExtractOptions(via=via, exclude=("single",))
-    (expected,) = forecast(plan, project.source, project.workspace, options, Silent())
-    assert (expected.table, expected.rows) == ("keyed", 200)
-    assert expected.seconds > 0
-    assert (expected.bytes is not None and expected.bytes > 0) == (via == "postgres")
-    assert (expected.bytes is None) == (via == "rest")
-    assert not project.workspace.data.exists()
-
-
-def test_dry_run_says_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
-    known = Forecast(table="known", rows=3, bytes=1 << 20, seconds=0.1)
-    unknown = Forecast(table="unknown", rows=4, bytes=None, seconds=0.1)
-    for forecasts, size, total in (
-        ([known], "1.0 MiB", "3 rows, 1.0 MiB at the source"),
-        ([unknown], "? MiB", "4 rows, ? MiB at the source"),
-        ([known, unknown], "? MiB", "7 rows, 1.0 MiB and more at the source"),
-    ):
-        print_forecast(forecasts, Path(), as_json=False)
-        *lines, last = capsys.readouterr().out.splitlines()
-        assert size in lines[-1]
-        assert last.startswith(total)
-    print_forecast([unknown], Path(), as_json=True)
-    assert json.loads(capsys.readouterr().out)["tables"][0]["bytes"] is None

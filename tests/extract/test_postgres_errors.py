@@ -56,7 +56,7 @@ def refusing(words: str, code: str = "XX000") -> Iterator[str]:
     ("words", "kind", "message", "hint"),
     [
         ("Tenant or user not found", StagesError, "the pooler knows no such project or user",
-         "the user of a pooler is postgres.<ref>"),
+         "a pooler's user is postgres.<ref>"),
         ("MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited "
          "to pool_size", Transient, "the pooler has no connection left", "raise the pool size"),
     ],
@@ -76,6 +76,6 @@ def test_a_database_that_is_not_there(database: Database) -> None:
     url = f"{database.source.db_url.reveal().rpartition('/')[0]}/shop"
     with pytest.raises(StagesError) as error:
         PostgresReader(source(url))
-    assert "names a database that is not there: " in error.value.message
+    assert "names a database that does not exist: " in error.value.message
     assert 'database "shop" does not exist' in error.value.message
     assert "ends with /postgres" in (error.value.hint or "")

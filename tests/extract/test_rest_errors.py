@@ -166,7 +166,7 @@ def test_what_stays_stops_the_run(stub: Stub, project: Project, kind: str) -> No
     with pytest.raises(Stopped) as stopped:
         project.extract()
     assert stopped.value.exit_code == 3
-    assert stopped.value.hint == "what is done is kept; run again: stages extract"
+    assert stopped.value.hint == "completed work is kept; run again: stages extract"
     assert KEY not in str(stopped.value)
     manifest = project.manifest("rows")
     assert (manifest["status"], manifest["parts"]) == ("reading", [])

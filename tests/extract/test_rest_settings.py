@@ -272,7 +272,7 @@ def test_three_hundred_long_names_are_read(
     assert project.column("wide", names[2]) == [i * 2 for i in range(1, 51)]
     # A view's rows have no versions that would join what two requests give.
     assert result.failed == ["wide_view"]
-    assert "its rows have no versions that join them" in result.tables["wide_view"]["error"]
+    assert "its rows have no versions to join them by" in result.tables["wide_view"]["error"]
     database.sql("DROP VIEW other.wide_view; DROP TABLE other.wide")
 
 

@@ -67,7 +67,7 @@ def test_killed_and_gone_on_while_the_source_changes(
     before = of_source(rows)
     run_killed(project, tmp_path, close=close, via=via)
     half = project.manifest("rows")
-    assert half["status"] == "reading"
+    assert half["status"] == "reading" and half["expected"] == ROWS
     assert close <= len(half["parts"]) < 10
     assert len(half["spans"]) > 2
     kept = named(project, "rows")
@@ -187,7 +187,7 @@ def test_old_extract_stays_whole_while_a_restart_is_under_way(
     assert of_project(project) == old
 
     project.extract()
-    assert "going on with the restart of rows, pairs" in project.heard.text
+    assert "continuing the restart of rows, pairs" in project.heard.text
     assert of_project(project) == sorted(of_source(rows).values())
     assert not project.workspace.next_extracts.exists()
 

@@ -37,11 +37,11 @@ def test_a_silent_connection_ends_the_run_and_the_next_goes_on(
     with silent_proxy(source, MAX_SILENCE) as (project.source, proxy):
         proxy.after, proxy.only_old = 6_000_000, only_old
         began = time.monotonic()
-        with pytest.raises(Stopped, match=r"nothing has come over it for 2 s") as stopped:
+        with pytest.raises(Stopped, match=r"nothing was received for 2 s") as stopped:
             project.extract("postgres")
         assert time.monotonic() - began < 30
     assert stopped.value.exit_code == 3
-    assert stopped.value.hint == "what is done is kept; run again: stages extract"
+    assert stopped.value.hint == "completed work is kept; run again: stages extract"
     assert project.manifest("rows")["status"] == "reading"
     kept = project.files("rows")
     assert kept
@@ -58,7 +58,7 @@ def test_a_proxy_that_is_silent_from_the_start_is_left(
     project.plan(rows={"table": "big.rows"})
     with silent_proxy(project.source, MAX_SILENCE) as (project.source, proxy):
         proxy.silent.set()
-        with pytest.raises(Stopped, match="nothing has come over it"):
+        with pytest.raises(Stopped, match="nothing was received"):
             project.extract("postgres")
 
 

@@ -208,7 +208,7 @@ def test_auth_over_rest_needs_its_key(
 ) -> None:
     project.plan(identities={"table": "auth.identities", **entry})
     assert project.extract("rest").failed == ["identities"]
-    assert "auth.identities goes over REST by its key `id` only" in project.heard.text
+    assert "auth.identities can be read over REST by its key `id` only" in project.heard.text
     assert "set SUPABASE_DB_URL" in project.heard.text
 
 
@@ -344,7 +344,7 @@ def test_users_that_are_withheld_are_no_zero_rows(service: Stub, asking: Project
     not_found = Answer(status=404, body=json.dumps(GONE[0]).encode())
     service.script = _answering(lambda user: not_found, _both)
     assert asking.extract().failed == ["identities"]
-    assert "lists users that it does not give, 2 of 2" in asking.heard.text
+    assert "lists 2 users, but does not return 2 of them" in asking.heard.text
     # Another 404, as of a gateway without such a route, says nothing about the user.
     service.script = _answering(lambda user: Answer(status=404, body=b"{}"), _both)
     assert asking.extract().failed == ["identities"]
@@ -357,7 +357,7 @@ def test_pages_that_do_not_hold_all_users_are_noticed(service: Stub, asking: Pro
     assert "counts 2 users, but lists 1" in asking.heard.text
     service.script = _answering(_given, lambda page: _both(1))
     assert asking.extract().failed == ["identities"]
-    assert "gives the same page again" in asking.heard.text
+    assert "returns the same page again" in asking.heard.text
 
 
 def test_a_bad_moment_is_asked_for_again(service: Stub, asking: Project) -> None:

@@ -1,1 +1,1 @@
-"""Kills and broken networks: whatever happens on the way, the end is that of a quiet run."""
+"""Kills and broken networks: whatever happens, the end result is that of an undisturbed run."""

@@ -1,11 +1,9 @@
-"""A project, a deployment and staged data for each test of faults."""
+"""A project, a deployment and staged data for each fault test."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,10 +11,11 @@ import pytest
 from stages import sandbox
 from tests.faults.support import Host, host, require_green
 from tests.support.command_line import ROOT, Stages
+from tests.support.sandboxes import own_source
 
 
 def copy_project(folder: Path) -> Path:
-    """The shipped plan and models, with reports of their own; convex/ is the repository's."""
+    """Copy the shipped plan and models, without reports; convex/ links to the repository's."""
     shutil.copytree(ROOT / ".planning", folder / ".planning")
     for file in (*folder.rglob("data-migration-report.json"), *folder.rglob("05-02-SUMMARY.md")):
         file.unlink()
@@ -33,7 +32,7 @@ def deployment(supabase: sandbox.State, tmp_path: Path) -> Iterator[Host]:
 
 @pytest.fixture
 def runner(deployment: Host, tmp_path: Path) -> Stages:
-    """The command line of a project of its own, with its settings in the environment."""
+    """The command line for a separate project, with its settings in the environment."""
     return Stages(
         tmp_path / "data", "default", copy_project(tmp_path / "project"), deployment.settings()
     )
@@ -62,7 +61,7 @@ def ready(runner: Stages, staged: Path) -> Stages:
 def loaded(
     supabase: sandbox.State, staged: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Stages, Host]]:
-    """Everything loaded and verified; its data is to be copied and not changed."""
+    """Everything loaded and verified; copy its data, don't change it."""
     folder = tmp_path_factory.mktemp("loaded")
     shutil.copytree(staged, folder / "data")
     with host(folder / "host", supabase) as deployment:
@@ -76,31 +75,15 @@ def loaded(
 
 @pytest.fixture
 def again(loaded: tuple[Stages, Host], tmp_path: Path) -> Stages:
-    """A copy of what is loaded, before the same deployment."""
+    """A copy of the loaded project, with the same deployment."""
     stages, _ = loaded
     shutil.copytree(stages.data, tmp_path / "data", copy_function=shutil.copy2)
     shutil.copytree(stages.project, tmp_path / "project", symlinks=True)
     return Stages(tmp_path / "data", "default", tmp_path / "project", stages.environment)
 
 
-@contextmanager
-def sandbox_at(root: Path) -> Iterator[None]:
-    before = os.environ["STAGES_SANDBOX"]
-    os.environ["STAGES_SANDBOX"] = str(root)
-    try:
-        yield
-    finally:
-        os.environ["STAGES_SANDBOX"] = before
-
-
-@pytest.fixture(scope="session")
-def own_source(sandbox_root: Path) -> Iterator[sandbox.State]:
-    """A source whose rows may be changed: other tests compare theirs with what they have read."""
-    root = sandbox_root / "own"
-    try:
-        with sandbox_at(root):
-            state = sandbox.up(ROOT, ["sandbox"])
+@pytest.fixture(scope="session", name="own_source")
+def _own_source(sandbox_root: Path) -> Iterator[sandbox.State]:
+    """A separate source whose rows may be changed: other tests rely on theirs."""
+    with own_source(sandbox_root / "own", ROOT, ["sandbox"]) as state:
         yield state
-    finally:
-        with sandbox_at(root):
-            sandbox.reset(ROOT)

@@ -2,11 +2,11 @@
 
     python killed.py STEP LOG -- COMMAND...
 
-Steps are numbered from 1: each change of a file under the folders that STAGES_WATCHED lists (before
-it happens), a line of a journal that is cut in the middle, and each answer of Convex (to a
-mutation, or to a step of an import) that nobody has written down yet. STEP 0 kills nothing. LOG
-gets one line a step, the last one being the fatal. Tables are cut into small parts and small
-batches, so that there is something between them.
+Steps are numbered from 1: each change to a file under the folders listed in STAGES_WATCHED (before
+it happens), a journal line cut off in the middle, and each response of Convex (to a mutation, or to
+a step of an import) before it is recorded. STEP is a number, or a prefix of a step's name; 0 kills
+nothing. LOG gets one line per step; the last one is the fatal step. Parts and batches are small, so
+that there are steps between them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "shu
 
 
 class Steps:
-    """Counts steps, writes them down, and dies at the chosen one."""
+    """Counts and logs steps, and kills the process at the chosen one."""
 
     def __init__(self, fatal: str, log: Path, watched: list[str]) -> None:
         self._fatal = fatal
@@ -54,7 +54,7 @@ class Steps:
                 signal.pause()  # the signal may reach another thread first
 
     def audit(self, event: str, args: tuple[Any, ...]) -> None:
-        """A hook of sys.addaudithook: Python tells of every change of a file before it is done."""
+        """A hook for sys.addaudithook: Python reports every change to a file before it happens."""
         if event == "open":
             path, mode, flags = args
             if not (isinstance(mode, str) and set(mode) & set("wax+")) and not flags & WRITING:
@@ -70,13 +70,13 @@ class Steps:
                 self.take(f"{event} {name}")
 
     def patch(self) -> None:
-        """Steps that are no event: half a line in a journal, an answer that is not kept yet."""
+        """Add steps without an audit event: half a journal line, a response not yet recorded."""
         write, call_once, take = Journal.write, Deployment.call_once, self.take
 
         def torn(self: Journal, text: str) -> None:
             handle = self._handle
             if text:
-                # What a kill in the middle of the write would leave behind.
+                # What a kill during the write would leave behind.
                 end = handle.seek(0, os.SEEK_END)
                 handle.write(b'{"sourceId": "' + b"x" * 20)
                 handle.flush()
@@ -97,7 +97,7 @@ class Steps:
         Deployment.call_once = answered  # type: ignore[method-assign]
 
     def _told(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-        """A request of an import, with a step after its answer."""
+        """Wrap a request of an import, adding a step after its response."""
 
         def answered(*args: Any) -> Any:
             answer = method(*args)
@@ -108,13 +108,13 @@ class Steps:
 
 
 def _folder(event: str, args: tuple[Any, ...]) -> str:
-    """The folder that a name is relative to: `rmtree` goes by descriptors."""
+    """The folder that a name is relative to: `rmtree` uses directory descriptors."""
     relative = event in ("os.remove", "os.rmdir") and args[1] >= 0
     return os.readlink(f"/proc/self/fd/{args[1]}") if relative else ""  # noqa: PTH115
 
 
 def cut_small() -> None:
-    """The sample has a thousand rows: parts, pages and batches of a few."""
+    """Make parts, pages and batches small, since the sample only has a thousand rows."""
     for module, name, value in (
         (table_extract, "PART_ROWS", ROWS),
         (postgres, "BATCH_BYTES", 2000),
@@ -123,7 +123,7 @@ def cut_small() -> None:
         (ledger_ops, "MOST_RECORDS", ROWS),
         (clean, "MOST_ROWS", ROWS),
         (load, "MOST_IN_FLIGHT", 4),
-        # Views after each table: else the number of steps would hang on the time that they take.
+        # Views after each table: otherwise the number of steps would depend on timing.
         (transform, "VIEWS_SHARE", 0),
     ):
         assert hasattr(module, name), f"{module.__name__} has no {name} any more"

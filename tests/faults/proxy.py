@@ -1,4 +1,4 @@
-"""A proxy that breaks every third answer or so, in the ways in which networks and servers do."""
+"""A proxy that breaks some responses, in the ways in which networks and servers do."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.support.serving import LocalServer, QuietHandler, served
+
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
-# The request never came, or the server would not have it.
+# The request never arrived, or the server refused it.
 BEFORE = ("reset", "429", "500", "503", "408")
-# The request was carried out, and nobody came to know.
+# The request was carried out, but the client never learns of it.
 AFTER = ("lost", "500 after", "cut", "short")
-# Nothing is broken, but late.
+# The response is correct, but late.
 SLOW = ("slow",)
 KINDS = (*BEFORE, *AFTER, *SLOW)
-# A client gives up after eight attempts: a test must not hang on chance.
+# A client gives up after eight attempts: a test must not depend on chance.
 IN_A_ROW = 3
-# The answer of the server → all bytes that the client gets in its place.
+# The server's response → all bytes that the client gets instead.
 Odd = Callable[[bytes], bytes]
 # Requests that a restart cuts off.
 UNDER_WAY = 3
@@ -34,17 +35,17 @@ UNDER_WAY = 3
 
 @dataclass
 class Faults:
-    """What goes wrong: `share` of all requests, by a seeded chance; `calls` counts what came."""
+    """What goes wrong: `share` of all requests, at random with a seed; `calls` records requests."""
 
     share: float = 0.0
     kinds: Sequence[str] = KINDS
     seed: int = 0
-    # From this request on, nothing goes through any more; None for never.
+    # After this many requests, nothing goes through any more; None for never.
     down_after: int | None = None
-    # Unless it comes back after so many more: a restart. What is under way then is carried out,
-    # and its answer is lost.
+    # After this many more, it comes back, as after a restart. Requests under way when it goes down
+    # are carried out, but their responses are lost.
     back_after: int | None = None
-    # Kinds that are none of ours; half of them are carried out.
+    # Additional kinds of faults; half of these requests are carried out.
     odd: Mapping[str, Odd] = field(default_factory=dict)
     calls: list[tuple[str, str, bytes]] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
@@ -55,7 +56,7 @@ class Faults:
         self._lock = threading.Lock()
 
     def choose(self, call: tuple[str, str, bytes]) -> str | None:
-        """The fault of the next request, None for a good one."""
+        """The fault for the next request; None for no fault."""
         with self._lock:
             self.calls.append(call)
             if self._is_down():
@@ -71,7 +72,7 @@ class Faults:
             return kind
 
     def carries_out(self) -> bool:
-        """Whether a request with an odd answer comes to the server."""
+        """Whether a request with an odd response reaches the server."""
         with self._lock:
             return self._chance.random() < 0.5
 
@@ -81,22 +82,21 @@ class Faults:
         return not self.back_after or len(self.calls) <= self.down_after + self.back_after
 
 
-class Server(ThreadingHTTPServer):
+class Server(LocalServer):
     """Forwards to `upstream`, an address such as http://127.0.0.1:1234."""
 
-    daemon_threads = True
     request_queue_size = 64
 
     def __init__(self, upstream: str, faults: Faults) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.upstream = urlsplit(upstream)
         self.faults = faults
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away while it is answered is no news here."""
+        """Ignore clients that disconnect during a response."""
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     protocol_version = "HTTP/1.1"
     server: Server
 
@@ -130,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
         upstream = self.server.upstream
         connection = HTTPConnection(upstream.hostname or "", upstream.port, timeout=60)
         headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
-        # No compression: what is cut must be JSON, not a compressed block of it.
+        # No compression: a response that is cut must be JSON, not compressed data.
         headers["accept-encoding"] = "identity"
         try:
             connection.request(self.command, self.path, body or None, headers)
@@ -141,11 +141,11 @@ class Handler(BaseHTTPRequestHandler):
             connection.close()
 
     def _reset(self) -> None:
-        """Closes in a way that the client's kernel reports as a reset."""
+        """Close the connection in a way that the client's kernel reports as a reset."""
         linger = struct.pack("ii", 1, 0)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.close_connection = True
-        # The file objects hold the socket open.
+        # The file objects keep the socket open.
         self.wfile.close()
         self.rfile.close()
         self.connection.close()
@@ -159,9 +159,8 @@ class Handler(BaseHTTPRequestHandler):
     def _truncated(
         self, status: int, headers: list[tuple[str, str]], answer: bytes, *, with_length: bool
     ) -> None:
-        """Half an answer: with the length of the whole (`with_length`), or, without a length,
-        ended by the end of the connection, and behind a `}` where there is one, so that it looks
-        whole."""
+        """Send half a response: either with the full length (`with_length`), or without a length,
+        ended by closing the connection, after a `}` if there is one, so that it looks complete."""
         half = answer[: len(answer) // 2]
         if not with_length and b"}" in half:
             half = half[: half.rindex(b"}") + 1]
@@ -185,20 +184,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(answer)
 
-    def log_message(self, *_: Any) -> None:
-        """Nothing: it would show keys of rows."""
-
 
 @contextmanager
 def proxied(upstream: str, faults: Faults) -> Iterator[str]:
-    """The address of a proxy in front of `upstream`, for as long as the block runs."""
-    server = Server(upstream, faults)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    host, port = server.server_address[:2]
-    try:
-        yield f"http://{host!s}:{port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    """Run a proxy in front of `upstream` during the block; yields its address."""
+    with served(Server(upstream, faults)) as server:
+        yield server.url

@@ -1,4 +1,4 @@
-"""A Convex deployment of the test's own, and its content in a form that can be compared."""
+"""A separate Convex deployment for a test, and its content in a comparable form."""
 
 from __future__ import annotations
 
@@ -37,15 +37,17 @@ Documents = dict[str, dict[str, dict[str, Any]]]
 
 @dataclass
 class Host:
-    """A Convex host in a process of its own. Every start is an empty deployment of one name, so
-    that what was staged for one can be loaded to the next."""
+    """A Convex host in its own process. Every start is a fresh deployment with the same name, so
+    that data staged for one can be loaded into the next, unless it keeps `documents`."""
 
     folder: Path
     state: State | None
     convex: Path = ROOT / "convex"
     secret: str | None = SECRET
-    # Documents to begin with; by default what the sandbox has put into its own deployment.
+    # The first documents; by default those with which the sandbox seeded its own deployment.
     seed: Path | None = None
+    # The file that keeps its documents, so that the next start is the same deployment.
+    documents: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     url: str = ""
     site_url: str = ""
@@ -60,9 +62,11 @@ class Host:
                 {
                     "name": NAME,
                     "convex": str(self.convex),
+                    "modules": ["migrate", "stages"],
                     "adminKey": KEY,
                     "env": {"MIGRATION_SECRET": self.secret} if self.secret else {},
                     "seed": seed and str(seed),
+                    "documents": self.documents and str(self.documents),
                     "ready": str(ready),
                 }
             )
@@ -78,10 +82,19 @@ class Host:
         deadline = time.monotonic() + START_SECONDS
         while not ready.exists():
             alive = self.process.poll() is None and time.monotonic() < deadline
-            assert alive, (self.folder / "host.log").read_text()
+            assert alive, self.log
             time.sleep(0.01)
-        addresses = json.loads(ready.read_text())
-        self.url, self.site_url = addresses["url"], addresses["siteUrl"]
+        self.url, self.site_url = self.addresses["url"], self.addresses["siteUrl"]
+
+    @property
+    def addresses(self) -> dict[str, Any]:
+        """The addresses that it wrote when it began to serve."""
+        written: dict[str, Any] = json.loads((self.folder / "host.ready.json").read_text("utf-8"))
+        return written
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "host.log").read_text("utf-8")
 
     @property
     def source(self) -> SandboxSource:
@@ -95,7 +108,7 @@ class Host:
             self.process.wait()
 
     def settings(self, *, convex: str = "", site: str = "", supabase: str = "") -> dict[str, str]:
-        """The environment of a user with this deployment; a proxy may stand in for an address."""
+        """The environment of a user of this deployment; a proxy may replace an address."""
         source = self.source
         return {
             "SUPABASE_URL": supabase or source.url,
@@ -107,14 +120,17 @@ class Host:
             "MIGRATION_SECRET": SECRET,
         }
 
+    def target(self, address: str = "", key: str = KEY) -> Target:
+        """The deployment as a Target; a proxy may replace its address."""
+        return Target(
+            name="default", deployment=NAME, url=address or self.url, site_url=None,
+            admin_key=Secret(key), secret=None,
+        )  # fmt: skip
+
     def pages(self, table: str) -> list[dict[str, Any]]:
         """Every document of a table, oldest first."""
-        target = Target(
-            name="default", deployment=NAME, url=self.url, site_url=None,
-            admin_key=Secret(KEY), secret=None,
-        )  # fmt: skip
         documents: list[dict[str, Any]] = []
-        with client.Deployment(target) as deployment:
+        with client.Deployment(self.target()) as deployment:
             cursor: str | None = None
             while True:
                 args = {"table": table, "cursor": cursor, "numItems": 500}
@@ -132,10 +148,11 @@ def host(
     convex: Path = ROOT / "convex",
     secret: str | None = SECRET,
     seed: Path | None = None,
+    documents: Path | None = None,
 ) -> Iterator[Host]:
-    """A new deployment, empty but for a seed's documents, gone at the end."""
+    """A new deployment with only the seed's documents, stopped at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    convex_host = Host(folder, state, convex, secret, seed)
+    convex_host = Host(folder, state, convex, secret, seed, documents)
     try:
         convex_host.start()
         yield convex_host
@@ -149,9 +166,9 @@ def ledger(deployment: Host) -> list[dict[str, Any]]:
 
 
 def documents(deployment: Host) -> Documents:
-    """table → source key → document, with the keys of what it refers to in place of ids.
+    """Table → source key → document, with ids replaced by the keys of what they refer to.
 
-    Asserts that documents and ledger rows belong together one to one, in every table.
+    Asserts that documents and ledger rows correspond one to one, in every table.
     """
     rows = ledger(deployment)
     twice = [key for key, n in Counter((r["table"], r["sourceId"]) for r in rows).items() if n > 1]
@@ -179,7 +196,7 @@ def documents(deployment: Host) -> Documents:
 
 
 def require_green(stages: Stages) -> None:
-    """Verify finds nothing at all to say, in any table."""
+    """Assert that verify finds no differences in any table."""
     stages.run("verify")
     manifest = stages.manifest("verify")
     assert set(manifest) == set(TABLES)
@@ -191,7 +208,7 @@ def require_green(stages: Stages) -> None:
 
 @dataclass(frozen=True)
 class Drive:
-    """What came of a command that was run by killed.py: its exit code, and the steps it took."""
+    """The result of a command run by killed.py: its exit code, steps and messages."""
 
     code: int
     steps: list[str]
@@ -199,8 +216,8 @@ class Drive:
 
 
 def drive(stages: Stages, fatal: int | str, *command: str) -> Drive:
-    """Run a command in small parts and batches, and kill it at the step `fatal`: its number or
-    how its name begins; 0 for never."""
+    """Run a command with small parts and batches, and kill it at the step `fatal`: its number or a
+    prefix of its name; 0 for never."""
     log = stages.project / "steps.log"
     watched = os.pathsep.join(str(f) for f in (stages.data, stages.project / ".planning"))
     ran = forked_python.run(

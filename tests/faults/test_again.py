@@ -1,4 +1,4 @@
-"""Doing it again: nothing changed, something changed, something was lost or damaged."""
+"""Running again when nothing changed, something changed, or something was lost or damaged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.command_line import Stages
 
 
 def touched(stages: Stages) -> dict[str, tuple[int, int, str]]:
-    """(inode, time of the last change, content) of every staged file and of both reports."""
+    """(inode, modification time, content hash) of every staged file and both reports."""
     files = (f for top in (stages.data, stages.project / ".planning") for f in top.rglob("*"))
     return {
         str(file): (
@@ -34,7 +34,7 @@ def touched(stages: Stages) -> dict[str, tuple[int, int, str]]:
 
 def test_nothing_has_changed(again: Stages, loaded: tuple[Stages, Host]) -> None:
     """All three stages touch no file and send nothing, over either transport."""
-    # The views name another folder, and the files of a copy are read once.
+    # First run: the views name another folder, and the copied files are checked once.
     for command in ("extract", "transform", "load"):
         again.run(command)
     before = touched(again)
@@ -49,7 +49,7 @@ def test_nothing_has_changed(again: Stages, loaded: tuple[Stages, Host]) -> None
 
 
 def only_asked(faults: Faults) -> None:
-    """What is deployed, and whose ledger it is: nothing else was asked, and nothing written."""
+    """Assert that only the deployed functions and the ledger's epoch were asked for."""
     assert len(faults.calls) == 3
     for _, path, body in faults.calls:
         asked = path == "/api/query" and b'"path": "_system/' in body
@@ -57,7 +57,7 @@ def only_asked(faults: Faults) -> None:
         assert asked or epoch, body
 
 
-# ── what was kept about a load ──────────────────────────────────────────────────────────────
+# ── lost records of a load ──────────────────────────────────────────────────────────────────
 
 
 def without_acks(folder: Path) -> list[str]:
@@ -100,7 +100,7 @@ def torn(folder: Path) -> list[str]:
 def test_lost_answers_are_asked_for_again(
     lose: Callable[[Path], list[str]], asked: int, again: Stages, loaded: tuple[Stages, Host]
 ) -> None:
-    """The ledger answers `unchanged`; no document comes twice."""
+    """The ledger answers `unchanged`; no document is duplicated."""
     deployment = loaded[1]
     before, kept = ledger(deployment), documents(deployment)
     ids = ids_of(again)
@@ -117,7 +117,7 @@ def test_lost_answers_are_asked_for_again(
 
 
 def ids_of(stages: Stages) -> dict[str, bytes]:
-    """What each table's documents were given, by table."""
+    """The ids of each table's documents, as the bytes of ids.parquet."""
     folder = stages.target_folder / "load"
     return {table: (folder / table / "ids.parquet").read_bytes() for table in TABLES}
 
@@ -126,7 +126,7 @@ def ids_of(stages: Stages) -> dict[str, bytes]:
 
 
 def test_rows_that_were_edited_and_deleted(own_source: sandbox.State, tmp_path: Path) -> None:
-    """`extract` says that the source has moved; `--restart` takes it along to Convex."""
+    """`extract` reports that the source has moved; with `--restart`, changes reach Convex."""
     with host(tmp_path / "host", own_source) as deployment:
         stages = Stages(
             tmp_path / "data", "default", copy_project(tmp_path / "project"), deployment.settings()
@@ -149,7 +149,7 @@ def test_rows_that_were_edited_and_deleted(own_source: sandbox.State, tmp_path: 
         assert "--restart" in said
         written = {name for name, stamp in extracts(stages).items() if stamp != kept.get(name)}
         folder = stages.data / "extract"
-        # That they have moved is written down; their rows stay as they are.
+        # Only the fact that they have moved is recorded; their rows stay as they are.
         assert written == {str(folder / name / "manifest.json") for name in moved}
 
         for again in (["extract", "--restart"], ["transform"], ["load"]):
@@ -212,7 +212,7 @@ HARMS = pytest.mark.parametrize("harm", [truncate, garble, delete])
 
 @HARMS
 def test_a_damaged_part_of_the_extract(harm: Harm, ready: Stages) -> None:
-    """Transform names it, and what to run; extract names it too, and reads it again."""
+    """Transform names the part and what to run; extract names it too, and reads it again."""
     part = ready.data / "extract" / "articles" / "part-00000.parquet"
     whole = part.read_bytes()
     wrong = harm(part)
@@ -227,13 +227,13 @@ def test_a_damaged_part_of_the_extract(harm: Harm, ready: Stages) -> None:
 
 
 def part_words(wrong: str) -> str:
-    """How the sentence begins behind the part's name."""
+    """How the sentence continues after the part's name."""
     return "has" if wrong.startswith("bytes") else wrong
 
 
 @pytest.mark.parametrize("harm", [truncate, garble])
 def test_damaged_documents(harm: Harm, ready: Stages, deployment: Host) -> None:
-    """Load sends nothing, and says what to run, which makes the same bytes again."""
+    """Load sends nothing, and says what to run, which recreates the same bytes."""
     file = ready.target_folder / "transform" / "consultantSlots" / "documents.parquet"
     whole = file.read_bytes()
     wrong = harm(file)
@@ -250,7 +250,7 @@ def test_damaged_documents(harm: Harm, ready: Stages, deployment: Host) -> None:
 
 @pytest.mark.parametrize("harm", [truncate, garble])
 def test_damaged_keys(harm: Harm, ready: Stages, deployment: Host) -> None:
-    """Ids of reference tables: a load with wrong ones would bind documents to others."""
+    """Ids of reference tables: a load with wrong ids would bind documents to the wrong ones."""
     file = ready.target_folder / "transform" / "_keys" / "contacts.parquet"
     whole = file.read_bytes()
     wrong = harm(file)
@@ -265,7 +265,7 @@ def test_damaged_keys(harm: Harm, ready: Stages, deployment: Host) -> None:
 
 
 def test_a_damaged_reference_table(ready: Stages) -> None:
-    """What Convex has: transform stops, extract reads it again."""
+    """Transform stops; extract reads the table from Convex again."""
     part = ready.target_folder / "reference" / "contacts" / "part-00000.parquet"
     wrong = truncate(part)
     refused = ready.run("transform", code=1).stderr
@@ -277,7 +277,7 @@ def test_a_damaged_reference_table(ready: Stages) -> None:
 
 
 def test_damaged_ids(again: Stages, loaded: tuple[Stages, Host]) -> None:
-    """Ids of loaded documents are made again from the answers; nothing is sent for it."""
+    """Ids of loaded documents are rebuilt from the acks, without sending anything."""
     file = again.target_folder / "load" / "webinars" / "ids.parquet"
     whole = file.read_bytes()
     wrong = truncate(file)
@@ -295,7 +295,7 @@ def test_damaged_ids(again: Stages, loaded: tuple[Stages, Host]) -> None:
 
 @HARMS
 def test_damaged_forms_of_rows(harm: Harm, ready: Stages) -> None:
-    """schema.parquet, by which views are there before rows are: of an extract, and of Convex'."""
+    """schema.parquet of an extract and a reference table, which views need if there are no rows."""
     for folder in (ready.data / "extract" / "webinars", ready.target_folder / "reference/contacts"):
         form = folder / "schema.parquet"
         whole = form.read_bytes()

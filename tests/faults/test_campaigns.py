@@ -1,4 +1,4 @@
-"""The campaigns in a bounded form, each by a fixed chance; `make soak` runs them whole."""
+"""Bounded versions of the campaigns, each with a fixed seed; `make soak` runs them in full."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""`load --through import` to its end, killed on the way, and met by what is there already.
+"""`load --through import`: complete, killed midway, and with existing documents.
 
-The deployment is a stand-in for the import's endpoints (stages/sandbox/host/imports.ts).
+The deployment has stand-ins for the import's endpoints (stages/sandbox/host/imports.ts).
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from stages import sandbox
 from stages.convex import client, ids
 from stages.convex.schema import Schema
 from stages.convex.snapshots import Snapshots, assigned_numbers
-from stages.project.settings import Secret, Target
 from stages.state.durable import read_json
 from tests.faults.support import (
     KEY,
@@ -58,7 +57,7 @@ def judged(file: Path, stages: Stages) -> dict[str, list[dict[str, Any]]]:
 
 
 def require_minted(deployment: Host, stages: Stages) -> None:
-    """Each document has the id that its source key gives it."""
+    """Assert that each document has the id made from its source key."""
     known = numbers(stages)
     for row in ledger(deployment):
         wanted = ids.mint(known[row["table"]], row["table"], row["sourceId"])
@@ -66,26 +65,22 @@ def require_minted(deployment: Host, stages: Stages) -> None:
 
 
 def snapshots(deployment: Host) -> Snapshots:
-    target = Target(
-        name="default", deployment="faults", url=deployment.url, site_url=None,
-        admin_key=Secret(KEY), secret=None,
-    )  # fmt: skip
-    return Snapshots(client.Deployment(target))
+    return Snapshots(client.Deployment(deployment.target()))
 
 
 @pytest.fixture(scope="module")
 def sent(loaded: tuple[Stages, Host]) -> Documents:
-    """What the functions load, in a form without ids."""
+    """The documents that the functions load, without ids."""
     return documents(loaded[1])
 
 
-# ── to its end ──────────────────────────────────────────────────────────────────────────────
+# ── complete imports, and kills ─────────────────────────────────────────────────────────────
 
 
 def test_an_import_is_what_the_functions_load(
     ready: Stages, deployment: Host, sent: Documents
 ) -> None:
-    """And later commands find it: verify, load, sql, import."""
+    """Later commands find it: verify, load, sql, import."""
     ready.run(*IMPORT)
     assert documents(deployment) == sent
     require_minted(deployment, ready)
@@ -94,12 +89,12 @@ def test_an_import_is_what_the_functions_load(
     for again in (("load",), IMPORT):
         messages = ready.run(*again).stderr
         assert messages.count("fresh") == len(TABLES), messages
-    # A UUID can be read out of the id.
+    # The source UUID can be read from the id.
     rows = ready.sql(
-        "SELECT count(*) AS n FROM load.webinars WHERE source_uuid(documentId) = sourceId::UUID"
+        "SELECT count(*) AS n FROM load.webinars WHERE source_uuid(convex_id) = source_id::UUID"
     )
     assert rows[0]["n"] == len(sent["webinars"]) > 0
-    # A row that has changed goes the other road, to the same document.
+    # A changed row goes through the functions, to the same document.
     acks = ready.target_folder / "load" / "webinars" / "acks.jsonl"
     first, *rest = acks.read_text("utf-8").splitlines(keepends=True)
     acks.write_text(json.dumps({**json.loads(first), "digest": "old"}) + "\n" + "".join(rest))
@@ -108,7 +103,7 @@ def test_an_import_is_what_the_functions_load(
     require_minted(deployment, ready)
 
 
-# In the order in which an import comes to them; each is where the run before it was killed.
+# The steps at which the import is killed, in order, and the status that each kill leaves.
 KILLS = [
     ("os.rename {data}/targets/default/import/.snapshot.zip.tmp", None),
     ("answered upload_part", "uploading"),
@@ -126,7 +121,7 @@ KILLS = [
 def test_an_import_that_is_killed_again_and_again(
     ready: Stages, deployment: Host, sent: Documents
 ) -> None:
-    """Nothing is sent again that the deployment has, and nobody else comes in between."""
+    """Nothing that the deployment has is sent again, and no other load is allowed meanwhile."""
     for fatal, status in KILLS:
         killed = drive(ready, fatal.format(data=ready.data), *IMPORT)
         assert killed.code == KILLED, f"{fatal}: {killed.messages}"
@@ -146,7 +141,7 @@ def test_an_import_that_is_killed_again_and_again(
 
 
 def test_an_import_that_fails_says_why_and_begins_anew(ready: Stages, deployment: Host) -> None:
-    """Here because somebody has cancelled it."""
+    """In this case because somebody cancelled it."""
     drive(ready, "answered state waiting_for_confirmation", *IMPORT)
     state = json.loads((ready.target_folder / "import" / "manifest.json").read_text())
     snapshots(deployment).cancel(state["importId"])
@@ -167,13 +162,13 @@ def test_restart_takes_back_what_nobody_confirmed(ready: Stages, deployment: Hos
 
 def test_other_tables_or_rows_do_not_slip_into_an_import_under_way(ready: Stages) -> None:
     drive(ready, "answered state completed", *IMPORT)
-    assert "has changed since the import" in ready.run(*IMPORT, "webinars", code=2).stderr
+    assert "have changed since the import" in ready.run(*IMPORT, "webinars", code=2).stderr
     assert "--mode require-empty is under way" in ready.run(
         *IMPORT, "--mode", "append", code=2
     ).stderr  # fmt: skip
 
 
-# ── what is there already ───────────────────────────────────────────────────────────────────
+# ── existing documents ──────────────────────────────────────────────────────────────────────
 
 
 def test_what_is_there_is_neither_doubled_nor_lost(ready: Stages, deployment: Host) -> None:
@@ -182,7 +177,7 @@ def test_what_is_there_is_neither_doubled_nor_lost(ready: Stages, deployment: Ho
     before = deployment.pages("webinars")
     rows = len(before)
     messages = ready.run(*IMPORT, *tables, code=2).stderr
-    assert f"has documents already: {rows:,} of webinars, " in messages
+    assert f"already has documents: {rows:,} of webinars, " in messages
     messages = ready.run(*IMPORT, *tables, "--mode", "append", code=2).stderr
     assert "has documents of `webinar" in messages and "would be appended" in messages
     messages = ready.run(*IMPORT, *tables, "--mode", "replace", code=2).stderr
@@ -212,13 +207,13 @@ def test_a_second_import_of_the_same_rows_replaces_them(ready: Stages, deploymen
     ready.run("verify", "webinars")
 
 
-# ── a file, and the CLI of Convex ───────────────────────────────────────────────────────────
+# ── a file, and the Convex CLI ──────────────────────────────────────────────────────────────
 
 
 def test_the_cli_of_convex_imports_the_file(
     ready: Stages, deployment: Host, sent: Documents, tmp_path: Path
 ) -> None:
-    """It follows the import over a websocket; after it, our own import only writes the ledger."""
+    """It follows the import over a WebSocket; after it, our own import only writes the ledger."""
     file = tmp_path / "snapshot.zip"
     messages = ready.run(*IMPORT, "--to", str(file)).stderr
     assert f"CONVEX_SELF_HOSTED_URL={deployment.url} npx convex import {file} (with " in messages
@@ -245,7 +240,7 @@ def test_the_cli_of_convex_imports_the_file(
     assert f"Added {rows} documents" in result.stderr
     assert ledger(deployment) == []
 
-    # The second step is forgotten: nothing that is advised, or done instead, doubles a document.
+    # The user forgets the second step: whatever is advised or done instead duplicates no document.
     assert ready.json("status")["next"] == "stages load --through import"
     refused = ready.run("load", code=2).stderr
     assert "`webinars` has at least " in refused
@@ -263,7 +258,7 @@ def test_the_cli_of_convex_imports_the_file(
 
 
 def test_a_file_for_a_table_with_documents(ready: Stages, tmp_path: Path) -> None:
-    """Convex' own command replaces them only if that was asked for; the step after it is named."""
+    """Convex's own command replaces them only if requested; the next step is named."""
     file = tmp_path / "a snapshot.zip"
     messages = ready.run(*IMPORT, "webinars", "--to", str(file), "--mode", "replace").stderr
     assert f"npx convex import '{file}' --replace" in messages
@@ -274,7 +269,7 @@ def test_a_file_for_a_table_with_documents(ready: Stages, tmp_path: Path) -> Non
 
 
 def test_documents_of_an_import_are_adopted(ready: Stages, deployment: Host) -> None:
-    """After its ledger and all that was staged are gone; one of them was deleted since."""
+    """After the ledger and the target's staged files are gone."""
     ready.run(*IMPORT)
     before = {name: deployment.pages(name) for name in TABLES}
     ready.run("clean", "--ledger", "--yes")
@@ -299,7 +294,7 @@ def test_a_file_can_be_written_without_a_deployment(ready: Stages, tmp_path: Pat
     }
     file = tmp_path / "snapshot.zip"
     messages = ready.run(*IMPORT, "--to", str(file)).stderr
-    assert "numbered as a new one does, from 10001" in messages
+    assert "numbers of a new deployment, from 10001" in messages
     assert set(judged(file, ready)) == set(TABLES)
 
 
@@ -319,7 +314,7 @@ def test_options_of_the_other_road_are_refused(ready: Stages) -> None:
 def test_a_deployment_that_is_another_one_now(
     ready: Stages, supabase: sandbox.State, tmp_path: Path
 ) -> None:
-    """The import that is under way is not known there; nothing is sent to it."""
+    """The new deployment does not know the import under way; nothing is sent to it."""
     drive(ready, "answered state completed", *IMPORT)
     with host(tmp_path / "other", supabase) as other:
         ready.environment = other.settings()

@@ -1,6 +1,6 @@
-"""`kill -9` of any stage at any step, then the same command again: the end is that of a quiet run.
+"""`kill -9` of any stage at any step, then the same command again: the result is as in a quiet run.
 
-Steps are exact (see killed.py): each change of a file, a torn line, an answer that nobody kept.
+Steps are exact (see killed.py): each change to a file, a torn line, a response not yet recorded.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from tests.faults.support import (
 from tests.support.command_line import Stages
 
 STAGES = ("extract", "transform", "load")
-# Where each stage is killed, and where its resumption is: a kind of step and which of them as a
-# share of those that are left, or how the name of a step begins.
+# Where each stage, and then its resumption, is killed: a kind of step and its position as a
+# fraction of those left, or a prefix of a step's name.
 Kill = tuple[str, float] | str
 CHAINS: dict[str, dict[str, list[Kill]]] = {
     "begin": {
@@ -54,19 +54,21 @@ CHAINS: dict[str, dict[str, list[Kill]]] = {
         "load": [("torn", 0.5), ("appended", 0.5)],
     },
     "end": {
-        # Everything is done, but for the last table, the database of views, or a report. By name
-        # where it can be: how many steps come before it is not always quite the same.
-        "extract": [("os.remove", 1.0)],
+        # Everything is done, except the last table, the database of views, or a report. By name if
+        # possible, as the number of steps before it varies slightly. The very last removal marks
+        # that no command is running any more.
+        "extract": [("os.remove", 0.97)],
         "transform": ["os.remove {data}/targets/default/transform/formTemplates"],
-        "load": [("os.remove", 1.0), "open {planning}/phases/05-data-migration/.05-02-SUMMARY.md"],
+        "load": [("os.remove", 0.97), "open {planning}/phases/05-data-migration/.05-02-SUMMARY.md"],
     },
 }
 
 
-# Moments and transports, and fingerprints that hang on the `_creationTime` of reference tables.
+# Files with times and transports, or fingerprints that depend on the `_creationTime` of reference
+# tables.
 OF_THIS_RUN = (
     "times.json", "extract-times.json", "target.json", "stages.duckdb", "ids.parquet",
-    "report.json",  # the hash of a report, which has moments
+    "report.json",  # the hash of a report, which contains times
 )  # fmt: skip
 MOMENTS = (
     "From Supabase", "To faults, at", "| extract |", "| transform |", "| load |", "| verify |",
@@ -76,7 +78,7 @@ MOVING = ("finished", "snapshots", "transport", "made_from", "ids")
 
 @dataclass(frozen=True)
 class Quiet:
-    """A run that nobody disturbed: its steps, its files after each stage, its documents."""
+    """An undisturbed run: its steps, its files after each stage, its documents."""
 
     steps: dict[str, list[str]]
     files: dict[str, dict[str, Any]]
@@ -85,18 +87,19 @@ class Quiet:
 
 
 def files(stages: Stages) -> dict[str, Any]:
-    """Every staged file, and the reports, in what must not depend on how a run went."""
+    """Every staged file and report, reduced to what must not depend on how a run went."""
     essences: dict[str, Any] = {}
     for top in (stages.data, stages.project / ".planning"):
         for file in top.rglob("*"):
             name = str(file.relative_to(top))
-            if file.is_file() and name != ".lock":
+            # A run that is killed at its end adds no line to the history.
+            if file.is_file() and file.name not in (".lock", "history.jsonl"):
                 essences[name] = _essence(file, stages)
     return essences
 
 
 def _essence(file: Path, stages: Stages) -> Any:
-    """What a file says, less moments, ids and where the folders lie."""
+    """The content of a file without times, ids and the location of folders."""
     if file.name in OF_THIS_RUN:
         return None
     if file.name == "stages.sql":
@@ -109,9 +112,9 @@ def _essence(file: Path, stages: Stages) -> Any:
     if file.name == "data-migration-report.json":
         report = json.loads(file.read_bytes())
         for entry in report["tables"].values():
-            # An answer that was lost says `unchanged` when it is asked for again.
+            # If a response was lost, the retry answers `unchanged`.
             entry["loaded"] = sum(entry.get("loaded", {}).values())
-        # A killed extract reads on in a snapshot of its own, and says so.
+        # A resumed extract uses a new snapshot, and reports that.
         moving = ("timestamp", "duration_seconds", "stages", "snapshot")
         return {k: v for k, v in report.items() if k not in moving}
     if file.parent.parent.name == "reference" and file.suffix == ".parquet":
@@ -125,7 +128,7 @@ def _essence(file: Path, stages: Stages) -> Any:
 
 
 def _settled(manifest: dict[str, Any], file: Path) -> dict[str, Any]:
-    """Parts of a manifest that say the same in other words."""
+    """Parts of a manifest in a normalized form."""
     if file.parent.parent.name == "reference":
         return {"parts": [part["rows"] for part in manifest["parts"]]}
     if "counts" in manifest:
@@ -136,13 +139,13 @@ def _settled(manifest: dict[str, Any], file: Path) -> dict[str, Any]:
 
 
 def acks(stages: Stages) -> dict[str, bytes]:
-    """The journal of each table, as far as there is one."""
+    """The journal of each table that has one."""
     folder = stages.target_folder / "load"
     return {file.parent.name: file.read_bytes() for file in folder.glob("*/acks.jsonl")}
 
 
 def closed_parts(stages: Stages) -> dict[Path, tuple[int, int]]:
-    """Parts that a manifest names: (inode, time of the last change)."""
+    """Parts named in a manifest → (inode, modification time)."""
     return {
         part: (part.stat().st_ino, part.stat().st_mtime_ns)
         for manifest in (stages.data / "extract").glob("*/manifest.json")
@@ -172,7 +175,7 @@ def quiet(supabase: sandbox.State, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_the_quiet_run_has_something_between_its_steps(quiet: Quiet) -> None:
-    """If it had not, the kills below would say little."""
+    """Otherwise the kills below would prove little."""
     parts = [
         name for name in quiet.files["extract"] if name.startswith("extract/ari_payments/part")
     ]
@@ -185,7 +188,7 @@ def test_the_quiet_run_has_something_between_its_steps(quiet: Quiet) -> None:
 
 
 def number_of(steps: list[str], kind: str, share: float) -> int:
-    """The number of a step, of the steps of one kind."""
+    """The number of a step, given its kind and its relative position among steps of that kind."""
     numbers = [n for n, step in enumerate(steps, 1) if step.split()[0] == kind]
     return numbers[round(share * (len(numbers) - 1))]
 
@@ -207,7 +210,7 @@ def test_every_stage_killed_and_done_again(
             killed = drive(runner, fatal, stage)
             assert killed.code == KILLED, f"{stage} at {fatal} of {len(steps)}: {killed.messages}"
             kills += stage == "load"
-            # A resumed run has fewer steps: its share is of about what is left.
+            # A resumed run has fewer steps: the fraction refers to what is roughly left.
             steps = steps[len(killed.steps) :]
         before, journals = closed_parts(runner), acks(runner)
         resumed = drive(runner, 0, stage)
@@ -219,8 +222,8 @@ def test_every_stage_killed_and_done_again(
             assert acks(runner)[table].startswith(whole), "answers that were kept are gone"
     require_green(runner)
     assert documents(deployment) == quiet.documents
-    # Only what was on its way at a kill, or not written down yet, is sent twice: of twenty
-    # documents each, four batches in their slots and four behind them.
+    # Only batches in flight at a kill, or not yet recorded, are sent twice: four batches in flight
+    # and four waiting, of twenty documents each.
     again = [
         line for journal in acks(runner).values() for line in journal.splitlines()
         if json.loads(line)["did"] != "inserted"
@@ -229,12 +232,12 @@ def test_every_stage_killed_and_done_again(
 
 
 def appeared(pattern: str, folder: Path) -> Callable[[], bool]:
-    """Whether a file that is not empty is there."""
+    """Return a function that checks whether a non-empty file exists."""
     return lambda: any(file.stat().st_size for file in folder.glob(pattern))
 
 
 def test_killed_from_outside(runner: Stages, deployment: Host, staged: Path) -> None:
-    """The plain commands, killed by another process as soon as a first result can be seen."""
+    """The plain commands, killed by another process as soon as a first result appears."""
     firsts = {
         "extract": "extract/*/part-00000.parquet",
         "transform": "targets/default/transform/*/documents.parquet",
@@ -258,11 +261,12 @@ def test_killed_from_outside(runner: Stages, deployment: Host, staged: Path) -> 
 
 
 def test_a_restarted_extract_is_killed(quiet: Quiet, ready: Stages, tmp_path: Path) -> None:
-    """It reads aside and swaps at the end; a plain extract goes on with it after a kill."""
+    """It reads into a separate folder and swaps at the end; after a kill, a plain extract continues
+    it."""
     shutil.copytree(ready.data, tmp_path / "before")
     counted = drive(ready, 0, "extract", "--restart")
     assert counted.code == 0, counted.messages
-    # As it reads, and as it swaps.
+    # While it reads, and while it swaps.
     for kill in (("os.rename", 0.4), ("os.remove", 0.6)):
         shutil.rmtree(ready.data)
         shutil.copytree(tmp_path / "before", ready.data)
@@ -279,12 +283,12 @@ def test_a_restarted_extract_is_killed(quiet: Quiet, ready: Stages, tmp_path: Pa
 
 
 def test_a_load_that_forgets_is_killed(quiet: Quiet, ready: Stages, deployment: Host) -> None:
-    """A deployment that was reset: wherever `load --restart` is killed, no old ack is believed."""
+    """A deployment that was reset: wherever `load --restart` is killed, no old ack is trusted."""
     ready.run("load")
     deployment.stop()
     deployment.start()
     ready.environment = deployment.settings()
-    # As it forgets one table after the other, and then the epoch, it knows that it is not done.
+    # While it forgets one table after another, and then the epoch, it knows that it is not done.
     for fatal in (9, f"os.rename {ready.target_folder}/.target.json"):
         assert drive(ready, fatal, "load", "--restart").code == KILLED
         refused = drive(ready, 0, "load")
@@ -300,8 +304,8 @@ def test_a_load_that_forgets_is_killed(quiet: Quiet, ready: Stages, deployment: 
 def test_rows_go_between_a_kill_and_the_resumption(
     own_source: sandbox.State, tmp_path: Path
 ) -> None:
-    """The last part was closed, and no manifest named it yet; its rows are deleted at the source.
-    They must not come back by the file that lies there."""
+    """The last part was closed, but not yet named in a manifest; its rows are deleted at the
+    source. They must not come back from the leftover file."""
     command = ("extract", "ari_payments", "--jobs", "1")
     with host(tmp_path / "host", own_source) as deployment:
         project = copy_project(tmp_path / "project")

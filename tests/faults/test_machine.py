@@ -1,4 +1,4 @@
-"""A machine with little of something: clear, and the next run goes on."""
+"""A machine short of some resource: the error is clear, and the next run continues."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 from tests.faults.support import TABLES, Host, documents, require_green
 from tests.support.command_line import ROOT, Stages
 
-AGAIN = "run the same command again"
-# Root may write to any file, unless it gives that up.
+AGAIN = "rerun the command"
+# Root may write to any file, unless it drops that capability.
 AS_ANYBODY = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 else ()
 
 
 def run(
     stages: Stages, *command: str, before: tuple[str, ...] = (), stdin: str = ""
 ) -> tuple[int, str]:
-    """The exit code and stderr of a command; `before` is what runs it."""
+    """The exit code and stderr of a command; `before` is a command prefix."""
     ran = subprocess.run(
         [*before, *stages.command(*command)], cwd=ROOT, env=stages.env(), input=stdin,
         capture_output=True, text=True, check=False, timeout=120,
@@ -29,25 +29,25 @@ def run(
 
 
 def limited(kind: str, most: int) -> tuple[str, ...]:
-    """What runs a command under a limit of the shell."""
+    """A prefix that runs a command under a shell limit."""
     return ("bash", "-c", f'ulimit -{kind} {most}; exec "$@"', "bash")
 
 
 def writable(folder: Path, whether: bool) -> None:
-    """Make a folder and all that is in it writable, or not."""
+    """Make a folder and everything in it writable or read-only."""
     for path in (folder, *folder.rglob("*")):
         path.chmod((0o700 if path.is_dir() else 0o600) & (0o777 if whether else 0o555))
 
 
 def test_little_memory_and_few_files(again: Stages) -> None:
-    """Whether Python, DuckDB, Arrow or the loader is the first to get none."""
+    """Whether Python, DuckDB, Arrow or the dynamic loader runs out first."""
     for mebibytes in (150, 300, 500):
         for command in (["transform", "--restart"], ["load", "--restart"]):
             code, messages = run(again, *command, before=limited("v", mebibytes << 10))
             assert code == 3, messages
             assert AGAIN in messages and "ulimit -v" in messages
     for command in (["transform", "--restart"], ["load", "--restart"], ["verify"]):
-        # How many are open at once depends on how fast the answers come.
+        # How many are open at the same time depends on how fast responses arrive.
         code, messages = run(again, *command, before=limited("n", 24))
         assert code == 0 or (code == 3 and "ulimit -n" in messages), messages
         code, messages = run(again, *command, before=limited("v", 2 << 20))
@@ -56,7 +56,7 @@ def test_little_memory_and_few_files(again: Stages) -> None:
 
 
 def test_a_folder_that_may_not_be_written_is_named(again: Stages) -> None:
-    """The whole data folder, and one in the midst of it."""
+    """The whole data folder, and a folder inside it."""
     writable(again.data, False)
     code, messages = run(again, "load", "--restart", before=AS_ANYBODY)
     assert (code, f"{again.data} can't be written" in messages) == (2, True), messages
@@ -73,7 +73,7 @@ def test_a_folder_that_may_not_be_written_is_named(again: Stages) -> None:
 
 
 def test_a_clock_that_was_set_back(again: Stages) -> None:
-    """All that is staged seems to come from the future."""
+    """All staged files seem to come from the future."""
     future = time.time() + 1e9
     for manifest in (again.data / "extract").glob("*/manifest.json"):
         content = json.loads(manifest.read_bytes())
@@ -90,11 +90,11 @@ def test_a_clock_that_was_set_back(again: Stages) -> None:
 
 
 def test_a_no_and_no_answer(again: Stages, loaded: tuple[Stages, Host]) -> None:
-    """Neither does anything; a pipe is told how to agree."""
+    """In neither case is anything done; with a pipe, the message says how to consent."""
     before = documents(loaded[1])
     for answer, code, words in (
-        ("n\n", 3, "nothing was done: the answer was no"),
-        ("", 2, "agree with: stages rollback --yes"),
+        ("n\n", 3, "the answer was no: nothing was done"),
+        ("", 2, "confirm with: stages rollback --yes"),
     ):
         ended, messages = run(again, "rollback", stdin=answer)
         assert ended == code and words in messages, messages

@@ -1,4 +1,4 @@
-"""Three in ten requests go wrong, between the stages and either side: the end is the same."""
+"""Three in ten requests fail, between stages and either side: the result is the same."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SHARE = 0.3
 
 
 def staged_bytes(data: Path, pattern: str) -> dict[str, bytes]:
-    """Files by their place under `data`."""
+    """Files by their path under `data`."""
     return {str(file.relative_to(data)): file.read_bytes() for file in sorted(data.glob(pattern))}
 
 
 def require_same_documents(stages: Stages, deployment: Host) -> None:
-    """Everything that is staged is in Convex once, and nothing else is."""
+    """Assert that every staged document is in Convex exactly once, and nothing else is."""
     require_green(stages)
     staged = {table: stages.manifest("transform", table)["documents"] for table in TABLES}
     counts = {table: len(loaded) for table, loaded in documents(deployment).items()}
@@ -36,14 +36,14 @@ def test_a_load_through_a_broken_network(channel: str, ready: Stages, deployment
     with proxied(upstream, faults) as address:
         behind = {"convex" if channel == "functions" else "site": address}
         ready.environment = deployment.settings(**behind)
-        # In small batches, for more to go wrong.
+        # In small batches, so that more can go wrong.
         ran = drive(ready, 0, "load", "--through", channel)
         assert ran.code == 0, ran.messages
     assert sum(faults.done[kind] for kind in BEFORE) >= 3, faults.done
     assert sum(faults.done[kind] for kind in AFTER) >= 3, faults.done
     ready.environment = deployment.settings()
     require_same_documents(ready, deployment)
-    # What was carried out, and was asked for again, says so.
+    # Requests that were carried out and sent again are reported as `unchanged`.
     counts = [ready.manifest("load", table)["counts"] for table in TABLES]
     assert sum(each["unchanged"] for each in counts) > 0
     assert sum(each["inserted"] + each["unchanged"] for each in counts) == len(ledger(deployment))
@@ -51,7 +51,7 @@ def test_a_load_through_a_broken_network(channel: str, ready: Stages, deployment
 
 @pytest.mark.parametrize("kind", ["lost", "500 after", "cut", "short"])
 def test_no_answer_comes_back_at_first(kind: str, ready: Stages, deployment: Host) -> None:
-    """Each request is carried out, and its first three answers go the same way."""
+    """Each request is carried out, and its first three responses fail in the same way."""
     faults = Faults(share=1.0, kinds=[kind])
     with proxied(deployment.url, faults) as address:
         ready.environment = deployment.settings(convex=address)
@@ -78,7 +78,7 @@ def test_rest_through_a_broken_network(runner: Stages, deployment: Host, staged:
 def test_reading_convex_through_a_broken_network(
     again: Stages, loaded: tuple[Stages, Host], staged: Path
 ) -> None:
-    """The reference tables, and verify."""
+    """Reads the reference tables, and verifies."""
     faults = Faults(share=SHARE, seed=7)
     with proxied(loaded[1].url, faults) as address:
         again.environment = loaded[1].settings(convex=address)
@@ -88,19 +88,19 @@ def test_reading_convex_through_a_broken_network(
     for table in PLAN.references:
         part = Path("targets/default/reference", table, "part-00000.parquet")
         mine, quiet = (
-            # What was staged was read from an earlier deployment, of other moments.
+            # The staged data came from an earlier deployment, with other creation times.
             pq.read_table(data / part).drop_columns("_creationTime")
             for data in (again.data, staged)
         )
         assert mine.equals(quiet), table
 
 
-# Before a first load sends anything: what is deployed, the epoch, and a page of each table.
+# Requests before a first load sends anything: what is deployed, the epoch, a page of each table.
 ASKED = 3 + 11
 
 
 def test_convex_is_lost_on_the_way(ready: Stages, deployment: Host) -> None:
-    """An outage that outlasts every attempt: exit 3, and the same command goes on."""
+    """An outage that outlasts every attempt: exit 3, and the same command continues."""
     with proxied(deployment.url, Faults(down_after=ASKED + 9)) as address:
         ready.environment = deployment.settings(convex=address)
         stopped = drive(ready, 0, "load")
@@ -117,8 +117,8 @@ def test_convex_is_lost_on_the_way(ready: Stages, deployment: Host) -> None:
 
 
 def test_a_deployment_that_restarts(ready: Stages, deployment: Host) -> None:
-    """Requests under way are carried out and never answered, then nobody is there; then all goes
-    on, in the same run."""
+    """Requests under way are carried out but never answered, then the server is down, then the same
+    run continues."""
     faults = Faults(down_after=ASKED + 9, back_after=12)
     with proxied(deployment.url, faults) as address:
         ready.environment = deployment.settings(convex=address)
@@ -132,7 +132,7 @@ def test_a_deployment_that_restarts(ready: Stages, deployment: Host) -> None:
 
 
 def acknowledged(stages: Stages) -> list[tuple[str, str]]:
-    """(source key, document id) of every answer that was kept."""
+    """(source key, document id) of every ack."""
     files = sorted((stages.target_folder / "load").glob("*/acks.jsonl"))
     lines = [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
     return [(line["sourceId"], line["documentId"]) for line in lines]
@@ -154,7 +154,7 @@ def test_supabase_is_lost_on_the_way(runner: Stages, deployment: Host, staged: P
     assert {file: (file.stat().st_ino, file.stat().st_mtime_ns) for file in kept} == kept
     assert len(list(runner.data.glob("extract/*/part-*.parquet"))) > len(kept)
     for table in PLAN.sources:
-        # In other parts, the same rows in the same order.
+        # The parts differ, but not the rows or their order.
         assert rows(runner.data / "extract" / table) == rows(staged / "extract" / table), table
 
 

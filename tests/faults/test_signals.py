@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in every command that talks to Convex: exit 3, and the next run goes on."""
+"""Ctrl-C and SIGTERM in every command that talks to Convex: exit 3, and the next run continues."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.faults.proxy import Faults, proxied
 from tests.faults.support import Host, documents, require_green
 from tests.support.command_line import ROOT, Stages
 
-STOPPED = "stages: stopped; run the same command again to go on"
-# One after the other, on the same deployment.
+STOPPED = "stages: stopped; rerun the command to continue"
+# In this order, on the same deployment.
 COMMANDS = {
     "load": ("load",),
     "verify": ("verify",),
@@ -21,22 +21,22 @@ COMMANDS = {
     "rollback": ("rollback", "--yes"),
     "import": ("load", "--through", "import"),
 }
-# A server that asks for this is asked again after a minute: longer than the test waits.
+# After this response, the client retries after a minute: longer than the test waits.
 WAIT = b"HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 ENDS_WITHIN = 45
 
 
 @contextmanager
 def busy_after(upstream: str, calls: int) -> Iterator[str]:
-    """A deployment that answers so many requests, and then asks all to wait."""
+    """A deployment that answers `calls` requests, then tells clients to wait."""
     faults = Faults(down_after=calls, odd={"reset": lambda answer: WAIT})
     with proxied(upstream, faults) as address:
         yield address
 
 
 def stopped_while_it_waits(stages: Stages, deployment: Host, name: str) -> None:
-    """A deployment becomes busy; the signal comes when the command says that it waits."""
-    # What is deployed, and the ledger's epoch, come first; a prune of nothing asks for little else.
+    """A deployment becomes busy; the signal is sent when the command reports that it is waiting."""
+    # The first requests are for what is deployed and the epoch; an empty prune has few others.
     with busy_after(deployment.url, 3 if name == "prune" else 12) as address:
         process = subprocess.Popen(
             stages.command(*COMMANDS[name]), cwd=ROOT, text=True,

@@ -21,7 +21,7 @@ def left(deployment: Host) -> int:
 
 
 def test_a_rollback_is_taken_to_its_end(full: Stages, deployment: Host) -> None:
-    """Killed before anything, while local files go, and with answers that nobody read."""
+    """Killed before anything, while local files are removed, and before responses are read."""
     target = full.target_folder
     documents = left(deployment)
     seen = []
@@ -36,7 +36,7 @@ def test_a_rollback_is_taken_to_its_end(full: Stages, deployment: Host) -> None:
         killed = drive(full, fatal, "rollback", "--yes")
         assert killed.code == KILLED, f"{fatal}: {killed.messages}"
         seen.append(left(deployment))
-        # What is not loaded any more is not believed to be.
+        # Documents that are gone must not count as loaded.
         begun = "stages rollback" in full.json("status")["next"]
         assert begun == (len(seen) > 1), fatal
         rows = ledger(deployment)
@@ -62,7 +62,7 @@ def test_a_load_may_follow_on_a_rollback_that_was_killed(full: Stages, deploymen
 
 
 def test_a_ledger_is_emptied_to_its_end(full: Stages, deployment: Host) -> None:
-    """From the first answer on no load may follow: it would insert everything again."""
+    """After the first response, no load is allowed: it would insert everything again."""
     documents = left(deployment)
     before = len(deployment.pages(LEDGER))
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The shipped models beside those that init writes for the same source: the diff in docs/init.md.
+"""The shipped models beside those that init writes for their source: the diff on the page of init.
 
 `make docs` writes it anew; a test compares.
 """
@@ -12,12 +12,13 @@ from difflib import unified_diff
 from pathlib import Path
 
 from stages import sandbox
-from stages.init.run import InitOptions, init
+from stages.init.options import InitOptions
+from stages.init.run import init
 from stages.progress import Silent
 from stages.project.settings import Secret, Source
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "init.md"
+PAGE = ROOT / "docs" / "how-to" / "init.md"
 BEGIN, END = "<!-- diff: made by `make docs` -->\n", "<!-- end of the diff -->\n"
 REFERENCES = ("workspaces", "contacts", "ariConversations")
 

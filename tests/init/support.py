@@ -9,8 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+
 from stages import sandbox
-from stages.init.run import InitOptions, InitResult, init
+from stages.init.options import InitOptions
+from stages.init.result import InitResult
+from stages.init.run import init
 from stages.progress import Silent
 from stages.project.settings import Secret, Source
 from tests.support.command_line import ROOT
@@ -18,20 +22,6 @@ from tests.support.project_copies import edit
 
 HERE = Path(__file__).parent
 MIGRATIONS = Path(".planning/migrations")
-
-
-@contextmanager
-def sandbox_at(root: Path) -> Iterator[None]:
-    """Commands and calls use the sandbox in this folder."""
-    before = os.environ.get("STAGES_SANDBOX")
-    os.environ["STAGES_SANDBOX"] = str(root)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["STAGES_SANDBOX"]
-        else:
-            os.environ["STAGES_SANDBOX"] = before
 
 
 def source_of(state: sandbox.State, *, rest: bool = False) -> Source:
@@ -45,6 +35,12 @@ def source_of(state: sandbox.State, *, rest: bool = False) -> Source:
     )
 
 
+def source_settings(state: sandbox.State) -> dict[str, str]:
+    """The environment of a command that reads the sandbox' source, and knows of no deployment."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SUPABASE_", "CONVEX_"))}
+    return {**kept, "SUPABASE_DB_URL": state.source.db_url}
+
+
 def copy_project(name: str, folder: Path) -> Path:
     """One of the projects beside this file, with the packages that its types need."""
     shutil.copytree(HERE / name, folder)
@@ -54,6 +50,31 @@ def copy_project(name: str, folder: Path) -> Path:
 
 def run_init(project: Path, source: Source, **options: object) -> InitResult:
     return init(project, source, InitOptions(**options), Silent())  # type: ignore[arg-type]
+
+
+@contextmanager
+def blog_tables(state: sandbox.State) -> Iterator[psycopg.Connection]:
+    """The tables of blog/, in a schema of their own, for a test to change."""
+    with psycopg.connect(state.source.db_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS blog CASCADE")
+        connection.execute((HERE / "blog" / "source.sql").read_bytes())
+        try:
+            yield connection
+        finally:
+            connection.execute("DROP SCHEMA blog CASCADE")
+
+
+def blog_project(folder: Path) -> Path:
+    """The project of blog/, as somebody has it who has spread the ledger into schema.ts."""
+    (folder / "convex").mkdir(parents=True)
+    shutil.copy(HERE / "blog" / "schema.ts", folder / "convex" / "schema.ts")
+    (folder / "node_modules").symlink_to(ROOT / "node_modules")
+    return folder
+
+
+def files_of(folder: Path) -> dict[Path, bytes]:
+    """Every file of a folder, to see that none has changed."""
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 def spread_ledger(project: Path) -> None:
@@ -76,7 +97,7 @@ def typecheck(project: Path) -> str:
         """{"compilerOptions": {"strict": true, "noUncheckedIndexedAccess": true, "noEmit": true,
           "noUnusedLocals": true, "noUnusedParameters": true, "verbatimModuleSyntax": true,
           "module": "ESNext", "moduleResolution": "Bundler", "target": "ESNext",
-          "lib": ["ES2023", "dom"], "types": [], "skipLibCheck": true,
+          "lib": ["ES2021", "dom"], "types": [], "skipLibCheck": true,
           "paths": {"@shared/*": ["./shared/*"]}},
           "include": ["convex/**/*"], "exclude": ["convex/_generated"]}"""
     )
@@ -89,5 +110,9 @@ def typecheck(project: Path) -> str:
     return ran.stdout + ran.stderr
 
 
+def model_file(project: Path, name: str) -> Path:
+    return project / MIGRATIONS / "models" / f"{name}.sql"
+
+
 def model(project: Path, name: str) -> str:
-    return (project / MIGRATIONS / "models" / f"{name}.sql").read_text("utf-8")
+    return model_file(project, name).read_text("utf-8")

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from stages.convex.schema import Field
 from stages.errors import UserError
 from stages.extract.types import Column as Extracted
 from stages.init.catalog import (
@@ -21,6 +22,7 @@ from stages.init.catalog import (
 )
 from stages.init.conversion import convert
 from stages.init.defaults import default_sql
+from stages.init.likeness import likeness
 from stages.init.names import cased, closeness, distinct, sql_name
 from stages.init.pairing import Renames, read_renames
 from stages.init.schema_text import schema_text
@@ -40,6 +42,8 @@ from stages.views import macros
         ("status", "statuses", 2),
         ("addresses", "address", 2),
         ("news", "new", 2),
+        ("favourites", "favorites", 2),
+        ("colour_codes", "colorCode", 2),
         ("status", "state", 9),
         ("class", "clas", 9),
         ("posts", "postTags", 9),
@@ -47,6 +51,33 @@ from stages.views import macros
 )
 def test_names_are_paired_across_cases_and_plurals(one: str, other: str, expected: int) -> None:
     assert closeness(one, other) == closeness(other, one) == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "column", "enough", "same"),
+    [
+        ("logo", "logo_url", True, True),
+        ("name", "store_name", True, True),  # of stores
+        ("tier", "plan_tier", True, False),
+        ("zip", "postal_code", True, False),
+        ("emailVerificationTime", "email_confirmed_at", True, False),
+        ("amount", "amount_cents", True, False),
+        ("uses", "use_count", True, True),
+        ("name", "user_id", False, False),
+        ("deletedAt", "created_at", False, False),
+        ("encryptedToken", "token", False, False),
+        ("startedAt", "start_count", False, False),
+    ],
+)
+def test_names_are_alike_by_what_they_mean(
+    field: str, column: str, enough: bool, same: bool
+) -> None:
+    owner = Extracted(name=column, type="text")
+    seen = CatalogColumn(
+        name=column, staged=column, type="text", arrow=owner.rule.arrow, declared="text"
+    )
+    like = likeness(Field(name=field, validator=STRING, optional=False), seen, ("stores",))
+    assert (like.enough, like.same) == (enough, same)
 
 
 def test_names_that_convex_takes() -> None:
@@ -198,21 +229,21 @@ def test_a_known_pair_is_converted_without_a_doubt(
 
 
 DOUBTFUL: list[tuple[CatalogColumn, dict[str, Any], str]] = [
-    (column("text"), NUMBER, "is rejected"),
+    (column("text"), NUMBER, "as a number: other values are rejected"),
     (replace(column("text"), name="paid_at"), NUMBER, "as a time"),
     (replace(column("int8"), name="paid_at"), STRING, "milliseconds?"),
     (column("text"), one_of("a", "b"), "may hold anything"),
     (column("mood", choices=("a", "lost")), one_of("a", "b"), "knows 'lost'"),
     (column("int4", choices=(1, 2, 3)), one_of(1, 2), "knows 3"),
     (column("int4"), BOOLEAN, "true or false"),
-    (column("text"), BOOLEAN, "neither is rejected"),
+    (column("text"), BOOLEAN, "as true or false: other values are rejected"),
     (column("text"), BYTES, "UTF-8"),
-    (column("bpchar", declared="character(5)"), STRING, "character(5) is filled with spaces"),
-    (column("bpchar[]", item="bpchar", declared="character(5)[]"), many(STRING), "filled with"),
+    (column("bpchar", declared="character(5)"), STRING, "character(5) is padded with spaces"),
+    (column("bpchar[]", item="bpchar", declared="character(5)[]"), many(STRING), "padded with"),
     (column("text"), OBJECT, "as JSON"),
     (column("text"), many(STRING), "as a list"),
-    (column("text"), many(NUMBER), "is rejected"),
-    (column("numeric"), INT64, "no whole number"),
+    (column("text"), many(NUMBER), "other values are rejected"),
+    (column("numeric"), INT64, "not whole numbers"),
     (column("interval"), NUMBER, "seconds"),
     (column("money"), NUMBER, "lc_monetary"),
     (column("jsonb"), {"type": "record", "keys": STRING, "values": {

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,10 +14,9 @@ import pytest
 from stages import StagesError, sandbox
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.ledger import ask_epoch, require_tables
-from stages.project.settings import Secret, Target
-from stages.sandbox.service import environment
+from stages.project.settings import Secret
+from tests.faults.support import SECRET, host
 from tests.init.support import run_init, source_of, spread_ledger, typecheck
-from tests.support.command_line import ROOT
 from tests.support.project_copies import edit
 
 KEY = "torture|abc"
@@ -27,48 +25,12 @@ KEY = "torture|abc"
 @contextmanager
 def deployment(project: Path, folder: Path) -> Iterator[Deployment]:
     """The project's functions, on the mock."""
-    node = shutil.which("node")
-    assert node
-    config, ready = folder / "host.json", folder / "ready.json"
-    config.write_text(
-        json.dumps(
-            {
-                "name": "torture",
-                "convex": str(project / "convex"),
-                "adminKey": KEY,
-                "env": {"MIGRATION_SECRET": "s" * 32},
-                "seed": None,
-                "ready": str(ready),
-            }
-        )
-    )
-    main = ROOT / "stages" / "sandbox" / "host" / "main.ts"
-    process = subprocess.Popen(
-        [node, "--import", "tsx", str(main), str(config)],
-        cwd=ROOT,
-        env={**environment(), "TSX_TSCONFIG_PATH": str(project / "convex" / "tsconfig.json")},
-        stderr=subprocess.PIPE,
-    )
-    try:
-        assert process.stderr is not None
-        error = process.stderr.readline().decode()
-        assert ready.exists(), error
-        addresses = json.loads(ready.read_text("utf-8"))
-        target = Target(
-            name="t",
-            deployment="torture",
-            url=addresses["url"],
-            site_url=addresses["siteUrl"],
-            admin_key=Secret(KEY),
-            secret=Secret("s" * 32),
-        )
+    with host(folder / "host", None, project / "convex") as running:
+        target = replace(running.target(), site_url=running.site_url, secret=Secret(SECRET))
         with Deployment(target) as client:
             yield client
         with Deployment(target, channel="http-action") as client:
             assert client.query("stages:readPage", PAGE)["isDone"]
-    finally:
-        process.kill()
-        process.communicate()
 
 
 PAGE = {"table": "events", "cursor": None, "numItems": 10}
@@ -85,6 +47,10 @@ def test_the_functions_pass_tsc_and_load_documents_of_every_form(
     assert "migrationLedger" in typecheck(project)
     spread_ledger(project)
     assert typecheck(project) == ""
+    later = project / "convex" / "later.ts"  # what the lib of convex 1.17 does not have is found
+    later.write_text('export const has = Object.hasOwn({}, "a");\n', "utf-8")
+    assert "hasOwn" in typecheck(project)
+    later.unlink()
     with deployment(project, tmp_path) as client:
         for function, document in (
             ("bulkInsertEvents", {"kind": "sale", "at": 1, "amount": 2}),

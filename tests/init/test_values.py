@@ -22,7 +22,8 @@ from stages.progress import Silent
 from stages.project.plan_reader import load_plan
 from stages.state.workspace import Workspace
 from stages.transform.run import TransformOptions, transform
-from tests.init.support import HERE, copy_project, run_init, sandbox_at, source_of
+from tests.init.support import HERE, copy_project, run_init, source_of
+from tests.support.sandboxes import own_source
 
 
 class Staged:
@@ -88,14 +89,8 @@ def staged(
 
 @pytest.fixture(scope="module")
 def source(sandbox_root: Path) -> Iterator[sandbox.State]:
-    root = sandbox_root / "values"
-    try:
-        with sandbox_at(root):
-            state = sandbox.up(HERE / "values", [])
+    with own_source(sandbox_root / "values", HERE / "values") as state:
         yield state
-    finally:
-        with sandbox_at(root):
-            sandbox.reset(HERE / "values")
 
 
 def test_arrays_of_other_dimensions_and_bounds(staged: Staged) -> None:

@@ -16,8 +16,8 @@ from tests.support.command_line import ROOT
 MODULES = ROOT / "node_modules"
 BUILD = """
 import sys
-from flit_core.buildapi import build_wheel
-print(build_wheel(sys.argv[1]))
+from hatchling.build import build_sdist, build_wheel
+print({"wheel": build_wheel, "sdist": build_sdist}[sys.argv[1]](sys.argv[2]))
 """
 KEPT = ROOT / ".venv-installed"
 
@@ -63,15 +63,17 @@ class Installed:
         ).stdout.strip()
 
 
-def build_wheel(folder: Path) -> Path:
-    """The wheel of this checkout, without network."""
+def build(what: str, folder: Path, checkout: Path = ROOT, **environment: str) -> Path:
+    """The `wheel` or `sdist` of this checkout, or of what an sdist holds, without network."""
     built = subprocess.run(
-        [sys.executable, "-c", BUILD, str(folder)],
-        cwd=ROOT,
+        [sys.executable, "-c", BUILD, what, str(folder)],
+        cwd=checkout,
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    assert built.returncode == 0, built.stdout + built.stderr
     return folder / built.stdout.split()[-1]
 
 

@@ -1,18 +1,20 @@
-"""The wheel moves the shop of docs/another-project.md, in a folder that knows of no checkout."""
+"""The wheel moves the shop of docs/tutorial.md, in a folder that knows of no checkout."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.init.support import spread_ledger
-from tests.installed.support import Installed, build_wheel, install, install_convex
+from tests.installed.support import Installed, build, install, install_convex
 from tests.migrations.support import HERE, finish
 from tests.support.command_line import ROOT
 
@@ -35,7 +37,7 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def wheel(place: Path) -> Path:
-    return build_wheel(place)
+    return build("wheel", place)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,9 @@ def installed(wheel: Path, place: Path) -> Iterator[Installed]:
 def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("stages/")}
-    files = (file for file in PACKAGE.rglob("*") if file.is_file())
+    # Of the page it has what was built.
+    web = PACKAGE / "page" / "web"
+    files = (file for file in PACKAGE.rglob("*") if file.is_file() and web not in file.parents)
     source = {
         f"stages/{file.relative_to(PACKAGE).as_posix()}"
         for file in files
@@ -57,6 +61,21 @@ def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
     }
     assert packed == source
     assert {Path(name).suffix for name in packed} >= {".sql", ".ts", ".mjs", ".json"}
+    assert {"stages/page/assets/page.js", "stages/page/assets/page.css"} <= packed
+
+
+def test_a_wheel_of_the_sdist_needs_no_node(wheel: Path, place: Path) -> None:
+    """The sdist carries the page as it was built."""
+    with tarfile.open(build("sdist", place)) as archive:
+        archive.extractall(place / "sdist", filter="data")
+    (checkout,) = (place / "sdist").iterdir()
+    again = build("wheel", place / "sdist", checkout, PATH="")
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(again) as other:
+        assert set(one.namelist()) == set(other.namelist())
+        for name in ("page.js", "page.css"):
+            assert one.read(f"stages/page/assets/{name}") == other.read(
+                f"stages/page/assets/{name}"
+            )
 
 
 def test_stages_comes_from_the_wheel_alone(installed: Installed, place: Path) -> None:
@@ -111,3 +130,8 @@ def test_a_project_is_moved_end_to_end(installed: Installed, place: Path) -> Non
     assert list((place / "cache" / "stages").glob("*/node_modules/convex"))
     shutil.rmtree(shop / "node_modules")
     assert "the package `convex` is not installed" in stages("check", code=2)
+
+    # The page is built already, and made of files alone.
+    nothing = replace(installed, variables={**installed.variables, "PATH": ""})
+    nothing.run(*SANDBOX, "report", "--html", "page.html", cwd=shop)
+    assert '"documents":3' in (shop / "page.html").read_text("utf-8")

@@ -12,7 +12,7 @@ from stages.convex.schema import export_schema
 from stages.errors import StagesError, Transient
 from stages.retry import Backoff
 from tests.faults.support import Host, host
-from tests.load.project import Project, make_convex, target_of
+from tests.load.project import Project, make_convex
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,7 @@ def running(convex: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def deployment(running: Host) -> Host:
     """An empty deployment: the same host, emptied, which takes a tenth of a new one's time."""
     try:
-        with Deployment(target_of(running), backoff=Backoff(attempts=1)) as emptied:
+        with Deployment(running.target(), backoff=Backoff(attempts=1)) as emptied:
             emptied.mutation("app:clear", {})
     except StagesError:
         # It was stopped, or has more than one transaction deletes.

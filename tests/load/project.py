@@ -21,12 +21,12 @@ from stages.progress import Silent
 from stages.project.freshness import staged_inputs
 from stages.project.plan import Plan
 from stages.project.plan_reader import load_plan
-from stages.project.settings import Secret, Target
+from stages.project.settings import Target
 from stages.state.lock import data_lock
 from stages.state.manifests import TransformManifest, write_manifest
 from stages.state.parts import write_parquet
 from stages.state.workspace import Workspace
-from tests.faults.support import KEY, NAME, Host
+from tests.faults.support import KEY, Host
 from tests.support.command_line import ROOT
 
 HERE = Path(__file__).resolve().parent
@@ -46,18 +46,6 @@ class Notes(Silent):
 
     def done(self, stage: str, table: str, result: str, **facts: Any) -> None:
         self.messages.append(f"{table}: {result}")
-
-
-def target_of(host: Host, address: str = "", key: str = KEY) -> Target:
-    """The host as settings name it; `address` may be that of a proxy."""
-    return Target(
-        name="default",
-        deployment=NAME,
-        url=address or host.url,
-        site_url=None,
-        admin_key=Secret(key),
-        secret=None,
-    )
 
 
 def make_convex(folder: Path) -> Path:
@@ -98,7 +86,7 @@ class Project:
 
     @property
     def target(self) -> Target:
-        return target_of(self.host, self.address, self.key)
+        return self.host.target(self.address, self.key)
 
     def stage(self, table: str, rows: Mapping[str, Row], rejects: Sequence[str] = ()) -> None:
         """Write what transform would have: references as `table:key`, by source key."""

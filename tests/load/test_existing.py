@@ -17,7 +17,8 @@ from stages.state.answers import Answer
 from stages.state.durable import read_json
 from stages.state.failures import read_failures
 from stages.state.identity import keep_answer, read_answers
-from stages.status import as_text, status
+from stages.status import status
+from stages.status_lines import as_text
 from tests.load.project import Project
 from tests.load.test_cycles import Killed
 from tests.load.test_once import PEOPLE, TEAMS, stage_all
@@ -152,7 +153,7 @@ def test_a_load_beside_existing_documents_asks_once(project: Project) -> None:
     assert len(project.host.pages("pets")) == 27
     assert read_answers(project.workspace)["pets"].what == "beside"
     shown = shown_answers(project)
-    beside = "kept beside what is loaded"
+    beside = "kept alongside what is loaded"
     assert shown == ({"pets": {"what": "beside", "by": None, "done": False}}, {"pets": beside})
 
 
@@ -182,7 +183,7 @@ def test_each_answer_is_shown_by_status_and_report(project: Project) -> None:
     assert words == {
         "teams": "adopted",
         "people": "adopted by legacyId",
-        "pets": "to be adopted by legacyId, which the next load ends",
+        "pets": "to be adopted by legacyId; the next load completes this",
     }
 
 

@@ -7,11 +7,13 @@ import json
 import pytest
 
 from stages.convex.client import Deployment, FunctionError, Kind
-from stages.rejects import as_text as rejects_as_text
+from stages.reject_lines import as_text as rejects_as_text
 from stages.rejects import list_rejects
 from stages.report.build import write_report
+from stages.standing import Status
 from stages.state.manifests import ExtractManifest, Snapshot, write_manifest
-from stages.status import Status, as_text, status
+from stages.status import status
+from stages.status_lines import as_text
 from tests.load.project import Project
 from tests.load.test_once import PETS, stage_all
 
@@ -54,9 +56,7 @@ def test_status_is_not_complete_until_the_table_is_loaded(failed: Project) -> No
     pets = standing(failed).tables["pets"]
     assert pets.load and pets.load.status == "failed"
     assert BUG in pets.failures["load"].reason
-    assert standing(failed).next == (
-        "stages load, which failed for pets; see why with: stages rejects"
-    )
+    assert standing(failed).next == "stages load"
     text = as_text(standing(failed))
     assert "FAILED load of pets" in text and BUG in text
     failed.load()

@@ -12,7 +12,7 @@ import pytest
 from stages import sandbox
 from stages.convex.client import Deployment
 from stages.project.plan_reader import load_plan
-from stages.project.settings import Secret, Target
+from stages.project.settings import sandbox_target
 from stages.state.fingerprints import hash_file
 from tests.support.command_line import ROOT, Stages
 from tests.support.project_copies import copy_data, copy_project, edit_model, edit_plan, loaded_once
@@ -35,17 +35,7 @@ class Convex:
     def __init__(self, name: str) -> None:
         state = sandbox.status(ROOT)
         assert state
-        deployment = state.deployments[name]
-        self.deployment = Deployment(
-            Target(
-                name=name,
-                deployment=deployment.name,
-                url=deployment.url,
-                site_url=deployment.site_url,
-                admin_key=Secret(deployment.admin_key),
-                secret=Secret(deployment.migration_secret),
-            )
-        )
+        self.deployment = Deployment(sandbox_target(name, state.deployments[name]))
 
     def documents(self, table: str) -> list[dict[str, Any]]:
         page = self.deployment.query(
@@ -154,15 +144,15 @@ def test_what_is_in_convex_is_what_was_staged(first: Stages) -> None:
     """Read back through another way than verify's own: values one by one, in Python."""
     convex = Convex("sandbox-loaded")
     rows = first.sql(
-        "SELECT _source_id, title, slug, excerpt, published_at, created_at, supabaseId "
+        "SELECT source_id, title, slug, excerpt, published_at, created_at, supabaseId "
         "FROM transform.articles"
     )
     loaded = convex.by_source("articles")
-    assert set(loaded) == {row["_source_id"] for row in rows}
+    assert set(loaded) == {row["source_id"] for row in rows}
     for row in rows:
-        document = loaded[row["_source_id"]]
+        document = loaded[row["source_id"]]
         for name, value in row.items():
-            if name != "_source_id":
+            if name != "source_id":
                 assert document.get(name) == value, name
                 assert (name in document) == (value is not None), "null is absent"
 
@@ -338,6 +328,8 @@ def test_what_a_load_is_told_is_checked_before_anything(second: Stages) -> None:
     assert (
         "--max-rate fast is not a rate" in second.run("load", "--max-rate", "fast", code=2).stderr
     )
+    dry = second.run("load", "--dry-run", "--through", "import", code=2).stderr
+    assert "--dry-run is not for --through import" in dry
     other = second.run("load", "--prune", "--yes", "calm-fox-7", code=2).stderr
     assert "not `calm-fox-7`" in other
 

@@ -143,7 +143,7 @@ def test_an_order_of_its_own_goes_one_batch_at_a_time(
     manifest.parts = [part]
     write_manifest(folder, manifest)
     project.load()
-    assert "pets: in an order of its own, one batch at a time" in project.messages()
+    assert "pets: in the order that the plan sets, one batch at a time" in project.messages()
     keys = {row["documentId"]: key for key, row in project.ledger("pets").items()}
     expected = rows.sort_by("_order")["_source_id"].to_pylist()
     assert [keys[d["_id"]] for d in project.host.pages("pets")] == expected

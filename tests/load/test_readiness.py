@@ -15,6 +15,7 @@ from stages.convex.schema import Schema, export_schema
 from stages.errors import StagesError
 from stages.project.settings import Secret, Settings, Source
 from stages.readiness import check_load, require_ready
+from stages.sandbox import State
 from tests.faults.support import Host, host
 from tests.load.project import TABLES, Project, make_convex
 from tests.support.command_line import Stages
@@ -73,7 +74,11 @@ def test_a_schema_that_differs_is_described(project: Project, schema: Schema) ->
             table["tableName"] = "clubs"
     edited = Schema({**schema.exported, "tables": tables})
     detail = wrong(project, edited)["schema"]
-    for words in ("it lacks the table: clubs", "only it has: teams", "not the same: pets"):
+    for words in (
+        "it lacks the table: clubs",
+        "only the deployment has: teams",
+        "not the same: pets",
+    ):
         assert words in detail
 
 
@@ -101,10 +106,19 @@ def test_an_action_that_nobody_configured_is_not_asked_for(project: Project) -> 
         list(_http_action(project.plan, only))
 
 
-def test_a_load_does_not_start_on_what_check_reports(extracted: Path, tmp_path: Path) -> None:
-    """A field was added to schema.ts, and not pushed."""
+def test_a_load_does_not_start_on_what_check_reports(
+    supabase: State, extracted: Path, tmp_path: Path
+) -> None:
+    """A field was added to schema.ts, and not pushed to a deployment of the settings."""
     folder = copy_project(tmp_path / "project")
-    stages = Stages(copy_data(extracted, tmp_path / "data"), project=folder)
+    deployment = supabase.deployments["sandbox"]
+    settings = {
+        "SUPABASE_DB_URL": supabase.source.db_url,
+        "CONVEX_URL": deployment.url,
+        "CONVEX_DEPLOY_KEY": deployment.admin_key,
+    }
+    data = copy_data(extracted, tmp_path / "data")
+    stages = Stages(data, "default", folder, settings)
     convex = (folder / "convex").resolve()
     (folder / "convex").unlink()
     shutil.copytree(convex, folder / "convex", symlinks=True)
@@ -113,11 +127,12 @@ def test_a_load_does_not_start_on_what_check_reports(extracted: Path, tmp_path: 
         "  articles: defineTable({\n    addedLater: v.optional(v.string()),",
     )  # fmt: skip
     assert "addedLater" in str(export_schema(folder / "convex"))
+    stages.run("extract")
     stages.run("transform")
     done = stages.run("load", code=1)
     assert "the load does not start: schema: the deployment has another schema" in done.stderr
     assert "not the same: articles" in done.stderr
-    assert "stages sandbox push" in done.stderr
+    assert "push convex/ to it: npx convex deploy" in done.stderr
     assert not (stages.target_folder / "load").exists()
     done = stages.run("check", code=1)
     assert "not the same: articles" in done.stdout

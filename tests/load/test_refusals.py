@@ -49,7 +49,7 @@ def test_twenty_with_the_same_words_stop_the_table(project: Project) -> None:
     stage_all(project)
     project.stage("pets", {key: {**row, "kind": "fish"} for key, row in PETS.items()})
     result = project.load(in_flight=1)
-    assert "refused 20 documents in a row with the same words" in result.failed["pets"]
+    assert "refused 20 documents in a row with the same message" in result.failed["pets"]
     assert "stages check" in result.failed["pets"]
     assert project.documents("people") == PEOPLE, "the other tables are loaded"
 

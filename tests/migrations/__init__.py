@@ -1,1 +1,1 @@
-"""Three migrations of the tests' own, each a source, a schema.ts, and what a person edited."""
+"""Three migrations just for tests, each with a source, a schema.ts, and a user's edits."""

@@ -1,6 +1,7 @@
-"""docs/another-project.md: its commands are run over the shop, and what they print stands in it.
+"""docs/tutorial.md and docs/how-to/assess.md: their commands run on the shop, and the pages contain
+their output.
 
-`make docs` writes it anew; a test compares.
+`make docs` rewrites it; a test compares.
 """
 
 from __future__ import annotations
@@ -8,52 +9,58 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
-import tempfile
 from pathlib import Path
 
 from stages import sandbox
 from stages.project.plan import SETTING_NAMES
-from tests.init.support import sandbox_at, spread_ledger
+from tests.init.support import spread_ledger
 from tests.migrations.support import copy_project, finish
 from tests.support import forked_python
 from tests.support.command_line import ROOT
+from tests.support.sandboxes import open_folder, own_sandbox
 
-PAGE = ROOT / "docs" / "another-project.md"
+PAGE = ROOT / "docs" / "tutorial.md"
+ASSESS_PAGE = ROOT / "docs" / "how-to" / "assess.md"
 BLOCK = re.compile(r"```(console|diff)\n(.*?)```", re.DOTALL)
-# What differs from run to run, and what stands for it.
+# Output that differs between runs, and its replacement.
 CHANCE = (
+    # On a slow machine, a line for a table that takes longer than a few seconds.
+    (r"(?m)^  \w+ +\S+ +(?:\S.*, )?\d+ (?:s|min)(?: left)?\n", ""),
     (r"(?<=Supabase )[a-z]{20}|(?<=source )[a-z]{20}", "abcdefghijklmnopqrst"),
-    (r"sandbox-[0-9a-f]{6}", "sandbox-1a2b3c"),
+    (r"(sandbox|rehearsal)-[0-9a-f]{6}", r"\1-1a2b3c"),
     (r"\d+ (s|min) old", "1 s old"),
+    (r"(?m)in \d+ (s|min)(?=;|$)", "in 1 s"),
+    (r"\d+ (s|min) ago", "1 s ago"),
 )
 AGE = re.compile(r" +(\d+) \(\d+ (?:s|min)\)")
 
 
-def page(project: Path) -> str:
-    """The page with what its commands print now, and the diff of the edits where it stands."""
+def page(project: Path, file: Path = PAGE) -> str:
+    """A page with the current output of its commands, and the diff of the edits if it has one."""
 
-    def fill(block: re.Match[str]) -> str:
-        if block[1] == "diff":
-            spread_ledger(project)
-            return f"```diff\n{finish('shop', project)}```"
-        commands = [line[2:] for line in block[2].splitlines() if line.startswith("$ ")]
-        return f"```console\n{''.join(_run(command, project) for command in commands)}```"
-
-    return BLOCK.sub(fill, PAGE.read_text("utf-8"))
+    return BLOCK.sub(lambda block: fill(block, project), file.read_text("utf-8"))
 
 
-def _run(command: str, project: Path) -> str:
+def fill(block: re.Match[str], project: Path, name: str = "shop") -> str:
+    """A block with the output of its commands in a copy of a project, or with the user's edits."""
+    if block[1] == "diff":
+        spread_ledger(project)
+        return f"```diff\n{finish(name, project)}```"
+    commands = [line[2:] for line in block[2].splitlines() if line.startswith("$ ")]
+    return f"```console\n{''.join(_run(command, project, name) for command in commands)}```"
+
+
+def _run(command: str, project: Path, name: str) -> str:
     ran = forked_python.run(
         ["-m", *shlex.split(command)], cwd=project, timeout=300, together=True,
         env={k: v for k, v in os.environ.items() if k not in SETTING_NAMES},
     )  # fmt: skip
-    text = ran.stdout.replace(str(project), "/home/you/shop")
+    text = ran.stdout.replace(str(project), f"/home/you/{name}")
     for pattern, stands in CHANCE:
         text = re.sub(pattern, stands, text)
-    # Where ages are, the column ends where it did.
+    # Keep the width of the column with ages.
     text = AGE.sub(lambda age: f"{age[1]} (1 s)".rjust(len(age[0])), text)
-    # Tables are read side by side, and told as they are done.
+    # Tables are read in parallel, and reported in the order in which they finish.
     text = re.sub(
         r"(  extract .*\n)+", lambda lines: "".join(sorted(lines[0].splitlines(True))), text
     )
@@ -61,16 +68,16 @@ def _run(command: str, project: Path) -> str:
 
 
 def main() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="stages-docs-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    (folder / "node_modules").symlink_to(ROOT / "node_modules")
-    project = copy_project("shop", folder / "shop")
-    with sandbox_at(folder / "box"):
-        try:
-            PAGE.write_text(page(project), "utf-8")
-        finally:
-            sandbox.reset(project)
-            shutil.rmtree(folder)
+    from tests.migrations import decisions, rehearsal
+
+    with open_folder("docs") as folder, own_sandbox(folder / "box"):
+        (folder / "node_modules").symlink_to(ROOT / "node_modules")
+        project = copy_project("shop", folder / "shop")
+        for file in (ASSESS_PAGE, PAGE):
+            file.write_text(page(project, file), "utf-8")
+        source = sandbox.up(project).source
+        rehearsal.PAGE.write_text(rehearsal.page(project, source.db_url), "utf-8")
+    decisions.main()
 
 
 if __name__ == "__main__":

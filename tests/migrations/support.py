@@ -1,6 +1,6 @@
-"""From a copy of one of the projects beside this file to documents that are read back.
+"""Migrate a copy of one of the projects next to this file, and read its documents back.
 
-`finished/` has only the files that a person edited after `stages init`, in place of init's.
+`finished/` has only the files that a user edited after `stages init`; they replace init's.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ import pyarrow.parquet as pq
 
 from stages import sandbox
 from stages.convex.client import Deployment
-from stages.project.settings import Secret, Target
-from tests.init.support import MIGRATIONS, sandbox_at
+from stages.project.settings import sandbox_target
+from tests.init.support import MIGRATIONS
 from tests.support.command_line import ROOT, Stages
+from tests.support.sandboxes import sandbox_at
 
 HERE = Path(__file__).parent
-# What a person says to init, where the names alone do not say it.
+# Options that a user gives to init if the names alone are not enough.
 OPTIONS = {
     "shop": (),
     "site": (),
@@ -38,14 +39,14 @@ Document = dict[str, Any]
 
 
 def copy_project(name: str, folder: Path) -> Path:
-    """The project as it is before stages has seen it."""
+    """Copy the project as it is before stages is used."""
     shutil.copytree(HERE / name, folder, ignore=shutil.ignore_patterns("finished"))
     (folder / "node_modules").symlink_to(ROOT / "node_modules")
     return folder
 
 
 def finish(name: str, project: Path) -> str:
-    """Lay the edited files over those of init; the diff that they make, less init's comments."""
+    """Replace init's files by the edited ones; returns the diff, without comments."""
     lines: list[str] = []
     for file in sorted(f for f in (HERE / name / "finished").rglob("*") if f.is_file()):
         path = file.relative_to(HERE / name / "finished").as_posix()
@@ -73,7 +74,7 @@ class Moved:
     sandbox: Path
 
     def counts(self, what: str) -> dict[str, int]:
-        """Table → `documents`, `verified` and the like, as the last run tells."""
+        """Table → a count such as `documents` or `verified`, from the last run."""
         if what in ("documents", "rejects", "changes"):
             folder = self.stages.target_folder / "transform"
             names = [each.name for each in folder.iterdir() if not each.name.startswith("_")]
@@ -81,17 +82,17 @@ class Moved:
         return {name: counts[what] for name, counts in self.stages.manifest("verify").items()}
 
     def rejects(self) -> dict[str, tuple[str, str]]:
-        """`table:key` → (field, rule)."""
+        """Rejects: `table:key` → (field, rule)."""
         rows = self.stages.sql('SELECT "table", source_id, field, rule FROM rejects')
         return {f"{r['table']}:{r['source_id']}": (r["field"], r["rule"]) for r in rows}
 
     def changes(self) -> set[tuple[str, str, str]]:
-        """(`table:key`, field, rule)"""
+        """Changes: (`table:key`, field, rule)."""
         rows = self.stages.sql('SELECT "table", source_id, field, rule FROM changes')
         return {(f"{r['table']}:{r['source_id']}", r["field"], r["rule"]) for r in rows}
 
     def read_back(self) -> dict[str, Document]:
-        """`table:key` → the document as Convex gives it, its ids replaced by `table:key`."""
+        """`table:key` → the document from Convex, with ids replaced by `table:key`."""
         ids: dict[str, str] = {}
         for file in sorted((self.stages.target_folder / "load").glob("*/ids.parquet")):
             for row in pq.read_table(file).to_pylist():
@@ -113,14 +114,10 @@ class Moved:
 
 @contextmanager
 def deployment(moved: Moved) -> Iterator[Deployment]:
-    """The sandbox' deployment for the target."""
+    """The sandbox's deployment for the target."""
     with sandbox_at(moved.sandbox):
         state = sandbox.status(moved.stages.project)
     assert state
-    local = state.deployments[moved.stages.target]
-    target = Target(
-        name=moved.stages.target, deployment=local.name, url=local.url, site_url=local.site_url,
-        admin_key=Secret(local.admin_key), secret=None,
-    )  # fmt: skip
-    with Deployment(target) as convex:
+    name = moved.stages.target
+    with Deployment(sandbox_target(name, state.deployments[name])) as convex:
         yield convex

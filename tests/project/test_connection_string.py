@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stages.project.connection_string import secure_db_url
+from stages.project.connection_string import check_db_url, secure_db_url
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,12 @@ from stages.project.connection_string import secure_db_url
 )
 def test_a_connection_to_another_machine_keeps_tls(url: str, connected: str) -> None:
     assert secure_db_url(url) == url + connected
+
+
+def test_a_user_s_name_may_begin_with_a_slash() -> None:
+    """It is no socket's folder."""
+    address = "postgresql://%2fu:p@127.0.0.1:5432/x"
+    assert check_db_url(address, "SUPABASE_DB_URL") == (None, "127.0.0.1:5432/x")
 
 
 def test_an_address_from_the_environment_is_another_machine(

@@ -10,6 +10,7 @@ import pytest
 from stages.errors import UserError
 from stages.project.plan import Plan, allowed_rejects
 from stages.project.plan_reader import load_plan
+from stages.project.settings import resolve_target
 from tests.support.command_line import ROOT, Stages
 
 
@@ -30,21 +31,21 @@ REFUSALS = [
     (f"{ONE}sauce = 'x'", "[tables.articles] has an unknown entry `sauce`"),
     (f"{ONE}source = ''", "[tables.articles]: `source` is not a text"),
     (f"{ONE}source = 3", "[tables.articles]: `source` is not a text"),
-    (f"{ONE}source = 'public.articles'", "`source` is the NAME of a [sources.NAME]"),
+    (f"{ONE}source = 'public.articles'", "`source` must be the NAME of a [sources.NAME]"),
     (f"{ONE}model = 3", "[tables.articles]: `model` is not a text"),
     (f"{ONE}function = []", "[tables.articles]: `function` is not a text"),
-    (f"{ONE}grain = 'rows'", "`grain` is one of row, derived, not 'rows'"),
+    (f"{ONE}grain = 'rows'", "`grain` must be one of row, derived, not 'rows'"),
     (f"{ONE}orphans = 'null'", "`orphans` is not a table of field = rule"),
-    (f"{ONE}orphans = {{a = 'x'}}", "`a` is one of reject, null, fail, drop, not 'x'"),
+    (f"{ONE}orphans = {{a = 'x'}}", "`a` must be one of reject, null, fail, drop, not 'x'"),
     (f"{ONE}keep_null = 'a'", "`keep_null` is not a list of texts"),
     (f"{ONE}keep_null = [1]", "`keep_null` is not a list of texts"),
     (f"{ONE}from = 'a'", "`from` is not a table of field = source column"),
     (f"{ONE}from = {{a = 3}}", "`from` is not a table of field = source column"),
-    (f"{ONE}values = 3", "`values` is a table of field"),
-    (f"{ONE}values = {{a = {{}}}}", "`values` is a table of field"),
+    (f"{ONE}values = 3", "`values` must be a table of field"),
+    (f"{ONE}values = {{a = {{}}}}", "`values` must be a table of field"),
     (f"{ONE}values = {{a = {{b = 1}}}}", "all of them texts"),
-    (f"{ONE}unique = ['email']", "`unique` is a list of lists of fields"),
-    (f"{ONE}unique = [[]]", "`unique` is a list of lists of fields"),
+    (f"{ONE}unique = ['email']", "`unique` must be a list of lists of fields"),
+    (f"{ONE}unique = [[]]", "`unique` must be a list of lists of fields"),
     (f"{ONE}creation_time = ['a']", "[tables.articles]: `creation_time` is not a text"),
     (f"{ONE}order_by = 'a'", "[tables.articles]: `order_by` is not a list of texts"),
     (f"{ONE}[side.map]\nof = 'articles'", "[side.map]: `keys` is not a text"),
@@ -52,11 +53,11 @@ REFUSALS = [
     (f"{ONE}[side.map]\nkeys = 'id'\nof = 'nowhere'", "`of` names `nowhere`, which is no source"),
     (f"{ONE}[side.map]\nkeys = 'id'\nof = 'articles'\norphans = 'x'", "one of fail, report"),
     (f"{ONE}[sources.articles]\nunused = 'a'", "`unused` is not a list of texts"),
-    (f"{ONE}max_rejects = -1", "[tables.articles]: max_rejects is a number, or a share"),
-    (f"{ONE}max_rejects = true", "max_rejects is a number, or a share"),
-    (f"{ONE}max_rejects = '2'", "max_rejects is a number, or a share"),
-    (f"max_rejects = 'all'\n{ONE}", "max_rejects: max_rejects is a number, or a share"),
-    (f"max_rejects = 0.5\n{ONE}", "max_rejects is a number, or a share"),
+    (f"{ONE}max_rejects = -1", "[tables.articles]: max_rejects must be a number, or a share"),
+    (f"{ONE}max_rejects = true", "max_rejects must be a number, or a share"),
+    (f"{ONE}max_rejects = '2'", "max_rejects must be a number, or a share"),
+    (f"max_rejects = 'all'\n{ONE}", "max_rejects: max_rejects must be a number, or a share"),
+    (f"max_rejects = 0.5\n{ONE}", "max_rejects must be a number, or a share"),
     (f"report = 3\n{ONE}", "[report] is not a table"),
     (f"{ONE}[report]\nxml = 'x'", "[report] has an unknown entry `xml`"),
     (f"{ONE}[report]\njson = 1", "[report]: `json` is not a text"),
@@ -64,16 +65,20 @@ REFUSALS = [
     (f"{ONE}[sources.'../x']", "a name has letters, digits, _ and - only"),
     (f"{ONE}[sources.Articles]\n[sources.articles]", "differ only in case"),
     ("[tables.articles]\n[tables.Articles]", "differ only in case"),
-    (f"{ONE}[sources.articles]\nkeys = ['id']", "[sources.articles] has an unknown entry `keys`"),
+    (
+        f"{ONE}[sources.articles]\nkeys = ['id']",
+        "[sources.articles] has an unknown entry `keys`; is it `key`?",
+    ),
+    (f"{ONE}[tables.articles.orphan]", "has an unknown entry `orphan`; is it `orphans`?"),
     (f"{ONE}[sources.articles]\nkey = 'id'", "`key` is not a list of texts"),
     (f"{ONE}[sources.articles]\nas_text = [1]", "`as_text` is not a list of texts"),
     (f"{ONE}[sources.articles]\nwhere = ''", "[sources.articles]: `where` is not a text"),
     (f"{ONE}[sources.articles]\ntable = 5", "[sources.articles]: `table` is not a text"),
     (f"{ONE}[sources.articles]\nkey = ['id']\nexclude = ['id']", "a key column is excluded"),
-    (f"{ONE}[sources.articles]\non_missing = 'skip'", "`on_missing` is one of report, fail"),
+    (f"{ONE}[sources.articles]\non_missing = 'skip'", "`on_missing` must be one of report, fail"),
     (f"{ONE}[reference.w]\nkeys = 'keys/w.sql'", "[reference.w]: `keys` needs the `source`"),
     (f"{ONE}[reference.w]\nsource = 3", "[reference.w]: `source` is not a text"),
-    (f"{ONE}[reference.w]\nsource = 'a.b'", "`source` is the NAME of a [sources.NAME]"),
+    (f"{ONE}[reference.w]\nsource = 'a.b'", "`source` must be the NAME of a [sources.NAME]"),
     (f"{ONE}[reference.w]\nkey = 'x'", "[reference.w] has an unknown entry `key`"),
     (f"{ONE}[reference.articles]", "`articles` is both in [reference] and in [tables]"),
     (f"{ONE}[targets.production]\nurl = 'X'", "[targets.production] has an unknown entry `url`"),
@@ -246,8 +251,20 @@ def test_ambiguous_table_shows_both(tmp_path: Path) -> None:
         assert [names(plan, full) for full in error.value.message.split(": ")[1].split(", ")] == [
             [each] for each in meant
         ]
-    with pytest.raises(UserError, match=r"`nobody` is neither a source nor a target"):
+    with pytest.raises(UserError, match=r"`nobody` is neither a source nor a target of the plan\n"):
         names(plan, "nobody")
+
+
+def test_an_unknown_name_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, "[tables.ariPayments]\nsource = 'ari_payments'\n[tables.articles]\n")
+    for name, near in {"artcles": "articles", "AriPayment": "ariPayments"}.items():
+        for select in (plan.select_tables, plan.select_sources):
+            with pytest.raises(UserError, match=f"of the plan; is it `(ari_payments|{near})`\\?"):
+                select([name])
+    plan = plan_of(tmp_path, f"{ONE}[targets.production]\nconvex_url = 'P'")
+    for target, near in {"prodution": "production", "sandbax": "sandbox"}.items():
+        with pytest.raises(UserError, match=f"no \\[targets.{target}\\]; is it `{near}`\\?"):
+            resolve_target(tmp_path, plan, target, {})
 
 
 def test_sources_by_either_name(tmp_path: Path) -> None:

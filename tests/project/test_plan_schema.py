@@ -153,8 +153,11 @@ def test_both_take_the_same_entries(tmp_path: Path) -> None:
         name for place in PLACES if place != ("targets", "staging") for name in of_place(place)
     }
     assert read == described
-    settings = {"staging": dict.fromkeys(of_place(("targets", "staging")), "VARIABLE")}
-    assert reads(tmp_path, {**PLAN, "targets": settings})
+    entries = dict.fromkeys(of_place(("targets", "staging")), "VARIABLE")
+    # Which leaves nothing of Convex to the settings.
+    convex = {"convex": entries.pop("convex") and "sandbox"}
+    for target in (entries, convex):
+        assert reads(tmp_path, {**PLAN, "targets": {"staging": target}})
 
 
 def test_the_shipped_plan_is_taken() -> None:

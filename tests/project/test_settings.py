@@ -10,8 +10,9 @@ from typing import Any
 import jwt
 import pytest
 
+from stages import Migration
 from stages.consent import deletion, require_production
-from stages.errors import UserError
+from stages.errors import SettingError, StagesError, UserError
 from stages.load.pace import PRODUCTION_RATE, Rate
 from stages.load.run import _rate
 from stages.progress import Silent
@@ -20,11 +21,13 @@ from stages.project.plan_reader import load_plan
 from stages.project.settings import (
     Secret,
     Settings,
+    convex_is_sandbox,
     load_settings,
     note_readable,
     read_environment,
     resolve_target,
 )
+from stages.retry import Backoff
 from stages.sandbox import State
 from tests.support.command_line import Stages
 from tests.support.project_copies import copy_project
@@ -63,6 +66,20 @@ def load(plan: Plan, changes: Mapping[str, str | None], target: str = "default")
     return load_settings(plan.file.parent, plan, target, environment)
 
 
+def test_without_a_deployment_a_rehearsal_is_offered(plan: Plan) -> None:
+    """The plan's own one, or how to get one."""
+    with pytest.raises(SettingError) as error:
+        load(plan, {"CONVEX_URL": None})
+    assert str(error.value.hint).endswith(
+        'add [targets.rehearsal] with convex = "sandbox" to the plan'
+    )
+    with plan.file.open("a") as file:
+        file.write("[targets.rehearsal]\nconvex = 'sandbox'\n")
+    with pytest.raises(SettingError) as error:
+        load(load_plan(plan.file), {"CONVEX_URL": None})
+    assert str(error.value.hint).endswith(": stages --target rehearsal check")
+
+
 # ── refusals ────────────────────────────────────────────────────────────────────────────────
 
 NO_SOURCE: dict[str, str | None] = {"SUPABASE_URL": None, "SUPABASE_DB_URL": None}
@@ -85,6 +102,7 @@ REFUSALS: list[tuple[str, dict[str, str | None], str]] = [
      "SUPABASE_SERVICE_ROLE_KEY is a publishable key"),
     ("key of no kind", {"SUPABASE_SERVICE_ROLE_KEY": "hello"}, "neither an sb_secret_… key nor"),
     ("broken JWT", {"SUPABASE_SERVICE_ROLE_KEY": "a.%%%.c"}, "neither an sb_secret_… key nor"),
+    ("JWT of another alphabet", {"SUPABASE_SERVICE_ROLE_KEY": "a.é.c"}, "neither an sb_secret_…"),
     ("expired key", {"SUPABASE_SERVICE_ROLE_KEY": service_key(exp=int(time.time()) - 60)},
      "SUPABASE_SERVICE_ROLE_KEY has expired"),
     ("url of no kind", {"SUPABASE_URL": REF}, "SUPABASE_URL is not an address"),
@@ -94,6 +112,10 @@ REFUSALS: list[tuple[str, dict[str, str | None], str]] = [
      "SUPABASE_DB_URL is not a postgresql:// address"),
     ("db url without host", {"SUPABASE_DB_URL": "postgresql:///x"},
      "SUPABASE_DB_URL is not a postgresql:// address"),
+    ("Unix socket", {"SUPABASE_DB_URL": "postgresql:///x?host=/var/run/postgresql"},
+     "SUPABASE_DB_URL names a Unix socket"),
+    ("Unix socket as the host", {"SUPABASE_DB_URL": "postgresql://u:p@%2Fvar%2Frun/x"},
+     "SUPABASE_DB_URL names a Unix socket"),
     ("password with a bare /", {"SUPABASE_DB_URL": "postgresql://u:12/3secret@db.host.co/x"},
      "SUPABASE_DB_URL is not a postgresql:// address"),
     ("password with a bare / and ?", {"SUPABASE_DB_URL": "postgresql://u:12/x?secret=y@host"},
@@ -301,13 +323,13 @@ def test_production_needs_its_name(plan: Plan) -> None:
     for consent in (None, False, True, "", "yes", "fine-otter-12", "Fine-Otter-123"):
         with pytest.raises(UserError, match="`fine-otter-123` is a production deployment") as error:
             require_production(consent, production, "load")
-        assert (error.value.hint or "").startswith("say so with: stages load --yes fine-otter-123")
+        assert (error.value.hint or "").startswith("confirm with: stages load --yes fine-otter-123")
     require_production("fine-otter-123", production, "load")
     require_production(None, load(plan, {}).target, "load")
 
 
-def test_production_is_refused_by_the_command_before_anything_is_sent(
-    supabase: State, tmp_path: Path
+def test_production_is_refused_before_anything_is_sent(
+    supabase: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The address is one that nobody answers: consent is asked for first."""
     stages = Stages(tmp_path / "data", "default", copy_project(tmp_path / "project"))
@@ -322,9 +344,12 @@ def test_production_is_refused_by_the_command_before_anything_is_sent(
     done = stages.run("load", "--yes", "fine-otter-12", code=2)
     assert "is a production deployment" in done.stderr
     # With its name, it goes on to the next thing that is wrong.
-    done = stages.run("load", "--yes", "fine-otter-123", code=None)
-    assert "is a production deployment" not in done.stderr
-    assert "did not answer" in done.stderr
+    monkeypatch.setattr(Backoff, "delay", lambda *_: 0.01)
+    migration = Migration(
+        stages.project, data=stages.data, target="default", environment=stages.environment
+    )
+    with pytest.raises(StagesError, match="did not answer"):
+        migration.load(consent="fine-otter-123")
 
 
 def test_a_deployment_of_unknown_kind_is_treated_as_production(plan: Plan, tmp_path: Path) -> None:
@@ -333,7 +358,7 @@ def test_a_deployment_of_unknown_kind_is_treated_as_production(plan: Plan, tmp_p
     assert (unknown.production, unknown.certain) == (True, False)
     with pytest.raises(UserError, match="`fine-otter-123` may be a production deployment") as error:
         require_production(True, unknown, "load")
-    assert (error.value.hint or "").startswith("say so with: stages load --yes fine-otter-123")
+    assert (error.value.hint or "").startswith("confirm with: stages load --yes fine-otter-123")
     asked = deletion(unknown, "delete", "rollback")
     assert asked.by_name and "may be a production deployment" in asked.action
     assert _rate(unknown, Rate(), Silent()).bytes == PRODUCTION_RATE
@@ -436,3 +461,22 @@ def test_this_repository_is_known_by_its_name(
         (tmp_path / "pyproject.toml").write_text(pyproject)
     assert resolve_target(tmp_path, plan, None, {}) == target
     assert resolve_target(tmp_path, plan, None, GOOD) == "default"
+
+
+@pytest.mark.parametrize(
+    ("targets", "target", "is_sandbox"),
+    [
+        ("", "sandbox-b", True),
+        ("", None, False),
+        ("[targets.own]\nconvex = 'sandbox'\n", "own", True),
+        ("default_target = 'own'\n[targets.own]\nconvex = 'sandbox'\n", None, True),
+        ("[targets.sandbox]\nconvex_url = 'DEV_URL'\n", "sandbox", False),
+    ],
+)
+def test_whether_convex_is_a_sandbox(
+    tmp_path: Path, targets: str, target: str | None, is_sandbox: bool
+) -> None:
+    """By its name, or by the plan, which goes before."""
+    file = tmp_path / "plan.toml"
+    file.write_text(f"{targets}[tables.a]\n")
+    assert convex_is_sandbox(tmp_path, load_plan(file), target, GOOD) == is_sandbox

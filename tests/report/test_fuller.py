@@ -47,7 +47,7 @@ def test_an_emptier_folder_keeps_a_fuller_report(shop: Small) -> None:
     assert write(shop) is None and reported(shop) == "not loaded"
     before = [file.read_bytes() for file in report_files(shop.workspace, shop.plan)]
     kept = write(shop, "empty")
-    assert kept and "it says `not loaded`, and here it is `not extracted`" in kept.message
+    assert kept and "`not loaded` there, `not extracted` here" in kept.message
     assert kept.hint.endswith("stages report --replace")
     assert [file.read_bytes() for file in report_files(shop.workspace, shop.plan)] == before
 
@@ -106,8 +106,8 @@ def test_a_load_from_a_fresh_folder_keeps_a_fuller_report(extracted: Path, tmp_p
         shutil.rmtree(fresh.target_folder / what)
     (fresh.target_folder / "report.json").unlink()
     done = fresh.run("load", "articles")
-    assert "the report is kept: " in done.stderr
-    assert "says `complete`, and here it is `not loaded`" in done.stderr
+    assert "the existing report is kept: " in done.stderr
+    assert "`complete` there, `not loaded` here" in done.stderr
     assert "or: stages report --replace\n" in done.stderr
     assert full.report() == before
     assert "reports more than" in fresh.run("report", code=2).stderr

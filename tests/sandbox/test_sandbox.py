@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -21,8 +20,10 @@ import pytest
 
 from stages import sandbox
 from stages.errors import StagesError, UserError
-from stages.sandbox import State
+from stages.sandbox import SandboxDeployment, State
 from stages.sandbox.service import Service
+from tests.load.project import Notes
+from tests.support.sandboxes import open_folder, own_sandbox
 
 PROJECT = Path(__file__).resolve().parents[2]
 ROWS = {
@@ -59,14 +60,8 @@ FOREIGN_KEYS = """
 @pytest.fixture(scope="module")
 def root() -> Iterator[Path]:
     """A folder for one sandbox, where Postgres' account may go too."""
-    parent = Path("/var/tmp")
-    folder = Path(tempfile.mkdtemp(prefix="stages-test-", dir=parent if parent.is_dir() else None))
-    folder.chmod(0o755)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STAGES_SANDBOX", str(folder))
-        yield folder
-        sandbox.reset(PROJECT)
-    shutil.rmtree(folder, ignore_errors=True)
+    with open_folder("test") as folder, own_sandbox(folder / "box") as box:
+        yield box
 
 
 @pytest.fixture
@@ -75,12 +70,10 @@ def state(root: Path) -> State:
 
 
 @pytest.fixture
-def empty(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def empty(tmp_path: Path, root: Path) -> Iterator[Path]:
     """A project without any SQL, whose sandbox has a folder of its own."""
-    folder = root.with_name(f"{root.name}-empty")
-    monkeypatch.setenv("STAGES_SANDBOX", str(folder))
-    yield tmp_path
-    sandbox.reset(tmp_path)
+    with own_sandbox(root.with_name("empty")):
+        yield tmp_path
 
 
 def query(state: State, text: LiteralString | bytes) -> list[tuple[Any, ...]]:
@@ -101,6 +94,25 @@ def digest(state: State) -> dict[str, str]:
         )[0][0]
         for table in (*ROWS, *REFERRED_TO, "auth.users")
     }
+
+
+def epoch(deployment: SandboxDeployment, claim: str | None = None) -> str | None:
+    """The mark in the ledger, a document that is cheap to write; `claim` becomes it if none is."""
+    args = {} if claim is None else {"claim": claim}
+    request = urllib.request.Request(
+        f"{deployment.url}/api/mutation",
+        json.dumps({"path": "migrate:epoch", "args": args}).encode(),
+        {"Authorization": f"Convex {deployment.admin_key}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        value: str | None = json.load(answer)["value"]["epoch"]
+    return value
+
+
+def kill(root: Path, service: str) -> None:
+    os.kill(processes(root)[service], signal.SIGKILL)
+    while Service(root=root, name=service).is_alive():
+        time.sleep(0.01)
 
 
 def processes(root: Path) -> dict[str, int]:
@@ -213,8 +225,8 @@ def test_direct_role_is_not_superuser_and_may_change_rows(state: State) -> None:
 
 @pytest.fixture
 def seed(state: State) -> list[dict[str, Any]]:
-    content = (state.root / "convex-sandbox.seed.jsonl").read_text("utf-8")
-    return [json.loads(line) for line in content.splitlines()]
+    rows = query(state, (PROJECT / "data" / "sandbox" / "convex.sql").read_bytes())
+    return [json.loads(line) for _, line in sorted(rows)]
 
 
 def test_seed_names_parents_first(seed: list[dict[str, Any]]) -> None:
@@ -304,8 +316,10 @@ def test_secrets_are_hidden_and_private(state: State, root: Path) -> None:
         assert file.is_dir() or file.stat().st_mode & 0o077 == 0, file
 
 
-def test_down_leaves_no_process_and_up_keeps_the_rows(state: State, root: Path) -> None:
+def test_down_leaves_no_process_and_up_keeps_rows_and_documents(state: State, root: Path) -> None:
     running, rows = processes(root), digest(state)
+    before = state.deployments["sandbox"]
+    mark = epoch(before, claim="kept")
     assert set(running) == {"convex-sandbox", "gateway", "postgres"}
     sandbox.down(PROJECT)
     assert [name for name, pid in running.items() if is_running(pid)] == []
@@ -313,7 +327,11 @@ def test_down_leaves_no_process_and_up_keeps_the_rows(state: State, root: Path) 
     again = sandbox.up(PROJECT)
     assert again.source.ref == state.source.ref
     assert digest(again) == rows
-    assert again.deployments["sandbox"].name != state.deployments["sandbox"].name
+    after = again.deployments["sandbox"]
+    assert replace(after, url=before.url, site_url=before.site_url) == before
+    assert epoch(after) == mark
+    # What Convex had before the migration is among the documents that are kept.
+    assert list(root.glob("*.seed.jsonl")) == []
 
 
 def test_reset_makes_another_source_of_the_same_rows(state: State) -> None:
@@ -337,16 +355,25 @@ def test_each_target_is_a_deployment(state: State) -> None:
 @pytest.mark.parametrize("service", ["convex-sandbox", "gateway", "postgres"])
 def test_what_was_killed_is_started_again(state: State, root: Path, service: str) -> None:
     before = processes(root)
-    os.kill(before[service], signal.SIGKILL)
-    while Service(root=root, name=service).is_alive():
-        time.sleep(0.01)
+    mark = epoch(state.deployments["sandbox"], claim="kept")
+    kill(root, service)
     again = sandbox.up(PROJECT)
     after = processes(root)
     assert {name for name in before if before[name] != after[name]} == {service}
     assert again.source.ref == state.source.ref
     same = again.deployments["sandbox"] == state.deployments["sandbox"]
-    assert same == (service != "convex-sandbox")
+    assert same == (service != "convex-sandbox")  # it is at other ports
+    assert epoch(again.deployments["sandbox"]) == mark
     assert count(again, "articles") == ROWS["articles"]
+
+
+def test_renew_forgets_the_documents_of_a_host_that_does_not_run(state: State, root: Path) -> None:
+    mark = epoch(state.deployments["sandbox"], claim="forgotten")
+    assert sandbox.up(PROJECT, renew=True) == state
+    kill(root, "convex-sandbox")
+    renewed = sandbox.up(PROJECT, renew=True).deployments["sandbox"]
+    assert renewed.name != state.deployments["sandbox"].name
+    assert mark is not None and epoch(renewed) is None
 
 
 def test_starting_at_once_makes_one_sandbox(root: Path) -> None:
@@ -396,7 +423,7 @@ def test_database_of_other_sql_is_not_taken_for_this_one(empty: Path) -> None:
     file = empty / "data" / "sandbox" / "10_new.sql"
     file.parent.mkdir(parents=True)
     file.write_text("CREATE TABLE new (id int);")
-    with pytest.raises(UserError, match="made by other SQL") as caught:
+    with pytest.raises(UserError, match="made from other SQL") as caught:
         sandbox.up(empty, [])
     assert "stages sandbox reset" in str(caught.value)
 
@@ -417,12 +444,49 @@ def test_host_that_dies_says_why(empty: Path) -> None:
         sandbox.up(empty)
 
 
+def test_a_database_without_tables_is_no_surprise(empty: Path) -> None:
+    notes = Notes()
+    sandbox.up(empty, [], notes)
+    said = f"{empty / 'data' / 'sandbox'} has no .sql file, so the sandbox's database has no tables"
+    assert said in notes.messages
+
+
+def test_documents_that_the_schema_does_not_take_any_more(empty: Path) -> None:
+    (empty / "convex").mkdir()
+    schema = empty / "convex" / "schema.ts"
+    schema.write_text(
+        'import { defineSchema, defineTable } from "convex/server";'
+        'import { v } from "convex/values";'
+        "export default defineSchema({ notes: defineTable({ n: v.number() }) });"
+    )
+    root = sandbox.up(empty, []).root
+    id = "0" * 21 + "010000notes"
+    documents = root / "convex-sandbox.documents.jsonl"
+    lines = [
+        {"format": 1, "schema": "of another schema.ts", "tables": {"notes": 10001}},
+        {"put": [{"_id": id, "_creationTime": 1, "n": "private"}]},
+    ]
+    (root / "convex-sandbox.deployment.json").write_text(
+        json.dumps({"name": "sandbox-0a1b2c", "adminKey": "sandbox-0a1b2c|1", "env": {}})
+    )
+    documents.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    kept = documents.read_bytes()
+    with pytest.raises(UserError) as caught:
+        sandbox.up(empty)
+    assert str(caught.value) == (
+        "documents of the sandbox do not fit schema.ts any more, in notes (1, such as "
+        f"{id}: Expected `number`)\n  → change schema.ts, or forget the documents with: "
+        "stages --target sandbox sandbox up --renew"
+    )
+    assert documents.read_bytes() == kept
+
+
 def test_folder_with_other_things_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "thesis.txt").write_text("x")
     monkeypatch.setenv("STAGES_SANDBOX", str(tmp_path))
     for act in (sandbox.up, sandbox.down, sandbox.reset, sandbox.status):
-        with pytest.raises(UserError, match="something else than a sandbox"):
+        with pytest.raises(UserError, match="something other than a sandbox"):
             act(PROJECT)
     assert (tmp_path / "thesis.txt").exists()

@@ -10,9 +10,7 @@ ids that they had. Run it only to keep what another version leaves, under anothe
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -25,12 +23,12 @@ from stages.load import run
 from stages.load.run import LoadOptions
 from stages.progress import Silent
 from stages.project.plan_reader import load_plan
-from stages.project.settings import Secret, Target
 from stages.state.workspace import Workspace
 from tests.extract.support import database
-from tests.faults.support import KEY, NAME, Host, host
+from tests.faults.support import KEY, Host, host
 from tests.load.test_cycles import Killed, kill_at_answer
 from tests.support.command_line import ROOT, Stages
+from tests.support.sandboxes import open_folder, own_sandbox
 
 STAGED = Path(__file__).resolve().parent / "staged"
 TABLES = ("teams", "people", "pets", "migrationLedger")
@@ -64,19 +62,19 @@ def stage(folder: Path, stages: Stages, deployment: Host) -> None:
     stages.run("load", "people")
     stages.run("verify", "people")
     workspace = Workspace(project=folder, data=stages.data, target="default")
-    target = Target(
-        name="default", deployment=NAME, url=deployment.url, site_url=None,
-        admin_key=Secret(KEY), secret=None,
-    )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "MOST_DOCUMENTS", BATCH)
         kill_at_answer(patch, 2)
         options = LoadOptions(tables=("pets",), in_flight=1)
         with pytest.raises(Killed):
             run.load(
-                workspace, load_plan(workspace.plan), load_schema(workspace), target, options,
+                workspace,
+                load_plan(workspace.plan),
+                load_schema(workspace),
+                deployment.target(),
+                options,
                 Silent(),
-            )  # fmt: skip
+            )
 
 
 def seed_lines(deployment: Host) -> str:
@@ -103,10 +101,7 @@ def pack(data: Path, documents: str, file: Path) -> None:
 
 
 def main() -> None:
-    base = Path(tempfile.mkdtemp(prefix="stages-staged-", dir="/var/tmp"))
-    base.chmod(0o755)
-    os.environ["STAGES_SANDBOX"] = str(base / "box")
-    try:
+    with open_folder("staged") as base, own_sandbox(base / "box"):
         supabase = sandbox.up(ROOT, [])
         folder = base / "project"
         convex = make_project(folder)
@@ -124,9 +119,6 @@ def main() -> None:
             stages = Stages(base / "data", "default", folder, environment)
             stage(folder, stages, deployment)
             pack(stages.data, seed_lines(deployment), STAGED / "staged.zip")
-    finally:
-        sandbox.reset(ROOT)
-        shutil.rmtree(base, ignore_errors=True)
 
 
 if __name__ == "__main__":

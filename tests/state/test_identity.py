@@ -6,6 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
+from stages import Migration, Stopped
+from stages.retry import Backoff
 from stages.sandbox import State
 from tests.support.command_line import Stages
 from tests.support.project_copies import copy_project
@@ -41,9 +45,12 @@ def test_same_name_but_another_database_is_refused(
     assert "(system_identifier)" in done.stderr
 
 
-def test_a_typo_in_an_address_claims_no_folder(supabase: State, tmp_path: Path) -> None:
+def test_a_typo_in_an_address_claims_no_folder(
+    supabase: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The folder becomes a source's, and a target's, with its first answer."""
-    stages = Stages(tmp_path / "data", "default", copy_project(tmp_path / "project"))
+    monkeypatch.setattr(Backoff, "delay", lambda *_: 0.01)
+    project, data = copy_project(tmp_path / "project"), tmp_path / "data"
     convex = supabase.deployments["sandbox"]
     right = {
         "SUPABASE_URL": supabase.source.url,
@@ -51,15 +58,17 @@ def test_a_typo_in_an_address_claims_no_folder(supabase: State, tmp_path: Path) 
         "CONVEX_URL": convex.url,
         "CONVEX_DEPLOY_KEY": convex.admin_key,
     }
-    stages.environment = {**right, "SUPABASE_URL": "http://127.0.0.1:9"}
-    stages.run("extract", code=3)
-    stages.environment = {**right, "SUPABASE_DB_URL": "postgresql://u:p@127.0.0.1:9/x"}
-    stages.run("extract", "--via", "postgres", code=3)
-    assert not (stages.data / "source.json").exists()
-    stages.environment = {
-        **right, "CONVEX_URL": "http://127.0.0.1:9", "CONVEX_DEPLOY_KEY": "dev:sad-mole-9|s"
-    }  # fmt: skip
-    stages.run("extract", code=3)
+
+    def extract(**wrong: str) -> None:
+        settings = {**right, **wrong}
+        with pytest.raises(Stopped):
+            Migration(project, data=data, target="default", environment=settings).extract()
+
+    extract(SUPABASE_URL="http://127.0.0.1:9")
+    extract(SUPABASE_URL="", SUPABASE_DB_URL="postgresql://u:p@127.0.0.1:9/x")
+    assert not (data / "source.json").exists()
+    extract(CONVEX_URL="http://127.0.0.1:9", CONVEX_DEPLOY_KEY="dev:sad-mole-9|s")
+    stages = Stages(data, "default", project)
     assert not (stages.target_folder / "target.json").exists()
     stages.environment = right
     stages.run("extract")

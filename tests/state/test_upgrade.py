@@ -66,7 +66,7 @@ def test_a_newer_format_is_refused(left: HalfWay) -> None:
     file.write_text(json.dumps({"format": 2, "all": "is otherwise"}))
     for command in ("status", "transform", "report"):
         refused = stages.run(command, code=2).stderr
-        assert "is of format 2, and these stages read up to 1" in refused
+        assert "is of format 2, and this version of stages reads up to 1" in refused
         assert "upgrade stages" in refused and "Traceback" not in refused
     file.write_text(stored)
     assert stages.json("status")

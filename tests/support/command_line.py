@@ -39,7 +39,7 @@ class Stages:
     def run(self, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Run a command to its end and check its exit code.
 
-        Commands in its messages come without this runner's global options, which `raw` keeps.
+        Commands in its messages are shown without this runner's global options, unlike in `raw`.
         """
         done = self.raw(*args)
         if code is not None:
@@ -54,13 +54,13 @@ class Stages:
         return text
 
     def raw(self, *args: str, typed: str = "", umask: int = -1) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end; `typed` is what a person answers it."""
+        """Run a command to its end; `typed` is its stdin."""
         return forked_python.run(
             self.command(*args)[1:], cwd=ROOT, env=self.env(), timeout=300, typed=typed, umask=umask
         )
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
-        """Start a command, to be killed."""
+        """Start a command that the test will kill."""
         return subprocess.Popen(
             self.command(*args), cwd=ROOT, env=self.env(),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -78,7 +78,7 @@ class Stages:
         return self.data / "targets" / self.target
 
     def report_file(self, file: str) -> Path:
-        """A file of the report: the plan's, or the one of a target that is not the default."""
+        """A file of the report: the target's own if there is one, otherwise the default one."""
         path = self.project / ".planning" / file
         of_target = path.with_name(f"{path.stem}.{self.target}{path.suffix}")
         return of_target if of_target.exists() else path

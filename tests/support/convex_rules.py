@@ -1,7 +1,6 @@
-"""Validators and values, made beside one another, and Convex' rules for them in plain Python.
+"""Random validators with matching values, and Convex's rules for them in plain Python.
 
-The rules are as Convex' documentation has them: what is given is read as the value that Convex
-would hold, or is INVALID.
+The rules follow Convex's documentation: a value is read as what Convex would store, or is INVALID.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class Ref:
 
     @property
     def id(self) -> str:
-        """An id as the mock has them."""
+        """An id in the mock's format."""
         return f"{int(self.key):010d}{self.table}"
 
 
@@ -62,7 +61,7 @@ def encoded(value: Any, *, ids: bool) -> Any:
 
 
 def canonical(value: Any) -> str:
-    """The one text of encoded JSON."""
+    """The canonical text of encoded JSON."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{json.dumps(k)}:{canonical(value[k])}" for k in sorted(value)) + "}"
     if isinstance(value, list):
@@ -78,8 +77,8 @@ INVALID = object()
 
 
 def read(validator: Validator, value: Any, *, exact: bool) -> Any:
-    """The value as the validator takes it, or INVALID. Not `exact`: with what the model may leave
-    to stages, a null of an optional field and a whole number for an int64."""
+    """The value as the validator accepts it, or INVALID. If not `exact`, also accept what a model
+    may leave to stages: null for an optional field, and a whole number for an int64."""
     kind = validator["type"]
     if kind == "any":
         return value if plain(value) else INVALID
@@ -144,7 +143,7 @@ def is_scalar(validator: Validator, value: Any) -> bool:
 
 
 def integer(validator: Validator, value: Any, *, exact: bool) -> Any:
-    """A whole number where an int64 is due."""
+    """A whole number where an int64 is expected, as Int64; or INVALID."""
     if exact or not isinstance(value, float) or not math.isfinite(value):
         return INVALID
     if value != int(value) or str(value) == "-0.0" or not -(2**63) <= value < 2**63:
@@ -158,7 +157,7 @@ def leaves_to_stages(value: Any, result: Any) -> bool:
 
 
 def plain(value: Any) -> bool:
-    """What v.any() may hold in JSON: no int64, no bytes. A reference is a text there."""
+    """Whether v.any() can hold the value in JSON: no int64, no bytes. References are strings."""
     if isinstance(value, list):
         return all(map(plain, value))
     if isinstance(value, dict):
@@ -179,7 +178,7 @@ def mock_is_lax(validator: Validator) -> bool:
     return bool(kind == "record")
 
 
-# ── what is tried ───────────────────────────────────────────────────────────────────────────
+# ── strategies ──────────────────────────────────────────────────────────────────────────────
 
 texts = st.text(st.sampled_from('ab"\\{}$:,[]é🎉 '), max_size=5)
 names = st.sampled_from(["a", "b", "kind", "longer_name"])
@@ -237,8 +236,8 @@ validators: st.SearchStrategy[Validator] = st.recursive(
 
 
 def unclear(validator: Validator) -> bool:
-    """A union of a text and an id, or of v.any() and others: which one a value is, is a choice of
-    stages' own, so that nothing outside of it can judge."""
+    """Whether it contains a union of string and id, of v.any() and others, or of a record and other
+    containers: which member a value matches is stages' own choice, so it can't be checked here."""
     kind = validator["type"]
     if kind == "union":
         inside = flat(validator)
@@ -267,7 +266,7 @@ def flat(validator: Validator) -> list[Validator]:
 
 @st.composite
 def value_for(draw: st.DrawFn, validator: Validator) -> Any:
-    """A value for a validator; now and then, at any place, one for nothing."""
+    """A value for a validator; occasionally, at any place, an arbitrary one."""
     if draw(st.integers(0, 19)) == 0:
         return draw(anything)
     kind = validator["type"]

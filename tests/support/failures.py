@@ -1,4 +1,4 @@
-"""What status, rejects and the report show of a table, for failures that are kept."""
+"""What status, rejects and the report show for a table with recorded failures."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.project.plan import Plan
-from stages.rejects import as_text as rejects_as_text
+from stages.reject_lines import as_text as rejects_as_text
 from stages.rejects import list_rejects
 from stages.report.build import write_report
 from stages.report.files import report_files
+from stages.standing import Status
 from stages.state.durable import read_json
 from stages.state.failures import Failure, Stage
 from stages.state.workspace import Workspace
-from stages.status import Status, as_text, status
+from stages.status import status
+from stages.status_lines import as_text
 
 
 @dataclass(frozen=True)
 class Shown:
-    """Each for people and as data; `entry` is the table's in the report."""
+    """The outputs as text and as data; `entry` is the table's entry in the report."""
 
     status: Status
     failures: Mapping[Stage, Failure]
@@ -30,7 +32,7 @@ class Shown:
 
 
 def shown(workspace: Workspace, plan: Plan, table: str) -> Shown:
-    """What is shown of a table now; status as JSON has its failures too."""
+    """What is shown for a table now; asserts that the status as JSON has its failures too."""
     standing = status(workspace, plan, lambda text: text)
     failures = standing.tables[table].failures
     assert list(standing.to_json()["tables"][table]["failures"]) == list(failures)

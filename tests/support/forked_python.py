@@ -1,10 +1,10 @@
-"""Processes of Python that have no imports before them: forks of one that has imported stages.
+"""Python processes without import time: forks of a process that has already imported stages.
 
-What a command imports takes longer than what most tests have it do. A fork is a process as any
-other: its own memory, environment, output and exit code, and the signals of a new one. What Python
-itself reads as it starts (such as PYTHONUTF8) is that of the first process; a run that wants it
-otherwise gets a new interpreter. Tests of the start itself, of signals and of closed output begin
-theirs with `subprocess`, and tests/installed runs the console script.
+Importing takes longer than what most tests make a command do. A fork is a process like any other:
+with its own memory, environment, output and exit code, and default signals. What Python itself
+reads at startup (such as PYTHONUTF8) is inherited from the first process; a run that needs other
+values gets a new interpreter. Tests of the startup, of signals and of closed output use
+`subprocess` instead, and tests/installed runs the console script.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
-# What stages imports where it is used.
+# Modules that stages imports lazily.
 LAZY = (
     "adbc_driver_postgresql.dbapi", "duckdb", "filelock", "httpx", "httpcore", "psycopg",
     "psycopg.rows", "psycopg.sql", "pyarrow.compute", "pyarrow.dataset", "pyarrow.parquet",
     "rich.live", "rich.progress", "supabase",
 )  # fmt: skip
-# What Python reads only as it starts.
+# Variables that Python reads only at startup.
 OF_THE_START = ("PYTHON", "LC_", "LANG")
-# Two first processes, in turn: an order that hangs on the hashes of texts differs between them.
+# Two first processes, used in turn: an order that depends on string hashes differs between them.
 HOW_MANY = 2
-# How long the first process may take to import everything, on a machine that does much else.
+# How long the first process may take to import everything on a busy machine.
 START_SECONDS = 120.0
 
 
@@ -54,8 +54,8 @@ def run(
 ) -> subprocess.CompletedProcess[str]:  # fmt: skip
     """As `subprocess.run([sys.executable, *command], …)` with its output as text.
 
-    `command` is `-m MODULE ARGS…` or `SCRIPT ARGS…`, `typed` what stands in its stdin; `together`
-    puts stderr into stdout, as it comes.
+    `command` is `-m MODULE ARGS…` or `SCRIPT ARGS…`, `typed` its stdin; `together` merges stderr
+    into stdout.
     """
     first = next(_firsts())
     if _of_the_start(env) != first.start:
@@ -90,7 +90,7 @@ def _firsts() -> Iterator[_First]:
 
 @dataclass(frozen=True)
 class _First:
-    """The process that forks; it ends with the one that started it, which holds its stdin."""
+    """The process that forks; it ends when its parent, which holds its stdin, ends."""
 
     process: subprocess.Popen[bytes]
     address: str
@@ -105,14 +105,14 @@ class _First:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.forked_python", str(listener.fileno())],
             cwd=ROOT, stdin=subprocess.PIPE, pass_fds=[listener.fileno()],
-            # As `stages` sets it before anything is imported.
+            # As `stages` sets it before importing anything.
             env={**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"},
         )  # fmt: skip
         listener.close()
         return cls(process, address, _of_the_start(os.environ))
 
     def run(self, request: dict[str, Any], files: list[int], timeout: float) -> int:
-        """The exit code, negative for a signal, as `subprocess` has it."""
+        """Run a request; returns the exit code, negative for a signal, as in `subprocess`."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(START_SECONDS)
             connection.connect(self.address)
@@ -132,22 +132,27 @@ class _First:
 # ── the first process ───────────────────────────────────────────────────────────────────────
 
 
-def import_all() -> None:
+def import_stages() -> None:
+    """Import every module of the package."""
     import stages
 
     for module in pkgutil.walk_packages(stages.__path__, "stages."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+
+
+def import_all() -> None:
+    import_stages()
     for name in LAZY:
         importlib.import_module(name)
     warm_up()
-    # The collector of a fork leaves these objects, and so the memory that it shares, alone.
+    # So that a fork's garbage collector does not touch these objects, and memory stays shared.
     gc.collect()
     gc.freeze()
 
 
 def warm_up() -> None:
-    """What is made once in a process, at the first use; no thread of it goes on."""
+    """Initialize what is created once per process on first use, without leaving threads running."""
     import duckdb
 
     from stages.tls import trusted
@@ -158,7 +163,7 @@ def warm_up() -> None:
 
 
 def serve(listener: socket.socket) -> list[str]:
-    """Fork for whoever asks. Returns only in such a fork: the command that it is to become."""
+    """Fork for each request. Returns only in a fork: the command that it must run."""
     while True:
         ready, _, _ = select.select([listener, sys.stdin], [], [])
         if listener not in ready:
@@ -192,7 +197,7 @@ def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 
 def _report(connection: socket.socket, pid: int) -> NoReturn:
-    with suppress(OSError):  # nobody may be there any more to hear of it
+    with suppress(OSError):  # the client may be gone
         connection.sendall(f"{pid}\n".encode())
     _, status = os.waitpid(pid, 0)
     with suppress(OSError):
@@ -217,8 +222,8 @@ def _become(request: dict[str, Any], files: list[int]) -> list[str]:
 
 
 def execute(command: list[str]) -> NoReturn:
-    """What the interpreter does with its arguments, and as it ends; but for taking apart what all
-    those imports have made, which would take longer than a command."""
+    """Do what the interpreter does with its arguments and at exit, except tear down all imported
+    modules, which would take longer than a command."""
     code = 1
     try:
         if command[0] == "-m":
@@ -232,7 +237,7 @@ def execute(command: list[str]) -> NoReturn:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):
             sys.stderr.write(f"{end.code}\n")
-    except BaseException:  # noqa: BLE001 - it is the last one, as the interpreter's own
+    except BaseException:  # noqa: BLE001 - the outermost handler, as in the interpreter
         sys.excepthook(*sys.exc_info())
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()

@@ -10,9 +10,9 @@ from tests.support.command_line import ROOT, Stages
 
 
 def copy_project(folder: Path) -> Path:
-    """Plan and models to edit, reports of its own; convex/ and the sample are the repository's.
+    """A copy with plan and models to edit, without reports; convex/ and the sample are linked.
 
-    STAGES_SANDBOX is set in tests, so that a copy uses the tests' one sandbox.
+    STAGES_SANDBOX is set in tests, so a copy uses the tests' shared sandbox.
     """
     shutil.copytree(ROOT / ".planning", folder / ".planning")
     for pattern in ("data-migration-report*.json", "*SUMMARY*.md"):
@@ -25,13 +25,13 @@ def copy_project(folder: Path) -> Path:
 
 
 def copy_data(extracted: Path, folder: Path) -> Path:
-    """What is extracted and transformed already, to go on from."""
+    """Copy extracted and transformed data, as a starting point."""
     shutil.copytree(extracted, folder)
     return folder
 
 
 def edit(file: Path, old: str, new: str) -> None:
-    """Replace what is there exactly once, or say so."""
+    """Replace text that occurs exactly once; fail otherwise."""
     text = file.read_text("utf-8")
     assert text.count(old) == 1, f"{file} has {text.count(old)} times: {old}"
     file.write_text(text.replace(old, new), "utf-8")
@@ -47,7 +47,7 @@ def edit_model(project: Path, name: str, old: str, new: str) -> None:
 
 @functools.cache
 def loaded_once(extracted: Path) -> Stages:
-    """Everything done once in a session, to a deployment of its own; to be looked at only."""
+    """Everything done once per session, in its own deployment; read-only."""
     folder = extracted.parent / "loaded"
     stages = Stages(
         copy_data(extracted, folder / "data"), "sandbox-loaded", copy_project(folder / "project")

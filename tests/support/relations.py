@@ -1,4 +1,4 @@
-"""Temporary tables and views of a package's SQL that its relations.py does not declare."""
+"""Find temporary tables and views in a package's SQL that its relations.py does not declare."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from stages.sql import Relation
 
 CREATED = re.compile(r"\bTEMP(?:ORARY)? (?:TABLE|VIEW) (?:IF NOT EXISTS )?((?:\{[^}]*\}|[^\s({])+)")
 EXPRESSION = re.compile(r"\{[^}]*\}|\d+$")
-# `{ACKED}` and `{PRUNABLE_KEYS.of(name)}`; a variable of the type Relation is called so.
+# `{ACKED}` or `{PRUNABLE_KEYS.of(name)}`; a variable of type Relation is named `relation`.
 NAMED = re.compile(r"\{(\w+)(?:\.of\(.+\))?\}")
 
 
 def declared_relations(module: ModuleType) -> dict[str, Relation]:
-    """Constant → relation."""
+    """Constant name → relation."""
     return {name: value for name, value in vars(module).items() if isinstance(value, Relation)}
 
 
 def undeclared_relations(module: ModuleType) -> list[str]:
-    """`file: name` of what is created in the package beside its relations.py, and not in it."""
+    """`file: name` of relations created in the package and not declared in its relations.py."""
     assert module.__file__ is not None
     package = Path(module.__file__).parent
     return [
@@ -38,13 +38,13 @@ def _is_declared(name: str, declared: dict[str, Relation]) -> bool:
     constant = NAMED.fullmatch(name)
     if constant and constant[1] in {*declared, "relation"}:
         return True
-    # Those of `canonicalise` begin with the name that its caller gives.
+    # Relations of `canonicalise` begin with a name given by its caller.
     names = {relation.name for relation in declared.values()}
     return name.startswith("{table}") and EXPRESSION.sub("{}", name) in names
 
 
 def sql_texts(file: Path) -> Iterator[str]:
-    """String literals of a module, with `{expression}` where an f-string has one."""
+    """String literals of a module; f-strings with `{expression}` in place of values."""
     nodes = list(ast.walk(ast.parse(file.read_text("utf-8"))))
     inside = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in nodes:

@@ -1,4 +1,4 @@
-"""The sample's hazards, and a project with its staged files to try models on."""
+"""The sample's hazards, and a project with staged files for trying models."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ TARGETS = {
 
 
 def row_id(table: str, n: int) -> str:
-    """The key of a row of the sample, as its README says."""
+    """The key of a row of the sample, as described in its README."""
     return str(uuid.UUID(hashlib.md5(f"{table}:{n}".encode()).hexdigest()))
 
 
@@ -157,7 +157,7 @@ class Work:
         return transform(self.workspace, self.plan, load_schema(self.workspace), options, Silent())
 
     def fails(self, *tables: str) -> UserError:
-        """The refusal: nobody's data is at fault, a person must edit something."""
+        """The error of a refused transform: not due to data, the user must edit something."""
         with pytest.raises(UserError) as error:
             self.transform(*tables)
         assert error.value.exit_code == 2
@@ -175,7 +175,7 @@ class Work:
         (self.project / ".planning" / "migrations" / "models" / f"{name}.sql").write_text(sql)
 
     def manifest(self, table: str) -> dict[str, Any]:
-        """What transform says of the table, as anybody would read it."""
+        """The table's transform manifest, as plain JSON."""
         file = manifest_file(self.workspace.transform(table))
         manifest: dict[str, Any] = json.loads(file.read_text("utf-8"))
         return manifest
@@ -195,7 +195,7 @@ class Work:
 
 
 def plain(table: pa.Table) -> pa.Table:
-    """Columns of extension types as their storage; a uuid as text."""
+    """Convert columns of extension types to their storage, and uuid to text."""
     columns = []
     for column in table.columns:
         array = column.combine_chunks()

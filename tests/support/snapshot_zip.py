@@ -1,6 +1,6 @@
-"""A strict reader of snapshot ZIPs: what Convex' import would refuse, it refuses; and some more.
+"""A strict reader of snapshot ZIPs: refuses whatever Convex's import would refuse, and more.
 
-Written from the backend's parse rules, on its own: it shares no code with what writes the ZIP.
+Written independently from the backend's parsing rules: shares no code with what writes the ZIP.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAME = re.compile(r"(?!\$)[\x20-\x7e]{1,1024}")
 
 
 class Refused(Exception):
-    """What the import would say no to, and where."""
+    """What the import would refuse, and where."""
 
 
 def read_snapshot(
@@ -29,10 +29,10 @@ def read_snapshot(
     exported: Mapping[str, Any],
     numbers: Mapping[str, int],
 ) -> dict[str, list[dict[str, Any]]]:
-    """Table → documents in their order, as values: int for int64, float for float64.
+    """Table → documents in order, as Python values: int for int64, float for float64.
 
-    Checked against the schema and the deployment's table numbers. A table without a number has
-    ids of another kind (those of the sandbox), which are not looked at.
+    Checked against the schema and the deployment's table numbers. References to a table without a
+    number have ids of another kind (the sandbox's), which are not checked.
     """
     tables: dict[str, list[dict[str, Any]]] = {}
     schema = {table["tableName"]: table["documentType"] for table in exported["tables"]}
@@ -84,7 +84,7 @@ def _lines(name: str, text: bytes) -> list[dict[str, Any]]:
 
 
 def parse(text: str) -> Any:
-    """Export JSON of one value: a number without dot and exponent is an int64."""
+    """Parse export JSON of one value: a number without a dot or exponent is an int64."""
 
     def integer(digits: str) -> int:
         value = int(digits)
@@ -174,7 +174,7 @@ def check_document(
     own = {name: value for name, value in document.items() if name[:1] != "_"}
     if set(document) - set(own) - {"_id", "_creationTime"}:
         raise Refused(f"{table} has system fields: {sorted(document)}")
-    # 61 bytes are those of the two system fields.
+    # The two system fields take 61 bytes.
     if _size(own) + 61 > 1 << 20:
         raise Refused(f"{table}: a document of {_size(own) + 61} bytes")
     if _nesting(own) > 16:
@@ -189,7 +189,7 @@ def _size(value: Any) -> int:
     if isinstance(value, int | float):
         return 9
     if isinstance(value, str):
-        return 2 + len(value.encode())  # raises for half of a surrogate pair
+        return 2 + len(value.encode())  # raises for a lone surrogate
     if isinstance(value, bytes):
         return 2 + len(value)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""A migration of a few rows, made in Python: no source, no Node, for trying plans and models."""
+"""A migration of a few rows, made in Python without a source or Node, to try plans and models."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def array(item: Validator) -> Validator:
 
 
 def union(*members: Validator | str) -> Validator:
-    """A union; a text is a literal."""
+    """A union; a string is a literal."""
     return {"type": "union", "value": [
         {"type": "literal", "value": m} if isinstance(m, str) else m for m in members
     ]}  # fmt: skip
@@ -48,7 +48,7 @@ def id_of(table: str) -> Validator:
 
 
 class Small:
-    """A project in a folder: what is extracted, the plan, the models, and the schema."""
+    """A project in a folder: the extract, the plan, the models, and the schema."""
 
     def __init__(self, folder: Path) -> None:
         self.workspace = Workspace(project=folder, data=folder / "data", target="small")
@@ -56,7 +56,7 @@ class Small:
         (self.workspace.migrations / "models").mkdir(parents=True)
 
     def extract(self, name: str, rows: pa.Table, key: list[str], texts: Sequence[str] = ()) -> None:
-        """As if these rows had been extracted; `texts` are columns of json, as text."""
+        """Stage these rows as if they had been extracted; `texts` are JSON columns, as text."""
         folder = self.workspace.extract(name)
         write_zero_rows(folder, rows.schema)
         part = write_parquet(folder / "part-00000.parquet", rows.schema, rows.to_batches())
@@ -67,7 +67,7 @@ class Small:
         ))  # fmt: skip
 
     def schema(self, table: str, fields: dict[str, Validator], **indexes: Any) -> None:
-        """A Convex table; a field whose name ends with `?` is optional."""
+        """Declare a Convex table; a field whose name ends with `?` is optional."""
         self.tables = [t for t in self.tables if t["tableName"] != table]
         self.tables.append({"tableName": table, "documentType": {"type": "object", "value": {
             name.removesuffix("?"): {"fieldType": kind, "optional": name.endswith("?")}
@@ -75,7 +75,7 @@ class Small:
         }}, **indexes})  # fmt: skip
 
     def write(self, name: str, text: str) -> None:
-        """A file beside the plan."""
+        """Write a file in the plan's folder."""
         (self.workspace.migrations / name).write_text(text, "utf-8")
 
     def model(self, name: str, sql: str) -> None:
@@ -91,14 +91,14 @@ class Small:
         return transform(self.workspace, self.plan, schema, chosen, Silent())
 
     def fails(self, *tables: str) -> UserError:
-        """The refusal, which is exit 2 and has a hint."""
+        """The error of a transform that is refused, with exit code 2 and a hint."""
         with pytest.raises(UserError) as error:
             self.transform(*tables)
         assert error.value.exit_code == 2 and error.value.hint
         return error.value
 
     def manifest(self, table: str) -> dict[str, Any]:
-        """What transform says of the table, as anybody would read it."""
+        """The table's transform manifest, as plain JSON."""
         file = manifest_file(self.workspace.transform(table))
         manifest: dict[str, Any] = json.loads(file.read_text("utf-8"))
         return manifest
@@ -120,7 +120,7 @@ class Small:
         return {r["source_id"]: (r["field"], r["rule"]) for r in self.rows(table, "rejects")}
 
     def accounted(self, table: str) -> bool:
-        """Every source row is one document or one reject."""
+        """Whether every source row is exactly one document or one reject."""
         manifest = self.manifest(table)
         ids = [*self.documents(table), *self.rejected(table)]
         return bool(

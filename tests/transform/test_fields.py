@@ -224,7 +224,7 @@ def test_no_value_is_the_time_of_the_run_or_chance(small: Small, sql: str) -> No
     things(small, table(moment=at), {"t": STRING}, f"'é' AS t,\n    ({sql})::VARCHAR AS u")
     message = small.fails().message
     assert message.startswith("models/things.sql, line 4: ")
-    assert "gives something else on every run" in message
+    assert "gives another value on every run" in message
 
 
 def test_nor_where_duckdb_can_not_take_a_query_apart(small: Small) -> None:
@@ -243,7 +243,7 @@ def test_nor_where_duckdb_can_not_take_a_query_apart(small: Small) -> None:
 def test_nor_is_a_row_a_sample(small: Small) -> None:
     things(small, table(t=["a"]), {"t": STRING}, "t")
     small.model("things", "SELECT key(id) AS _source_id, t FROM extract.things USING SAMPLE 1")
-    assert "a sample gives something else" in small.fails().message
+    assert "a sample gives another value" in small.fails().message
     small.model("things", "SELECT key(id) AS _source_id, 'now() and random()' AS t -- now()\n"
                           "FROM extract.things /* uuid() */")  # fmt: skip
     small.transform()
@@ -263,8 +263,29 @@ MISTAKES = [
      "models/things.sql, line 2: Parser Error"),
     ("SELECT key(id) AS _source_id,\n t\nFROM extract.gone",
      "models/things.sql, line 3: Catalog Error: Table with name gone does not exist"),
+    ("SELECT key(id) AS _source_id, to_unx(t) AS t\nFROM extract.things",
+     "models/things.sql, line 1: Catalog Error: Scalar Function with name to_unx does not exist; "
+     "is it `to_unix`?"),
+    ("SELECT key(id) AS _source_id,\n lowre(t) AS t\nFROM extract.things",
+     "models/things.sql, line 2: Catalog Error: Scalar Function with name lowre does not exist; "
+     "is it `lower`?"),
+    ("SELECT key(id) AS _source_id,\n td AS t\nFROM (SELECT id, t AS tdd, n FROM extract.things)",
+     'models/things.sql, line 2: Binder Error: Referenced column "td" not found in FROM clause; '
+     "is it `tdd`?"),
+    ("SELECT key(id) AS _source_id,\n t\nFROM extract.thinks",
+     "models/things.sql, line 3: Catalog Error: Table with name thinks does not exist; is it "
+     "`things`?"),
     ("-- é\nSELECT key(id) AS _source_id, t\nFROM extract.things\nWHERE id = uuid()::BIGINT",
-     "models/things.sql, line 4: uuid() gives something else on every run"),
+     "models/things.sql, line 4: uuid() gives another value on every run"),
+    *(
+        (f"SELECT key(id) AS _source_id, 'x' AS t\nFROM\n{schema}.things",
+         f"models/things.sql, line 3: reads {schema.lower()}.things, which is the result of a run")
+        for schema in ("transform", "bound", "LOAD")
+    ),
+    ("SELECT key(id) AS _source_id,\n (SELECT min(reason) FROM rejects) AS t\nFROM extract.things",
+     "models/things.sql, line 2: reads rejects, which is the result of a run"),
+    ("SELECT key(id) AS _source_id, a AS t FROM\n(PIVOT transform.things ON t USING sum(n))",
+     "models/things.sql, line 2: reads transform.things, which is the result of a run"),
 ]  # fmt: skip
 
 
@@ -281,6 +302,16 @@ def test_a_mistake_in_a_model_is_one_message_and_loses_nothing(
     message = small.fails().message
     assert message.startswith(words) and "\n" not in message
     assert {file: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_a_name_of_the_model_s_own_is_no_result(small: Small) -> None:
+    things(small, table(t=["a"]), {"t": STRING}, "t")
+    small.model(
+        "things",
+        "WITH rejects AS (FROM extract.things) SELECT key(id) AS _source_id, t FROM rejects",
+    )
+    small.transform()
+    assert small.documents("things") == {"1": {"t": "a"}}
 
 
 def test_a_column_of_another_type_is_named_with_its_line(small: Small) -> None:

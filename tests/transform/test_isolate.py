@@ -329,7 +329,7 @@ def test_where_no_try_can_be_the_table_stops_and_the_others_go_on(
     result = small.transform()
     assert words in result.failed["things"] and list(result.tables) == ["others"]
     assert "outer SELECT" in result.failed["things"] or "_source_id" in words
-    assert "refers to things, which has stopped" in result.failed["refers"]
+    assert "refers to things, which has failed" in result.failed["refers"]
     assert small.documents("things") == before, "nothing is replaced"
 
 

@@ -53,5 +53,5 @@ def test_each_macro_keeps_its_value_in_another_form() -> None:
 
 
 def test_each_macro_is_on_the_page() -> None:
-    page = (ROOT / "docs" / "models.md").read_text("utf-8")
+    page = (ROOT / "docs" / "reference" / "models.md").read_text("utf-8")
     assert not [name for name in declared().keys() - HELPERS if f"{name}(" not in page]

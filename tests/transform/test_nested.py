@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,11 +18,12 @@ from stages.convex.client import Deployment
 from stages.convex.schema import load_schema
 from stages.convex.values import document_sql
 from stages.init.typescript import loading_functions
-from stages.project.settings import Secret, Target
+from stages.project.settings import sandbox_target
 from stages.project.staged_schema import staged_shapes
 from stages.views import bound_sql, connect
 from tests.support.command_line import ROOT, Stages
 from tests.support.project_copies import edit_plan
+from tests.support.sandboxes import open_folder, own_sandbox
 from tests.support.shipped_sample import Work
 
 HERE = Path(__file__).parent / "nested"
@@ -47,21 +47,15 @@ def make_project(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def moved() -> Iterator[Stages]:
     """Everything extracted and transformed; what is in no cycle loaded and verified."""
-    base = "/var/tmp" if Path("/var/tmp").is_dir() else None
-    folder = Path(tempfile.mkdtemp(prefix="stages-nested-", dir=base))
-    folder.chmod(0o755)
-    stages = Stages(
-        folder / "data", project=make_project(folder / "project"),
-        environment={"STAGES_SANDBOX": str(folder / "box")},
-    )  # fmt: skip
-    try:
+    with open_folder("nested") as folder, own_sandbox(folder / "box") as box:
+        stages = Stages(
+            folder / "data", project=make_project(folder / "project"),
+            environment={"STAGES_SANDBOX": str(box)},
+        )  # fmt: skip
         stages.run("extract")
         stages.run("transform")
         stages.run("load", *LOADED)
         yield stages
-    finally:
-        stages.run("sandbox", "reset", code=None)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +84,11 @@ def rejects(work: Work, table: str) -> dict[str, tuple[str, str, str]]:
 
 def test_what_no_validator_takes_is_named_with_its_path(staged: Work) -> None:
     assert rejects(staged, "pages") == {
-        "4": ("blocks", "not_in_union", "none of the 2 in the union takes it at blocks[0]"),
+        "4": (
+            "blocks",
+            "not_in_union",
+            "none of the 2 members of the union accepts it at blocks[0]",
+        ),
         "5": ("blocks", "extra_field", "the field more is not in the schema at blocks[0]"),
         "6": ("blocks", "type_mismatch", "a number, not string at blocks[1].text"),
     }
@@ -199,6 +197,13 @@ def test_named_references_that_are_nowhere(work: Work, path: str, words: str) ->
     assert f"references names {words}" in work.fails("pages").message
 
 
+@pytest.mark.parametrize("path", ["settings{}", "settings{}.x"])
+def test_one_key_and_every_key_of_a_place_are_not_both_named(work: Work, path: str) -> None:
+    edit_plan(work.project, '"blocks[].imageId" = "files", ', f'"{path}" = "files", ')
+    message = work.fails("pages").message
+    assert "references names `settings{}`, which means every key, and also one key of" in message
+
+
 def test_a_table_that_refers_to_itself_is_proven_as_one(staged: Work) -> None:
     causes = {key: (field, rule) for key, (field, rule, _) in rejects(staged, "categories").items()}
     assert causes == {
@@ -263,25 +268,18 @@ def test_nested_documents_are_loaded_and_read_back(moved: Stages) -> None:
         for table in ("users", "files")
         for row in moved.sql(f"SELECT * FROM '{moved.target_folder}/load/{table}/ids.parquet'")
     }
-    (page,) = moved.sql("SELECT * FROM bound.pages WHERE _source_id = '1'")
+    (page,) = moved.sql("SELECT * FROM bound.pages WHERE source_id = '1'")
     assert page["authors"] == [ids[f"users:{n}"] for n in (3, 1, 2)]
     assert ids[IMAGE + "1"] in str(page["blocks"]) and "users:1 is no" in str(page["blocks"])
     assert ids["users:2"] in str(page["settings"]) and "users:3" in str(page["settings"])
     assert page["_unbound"] == []
 
 
-def test_a_document_that_is_gone_dangles_wherever_it_was_named(
-    moved: Stages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_document_that_is_gone_dangles_wherever_it_was_named(moved: Stages) -> None:
     """Last here: it deletes in Convex."""
-    monkeypatch.setenv("STAGES_SANDBOX", moved.environment["STAGES_SANDBOX"])
     state = sandbox.status(moved.project)
     assert state
-    local = state.deployments["sandbox"]
-    target = Target(
-        name="sandbox", deployment=local.name, url=local.url, site_url=local.site_url,
-        admin_key=Secret(local.admin_key), secret=Secret(local.migration_secret),
-    )  # fmt: skip
+    target = sandbox_target("sandbox", state.deployments["sandbox"])
     with Deployment(target) as deployment:
         records = [{"sourceId": "2"}]
         deployment.mutation("migrate:remove", {"table": "users", "records": records})

@@ -112,7 +112,7 @@ def test_the_plan_types_columns(one: Small) -> None:
 
 
 REFUSED_ENTRIES = [
-    ("[side.map.types]\nold = 'money'", "types.old is 'money'; it is one of VARCHAR"),
+    ("[side.map.types]\nold = 'money'", "types.old is 'money'; it must be one of VARCHAR"),
     ("[side.map.types]\nold = 7", "types.old is 7"),
     ("[side.map.types]\nold = 'DECIMAL(99,2)'", "types.old is 'DECIMAL.99,2.'"),
     ("[side.map.types]\nold = 'DECIMAL(5,9)'", "types.old is 'DECIMAL.5,9.'"),

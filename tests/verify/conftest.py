@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ import pytest
 
 from stages import sandbox
 from stages.convex.client import Deployment
-from stages.project.settings import Secret, Target
-from tests.faults.support import KEY, NAME, Host, host
+from stages.project.settings import Target
+from tests.faults.support import Host, host
 from tests.support.command_line import ROOT, Stages
 from tests.support.project_copies import copy_project
 
@@ -29,14 +29,7 @@ class Moved:
 
     @property
     def target(self) -> Target:
-        return Target(
-            name="default",
-            deployment=NAME,
-            url=self.host.url,
-            site_url=self.host.site_url,
-            admin_key=Secret(KEY),
-            secret=None,
-        )
+        return replace(self.host.target(), site_url=self.host.site_url)
 
     def call(self, function: str, **args: Any) -> Any:
         with Deployment(self.target) as deployment:

@@ -45,7 +45,7 @@ def test_a_secret_that_is_left_is_wrong(
         assert results["HTTP action"][0] is False
     else:
         assert results["secret"] == (True, "not set")
-        assert results["HTTP action"] == (True, "there, and closed")
+        assert results["HTTP action"] == (True, "served, but closed")
 
 
 def own_copy(folder: Path) -> Path:
@@ -61,7 +61,7 @@ def test_a_public_function_is_wrong(supabase: sandbox.State, tmp_path: Path) -> 
     migrate.write_text(text.replace("  internalQuery,\n", "  internalQuery,\n  query,\n"), "utf-8")
     results = findings(tmp_path, supabase, convex, None, 1)
     assert results["visitors"] == (False, "migrate:readPage answer without a key")
-    assert results["functions"] == (False, "anybody may call migrate:readPage")
+    assert results["functions"] == (False, "anyone can call migrate:readPage")
     assert results["secret"][0] and results["HTTP action"][0]
 
 
@@ -72,7 +72,7 @@ def test_nothing_is_left(supabase: sandbox.State, tmp_path: Path) -> None:
     results = findings(tmp_path, supabase, convex, None, 0)
     assert results == {
         "visitors": (True, "can call none of the functions"),
-        "HTTP action": (True, "not there"),
+        "HTTP action": (True, "not served"),
         "functions": (True, "none is left"),
         "secret": (True, "not set"),
     }

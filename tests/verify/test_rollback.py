@@ -9,7 +9,6 @@ import pytest
 
 from stages import sandbox
 from stages.convex.client import Deployment
-from stages.project.settings import Secret, Target
 from tests.faults.support import KEY, host
 from tests.support.command_line import Stages
 from tests.support.project_copies import copy_project
@@ -45,7 +44,7 @@ def test_a_family_goes_and_comes_back(moved: Moved) -> None:
 def test_a_parent_does_not_go_without_its_children(moved: Moved) -> None:
     before = moved.ledger()
     done = moved.stages.run("rollback", "webinars", "--yes", code=2)
-    assert "would refer to what is gone: `webinarRegistrations` (259 documents)" in done.stderr
+    assert "would refer to deleted ones: `webinarRegistrations` (259 documents)" in done.stderr
     assert "stages rollback webinarRegistrations webinars" in done.stderr
     assert moved.ledger() == before
     assert moved.next().startswith("nothing")
@@ -114,14 +113,6 @@ def test_large_documents_go_in_smaller_batches(supabase: sandbox.State, tmp_path
         stages = Stages(
             tmp_path / "data", "default", copy_project(tmp_path / "project"), running.settings()
         )
-        target = Target(
-            name="default",
-            deployment="faults",
-            url=running.url,
-            site_url=None,
-            admin_key=Secret(KEY),
-            secret=None,
-        )
         workspace = running.pages("workspaces")[0]["_id"]
         article: dict[str, Any] = {
             "workspace_id": workspace,
@@ -131,7 +122,7 @@ def test_large_documents_go_in_smaller_batches(supabase: sandbox.State, tmp_path
             "created_at": 1.0,
             "updated_at": 1.0,
         }
-        with Deployment(target) as deployment:
+        with Deployment(running.target()) as deployment:
             for number in range(40):
                 record = {
                     "sourceId": str(number),

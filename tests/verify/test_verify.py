@@ -62,6 +62,16 @@ def test_a_changed_document_is_named_with_its_fields(edited: tuple[Moved, str]) 
     assert report["errors"] == ["verify: 1 changed"]
 
 
+def test_show_has_what_is_staged_and_what_the_app_wrote(edited: tuple[Moved, str]) -> None:
+    moved, key = edited
+    shown = moved.stages.json("show", "articles", key)
+    assert shown["differs"] == ["title", "excerpt"]
+    assert shown["now"]["title"] == "by the app" != shown["bound"]["title"]
+    text = moved.stages.run("show", "articles", key).stdout
+    assert "Convex has other values in title, excerpt" in text
+    assert "title" in (last := text.partition("Convex has now")[2]) and '"by the app"' in last
+
+
 def test_a_copy_is_a_duplicate_and_another_document_only_unowned(whole: Moved) -> None:
     document = next(iter(whole.documents("articles").values()))
     inserted = [
@@ -220,7 +230,7 @@ def test_a_source_that_has_moved_ends_with_1(
     assert words in done.stderr and "stages extract --restart" in done.stderr
     assert whole.counts("articles") == {"verified": 34}
     # It is remembered: nobody has to look again.
-    assert whole.next() == "stages extract --restart articles; the source has moved"
+    assert whole.next() == "stages extract --restart articles"
     seen = whole.stages.json("status")["tables"]["articles"]["extract"]["moved"]
     assert f"articles: {', '.join(seen['what'])}" == words
     assert f"the source has moved since articles was extracted: {words.split(': ')[1]}" in (

@@ -1,4 +1,4 @@
-"""A validator as what it takes of each kind: unions, however nested, become one set."""
+"""What a validator accepts of each kind: unions, however nested, become one set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stages.errors import UserError
 
 NULL: Validator = {"type": "null"}
 ANY: Validator = {"type": "any"}
-# Validators with one type of values each, and the kind of these in marked JSON.
+# Validators that accept a single type, and the kind of its values in marked JSON.
 SCALARS = {
     "string": "STRING",
     "id": "STRING",
@@ -39,10 +39,10 @@ class UnknownValidator(UserError):
 
 @dataclass(frozen=True, kw_only=True)
 class Alternatives:
-    """What a validator takes. `kinds`: those of which every value is taken.
+    """What a validator accepts. `kinds`: those of which every value is accepted.
 
     `literals` are Python values (an int64 is an int, a number a float), `ids` the v.id()s of the
-    schema's tables, `system_ids` the tables of those of Convex' own, such as `_storage`,
+    schema's tables, `system_ids` the system tables of the other v.id()s, such as `_storage`,
     `items` the validators of the items of each v.array(), `objects` each v.object() and v.record(),
     `anything` each v.any().
     """
@@ -66,7 +66,7 @@ class Alternatives:
 
 
 def alternatives(validator: Validator) -> Alternatives:
-    """Raises UnknownValidator for one of a kind that is not known here."""
+    """A validator's alternatives. Raises UnknownValidator for a kind that is not known here."""
     kinds: set[str] = set()
     literals: list[str | bool | int | float] = []
     system_ids: list[str] = []

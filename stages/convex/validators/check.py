@@ -1,9 +1,9 @@
 """A validator → SQL of what is wrong with a marked, canonical JSON value, or NULL.
 
-Every value is bound once, by the lambda that takes it out of its array or object, so that the SQL
-grows with the validator and not with its depth. What the model may leave to stages is no problem:
-a whole number where an int64 is due, a null where an optional field takes none, and a bare key
-where the plan names the table (see rewrite.py).
+Every value is bound once, by the lambda that extracts it from its array or object, so that the SQL
+grows with the validator and not with its depth. What the model may leave to stages is not a
+problem: a whole number where an int64 is expected, a null in an optional field that does not accept
+null, and a bare key where the plan names the table (see rewrite.py).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ SAID = {"INTEGER": "an int64", "BYTES": "bytes", "ARRAY": "an array", "OBJECT": 
 
 
 def problem_sql(validator: Validator, value: str, path: str) -> str:
-    """SQL of "rule: reason at path", or NULL. `value` is SQL of marked canonical JSON that is not
-    SQL NULL and is short, such as a column; `path` is SQL of the words for where it is."""
+    """SQL of "rule: reason at path", or NULL. `value` is short SQL, such as a column, of marked
+    canonical JSON that is not SQL NULL; `path` is SQL of the text that says where it is."""
     return _Check().value(validator, value, path)
 
 
@@ -41,7 +41,7 @@ def conditions(
     members: Sequence[Validator], value: str, *, items: bool = False, bound: bool = False
 ) -> list[str]:
     """SQL for each member of a union of objects (or of arrays, by their items): whether the value
-    is that member's. The first that holds decides. `bound`: it has ids of Convex, not references.
+    is that member's. The first match decides. `bound`: it has Convex ids, not references.
     """
     if len(members) == 1:
         return ["true"]
@@ -58,7 +58,8 @@ def conditions(
 
 
 def discriminator(members: Sequence[Validator]) -> tuple[str, list[list[str]]]:
-    """The required field whose literal texts tell objects of a union apart; "" where none does."""
+    """The required field whose literals tell the objects of a union apart, and the literals of each
+    object; "" and [] if there is none."""
     if any(member["type"] != "object" for member in members):
         return "", []
     for name in members[0]["value"]:
@@ -90,12 +91,12 @@ def _takes_more(accepted: Alternatives) -> bool:
 
 
 def is_id_sql(text: str) -> str:
-    """SQL: whether a text has the form of an id of Convex; whose it is, Convex says."""
+    """SQL: whether a text has the form of a Convex id; only Convex knows of which table."""
     return f"regexp_full_match({text}, '[{ALPHABET}]{{31,37}}')"
 
 
 def no_id(tables: Sequence[str]) -> str:
-    """What a text is that is no id of these tables of Convex' own."""
+    """The words for a text that is not an id of these system tables."""
     return f"no id of {' or '.join(dict.fromkeys(tables))}"
 
 
@@ -105,7 +106,7 @@ def wrong(rule: Rule, reason: str, path: str) -> str:
 
 
 class _Check:
-    """The walk; names of its lambdas are unique in one expression."""
+    """Walks a validator; the names of its lambdas are unique within one expression."""
 
     def __init__(self, *, bound: bool = False) -> None:
         self.bound = bound
@@ -133,7 +134,7 @@ class _Check:
         )
 
     def _kinds(self, accepted: Alternatives, value: str, path: str) -> Iterator[tuple[str, str]]:
-        """(kind, SQL of the problem) for each kind of which some values are taken; of v.any() for
+        """(kind, SQL of the problem) for each kind of which some values are accepted; for v.any(),
         those of which not all are."""
         if accepted.anything:
             yield from (
@@ -188,11 +189,11 @@ class _Check:
             )
 
     def _none_of(self, value: str, path: str) -> str:
-        reason = f"({value} ->> '$') || ' is none of the literals of the schema'"
+        reason = f"({value} ->> '$') || ' is not one of the schema''s literals'"
         return wrong(Rule.NOT_IN_UNION, reason, path)
 
     def _number(self, accepted: Alternatives, value: str, path: str) -> str:
-        """A plain JSON number: a float64, and a whole one where an int64 is due."""
+        """A plain JSON number: a float64, or a whole one where an int64 is expected."""
         if "NUMBER" in accepted.kinds or any(member.get("bare") for member in accepted.ids):
             return "NULL"
         number = f"({value} ->> '$')::DOUBLE"
@@ -238,10 +239,13 @@ class _Check:
             yield "BYTES", _unless(f"regexp_full_match({payload}, '{BASE64}')", malformed)
 
     def _one_of(self, problems: list[str], path: str, choices: Sequence[str] = ()) -> str:
-        """The problem of the member whose condition among `choices` holds; else of none of them."""
+        """The problem of the member whose condition in `choices` holds, or that none accepts it.
+
+        Without `choices`, there is a problem only if every member has one.
+        """
         if len(problems) == 1:
             return problems[0]
-        count = text_sql(f"none of the {len(problems)} in the union takes it")
+        count = text_sql(f"none of the {len(problems)} members of the union accepts it")
         none = wrong(Rule.NOT_IN_UNION, count, path)
         if choices:
             pairs = zip(choices, problems, strict=True)
@@ -298,8 +302,8 @@ class _Check:
         return _first(entries_sql(value), f"lambda {name}: coalesce({', '.join(problems)}, NULL)")
 
     def _anything(self, member: Validator, value: str, path: str) -> str:
-        """v.any(): no int64 or bytes, whose encoding in a column of JSON is that of an object with
-        a key of $; and what the plan says of places in it."""
+        """v.any(): no int64 or bytes, whose encoding in a JSON column is that of an object with a
+        $ key; and the places in it that the plan names."""
         problems = [any_problem_sql(f"{value}::VARCHAR", path)]
         for name, inner in member.get("fields", {}).items():
             at = next(self._names)
@@ -325,7 +329,7 @@ class _Check:
 
 def any_problem_sql(text: str, path: str) -> str:
     """SQL of what is wrong with a marked text for v.any(): an int64 or bytes, whose encoding would
-    be an object with a key of $, and a float that JSON can say itself."""
+    be an object with a $ key, or a float that plain JSON can express."""
     special = "|".join(payload.replace("+", "[+]") for payload in SPECIAL)
     rest = f"regexp_replace({text}, '\"{MARK}f({special})\"', '0', 'g')"
     problem = wrong(Rule.FIELD_NAME, text_sql("a key begins with $"), path)

@@ -1,8 +1,8 @@
-"""int64, bytes and special floats inside of JSON, as one text each while SQL works on them.
+"""int64, bytes and special floats inside JSON, as one string each while SQL works on them.
 
-Convex' encoded JSON says them as objects, such as {"$integer": "AQAAAAAAAAA="}. Marked, such an
-object is one string that begins with a character of Unicode's private use, so that it is a leaf
-like any other; a string of the data that begins so is refused (see `ambiguous_sql`).
+Convex's encoded JSON writes them as objects, such as {"$integer": "AQAAAAAAAAA="}. Marked, such an
+object is one string that begins with a private-use character of Unicode, so that it is a leaf like
+any other; a string in the data that begins with it is refused (see `ambiguous_sql`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ BASE64 = "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgko
 
 
 def marked_sql(text: str) -> str:
-    """SQL of a JSON text with every wrapper as a marked string. A quote inside of a string is
-    escaped, so that nothing but a wrapper has its form."""
+    """SQL of a JSON text with every wrapper as a marked string. A quote inside a string is escaped,
+    so that only a wrapper matches."""
     sql = text
     for name, sign in WRAPPERS.items():
         pattern = rf'\{{\s*"\${name}"\s*:\s*"([A-Za-z0-9+/=]*)"\s*\}}'
@@ -41,8 +41,8 @@ def ambiguous_sql(text: str) -> str:
 
 
 def kind_sql(value: str) -> str:
-    """SQL of the kind of a marked JSON value: NULL, BOOLEAN, STRING, NUMBER, ARRAY, OBJECT, and
-    INTEGER, BYTES or FLOAT of what is marked."""
+    """SQL of the kind of a marked JSON value: NULL, BOOLEAN, STRING, NUMBER, ARRAY, OBJECT, or, if
+    it is a mark, INTEGER, BYTES or FLOAT."""
     marks = " ".join(
         f"WHEN starts_with({value}::VARCHAR, '\"{MARK}{sign}') THEN '{kind}'"
         for sign, kind in KINDS.items()
@@ -60,10 +60,10 @@ def payload_sql(value: str) -> str:
 
 
 def excess_sql(text: str) -> str:
-    """SQL of how many bytes more a marked text counts by Convex' size rule than what it says.
+    """SQL of how many bytes more a marked text has by Convex's size rule than what it stands for.
 
-    A marked float or int64 is a string of 2 + 4 + 12 bytes in the place of 9, and bytes are their
-    base64 after a mark of 4 bytes.
+    A marked float or int64 is a string of 2 + 4 + 12 bytes instead of 9, and bytes are their base64
+    after a mark of 4 bytes.
     """
     fixed = f"9 * len(regexp_extract_all({text}, '\"{MARK}[if]'))"
     payloads = f'regexp_extract_all({text}, \'"{MARK}b([^"]*)"\', 1)'

@@ -1,8 +1,8 @@
-"""Where in a field references are: paths such as `blocks[].imageId`, and SQL that lists them.
+"""Where a field holds references: paths such as `blocks[].imageId`, and SQL that lists them.
 
 In a path, dots go to fields, [] to every item of an array, {} to every value of a record (and
-{key} to its keys). Beside every v.id(), the plan may name places in v.any(), and v.id()s at which
-the model gives bare keys (`references` of a table).
+{key} to its keys). Besides every v.id(), the plan may name places in v.any(), and v.id()s at which
+the model has bare keys (`references` of a table).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ REFS = "STRUCT(p INTEGER, r VARCHAR)[]"
 class Position:
     """A place for references: its path, and the tables that it may refer to.
 
-    `nullable`: null may stand there. `removable`: the place is an optional field of an object.
-    `text`: other texts than references may stand there too.
+    `nullable`: null is accepted there. `removable`: the place is an optional field of an object, or
+    a key of a record. `text`: texts other than references are accepted there too.
     """
 
     path: str
@@ -102,9 +102,9 @@ def refs_sql(
     bound: bool = False,
     numbers: Mapping[str, int] | None = None,
 ) -> str:
-    """SQL of the references in a valid, marked JSON value as {p, r}: the number of its position in
-    `positions(name, validator)`, and its text. `bound`: the texts are ids of Convex. `numbers` are
-    given where the value is a part of a field, at the path `name`."""
+    """SQL of the references in a valid, marked JSON value as {p, r}: the number of the position in
+    `positions(name, validator)`, and the text. `bound`: the texts are Convex ids. `numbers` must be
+    given if the value is a part of a field, at the path `name`."""
     numbers = numbers or {p.path: n for n, p in enumerate(positions(name, validator))}
     return _Refs(numbers, bound=bound).value(validator, value, name)
 
@@ -204,8 +204,8 @@ class _Refs:
 def reference_condition(validator: Validator, value: str, *, bound: bool) -> str:
     """SQL: whether the text at a v.id() is a reference.
 
-    Where other texts may stand there too, or ids of Convex' own tables, a literal is itself, and a
-    reference begins with the name of its table; an id of Convex can't be told from a text.
+    A literal is never a reference. Where other texts or ids of system tables are accepted too, a
+    reference begins with the name of its table; once bound, its id can't be told from a text.
     """
     accepted = alternatives(validator)
     text = f"({value} ->> '$')"

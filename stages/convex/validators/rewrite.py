@@ -1,8 +1,8 @@
 """A validator → SQL that rewrites valid JSON by position: never by what a text looks like.
 
-Four ways: `LongIntegers` says int64s that no float holds as Convex does; `Normalise` writes what
-the model may leave to stages; `Unorphan` takes out references that have no target; `Bind` puts ids
-of Convex in the place of references. The text of a value is NULL where it is to be taken out.
+Four ways: `LongIntegers` encodes int64s that no float holds as Convex does; `Normalise` completes
+what the model may leave to stages; `Unorphan` removes references that have no target; `Bind`
+replaces references with Convex ids. The text of a value is NULL if it is to be removed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stages.sql import text_sql
 
 
 class Rewriter:
-    """The walk that all have in common; `name` is the field's."""
+    """The walk that all rewriters share; `name` is the field's."""
 
     def __init__(self, name: str, validator: Validator) -> None:
         self.name = name
@@ -44,19 +44,19 @@ class Rewriter:
         raise NotImplementedError
 
     def key(self, key: str, path: str) -> str:
-        """SQL of a record's key as JSON text; NULL takes its entry out."""
+        """SQL of a record's key as JSON text; NULL removes its entry."""
         return f"to_json({key})::VARCHAR"
 
     def takes_out(self, validator: Validator, *, optional: bool) -> bool:
-        """Whether a null of such a field of an object is taken out."""
+        """Whether a null in such a field of an object is removed."""
         return False
 
     def drops(self, item: Validator, value: str, path: str) -> str | None:
-        """SQL: whether an item of an array is taken out."""
+        """SQL: whether an item of an array is removed; None if none ever is."""
         return None
 
     def wants(self, validator: Validator, path: str) -> bool:
-        """Whether anything of a validator may change."""
+        """Whether anything in a value of this validator may change."""
         accepted = alternatives(validator)
         return (
             bool(self.leaf(validator, accepted, "v", path))
@@ -182,8 +182,8 @@ class Rewriter:
 
 
 class LongIntegers(Rewriter):
-    """Whole numbers of 16 digits and more become int64s where a validator takes these and no
-    float. It comes first, on JSON that is not checked yet: what is no int64 stays as it is."""
+    """Whole numbers of 16 digits and more become int64s where a validator accepts int64 but no
+    float. It comes first, on JSON not checked yet: anything that is not an int64 is left alone."""
 
     def leaf(
         self, validator: Validator, accepted: Alternatives, value: str, path: str
@@ -197,8 +197,8 @@ class LongIntegers(Rewriter):
 
 
 class Normalise(Rewriter):
-    """Plain whole numbers become int64s, nulls of optional fields that take none are taken out,
-    and bare keys get the name of the table that the plan gives."""
+    """Plain whole numbers become int64s, nulls of optional fields that do not accept null are
+    removed, and bare keys are prefixed with the table that the plan names."""
 
     def leaf(
         self, validator: Validator, accepted: Alternatives, value: str, path: str
@@ -225,7 +225,7 @@ class Normalise(Rewriter):
 
 
 class Bind(Rewriter):
-    """`ids` is SQL of a MAP from the text of a reference to its id."""
+    """Replaces references with ids. `ids` is SQL of a MAP from a reference's text to its id."""
 
     def __init__(self, name: str, validator: Validator, ids: str) -> None:
         super().__init__(name, validator)
@@ -246,8 +246,8 @@ class Bind(Rewriter):
 
 
 class Unorphan(Rewriter):
-    """`orphans` is SQL of a list of {p, r}; `nulled` and `dropped` are the paths whose orphans
-    become null (or absent), or take their item of an array with them."""
+    """Removes orphans. `orphans` is SQL of a list of {p, r}. At the paths in `nulled`, orphans
+    become null or absent; at those in `dropped`, their item of an array is removed."""
 
     def __init__(
         self,
@@ -283,7 +283,7 @@ class Unorphan(Rewriter):
         return f"CASE WHEN NOT ({self._is_orphan(self.numbers[path], key)}) THEN {text} END"
 
     def drops(self, item: Validator, value: str, path: str) -> str | None:
-        """The innermost item of an array that holds the reference goes."""
+        """The innermost item of an array that holds the reference is removed."""
         here = [
             n
             for p, n in self.numbers.items()

@@ -1,5 +1,5 @@
--- What Postgres does by itself: row security and its policies, triggers, functions, publications.
--- What an extension brought along is not the application's.
+-- What Postgres does by itself: row security and its policies, triggers, functions, views,
+-- publications. Functions and views that belong to an extension are left out.
 SELECT
     'policy' AS kind, n.nspname || '.' || c.relname AS "table", p.polname::text AS name,
     concat_ws(

@@ -1,5 +1,5 @@
--- What extract's catalog does not need to know of a column: default, labels of an enum, items of an
--- array; a row a column. A domain is followed to its base, an array to its items.
+-- What extract's catalog does not have: a column's default, enum labels, type of array items. One
+-- row per column. A domain is resolved to its base type, an array to the type of its items.
 WITH RECURSIVE base AS (
     SELECT t.oid, t.oid AS base_oid, t.typtype, t.typbasetype FROM pg_type t
     UNION ALL
@@ -11,6 +11,7 @@ SELECT
     n.nspname::text AS table_schema,
     c.relname::text AS table_name,
     a.attname::text AS column_name,
+    a.attnum::int4 AS number,
     format_type(a.atttypid, a.atttypmod)::text AS declared,
     pg_get_expr(d.adbin, d.adrelid)::text AS default_text,
     a.attidentity <> '' OR a.attgenerated <> '' AS generated,

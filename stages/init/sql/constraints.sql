@@ -1,4 +1,4 @@
--- Constraints of tables: primary and foreign keys, unique, check, exclusion. Columns in their order.
+-- Table constraints: primary and foreign keys, unique, check, exclusion. Columns in their order.
 SELECT
     n.nspname::text AS table_schema,
     c.relname::text AS table_name,

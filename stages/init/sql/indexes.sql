@@ -1,4 +1,4 @@
--- Indexes with their columns in order; `columns` is null where one of them is an expression.
+-- Indexes with their columns in order; `columns` is null if one of them is an expression.
 SELECT
     n.nspname::text AS table_schema,
     c.relname::text AS table_name,

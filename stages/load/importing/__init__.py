@@ -1,1 +1,1 @@
-"""`load --through import`: one file with every document and its id, all tables in at once."""
+"""`load --through import`: one file with all documents and their ids, for all tables together."""

@@ -19,9 +19,9 @@ from stages.state.workspace import Workspace
 
 @dataclass(frozen=True, kw_only=True)
 class ImportOptions:
-    """What may be asked of an import. `mode` None is require-empty, or that of the import that is
-    under way. `confirm` gets a clause that names what would be deleted, and raises where that may
-    not be: ConsentRequired or Declined."""
+    """Options of an import. `mode` None means require-empty, or the mode of an import that is under
+    way. `confirm` receives a clause that names what would be deleted, and raises ConsentRequired or
+    Declined if that is not allowed."""
 
     confirm: Callable[[str], None]
     tables: tuple[str, ...] = ()
@@ -51,6 +51,6 @@ class ImportContext:
         return self.workspace.snapshot
 
     def record(self, state: ImportManifest) -> ImportManifest:
-        """Write down where the import stands; returns it."""
+        """Record the state of the import, and return it."""
         write_manifest(self.workspace.imports, state)
         return state

@@ -1,4 +1,4 @@
-"""Existing documents that an import would meet: in its tables, or of its ids or source keys."""
+"""Existing documents that an import would run into: in its tables, or by its ids or source keys."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 
 def existing_documents(context: ImportContext) -> dict[str, int]:
-    """Table → documents, of the tables that have some."""
+    """Table → number of documents, for the tables that have some."""
     sizes = {t.name: context.snapshots.table_size(t.name) for t in context.tables}
     return {name: rows for name, rows in sizes.items() if rows}
 
 
 def refuse_existing(context: ImportContext, existing: Mapping[str, int]) -> None:
-    """Raise UserError if there are any."""
+    """Raise UserError if there are existing documents."""
     if existing:
         raise UserError(
-            f"{context.deployment.target.label} has documents already: {_list_counts(existing)}",
-            "send what has changed with: stages load; or say what is to become of them: "
+            f"{context.deployment.target.label} already has documents: {_list_counts(existing)}",
+            "send what has changed with: stages load; or say what to do with them: "
             "--mode replace deletes them, --mode append adds to them",
             tables=existing,
         )
 
 
 def accept_existing(context: ImportContext, state: ImportManifest) -> ImportManifest:
-    """Ask about documents that would be deleted, and export them; nothing is sent without both.
+    """Get consent for deleting documents, and export them first; nothing is sent without both.
 
-    Returns the state `uploading`. Raises UserError where the mode forbids to go on, and as
-    `ImportOptions.confirm` where nobody agrees.
+    Returns the state `uploading`. Raises UserError if the mode does not allow existing documents,
+    and what `ImportOptions.confirm` raises without consent.
     """
     label = context.deployment.target.label
     existing = existing_documents(context)
@@ -47,7 +47,7 @@ def accept_existing(context: ImportContext, state: ImportManifest) -> ImportMani
         refuse_existing(context, existing)
     if existing and state.mode == "replace":
         context.options.confirm(f"{label} would lose documents: {_list_counts(existing)}")
-        context.progress.note("  taking a full export of what is there")
+        context.progress.note("  taking a full export of the existing data")
         export = context.snapshots.export(context.workspace.export)
         context.progress.note(f"  before the import: {export}")
         state = structs.replace(state, export=str(export))
@@ -55,9 +55,9 @@ def accept_existing(context: ImportContext, state: ImportManifest) -> ImportMani
 
 
 def refuse_present(context: ImportContext, snapshot: Snapshot, mode: str) -> None:
-    """Raise UserError where --mode append would load a document a second time.
+    """Raise UserError if --mode append would load a document a second time.
 
-    The other modes leave nothing of what was there before.
+    The other modes leave no earlier document in place.
     """
     if mode != "append":
         return
@@ -81,8 +81,8 @@ def is_imported(
     existing: Mapping[str, int],
     documents: Mapping[str, int],
 ) -> bool:
-    """Whether the tables hold exactly the documents of the import, by their ids: somebody has
-    imported the file already, with `npx convex import`."""
+    """Whether the tables hold exactly the documents of the import, by their ids: the file was
+    already imported, with `npx convex import`."""
     if {name: rows for name, rows in documents.items() if rows} != dict(existing):
         return False
     with snapshot.connect() as connection:
@@ -110,7 +110,7 @@ def _refuse(
 def _look_up(
     context: ImportContext, connection: duckdb.DuckDBPyConnection, table: str, sql: str
 ) -> Iterator[tuple[list[tuple[str, str]], set[str]]]:
-    """The rows (source_id, id) of a query, some at a time, and their ids without a document."""
+    """The rows (source_id, id) of a query, in chunks, and those of their ids without a document."""
     rows = connection.execute(sql)
     while part := rows.fetchmany(IDS_AT_ONCE):
         ids = [id_ for _, id_ in part]

@@ -1,8 +1,8 @@
-"""After an import: ids, acks and the ledger of its tables, as if they had been sent.
+"""After an import: ids, acks and the ledger of its tables, as if the documents had been sent.
 
 Every table gets its ids.parquet first, since tables may refer to one another in any way; then the
-ordinary load of each table finds its documents not acknowledged yet, and a LedgerSender writes
-their ledger rows.
+ordinary load of each table finds its documents without acks, and a LedgerSender writes their ledger
+rows.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 def write_import_ledger(
     context: ImportContext, snapshot: Snapshot, epoch: str | None, *, replaced: bool
 ) -> LoadResult:
-    """Write the ledger; what was written already is not asked for again.
+    """Write the ledger; rows that have an ack are not written again.
 
-    A table that fails is in the result. `replaced`: ledger rows of documents that are gone go too.
+    A table that fails is in the result. `replaced`: also remove rows of documents that are gone.
     """
     with snapshot.connect() as minting:
         for name in snapshot.numbers:
@@ -96,7 +96,7 @@ def _load_table(
 def _write_ids(
     context: ImportContext, snapshot: Snapshot, connection: duckdb.DuckDBPyConnection, name: str
 ) -> None:
-    """ids.parquet, and a manifest that names it and nothing more."""
+    """Write ids.parquet, and a manifest that names nothing else."""
     folder = context.workspace.load(name)
     if read_whole(LoadManifest, manifest_file(folder)):
         return
@@ -107,7 +107,7 @@ def _write_ids(
 def _forget_replaced(
     context: ImportContext, connection: duckdb.DuckDBPyConnection, snapshot: Snapshot
 ) -> None:
-    """Ledger rows of source keys that the import does not have: their documents were replaced."""
+    """Remove ledger rows of source keys that the import does not have: their documents are gone."""
     deployment, module = context.deployment, context.plan.module
     read_ledger(connection, deployment, module, context.progress)
     for name in snapshot.numbers:
@@ -120,5 +120,5 @@ def _forget_replaced(
         rows = sum(change_all(connection, deployment, f"{module}:remove", name, remove_sql(gone)))
         if rows:
             context.progress.note(
-                f"  {name}: {rows:,} rows of the ledger went with their documents"
+                f"  {name}: {rows:,} rows of the ledger were removed with their documents"
             )

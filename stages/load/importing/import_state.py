@@ -8,8 +8,8 @@ from stages.errors import UserError
 from stages.state.imports import ImportManifest, read_import
 from stages.state.workspace import Workspace
 
-# Where an import stands; each is written down before the next is begun. After the last of those
-# that are open, or with none, the tables are free.
+# The states in which an import is under way; each is recorded before the next step begins. Before
+# the first of these, and after the last, its tables are free.
 OPEN = ("uploading", "uploaded", "performing", "imported")
 
 
@@ -20,8 +20,8 @@ def open_import(workspace: Workspace) -> ImportManifest | None:
 
 
 def refuse_imported(workspace: Workspace, tables: Iterable[str]) -> None:
-    """Raise UserError for a table that is being imported: Convex may have its documents already,
-    and the ledger does not know them yet."""
+    """Raise UserError for a table that is being imported: Convex may already have its documents,
+    which the ledger does not know yet."""
     manifest = open_import(workspace)
     for name in tables:
         if manifest and name in manifest.tables:

@@ -18,7 +18,7 @@ from stages.load.pace import Pace
 
 @dataclass(frozen=True)
 class LedgerSender:
-    """Takes batches as a Sender does. Safe to use from several threads."""
+    """Accepts batches like a Sender. Safe to use from several threads."""
 
     deployment: Deployment
     function: str
@@ -29,7 +29,7 @@ class LedgerSender:
     def send(self, batch: Batch) -> Sent:
         """Write ledger rows for existing documents, under the ids that were minted.
 
-        Raises TableFailed for one that is not there, or that is another one by the ledger.
+        Raises TableFailed for a document that does not exist, or that the ledger has as another.
         """
         self.pace.wait(len(batch), 0)
         began = time.monotonic()
@@ -48,11 +48,11 @@ class LedgerSender:
             raise TableFailed(
                 f"{rows:,} documents of `{self.table}`, such as {first}, "
                 + (
-                    "were imported and are not there any more"
+                    "were imported and no longer exist"
                     if did == "missing"
-                    else "are loaded already by the ledger, as other documents"
+                    else "are already in the ledger, as other documents"
                 ),
-                "see what is there with: npx convex data "
+                "see the documents with: npx convex data "
                 f"{self.table}; or import again with: --restart --mode replace",
             )
         self.pace.took(len(batch), time.monotonic() - began)

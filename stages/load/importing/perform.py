@@ -1,4 +1,4 @@
-"""The import itself: the deployment asks, is answered, and is followed to the end."""
+"""The import itself: answer the deployment's question, and follow the import to its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stages.state.imports import ImportManifest
 
 
 def perform(context: ImportContext, state: ImportManifest) -> ImportManifest:
-    """Answer the deployment's question, and wait for its end. Returns the state `imported`."""
+    """Answer the deployment's question, and wait for the end. Returns the state `imported`."""
 
     assert state.import_id is not None
     import_id = state.import_id
@@ -21,7 +21,7 @@ def perform(context: ImportContext, state: ImportManifest) -> ImportManifest:
     def confirm(words: str, deletes: bool) -> None:
         nonlocal state
         context.progress.note("  " + words.replace("\n", "\n  "))
-        # What was asked for before may be deleted; something that came since may not.
+        # Consent covers what existed when it was given, but nothing that was added since.
         if deletes and not state.replaces:
             try:
                 context.options.confirm(words)
@@ -29,11 +29,11 @@ def perform(context: ImportContext, state: ImportManifest) -> ImportManifest:
                 context.snapshots.cancel(import_id)
                 remove(context.workspace.imports)
                 raise UserError(
-                    "documents have come to these tables since the import was begun",
-                    "nothing was deleted; begin anew with: stages load --through import",
+                    "documents were added to these tables since the import began",
+                    "nothing was deleted; start over with: stages load --through import",
                 ) from None
         if state.mode == "replace":
-            # Acks of documents that are about to go.
+            # These acks are of documents that are about to be deleted.
             for table in context.tables:
                 remove(context.workspace.load(table.name))
         state = context.record(structs.replace(state, status="performing"))
@@ -47,6 +47,6 @@ def perform(context: ImportContext, state: ImportManifest) -> ImportManifest:
     if rows != state.documents:
         raise StagesError(
             f"the import wrote {rows:,} documents, and the file has {state.documents:,}",
-            "see what is there with: stages load --dry-run",
+            "see what is missing with: stages load --dry-run",
         )
     return context.record(structs.replace(state, status="imported"))

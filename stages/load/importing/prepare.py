@@ -1,5 +1,5 @@
-"""The file of an import, and the state that it is in: one that is under way goes on, a whole file
-is used again, and else a new one is written."""
+"""The file of an import, and its state: an import that is under way is continued, an intact file is
+used again, and otherwise a new one is written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stages.state.manifests import read_keys, read_load
 
 
 def prepare(context: ImportContext, snapshot: Snapshot) -> ImportManifest:
-    """Where the import stands; the file is written if there is none of this content."""
+    """Return the state of the import; the file is written if there is none with this content."""
     made_from = _made_from(context, snapshot)
     under_way = open_import(context.workspace)
     if under_way:
@@ -32,18 +32,18 @@ def prepare(context: ImportContext, snapshot: Snapshot) -> ImportManifest:
 
 
 def _require_same(context: ImportContext, state: ImportManifest, made_from: str) -> None:
-    """Raise UserError where what is asked for is not the import that is under way."""
+    """Raise UserError if the request does not match the import that is under way."""
     if state.made_from != made_from:
         raise UserError(
-            "what is staged, or which tables are asked for, has changed since the import "
-            f"that is under way was begun ({state.status})",
-            "name the same tables; or begin anew with: stages load --through import "
+            "the staged documents or the chosen tables have changed since the import that is "
+            f"under way began ({state.status})",
+            "name the same tables; or start over with: stages load --through import "
             "--restart --mode replace",
         )
     if context.options.mode not in (None, state.mode):
         raise UserError(
             f"an import with --mode {state.mode} is under way",
-            "end it without --mode; or begin anew with --restart",
+            "finish it without --mode; or start over with --restart",
         )
 
 
@@ -56,7 +56,7 @@ def _reusable(context: ImportContext, made_from: str) -> ImportManifest | None:
         not state.file or find_damage(context.workspace.imports, state.file)
     ):
         return None
-    # Asked for by name, a table that is imported already is replaced once more.
+    # With an explicit --mode replace, a finished import is done again.
     if state.status == "adopted" and mode == "replace":
         return None
     return structs.replace(state, mode=mode or state.mode)
@@ -78,7 +78,7 @@ def _begin(context: ImportContext, snapshot: Snapshot, made_from: str) -> Import
     if mode == "require-empty" and (existing := existing_documents(context)):
         if not is_imported(context, snapshot, existing, documents):
             refuse_existing(context, existing)
-        context.progress.note("  the documents are there already, under the ids of this import")
+        context.progress.note("  the documents already exist, under the ids of this import")
         return context.record(structs.replace(state, status="imported"))
     part, written = snapshot.write(context.file, context.progress)
     for name, rows in written.items():
@@ -87,7 +87,7 @@ def _begin(context: ImportContext, snapshot: Snapshot, made_from: str) -> Import
 
 
 def _made_from(context: ImportContext, snapshot: Snapshot) -> str:
-    """All that the file depends on."""
+    """Fingerprint of all that the file depends on."""
     keys = [read_keys(context.workspace.keys_manifest(name)) for name in context.plan.references]
     loaded = [
         read_load(context.workspace.load(name))

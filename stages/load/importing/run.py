@@ -1,10 +1,10 @@
-"""`load --through import`: one file with every document and its id, all tables in at once.
+"""`load --through import`: one file with all documents and their ids, for all tables together.
 
     written → uploading → uploaded → performing → imported → adopted
 
-Each state is written down before the next is begun, so that a kill at any point loses and repeats
-nothing: a whole file is used again, an import that the deployment knows is followed and not sent
-again, and the ledger is written from where it stopped.
+Each state is recorded before the next step begins, so that a kill at any point loses and repeats
+nothing: an intact file is used again, an import that the deployment knows is followed and not sent
+again, and the ledger is continued from where it stopped.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def import_tables(
     options: ImportOptions,
     progress: Progress,
 ) -> LoadResult:
-    """Bring all tables in by one import, and write their ledger; a second run does nothing.
+    """Load all tables by one import, and write their ledger; a second run does nothing.
 
-    Raises UserError and StagesError for what must not be done, Stopped where the deployment was
-    lost on the way.
+    Raises UserError and StagesError for what is refused, Stopped if the deployment can't be reached
+    any more.
     """
     tables, manifests = _chosen(workspace, plan, options.tables, progress)
     if target.production:
@@ -91,10 +91,10 @@ def write_file(
     mode: Mode | None,
     progress: Progress,
 ) -> None:
-    """`--to FILE`: the ZIP only, for `npx convex import`. Nothing is sent.
+    """`--to FILE`: write only the ZIP, for `npx convex import`. Nothing is sent.
 
-    Status names the step that follows until the tables are loaded.
-    Without a deployment that answers, tables get the numbers that a new one would give them.
+    Status shows the next step until the tables are loaded. If no deployment answers, tables get the
+    numbers that a new one would give them.
     """
     tables, _ = _chosen(workspace, plan, names, progress)
     numbers = None
@@ -107,8 +107,8 @@ def write_file(
             numbers = table_numbers(deployment, schema, plan.module)
     if numbers is None:
         progress.note(
-            "  no deployment answers: tables are numbered as a new one does, from 10001 in the "
-            "order of their names; another one's numbers may differ, and its import will say so"
+            "  no deployment answers: tables get the numbers of a new deployment, from 10001 in "
+            "the order of their names; if a deployment has other numbers, its import reports it"
         )
     snapshot = Snapshot(workspace, plan, schema, tables, numbers or assigned_numbers(schema))
     part, counts = snapshot.write(file, progress)
@@ -123,9 +123,9 @@ def write_file(
 
 
 def _import_command(target: Target | None, file: Path, mode: Mode | None) -> str:
-    """How Convex' own command line imports a file into the target; keys are left to its settings.
+    """The command of Convex' own CLI to import a file into the target; its settings hold the keys.
 
-    It takes tables that are not empty only if `--replace` or `--append` says so.
+    It accepts tables that are not empty only with `--replace` or `--append`.
     """
     words = ["npx", "convex", "import", shlex.quote(str(file))]
     if mode in ("replace", "append"):
@@ -143,9 +143,10 @@ def _import_command(target: Target | None, file: Path, mode: Mode | None) -> str
 def _chosen(
     workspace: Workspace, plan: Plan, names: tuple[str, ...], progress: Progress
 ) -> tuple[list[TargetTable], dict[str, TransformManifest]]:
-    """The tables that are there to be imported, and their manifests."""
+    """The tables to import, except those missing at the source, and their manifests."""
     manifests = {t.name: require_transformed(workspace, plan, t) for t in plan.select_tables(names)}
     require_keys(workspace, plan)
+    progress.begin("import", {name: each.documents for name, each in manifests.items()})
     for name, manifest in manifests.items():
         if manifest.status == "missing":
             progress.done("load", name, "missing at the source")
@@ -154,11 +155,11 @@ def _chosen(
 
 
 def _bring_up_to_date(context: ImportContext) -> LoadResult:
-    """Take the import from where it stands to its end."""
+    """Continue the import from its current state to the end."""
     if context.options.restart:
         _forget(context)
     plan, deployment = context.plan, context.deployment
-    # Names the functions that are missing, before anything is sent.
+    # Reports missing functions, before anything is sent.
     epoch = require_epoch(
         context.workspace,
         deployment,
@@ -188,11 +189,11 @@ def _bring_up_to_date(context: ImportContext) -> LoadResult:
 
 
 def _forget(context: ImportContext) -> None:
-    """`--restart`: an import that was not performed yet never will be."""
+    """`--restart`: forget the import, and cancel it if it is under way."""
     try:
         state = open_import(context.workspace)
     except Damaged as damaged:
-        # One that is under way by itself is found by its documents.
+        # If that import is still under way, its documents will show it.
         context.progress.note(damaged.message)
         state = None
     if state and state.import_id:
@@ -206,13 +207,13 @@ def _forget(context: ImportContext) -> None:
 
 
 def _fresh(context: ImportContext, state: ImportManifest) -> LoadResult:
-    """The result of an import that was brought to its end before."""
+    """The result of an import that was finished before."""
     result = LoadResult()
     for table in context.tables:
         manifest = read_load(context.workspace.load(table.name))
         if manifest is None:
             raise StagesError(
-                f"`{table.name}` was imported, and its acks are not here any more",
+                f"`{table.name}` was imported, and its acks are gone",
                 "ask the ledger with: stages load",
             )
         result.tables[table.name] = manifest

@@ -1,9 +1,9 @@
-"""Documents → a snapshot ZIP for Convex' import, in one streaming pass.
+"""From documents to a snapshot ZIP for Convex' import, in one streaming pass.
 
 Each table is `<table>/generated_schema.jsonl`, which says that numbers are typed, and
 `<table>/documents.jsonl`. Ids are minted from the table's number and the source key, so that
-references need no answer of the deployment: tables may refer to one another in any way. The same
-documents and numbers give the same bytes.
+references need no answer from the deployment, and tables may refer to one another in any way. The
+same documents and numbers give the same bytes.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from stages.views import bound_sql
 if TYPE_CHECKING:
     import duckdb
 
-# Of DuckDB while the file is written, which compresses in the meantime.
+# DuckDB's memory while the file is written and compressed.
 IMPORT_MEMORY = "1GiB"
-LEVEL = 1  # deflate: of the fast ones the one that packs best per second
+LEVEL = 1  # deflate: the fast level that saves most per second
 CREATION_TIME = "_creation_time"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _MintedPaths(Workspace):
-    """The same folders, but for ids of tables that are minted: those lie beside the ZIP."""
+    """The same folders, except for ids of tables that are minted, which are beside the ZIP."""
 
     minted: frozenset[str]
 
@@ -72,9 +72,9 @@ class Snapshot:
         self.workspace = _MintedPaths(**paths, minted=frozenset(self.numbers))
 
     def write(self, file: Path, progress: Progress) -> tuple[Part, dict[str, int]]:
-        """Write the ZIP durably; the file as it is, and documents by table.
+        """Write the ZIP durably; return it as a Part, and the number of documents by table.
 
-        Raises StagesError for two keys that would be one id, and for references without an id.
+        Raises StagesError for two keys that would get one id, and for references without an id.
         """
         make_folder(file.parent)
         temporary = file.with_name(f".{file.name}.tmp")
@@ -113,7 +113,7 @@ class Snapshot:
         return ids.minted_sql(refs, {"convex_id": {table: self.numbers[table]}})
 
     def write_ids(self, connection: duckdb.DuckDBPyConnection, table: str, file: Path) -> Part:
-        """The file of a table's ids, with those that the import gives."""
+        """Write the file of a table's ids, as the import gives them."""
         reader = connection.sql(f"{self.ids_sql(table)} ORDER BY source_id").to_arrow_reader()
         return write_parquet(file, reader.schema, reader)
 
@@ -150,7 +150,7 @@ class Snapshot:
         return {target: self.numbers[target] for target in field.targets}
 
     def _mint_parents(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Ids that are looked up: of tables that are referred to inside of lists and JSON."""
+        """Write the ids to look up, of tables that are referred to inside lists and JSON."""
         looked_up = {
             target
             for table in self.tables
@@ -162,7 +162,7 @@ class Snapshot:
             self.write_ids(connection, table, self.workspace.ids(table))
 
     def _lines(self, connection: duckdb.DuckDBPyConnection, table: TargetTable) -> str:
-        """SQL of the lines of a table. Raises StagesError where a reference has no id."""
+        """SQL of the lines of a table. Raises StagesError if a reference has no id."""
         shapes = self._shapes(table)
         minted = {name: here for name, s in shapes.items() if (here := self._minted_here(s))}
         passed = {name: _as_text(s) if name in minted else s for name, s in shapes.items()}
@@ -193,13 +193,14 @@ class Snapshot:
         )
         if row[0]:
             raise StagesError(
-                f"{row[0]:,} documents of `{table.name}` refer to what has no id, such as {row[1]}",
+                f"{row[0]:,} documents of `{table.name}` refer to rows without an id, such as "
+                f"{row[1]}",
                 "import the tables that refer to one another together, or load their parents first",
             )
 
     def _refuse_shared_ids(self, connection: duckdb.DuckDBPyConnection, table: TargetTable) -> None:
-        """Two source keys are never one id. UUIDs can't be, and hashes can't be; but a UUID may
-        have been chosen to be the hash of another key."""
+        """Raise StagesError if two source keys would get one id. Two UUIDs can't, nor can two
+        hashes; but a UUID may have been chosen to be the hash of another key."""
         file = file_sql(self.workspace.documents(table.name))
         keys = (
             "SELECT key, try_cast(key AS UUID) AS uuid FROM "
@@ -219,20 +220,20 @@ class Snapshot:
                 "HAVING count(*) > 1 LIMIT 1"
             ).fetchall()[0][0]
             raise StagesError(
-                f"`{table.name}`: the source keys {' and '.join(twins)} would be one id",
+                f"`{table.name}`: the source keys {' and '.join(twins)} would get the same id",
                 "give one of them another _source_id, or load the table through the functions",
             )
 
 
 def _as_text(field: Shape) -> Shape:
-    """A reference that is left as it is staged, to be minted from."""
+    """A reference left as it is staged, for its id to be minted from."""
     return replace(field, kind="string", positions=())
 
 
 def _texts(
     connection: duckdb.DuckDBPyConnection, sql: str, documents: Path
 ) -> Iterator[tuple[int, memoryview]]:
-    """(lines, their bytes) as they are made: the buffer of a column, which nobody takes apart."""
+    """(number of lines, their bytes) as they are made: a column's buffer, used as a whole."""
     with closing(prefetch(stream(connection, [sql], documents))) as batches:
         for batch in batches:
             column = batch.column(0)

@@ -1,4 +1,4 @@
-"""A file to a deployment, part by part; and what its import says on the way to its end."""
+"""Upload a file to a deployment, part by part, and follow its import to the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UPLOADS = 5
 
 
 class ImportFailed(StagesError):
-    """The deployment has ended an import without doing it; it says why."""
+    """The deployment has ended an import without success; the message says why."""
 
 
 def upload(
@@ -30,11 +30,11 @@ def upload(
     state: ImportManifest,
     progress: Progress,
 ) -> ImportManifest:
-    """Send the file, one part after the other; the state says `uploaded` at the end.
+    """Send the file, one part after the other; return the state `uploaded`.
 
-    In the cloud a part that failed is sent again, and a run that was killed goes on behind the
-    last part. A self-hosted deployment appends whatever comes: there a part whose answer is lost
-    means a new upload, since nobody knows whether it was kept.
+    In the cloud, a failed part is sent again, and a killed run continues after the last part. A
+    self-hosted deployment appends whatever arrives: if the answer to a part is lost, the upload
+    starts from scratch, because the part may or may not have been stored.
     """
     again = "stages load --through import --restart"
     require_whole(workspace.imports, [state.file] if state.file else [], again)
@@ -52,7 +52,7 @@ def upload(
                 state = structs.replace(state, upload=None)
             raise
         state = structs.replace(state, upload=None)
-        # Where this answer is lost, an import waits that nobody will confirm; the next is another.
+        # If this answer is lost, that import waits for ever, unconfirmed; a retry begins another.
         import_id = snapshots.finish_upload(session.token, session.parts, state.mode)
         return structs.replace(state, status="uploaded", import_id=import_id)
 
@@ -72,13 +72,12 @@ def _parts(
     session: Upload,
     progress: Progress,
 ) -> None:
-    """Send the parts that the session, which is the state's, has not yet."""
+    """Send the parts that the session, which belongs to the state, does not have yet."""
     size = file.stat().st_size
     part_bytes = max(PART_BYTES, -(-size // MOST_PARTS))
     parts = session.parts
     total = max(1, -(-size // part_bytes))
-    progress.start("upload", file.name, total)
-    progress.advance(file.name, len(parts), len(parts) * part_bytes)
+    progress.start("upload", file.name, total, len(parts))
     with file.open("rb") as handle:
         handle.seek(len(parts) * part_bytes)
         for number in range(len(parts) + 1, total + 1):
@@ -95,10 +94,10 @@ def follow(
     confirm: Callable[[str, bool], None],
     progress: Progress,
 ) -> int:
-    """Report the import's steps until it ends; returns the documents that it wrote.
+    """Report the import's steps until it ends; return the number of documents that it wrote.
 
-    `confirm` gets the deployment's question, and whether documents would be deleted. Raises
-    ImportFailed with the deployment's words.
+    `confirm` receives the deployment's question, and whether documents would be deleted. Raises
+    ImportFailed with the deployment's message.
     """
     steps: tuple[str, ...] = ()
     words = ""

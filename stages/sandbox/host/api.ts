@@ -8,7 +8,7 @@ import { callSystem } from "./system.ts";
 import { formatNamed, isWellFormed, jsonText, toJson } from "./values.ts";
 import { HttpError, jsonAnswer, readBody, textAnswer, type Answer } from "./web.ts";
 
-// The backend takes 16 MiB of arguments and a little for what is around them.
+// The backend accepts 16 MiB of arguments, plus a little for the rest of the body.
 const BODY_BYTES = 16 * 1024 * 1024 + 2000;
 const KINDS: Record<string, Kind> = {
   "/api/query": "query",
@@ -115,14 +115,14 @@ function parseJson(text: string): JSONValue {
   } catch {
     throw new HttpError(400, "BadJsonBody", "Failed to parse the request body as JSON");
   }
-  // Half a surrogate pair can only come as an escape, which is rare enough to look for first.
+  // A lone surrogate can only be written as an escape, which is rare, so look for that first.
   if (/\\u[dD][89a-fA-F]/.test(text) && !isWellFormed(json)) {
     throw new HttpError(400, "BadJsonBody", "Failed to parse the request body as JSON: surrogate");
   }
   return json;
 }
 
-/** Whether the request carries the admin key; a wrong one is 401, none at all is a visitor. */
+/** Whether the request has the admin key; throws a 401 for a wrong one. */
 function isAdmin(request: IncomingMessage, url: URL, adminKey: string): boolean {
   const header = request.headers.authorization;
   const [scheme = "", token = ""] = header?.split(/ +(.*)/s) ?? [];
@@ -141,7 +141,7 @@ function isAdmin(request: IncomingMessage, url: URL, adminKey: string): boolean 
   return true;
 }
 
-/** The backend drops the kind of deployment that a key may begin with. */
+/** Ignores the kind of deployment that a key may begin with, as the backend does. */
 export function isAdminKey(key: string, adminKey: string): boolean {
   return sameText(key.replace(/^(prod|dev):/, ""), adminKey);
 }
@@ -152,7 +152,7 @@ function sameText(one: string, other: string): boolean {
 }
 
 function answerOf(outcome: Outcome, formatName: string | undefined): Answer {
-  // As in the backend the function has run, and a mutation is committed, before this is looked at.
+  // As in the backend, this is only checked after the function has run and a mutation is committed.
   const format = formatNamed(formatName);
   if (format === undefined) {
     throw new HttpError(

@@ -1,20 +1,37 @@
 /**
- * Ids that an import brings. The engine takes only ids of its own making, so an imported document
- * gets one of these, and everything that passes the API is translated: outside, the document has the
- * id and the creation time that the import gave it; the project's functions see the engine's.
+ * Imported ids. The engine only accepts ids that it created, so an imported document gets one of
+ * those, and everything that passes the API is translated: clients see the id and creation time
+ * from the import; the project's functions see the engine's.
  */
 import type { JSONValue, Value } from "convex/values";
 
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+const FILE = "_storage";
+
+interface Outside {
+  id: string;
+  creationTime: number | undefined;
+}
 
 export class ImportedIds {
+  /** Called when an id is added or forgotten. */
+  onAdd: (id: string, engineId: string, creationTime: number | undefined) => void = () => undefined;
+  onForget: (engineId: string) => void = () => undefined;
   private readonly inside = new Map<string, string>();
   private files = 0;
-  private readonly outside = new Map<string, { id: string; creationTime: number | undefined }>();
+  private readonly outside = new Map<string, Outside>();
 
   add(id: string, engineId: string, creationTime: number | undefined): void {
     this.inside.set(id, engineId);
     this.outside.set(engineId, { id, creationTime });
+    // For a file, remember its number, so that the next one gets a new number.
+    if (engineId.endsWith(FILE)) this.files = Math.max(this.files, Number(engineId.slice(1, 24)));
+    this.onAdd(id, engineId, creationTime);
+  }
+
+  /** The engine's ids of all imported documents, with the imported ids and creation times. */
+  entries(): Iterable<[string, Readonly<Outside>]> {
+    return this.outside;
   }
 
   has(id: string): boolean {
@@ -23,12 +40,12 @@ export class ImportedIds {
 
   forget(engineId: string): void {
     const known = this.outside.get(engineId);
-    // An import that replaces gives the same id to another document.
+    // An import in mode replace gives the same id to another document.
     if (known && this.inside.get(known.id) === engineId) this.inside.delete(known.id);
-    this.outside.delete(engineId);
+    if (this.outside.delete(engineId)) this.onForget(engineId);
   }
 
-  /** Arguments, with the engine's ids. */
+  /** Translates arguments to the engine's ids. */
   inward(json: JSONValue): JSONValue {
     if (typeof json === "string") return this.inside.get(json) ?? this.file(json) ?? json;
     if (Array.isArray(json)) return json.map((item) => this.inward(item));
@@ -39,16 +56,16 @@ export class ImportedIds {
     return Object.fromEntries(fields);
   }
 
-  /** The engine's id for that of a file; whether there is such a file, Convex does not ask. */
+  /** The engine's id for a file's id; as in Convex, the file need not exist. */
   private file(id: string): string | undefined {
     if (numberOfId(id) !== FILES) return undefined;
     this.files += 1;
-    const engineId = `${String(this.files).padStart(24, "9")}_storage`;
+    const engineId = `9${String(this.files).padStart(23, "0")}${FILE}`;
     this.add(id, engineId, undefined);
     return engineId;
   }
 
-  /** A result, with the imported ids and creation times. */
+  /** Translates a result to imported ids and creation times. */
   outward(value: Value): Value {
     if (this.outside.size === 0) return value;
     if (typeof value === "string") return this.outside.get(value)?.id ?? value;
@@ -65,10 +82,10 @@ export class ImportedIds {
   }
 }
 
-// Files have one table number in all deployments.
+// The table number of files is the same in all deployments.
 const FILES = 540;
 
-/** The table number of a Convex id; undefined for what is none. */
+/** The table number of a Convex id; undefined if it is not one. */
 export function numberOfId(id: string): number | undefined {
   if (id.length < 31 || id.length > 37) return undefined;
   const digits = [...id].map((char) => ALPHABET.indexOf(char));

@@ -1,10 +1,10 @@
 /**
- * The endpoints of `npx convex import` and `export`. What an import goes through is as in the
- * backend: upload in parts, a question, then all of it or nothing. Parts are kept in the order in
- * which they come, as a self-hosted deployment does, so that one sent twice breaks the file.
+ * The endpoints of `npx convex import` and `export`. An import proceeds as in the backend: upload
+ * in parts, a confirmation, then all or nothing. Parts are kept in the order in which they arrive,
+ * as in a self-hosted deployment, so a part sent twice breaks the file.
  *
- * Different from the backend: it takes no table numbers but the deployment's own, no stored files,
- * no components, no formats but ZIP; ids are translated (see ids.ts).
+ * Different from the backend: it accepts only the deployment's own table numbers, no stored files,
+ * no components, and only ZIP; ids are translated (see ids.ts).
  */
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
@@ -14,6 +14,7 @@ import type { Value } from "convex/values";
 import { numberOfId, type ImportedIds } from "./ids.ts";
 import { describeError } from "./outcome.ts";
 import { ImportFailed, readSnapshot, writeSnapshot, type Row } from "./snapshot.ts";
+import type { TableNumbers } from "./table_numbers.ts";
 import { HttpError, jsonAnswer, readBody, type Answer } from "./web.ts";
 
 export const MODES = ["requireEmpty", "append", "replace"] as const;
@@ -22,11 +23,16 @@ export type Mode = (typeof MODES)[number];
 /** What imports and exports need of a deployment. */
 export interface ImportStore {
   readonly tables: string[];
+  readonly numbers: TableNumbers;
   readonly ids: ImportedIds;
   readonly engine: TestConvex<SchemaDefinition<GenericSchema, boolean>>;
+  documents(table: string): Promise<Row[]>;
+  count(table: string): Promise<number>;
+  together<T>(act: () => Promise<T>): Promise<T>;
+  nextIds(tables: string[]): string[];
 }
 
-/** What `_system/cli/queryImport` says of an import. */
+/** The state of an import, as `_system/cli/queryImport` returns it. */
 export type ImportState =
   | { state: "uploaded" }
   | {
@@ -51,8 +57,6 @@ export interface Export {
   zip_object_key: string;
 }
 
-// Tables of the project are numbered from here, in the order of their names.
-export const FIRST_TABLE_NUMBER = 10001;
 const PART_BYTES = 5 * 1024 * 1024;
 const BATCH = 500;
 
@@ -139,7 +143,8 @@ export class Imports {
       progress_message: "Importing",
       checkpoint_messages: [],
     };
-    setImmediate(() => void this.attempt(pending, () => this.run(pending)));
+    const run = () => this.deployment.together(() => this.run(pending));
+    setImmediate(() => void this.attempt(pending, run));
   }
 
   private cancel(pending: Import): void {
@@ -158,7 +163,7 @@ export class Imports {
     }
   }
 
-  /** The question: what would be written, and what deleted. */
+  /** Asks for confirmation of what would be written and deleted. */
   private async ask(pending: Import): Promise<void> {
     const tables = readSnapshot(pending.file);
     let deleted = 0;
@@ -167,7 +172,7 @@ export class Imports {
       if (!this.deployment.tables.includes(table)) {
         throw new ImportFailed(`the sandbox has no table ${table}`);
       }
-      const existing = (await this.rows(table)).length;
+      const existing = await this.deployment.count(table);
       if (pending.mode === "requireEmpty" && existing > 0) {
         throw new ImportFailed(
           `TableExists: Import fails because the table "${table}" already contains data`,
@@ -190,7 +195,7 @@ export class Imports {
     this.check(tables, pending.mode);
     const before = new Map<string, Row[]>();
     if (pending.mode === "replace") {
-      for (const table of tables.keys()) before.set(table, await this.rows(table));
+      for (const table of tables.keys()) before.set(table, await this.deployment.documents(table));
     }
     const done: string[] = [];
     const written = await this.insert(tables, (table, rows) => {
@@ -201,7 +206,7 @@ export class Imports {
         checkpoint_messages: [...done],
       };
     });
-    // All is in; what was there before goes, as if both had been one step.
+    // Everything is inserted; now remove the previous documents, as if both were one step.
     for (const rows of before.values()) await this.remove(rows.map((row) => String(row._id)));
     pending.state = {
       state: "completed",
@@ -210,11 +215,11 @@ export class Imports {
     };
   }
 
-  /** What the backend checks of ids and creation times. */
+  /** Checks ids and creation times as the backend does. */
   private check(tables: Map<string, Row[]>, mode: Mode): void {
     const ids = new Set<unknown>();
     for (const [table, rows] of tables) {
-      const number = FIRST_TABLE_NUMBER + this.deployment.tables.indexOf(table);
+      const number = this.deployment.numbers.of(table);
       for (const { _id, _creationTime } of rows) {
         if (typeof _id !== "string" || numberOfId(_id) !== number) {
           throw new ImportFailed(`ImportConflict: ${_id} is not an id of ${table} (${number})`);
@@ -232,14 +237,16 @@ export class Imports {
     }
   }
 
-  /** Inserts all, with the engine's ids for those of the import; on failure nothing stays. */
+  /** Inserts all rows, with the engine's ids for imported ones; on failure, removes them again. */
   private async insert(
     tables: Map<string, Row[]>,
     onTable: (table: string, rows: number) => void,
   ): Promise<number> {
     const documents = [...tables].flatMap(([table, rows]) => rows.map((row) => ({ table, row })));
     if (documents.length === 0) return 0;
-    const ids = await this.predictIds(documents);
+    // Documents may refer to each other in any order, and the engine only accepts its own ids.
+    const next = this.deployment.nextIds(documents.map(({ table }) => table));
+    const ids = new Map(documents.map(({ row }, at) => [String(row._id), next[at] as string]));
     const inside = (value: Value): Value => {
       if (typeof value === "string") {
         return ids.get(value) ?? (this.deployment.ids.inward(value) as string);
@@ -282,38 +289,6 @@ export class Imports {
     return documents.length;
   }
 
-  /**
-   * The id that the engine will give to each document: documents may refer to one another in any
-   * way, and the engine takes only its own ids. It counts; an insert that is undone shows how far.
-   */
-  private async predictIds(
-    documents: { table: string; row: Row }[],
-  ): Promise<Map<string, string>> {
-    let sample = "";
-    await this.deployment.engine
-      .run(async (ctx) => {
-        sample = await ctx.db.insert("migrationLedger", {
-          table: "", sourceId: "", documentId: "", digest: "", stored: "",
-        } as never); // prettier-ignore
-        throw new ImportFailed("undone");
-      })
-      .catch((error: unknown) => {
-        if (!(error instanceof ImportFailed)) throw error;
-      });
-    const next = Number.parseInt(sample, 10) + 1;
-    const width = sample.length;
-    return new Map(
-      documents.map(({ table, row }, at) => [
-        String(row._id),
-        String(next + at).padStart(width - table.length, "0") + table,
-      ]),
-    );
-  }
-
-  private async rows(table: string): Promise<Row[]> {
-    return (await this.deployment.engine.run((ctx) => ctx.db.query(table).collect())) as Row[];
-  }
-
   private async remove(engineIds: string[]): Promise<void> {
     for (let at = 0; at < engineIds.length; at += BATCH) {
       const some = engineIds.slice(at, at + BATCH);
@@ -327,9 +302,11 @@ export class Imports {
   private async export(): Promise<void> {
     const started = BigInt(Date.now()) * 1_000_000n;
     const tables = new Map<string, { id: number; rows: Row[] }>();
-    for (const [at, table] of this.deployment.tables.entries()) {
-      const rows = (await this.rows(table)).map((row) => this.deployment.ids.outward(row) as Row);
-      tables.set(table, { id: FIRST_TABLE_NUMBER + at, rows });
+    const { ids, numbers } = this.deployment;
+    for (const table of this.deployment.tables) {
+      const documents = await this.deployment.documents(table);
+      const rows = documents.map((row) => ids.outward(row) as Row);
+      tables.set(table, { id: numbers.of(table), rows });
     }
     this.exports.set(String(started), writeSnapshot(tables));
     this.latestExport = {

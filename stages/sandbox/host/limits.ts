@@ -1,10 +1,10 @@
 /**
- * Rules of the real backend that the engine does not know, for arguments and for every document
- * that is inserted or replaced. (The engine itself has the per-transaction limits; the `convex`
- * package has the rules for field names.)
+ * Rules of the real backend that the engine does not enforce, for arguments and for every document
+ * that is inserted or replaced. (The engine itself enforces the per-transaction limits; the
+ * `convex` package has the rules for field names.)
  *
  * Still missing here: the size of a document after a patch; v.record and int64 literals, which the
- * engine does not match; write throughput, the second that a function may compute, conflicts of
+ * engine does not match; write throughput, the one-second limit of a function, conflicts of
  * concurrent mutations (the engine runs one at a time); size and nesting of results.
  */
 import {
@@ -29,7 +29,7 @@ interface Syscalls {
   asyncSyscall(op: string, args: string): Promise<string>;
 }
 
-/** Throws where the arguments of one call break a rule. */
+/** Throws if the arguments of a call break a rule. */
 export function checkArguments(path: string, args: Value): void {
   const bytes = getConvexSize(args);
   if (bytes > ARGUMENT_BYTES) {
@@ -40,7 +40,7 @@ export function checkArguments(path: string, args: Value): void {
   checkNesting("Value", nesting(args), VALUE_NESTING);
 }
 
-/** Throws where a document, without or with its system fields, breaks a rule. */
+/** Throws if a document, with or without its system fields, breaks a rule. */
 export function checkDocument(document: Value): void {
   checkNesting("Document", nesting(document), DOCUMENT_NESTING);
   for (const name of Object.keys(document as object)) {
@@ -55,15 +55,15 @@ export function checkDocument(document: Value): void {
 }
 
 /**
- * From now on every insert and replace of this process is checked, and an insert into a table that
- * the schema does not declare fails. A failed check fails the transaction. Works at the interface
+ * From now on, checks every insert and replace of this process; an insert into a table that the
+ * schema does not declare fails. A failed check fails the transaction. Works at the interface
  * between the `convex` package and its runtime, `globalThis.Convex`.
  */
 export function guardWrites(tables: ReadonlySet<string> | null): void {
   const runtime = globalThis as unknown as { Convex: Syscalls };
   const engine = runtime.Convex;
   runtime.Convex = {
-    // Looked up at each call: the engine answers for the transaction that is running then.
+    // Looked up on each call: the engine answers for the transaction running at that time.
     syscall: (op, args) => engine.syscall(op, args),
     jsSyscall: (op, args) => engine.jsSyscall(op, args),
     asyncSyscall: async (op, args) => {
@@ -79,7 +79,7 @@ export function guardWrites(tables: ReadonlySet<string> | null): void {
   };
 }
 
-/** Levels of arrays and objects, counting the outermost; also checks the width of each. */
+/** Nesting levels of arrays and objects, including the outermost; also checks their lengths. */
 function nesting(value: Value): number {
   if (Array.isArray(value)) {
     if (value.length > ARRAY_LENGTH) {

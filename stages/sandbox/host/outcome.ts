@@ -1,11 +1,11 @@
-/** The result of a call, and errors in the words that the backend has for them. */
+/** The result of a call, with errors worded as in the backend. */
 import { randomBytes } from "node:crypto";
 import type { Value } from "convex/values";
 
-/** The result of a call: a value, or the error as clients see it. */
+/** The result of a call: a value, or the error that clients see. */
 export type Outcome = { value: Value } | { errorMessage: string; errorData?: Value };
 
-/** Arguments that are no arguments of any function. */
+/** Arguments that no function could accept. */
 export class InvalidArguments extends Error {}
 
 export function failed(words: string, errorData?: Value): Outcome {
@@ -13,7 +13,7 @@ export function failed(words: string, errorData?: Value): Outcome {
   return errorData === undefined ? { errorMessage } : { errorMessage, errorData };
 }
 
-/** An error in the words of the backend, as far as the engine lets errors be told apart. */
+/** An error worded as in the backend, as far as the engine's errors can be distinguished. */
 export function describeError(error: unknown): Outcome {
   if (!(error instanceof Error)) return failed(`Uncaught ${String(error)}`);
   if (Symbol.for("ConvexError") in error) {
@@ -23,7 +23,7 @@ export function describeError(error: unknown): Outcome {
   if (error instanceof InvalidArguments) return failed(`Invalid arguments: ${error.message}`);
   const broken = /^Validator error: (.*)$/s.exec(error.message)?.[1];
   if (broken === undefined) return failed(`Uncaught Error: ${error.message}`);
-  // The engine checks arguments and documents with the same words; only the place differs.
+  // The engine has the same message for arguments and documents; only the stack differs.
   return error.stack?.includes("validateFunctionArgs")
     ? failed(`ArgumentValidationError: ${broken}`)
     : failed(

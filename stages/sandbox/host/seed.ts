@@ -1,4 +1,4 @@
-/** Puts the documents of a seed file into a deployment. */
+/** Inserts the documents of a seed file into a deployment. */
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { jsonToConvex, type JSONValue, type Value } from "convex/values";
@@ -10,14 +10,13 @@ interface SeedLine {
   document: Record<string, JSONValue>;
 }
 
-// Well inside what one transaction may write.
+// Well within the limits of a transaction.
 const BATCH = 500;
 
 /**
- * Inserts the lines of a file, `{"table", "key", "document"}` each, in their order. A top-level
- * field that is exactly `ref:<table>:<key>` becomes the id that an earlier line's document was
- * given. Returns the number of documents. Throws for a reference to no earlier line, and where
- * Convex refuses a document.
+ * Inserts the lines of a file, each `{"table", "key", "document"}`, in order. A top-level field
+ * that is exactly `ref:<table>:<key>` becomes the id of an earlier line's document. Returns the
+ * number of documents. Throws if a reference matches no earlier line, or Convex refuses a document.
  */
 export async function seed({ engine }: Deployment, file: string): Promise<number> {
   const ids = new Map<string, string>();

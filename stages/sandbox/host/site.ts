@@ -10,11 +10,11 @@ export function site({
   router,
 }: Deployment): (request: IncomingMessage) => Promise<Answer> {
   return async (request) => {
-    if (router === null) {
+    if ("unrouted" in router) {
       throw new HttpError(
         404,
         "NotFound",
-        "This deployment has no HTTP actions: no convex/http.ts",
+        `This deployment has no HTTP actions: ${router.unrouted}`,
       );
     }
     const method = request.method ?? "GET";

@@ -1,4 +1,4 @@
-/** Snapshot ZIPs, as an import reads them and an export writes them. */
+/** Snapshot ZIPs: read for an import, written for an export. */
 import { strFromU8, strToU8, unzipSync, zipSync } from "fflate";
 import { Base64, convexToJson, jsonToConvex, type JSONValue, type Value } from "convex/values";
 import { jsonText } from "./values.ts";
@@ -8,10 +8,10 @@ export type Row = Record<string, Value>;
 const ENTRY = /^(?:.*\/)?([A-Za-z][A-Za-z0-9_]*)\/(documents|generated_schema)\.jsonl$/;
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
-/** A failure with the words that the import ends with. */
+/** A failure whose message becomes the import's error. */
 export class ImportFailed extends Error {}
 
-/** Table → its documents. Throws ImportFailed for what the backend does not take. */
+/** Returns table → its documents. Throws ImportFailed for anything that the backend refuses. */
 export function readSnapshot(zip: Uint8Array): Map<string, Row[]> {
   let files: Record<string, Uint8Array>;
   try {
@@ -48,7 +48,7 @@ function rowsOf(table: string, text: string, typed: boolean): Row[] {
   });
 }
 
-/** Export JSON as encoded JSON: what has neither dot nor exponent is an int64. */
+/** Turns export JSON into encoded JSON: numbers without a dot or exponent are int64. */
 function withIntegers(line: string): string {
   return line.replace(TOKEN, (token) => {
     if (token.startsWith('"') || /[.eE]/.test(token)) return token;
@@ -58,7 +58,7 @@ function withIntegers(line: string): string {
   });
 }
 
-/** The ZIP of an export: every table, and their numbers. */
+/** The ZIP of an export: all tables, and their numbers. */
 export function writeSnapshot(tables: Map<string, { id: number; rows: Row[] }>): Uint8Array {
   const files: Record<string, Uint8Array> = {};
   const numbers = [...tables].map(([name, { id }]) => JSON.stringify({ name, id }));

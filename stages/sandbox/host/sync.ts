@@ -1,6 +1,6 @@
 /**
- * The websocket on which the CLI follows an import: it subscribes to queries, and hears when a
- * result changes. Only queries of the system are answered, for admins.
+ * The WebSocket on which the CLI follows an import: it subscribes to queries, and is notified when
+ * a result changes. Only system queries are answered, for admins.
  */
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
@@ -26,7 +26,7 @@ interface Message {
 
 const LOOK_EVERY_MS = 25;
 
-/** Serves /api/<version>/sync beside the HTTP API. */
+/** Serves /api/<version>/sync on the server of the HTTP API. */
 export function serveSync(
   server: Server,
   deployment: Deployment,
@@ -55,7 +55,7 @@ class Session {
     private readonly deployment: Deployment,
     private readonly isAdminKey: (key: string) => boolean,
   ) {
-    // One after the other: each transition begins where the last one ended.
+    // One at a time: each transition starts at the version where the last one ended.
     const then = (step: () => Promise<void>) => {
       this.work = this.work.then(step).catch(() => this.socket.close());
     };
@@ -88,7 +88,7 @@ class Session {
     await this.sendChanges(end);
   }
 
-  /** A transition to `end`, with the results that have changed; none where nothing has. */
+  /** Sends a transition to `end` with the changed results; nothing if nothing has changed. */
   private async sendChanges(end: typeof this.version): Promise<void> {
     const modifications = [];
     for (const query of this.queries.values()) {

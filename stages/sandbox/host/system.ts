@@ -1,11 +1,10 @@
 /**
- * The few `_system/…` functions of a deployment that `stages` and the CLI read, for admins only.
- * Stand-ins: they are undocumented there and may change; results have the same shape.
+ * The few `_system/…` functions of a deployment that `stages` and the CLI call, for admins only.
+ * Stand-ins with results of the same shape; the real ones are undocumented and may change.
  */
 import type { PaginationOptions } from "convex/server";
 import { jsonToConvex, type JSONValue, type Value } from "convex/values";
 import { decodeArguments, titled, type Deployment } from "./deployment.ts";
-import { FIRST_TABLE_NUMBER } from "./imports.ts";
 import { describeError, failed, type Outcome } from "./outcome.ts";
 
 type SystemFunction = (deployment: Deployment, args: Record<string, unknown>) => Promise<Value>;
@@ -14,14 +13,11 @@ const PAGE_ROWS = 10_000;
 const PAGE_BYTES = 5_000_000;
 
 const FUNCTIONS: Record<string, SystemFunction> = {
-  "_system/frontend/getSchemas": async ({ schema }) => {
-    // export() is marked internal in the types, though a push uses it.
-    const exported = schema as { export(): string } | null;
-    return exported === null ? {} : { active: exported.export() };
-  },
+  "_system/frontend/getSchemas": async ({ exported }) =>
+    exported === "" ? {} : { active: exported },
 
-  "_system/frontend/getTableMapping": async ({ tables }) =>
-    Object.fromEntries(tables.map((name, at) => [String(FIRST_TABLE_NUMBER + at), name])),
+  "_system/frontend/getTableMapping": async ({ tables, numbers }) =>
+    Object.fromEntries(tables.map((name) => [String(numbers.of(name)), name])),
 
   "_system/cli/tables": async ({ tables }) => ({
     page: tables.map((name) => ({ name })),
@@ -39,8 +35,8 @@ const FUNCTIONS: Record<string, SystemFunction> = {
       });
     })) as unknown as Value,
 
-  "_system/frontend/tableSize": async ({ engine }, { tableName }) =>
-    (await engine.run((ctx) => ctx.db.query(String(tableName)).collect())).length,
+  "_system/frontend/tableSize": async (deployment, { tableName }) =>
+    await deployment.count(String(tableName)),
 
   "_system/cli/queryImport": async ({ imports }, { importId }) => {
     const state = imports.imports.get(String(importId))?.state;
@@ -48,20 +44,21 @@ const FUNCTIONS: Record<string, SystemFunction> = {
   },
 
   "_system/cli/queryImport:list": async ({ imports }) =>
-    [...imports.imports.values()].map(({ state }) => ({ state: state as unknown as Value })),
+    [...imports.imports.values()].map(({ state }) => ({
+      state: state as unknown as Value,
+    })),
 
-  "_system/cli/exports:getLatest": async ({ imports }) =>
-    imports.latestExport as unknown as Value,
+  "_system/cli/exports:getLatest": async ({ imports }) => imports.latestExport as unknown as Value,
 
   "_system/cli/modules:apiSpec": async ({ functions, router }) => [
-    ...[...functions.values()].map(({ path, kind, internal, args, returns }) => ({
+    ...functions.map(({ path, kind, internal, args, returns }) => ({
       identifier: path.replace(":", ".js:"),
       functionType: titled(kind),
       visibility: { kind: internal ? "internal" : "public" },
       args: plain(args),
       returns: plain(returns),
     })),
-    ...(router?.getRoutes() ?? []).map(([path, method]) => ({
+    ...("unrouted" in router ? [] : router.getRoutes()).map(([path, method]) => ({
       functionType: "HttpAction",
       method,
       path,
@@ -76,7 +73,7 @@ const FUNCTIONS: Record<string, SystemFunction> = {
   "_system/cli/convexUrl:cloudUrl": async () => process.env.CONVEX_CLOUD_URL ?? null,
 };
 
-/** As `Deployment.call`, for the functions of the system. */
+/** As `Deployment.call`, for system functions. */
 export async function callSystem(
   deployment: Deployment,
   path: string,
@@ -95,7 +92,7 @@ export async function callSystem(
   }
 }
 
-/** JSON of a validator as a value; int64 literals are `{"$integer": …}` in both. */
+/** Converts a validator's JSON to a value; int64 literals are `{"$integer": …}` in both. */
 function plain(json: JSONValue): Value {
   return jsonToConvex(json);
 }

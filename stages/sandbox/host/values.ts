@@ -1,4 +1,4 @@
-/** Convex values as the text of an HTTP answer. */
+/** Convex values as text in HTTP responses. */
 import { Base64, convexToJson, type JSONValue, type Value } from "convex/values";
 
 /** How results are written: `json` loses types, `convex_encoded_json` keeps them. */
@@ -11,12 +11,12 @@ const FORMATS: Record<string, Format> = {
   convex_json: "convex_encoded_json",
 };
 
-/** The format of a request's `format`, or undefined where there is no such format. */
+/** The format that a request names, or undefined if there is no such format. */
 export function formatNamed(name: string | undefined): Format | undefined {
   return name === undefined ? "json" : Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined;
 }
 
-/** A value as JSON in one of the formats; numbers are float64 all of them. */
+/** A value as JSON in one of the formats; all JSON numbers are float64. */
 export function toJson(value: Value, format: Format): JSONValue {
   return format === "convex_encoded_json" ? convexToJson(value) : clean(value);
 }
@@ -37,8 +37,8 @@ function clean(value: Value): JSONValue {
 }
 
 /**
- * JSON as the backend writes it: a float64 always has a dot or an exponent, so that a client whose
- * language tells 1 from 1.0 gets what it would get there.
+ * JSON as the backend writes it: a float64 always has a dot or an exponent, so that clients in
+ * languages that distinguish 1 from 1.0 get the same as from the backend.
  */
 export function jsonText(json: JSONValue): string {
   if (typeof json === "number") {
@@ -55,7 +55,7 @@ export function jsonText(json: JSONValue): string {
   return JSON.stringify(json);
 }
 
-/** Whether no string in it has half of a surrogate pair, which the backend can't parse. */
+/** Whether no string in it has a lone surrogate, which the backend can't parse. */
 export function isWellFormed(json: JSONValue): boolean {
   if (typeof json === "string") return json.isWellFormed();
   if (Array.isArray(json)) return json.every(isWellFormed);

@@ -1,4 +1,4 @@
-/** What both servers of the host need of HTTP. */
+/** HTTP helpers shared by both servers of the host. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -8,7 +8,7 @@ export interface Answer {
   body: string | Uint8Array;
 }
 
-/** An answer of the form `{"code", "message"}`, thrown on the way to it. */
+/** Thrown to answer with `{"code", "message"}`. */
 export class HttpError extends Error {
   constructor(
     readonly status: number,
@@ -28,8 +28,8 @@ export function jsonAnswer(status: number, body: string): Answer {
 }
 
 /**
- * The request's body, or null where it is longer than `most` bytes. It is read to its end all the
- * same: a client that is still sending would see a broken connection instead of the answer.
+ * The request's body, or null if it is longer than `most` bytes. It is always read to its end: a
+ * client that is still sending would see a broken connection instead of the response.
  */
 export async function readBody(request: IncomingMessage, most: number): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
@@ -41,7 +41,7 @@ export async function readBody(request: IncomingMessage, most: number): Promise<
   return bytes <= most ? Buffer.concat(chunks) : null;
 }
 
-/** Serves on a free port of 127.0.0.1. The handler's HttpError is its answer; others are 500. */
+/** Serves on a free port of 127.0.0.1. An HttpError becomes the response; other errors are 500. */
 export async function serve(
   handle: (request: IncomingMessage) => Promise<Answer>,
 ): Promise<{ server: Server; url: string }> {
@@ -51,7 +51,7 @@ export async function serve(
       .then((answer) => send(request, response, answer))
       .catch(() => response.destroy());
   });
-  // Longer than clients keep an idle connection, so that none is closed as they reuse it.
+  // Longer than clients keep idle connections, so that none is closed while being reused.
   server.keepAliveTimeout = 120_000;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -66,15 +66,19 @@ function errorAnswer(error: unknown): Answer {
     const { status, code, message } = error;
     return jsonAnswer(status, JSON.stringify({ code, message }));
   }
-  // Only where it happened: the words may hold values of rows.
-  const frames = error instanceof Error ? (error.stack ?? "").match(/^ {4}at .*$/gm) : null;
-  process.stderr.write(`internal error\n${(frames ?? []).join("\n")}\n`);
+  process.stderr.write(`internal error\n${framesOf(error)}\n`);
   const message = "Your request couldn't be completed. Try again later.";
   return jsonAnswer(500, JSON.stringify({ code: "InternalServerError", message }));
 }
 
+/** Only the stack frames: the message may contain values of rows. */
+export function framesOf(error: unknown): string {
+  const frames = error instanceof Error ? (error.stack ?? "").match(/^ {4}at .*$/gm) : null;
+  return (frames ?? []).join("\n");
+}
+
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
-  // The rest of a body that was not read to its end can't be distinguished from the next request.
+  // Otherwise the unread rest of the body would be taken for the next request.
   if (!request.complete) response.setHeader("Connection", "close");
   response.writeHead(answer.status, answer.headers);
   response.end(request.method === "HEAD" ? undefined : answer.body);

@@ -1,1 +1,1 @@
-"""The parts of the REST stand-in: `gateway.py` puts them together."""
+"""The parts of the REST stand-in, assembled by `gateway.py`."""

@@ -1,4 +1,4 @@
-"""Who is asking: the gateway's look at the API key, then PostgREST's look at the JWT."""
+"""Authentication: the gateway checks the API key, then PostgREST checks the JWT."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import jwt
 
 from stages.sandbox.rest.errors import GatewayError, RestError
 
-LEEWAY = 30  # seconds of clock skew that PostgREST forgives
+LEEWAY = 30  # seconds of clock skew that PostgREST tolerates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,8 @@ class ApiKeys:
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """`role` and `claims` (JSON text) are the transaction's; `privileged` is about the API key."""
+    """`role` and `claims` (JSON text) are for the transaction; `privileged`: the API key is a
+    service key."""
 
     role: str
     claims: str
@@ -40,9 +41,9 @@ class Caller:
 
 
 def identify(keys: ApiKeys, headers: Mapping[str, str]) -> Caller:
-    """The caller by the headers `apikey`, `authorization` and `user-agent`.
+    """Identify the caller from the headers `apikey`, `authorization` and `user-agent`.
 
-    Raises GatewayError (401) for the key, RestError (PGRST301, PGRST303) for the JWT.
+    Raises GatewayError (401) for a bad key, RestError (PGRST301, PGRST303) for a bad JWT.
     """
     apikey = headers.get("apikey", "")
     if not apikey:
@@ -72,7 +73,7 @@ def identify(keys: ApiKeys, headers: Mapping[str, str]) -> Caller:
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or (opaque and _same(token, apikey)):
-        # An opaque key stands for its role; a JWT key does so only as the bearer.
+        # An opaque key gives its role; a JWT key does so only as the bearer token.
         role = matches[0] if opaque else "anon"
         return Caller(role=role, claims=json.dumps({"role": role}), privileged=privileged)
     claims = _verify(token, keys.jwt_secret)
@@ -91,7 +92,7 @@ def _refused(code: str, message: str, details: str | None = None) -> RestError:
 
 
 def _verify(token: str, secret: str) -> dict[str, Any]:
-    """The claims of a JWT that `secret` signed, within its time."""
+    """The claims of a JWT, after checking its signature and times."""
     if not token:
         raise _refused("PGRST301", "Empty JWT is sent in Authorization header")
     parts = token.count(".") + 1
@@ -102,7 +103,7 @@ def _verify(token: str, secret: str) -> dict[str, Any]:
             token,
             secret,
             algorithms=["HS256"],
-            # The times are looked at below, in PostgREST's order and with its words.
+            # Times are checked below, in PostgREST's order and with its messages.
             options={
                 "verify_exp": False,
                 "verify_nbf": False,

@@ -11,14 +11,14 @@ from stages.sandbox.rest.auth import ApiKeys
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What CONFIG says."""
+    """The contents of CONFIG."""
 
     dsn: str = field(repr=False)
     keys: ApiKeys
     schemas: tuple[str, ...]
     max_rows: int | None
     latency: float
-    """Seconds added to each answer."""
+    """Seconds added to each response."""
     ready: Path
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The pool, one read-only transaction a request, and what is remembered of the catalog."""
+"""The connection pool, one read-only transaction per request, and a cache of the catalog."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ POOL_SIZE = 8
 POOL_WAIT = 10.0  # seconds, as PostgREST's own default
 Cursor = psycopg.AsyncRawCursor[tuple[Any, ...]]
 
-# Several statements in one round trip. A role's statement_timeout counts from login only, so it is
-# taken over by hand, before the role changes. The role comes last: its rights bind what follows.
+# Several statements in one round trip. A role's statement_timeout takes effect only at login, so it
+# is set explicitly before the role changes. The role comes last: its permissions apply afterwards.
 _BEGIN = sql.SQL("""
 BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;
 SELECT set_config('statement_timeout', split_part(setting, '=', 2), true)
@@ -53,7 +53,7 @@ class Database:
             min_size=2,
             max_size=POOL_SIZE,
             timeout=POOL_WAIT,
-            kwargs={"autocommit": True},  # the transaction's BEGIN is in one trip with its settings
+            kwargs={"autocommit": True},  # BEGIN is sent with the settings in one round trip
             open=False,
         )
 
@@ -70,7 +70,7 @@ class Database:
     ) -> AsyncIterator[Cursor]:
         """A raw cursor in a READ ONLY transaction in the caller's role.
 
-        Raises psycopg.Error as Postgres gives it; RestError when no connection is to be had.
+        Raises psycopg.Error from Postgres; RestError if no connection is available.
         """
         begin = _BEGIN.format(
             role=sql.Literal(caller.role),
@@ -89,13 +89,13 @@ class Database:
         except PoolTimeout:
             raise await self._unavailable() from None
         try:
-            async with connection:  # the pool's: ends the transaction, keeps the connection
+            async with connection:  # a pooled one: ends the transaction, keeps the connection
                 yield psycopg.AsyncRawCursor(connection)
         finally:
             await self._pool.putconn(connection)
 
     async def _unavailable(self) -> RestError:
-        """Why no connection came in time: a busy pool, or a database that cannot be reached."""
+        """Why no connection was available in time: a busy pool, or an unreachable database."""
         try:
             async with await psycopg.AsyncConnection.connect(self._dsn, connect_timeout=2):
                 return RestError(
@@ -105,9 +105,9 @@ class Database:
             return RestError(503, "PGRST000", "Database connection error.", str(error))
 
     async def require_relation(self, schema: str, name: str) -> None:
-        """Refuses with PGRST205 what is no table or view of the schema, or is a partition.
+        """Refuse with PGRST205 a name that is not a table or view of the schema, or is a partition.
 
-        A name that is not remembered is looked for once more: no stale cache after DDL.
+        A name not in the cache is looked up again, so that the cache is not stale after DDL.
         """
         if (schema, name) in self._relations:
             return

@@ -1,4 +1,4 @@
-"""What answers: the tables, the root document, and the users."""
+"""The endpoints: tables, the root document, and users."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SHARED_SCHEMAS = ("public", "extensions")  # searched for types after the reque
 
 @dataclass(frozen=True, kw_only=True)
 class Preferences:
-    """The Prefer header, as far as it is about reading."""
+    """The Prefer header, as far as it concerns reading."""
 
     count: str | None
     timezone: str | None
@@ -45,7 +45,7 @@ class Preferences:
 
 
 class Endpoint:
-    """An ASGI application that answers by `answer`, or by the error that it raises."""
+    """An ASGI application that responds with the result of `answer`, or the error it raises."""
 
     def __init__(self, config: Config, database: Database) -> None:
         self.config = config
@@ -53,12 +53,17 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        role = ""
         try:
-            response = await self.answer(request, identify(self.config.keys, request.headers))
+            caller = identify(self.config.keys, request.headers)
+            role = caller.role
+            response = await self.answer(request, caller)
         except (GatewayError, RestError) as error:
             response = error.response()
+        except psycopg.Error as error:
+            response = from_postgres(error, role).response()
         if request.method == "HEAD":
-            # The page was not made, so that its length is not known either.
+            # The page was not built, so its length is unknown.
             del response.headers["content-length"]
         if self.config.latency:
             await asyncio.sleep(self.config.latency)
@@ -82,7 +87,7 @@ class Rest(Endpoint):
                 "Only the `service_role` API key can be used for this endpoint.",
                 "UNAUTHORIZED_INVALID_API_KEY_TYPE",
             )
-        # A slash of the name itself comes encoded.
+        # A slash in the name itself is percent-encoded.
         if b"/" in request.scope["raw_path"].partition(b"/rest/v1/")[2]:
             raise RestError(404, "PGRST125", "Invalid path specified in request URL")
         schema = self._schema(request)
@@ -107,12 +112,9 @@ class Rest(Endpoint):
     async def _root(
         self, request: Request, caller: Caller, schema: str, headers: dict[str, str]
     ) -> Response:
-        try:
-            async with self.database.transaction(caller, schemas=("",)) as cursor:
-                await cursor.execute(CATALOG, [schema, list(self.config.schemas)])
-                relations: list[Any] = await cursor.fetchall()
-        except psycopg.Error as error:
-            raise from_postgres(error, caller.role) from None
+        async with self.database.transaction(caller, schemas=("",)) as cursor:
+            await cursor.execute(CATALOG, [schema, list(self.config.schemas)])
+            relations: list[Any] = await cursor.fetchall()
         document = describe(relations, request.url.netloc)
         return JSONResponse(document, 200, headers, OPENAPI_TYPE)
 
@@ -145,18 +147,15 @@ class Rest(Endpoint):
             replace(query, window=window), body=request.method == "GET", counted=counted
         )
         schemas = dict.fromkeys((relation[0], *_SHARED_SCHEMAS))
-        try:
-            async with self.database.transaction(
-                caller, schemas=tuple(schemas), timezone=preferences.timezone
-            ) as cursor:
-                await cursor.execute(text, statement.values)
-                body, rows, total = _first_row(cursor)
-                if preferences.count == "planned":
-                    total = await _planned(cursor, relation, query)
-                elif preferences.count == "estimated" and limit and total and total > limit:
-                    total = max(total, await _planned(cursor, relation, query))
-        except psycopg.Error as error:
-            raise from_postgres(error, caller.role) from None
+        async with self.database.transaction(
+            caller, schemas=tuple(schemas), timezone=preferences.timezone
+        ) as cursor:
+            await cursor.execute(text, statement.values)
+            body, rows, total = _first_row(cursor)
+            if preferences.count == "planned":
+                total = await _planned(cursor, relation, query)
+            elif preferences.count == "estimated" and limit and total and total > limit:
+                total = max(total, await _planned(cursor, relation, query))
         if total is not None and window.offset > total:
             raise out_of_bounds(window.offset, total)
         status = 206 if total is not None and rows < total else 200
@@ -170,7 +169,7 @@ class Rest(Endpoint):
 class Users(Endpoint):
     """`/auth/v1/admin/users`: the Auth service's list of users, without secrets or identities.
 
-    Made after the service's documented JSON; it is not that service.
+    Modelled on the service's documented JSON; it is not that service.
     """
 
     async def answer(self, request: Request, caller: Caller) -> Response:
@@ -224,7 +223,7 @@ def _auth_error(status: int, code: str, message: str) -> Response:
 
 
 def _value(cursor: Cursor, column: int) -> bytes:
-    """One value of the first row as Postgres sent it: a page is never decoded."""
+    """One value of the first row as Postgres sent it: pages are never decoded."""
     value = cursor.pgresult.get_value(0, column) if cursor.pgresult else None
     return value or b""
 

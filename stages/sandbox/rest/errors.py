@@ -1,4 +1,4 @@
-"""Errors as a client of the REST API sees them: status, JSON body, and the headers beside it."""
+"""Errors as a client of the REST API sees them: status, JSON body and headers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 RETRY_AFTER = "1"
 
-# SQLSTATE → status, the longest matching prefix wins; what is not listed is the client's fault.
+# SQLSTATE → status; the longest matching prefix wins, and codes not listed are the client's fault.
 _STATUS = {
     "08": 503,
     "09": 500,
@@ -96,10 +96,10 @@ def _status(code: str, message: str, role: str) -> int:
 
 
 def from_postgres(error: psycopg.Error, role: str) -> RestError:
-    """What Postgres said, as PostgREST would pass it on to a caller in `role`."""
+    """Convert an error of Postgres as PostgREST would for a caller in `role`."""
     code = error.sqlstate
     if code is None:
-        if isinstance(error, psycopg.DataError):  # such as a NUL byte: refused before it is sent
+        if isinstance(error, psycopg.DataError):  # such as a NUL byte: refused before sending
             return RestError(400, "22021", str(error))
         return RestError(
             503, "PGRST001", "Database client error. Retrying the connection.", str(error)

@@ -1,6 +1,6 @@
 """The query string's grammar: text → a small tree. Nothing here knows SQL.
 
-Narrower than PostgREST's: no embedded resources, JSON paths, aggregates, or text search. What is
+Narrower than PostgREST's: no embedded resources, JSON paths, aggregates, or text search. Anything
 not understood is refused with PGRST100, never ignored.
 """
 
@@ -32,7 +32,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class SelectedColumn:
-    """One item of `select`; the name `None` is the star."""
+    """One item of `select`; a name of `None` means `*`."""
 
     name: str | None
     alias: str | None = None
@@ -41,7 +41,7 @@ class SelectedColumn:
 
 @dataclass(frozen=True)
 class Filter:
-    """`name operator value`; a list of values with `in` only."""
+    """`name operator value`; only `in` has a list of values."""
 
     name: str
     operator: Operator
@@ -60,7 +60,7 @@ class Logic:
 
 @dataclass(frozen=True)
 class Order:
-    """One term of `order`, with Postgres' own default where `nulls` is not given."""
+    """One term of `order`; without `nulls`, Postgres' default applies."""
 
     name: str
     direction: Direction | None = None
@@ -68,7 +68,7 @@ class Order:
 
 
 class _Mismatch(Exception):
-    """The text does not go on as the grammar wants at this position."""
+    """The text does not match the grammar at this position."""
 
     def __init__(self, position: int, expected: str) -> None:
         super().__init__(expected)
@@ -77,7 +77,7 @@ class _Mismatch(Exception):
 
 
 class _Scanner:
-    """A position in a text, and the rules that move it."""
+    """A position in a text, and the grammar rules that advance it."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -104,7 +104,7 @@ class _Scanner:
         return match[0]
 
     def lexeme(self, literal: str) -> bool:
-        """`literal` with blanks around it, or nothing at all."""
+        """Take `literal` with blanks around it, or nothing at all."""
         start = self.at
         self.match(_SPACE)
         if self.take(literal):
@@ -127,7 +127,7 @@ class _Scanner:
         if name is None:
             bare = self.match(_NAME)
             name = bare.strip() if bare else None
-        if not name or "\0" in name:  # libpq would cut the name there
+        if not name or "\0" in name:  # libpq would truncate the name there
             raise self.fail("expecting field name (* or [a..z0..9_$])")
         self.match(_SPACE)
         return name
@@ -183,7 +183,7 @@ class _Scanner:
         return () if values == [""] else tuple(values)
 
     def listed_value(self) -> str:
-        """Up to `,` or `)`, unless the whole of it is quoted."""
+        """A value up to `,` or `)`, unless all of it is quoted."""
         start = self.at
         value = self.quoted()
         if value is not None and (self.at == len(self.text) or self.text[self.at] in ",)"):
@@ -196,7 +196,7 @@ class _Scanner:
         return self.listed_value() if array is None else array
 
     def rest(self) -> str:
-        """A plain filter's value: all that is left, literally."""
+        """A plain filter's value: the rest of the text, literally."""
         value, self.at = self.text[self.at :], len(self.text)
         return value
 
@@ -226,7 +226,7 @@ class _Scanner:
         return self.condition(name, self.logic_value)
 
     def logic(self) -> Filter | Logic:
-        # A column may be called `and`, `or` or `not`: what reads as a filter is a filter.
+        # A column may be named `and`, `or` or `not`: anything that parses as a filter is one.
         self.match(_SPACE)
         start = self.at
         try:
@@ -259,27 +259,27 @@ def _parse(what: str, text: str, rule: Callable[[_Scanner], _Item], prefix: str 
 
 
 def parse_select(text: str) -> tuple[SelectedColumn, ...]:
-    """`alias:name::type,…`; `*` for every column."""
+    """Parse `alias:name::type,…`; `*` for every column."""
     return _parse("select parameter", text, lambda scanner: scanner.listed(scanner.column))
 
 
 def parse_order(text: str) -> tuple[Order, ...]:
-    """`name.desc.nullslast,…`."""
+    """Parse `name.desc.nullslast,…`."""
     return _parse("order", text, lambda scanner: scanner.listed(scanner.order))
 
 
 def parse_logic(operator: str, text: str) -> Filter | Logic:
-    """The value of `and=`, `or=`, `not.and=` or `not.or=`: a list in parentheses."""
+    """Parse the value of `and=`, `or=`, `not.and=` or `not.or=`: a list in parentheses."""
     return _parse("logic tree", text, lambda scanner: scanner.logic(), prefix=operator)
 
 
 def parse_filter(name: str, text: str) -> Filter:
-    """`[not.]operator.value` of a plain filter, whose value is taken literally."""
+    """Parse `[not.]operator.value` of a plain filter, whose value is taken literally."""
     return _parse("filter", text, lambda scanner: scanner.condition(name, scanner.rest))
 
 
 def parse_path(text: str) -> tuple[str, ...]:
-    """A parameter's name: dots outside quotes part it, and lead into embedded resources."""
+    """Parse a parameter's name: unquoted dots separate its parts, for embedded resources."""
 
     def path(scanner: _Scanner) -> tuple[str, ...]:
         names = [scanner.name()]

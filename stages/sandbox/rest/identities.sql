@@ -1,6 +1,6 @@
--- One row: one user as JSON, with identities. Parameters: the user as a page of one (users.sql), and
--- the user's id. As the Auth service names and leaves out: `identity_id` is the column id, `id` is
--- provider_id, and an empty value is not there.
+-- One row: one user as JSON, with identities. Parameters: the user as a page of one (users.sql),
+-- and the user's id. Names are those of the Auth service: `identity_id` is the column id, `id` is
+-- provider_id; empty values are left out.
 SELECT ($1::jsonb -> 0) || jsonb_build_object(
   'identities',
   (

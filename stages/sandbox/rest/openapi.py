@@ -1,4 +1,4 @@
-"""The root document: Swagger 2.0 with a definition a relation, as far as a reader needs it.
+"""The root document: Swagger 2.0 with one definition per relation, as far as readers need it.
 
 Narrower than PostgREST's: no functions, no `parameters`, and no foreign keys inferred for views.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 CATALOG = (Path(__file__).parent / "openapi.sql").read_text(encoding="utf-8")
 
-# PostgREST 14.8 and later name the integers as OpenAPI does.
+# PostgREST 14.8 and later name integer formats as OpenAPI does.
 _FORMATS = {"smallint": "int32", "integer": "int32", "bigint": "int64"}
 _TYPES = {
     "boolean": "boolean",
@@ -35,7 +35,7 @@ def _json_type(name: str) -> dict[str, Any]:
 
 
 def _default(name: str, expression: str) -> dict[str, Any]:
-    """A default that is a constant, as JSON; an expression only where the type is a string."""
+    """A constant default as JSON; an expression only if the type is a string."""
     if _json_type(name).get("type") == "string":
         text = expression.removesuffix(f"::{name}")
         return {"default": text.strip("'") if text != expression else expression}
@@ -83,7 +83,7 @@ def _path(table: str, comment: str | None, insertable: bool) -> dict[str, Any]:
 def describe(
     relations: Iterable[tuple[str, str | None, bool, list[dict[str, Any]]]], host: str
 ) -> dict[str, Any]:
-    """Rows of `openapi.sql` (name, comment, insertable, columns) → the document."""
+    """Build the document from rows of `openapi.sql` (name, comment, insertable, columns)."""
     definitions: dict[str, Any] = {}
     paths: dict[str, Any] = {
         "/": {"get": {"tags": ["Introspection"], "responses": {"200": {"description": "OK"}}}}

@@ -1,6 +1,6 @@
--- One row a relation that the current role has any right on: what the OpenAPI document says of it.
--- Parameters: the schema, and the exposed schemas. Run with an empty search_path, so that types of extensions and users are
--- named with their schema.
+-- One row per relation on which the current role has any permission, for the OpenAPI document.
+-- Parameters: the schema, and the exposed schemas. Run with an empty search_path, so that types of
+-- extensions and users are named with their schema.
 WITH RECURSIVE bases AS (
   SELECT oid, oid AS base, typbasetype AS below FROM pg_type
   UNION ALL
@@ -18,7 +18,7 @@ relations AS (
       OR has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE, REFERENCES')
     )
 ),
--- Columns of views that are columns of a table, by the rewritten query's target list.
+-- Columns of views that are columns of a table, from the rewritten query's target list.
 view_columns AS (
   SELECT r.oid AS view, part[1]::int AS number, part[2]::oid AS base, part[3]::int AS base_number
   FROM relations r
@@ -30,7 +30,7 @@ view_columns AS (
       'g'
     ) part
 ),
--- The primary key of a table, where all of it is in the view.
+-- The primary key of a table, if the view has all of its columns.
 view_keys AS (
   SELECT DISTINCT ON (v.view) v.view, array_agg(v.number) AS numbers
   FROM view_columns v
@@ -105,5 +105,5 @@ SELECT
   coalesce(c.columns, '[]') AS columns
 FROM relations r
 LEFT JOIN columns c ON c.attrelid = r.oid
--- PostgREST gives them in no order.
+-- PostgREST returns them in no particular order.
 ORDER BY md5(r.relname)

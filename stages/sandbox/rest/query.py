@@ -1,7 +1,7 @@
-"""A read request's query string and headers → one SQL statement with `$n` parameters.
+"""Turn a read request's query string and headers into one SQL statement with `$n` parameters.
 
 Names become quoted identifiers and values stay untyped parameters, so that Postgres resolves each
-value to its column's type, and indexes apply.
+value to its column's type, and can use indexes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from stages.sandbox.rest.grammar import (
     parse_select,
 )
 
-_IGNORED = {"columns", "on_conflict"}  # they steer writes only
+_IGNORED = {"columns", "on_conflict"}  # they only affect writes
 _COMPARE: dict[str, LiteralString] = {
     "eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=",
 }  # fmt: skip
@@ -40,13 +40,13 @@ _IS: dict[str, LiteralString] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Rows `offset` to `offset + limit - 1`; no limit is `None`."""
+    """Rows `offset` to `offset + limit - 1`; a limit of `None` means no limit."""
 
     offset: int = 0
     limit: int | None = None
 
     def intersect(self, offset: int, limit: int | None) -> Window:
-        """The rows that are in both; an empty one has the limit 0 or less."""
+        """The rows in both windows; if empty, the limit is 0 or less."""
         ends = [
             start + length
             for start, length in ((self.offset, self.limit), (offset, limit))
@@ -56,7 +56,7 @@ class Window:
         return Window(offset=start, limit=min(ends) - start if ends else None)
 
     def content_range(self, rows: int, total: int | None) -> str:
-        """The Content-Range of an answer with `rows` rows out of `total`, where that was asked."""
+        """The Content-Range of a response with `rows` rows; `total` is None if not requested."""
         rows_part = f"{self.offset}-{self.offset + rows - 1}" if rows else "*"
         return f"{rows_part}/{'*' if total is None else total}"
 
@@ -72,10 +72,10 @@ class Query:
 
 
 def parse_query(parameters: Iterable[tuple[str, str]], range_header: str | None) -> Query:
-    """Decoded parameters in their order of appearance, and the Range header (`0-999`) → a query.
+    """Parse decoded parameters in their order of appearance, and the Range header (`0-999`).
 
-    Raises RestError: PGRST100 for what the grammar does not know, PGRST103 for an impossible range,
-    PGRST108 for a parameter that means an embedded resource (a dot in its name).
+    Raises RestError: PGRST100 for what the grammar does not support, PGRST103 for an impossible
+    range, PGRST108 for a parameter that means an embedded resource (a dot in its name).
     """
     conditions: list[Filter | Logic] = []
     single: dict[str, str] = {}
@@ -134,13 +134,13 @@ def _bad_range(details: str) -> RestError:
 
 
 def out_of_bounds(offset: int, total: int) -> RestError:
-    """The offset lies behind the last of `total` counted rows."""
+    """The error for an offset beyond the last of `total` counted rows."""
     return _bad_range(f"An offset of {offset} was requested, but there are only {total} rows.")
 
 
 @dataclass
 class Statement:
-    """SQL for one raw cursor: make `page` or `plan` once, then pass `values` as its `$1` …"""
+    """SQL for one raw cursor: call `page` or `plan` once, then pass `values` as its `$1`, …"""
 
     table: sql.Identifier
     values: list[str] = field(default_factory=list)
@@ -148,8 +148,8 @@ class Statement:
     def page(self, query: Query, *, body: bool, counted: int | None) -> sql.Composed:
         """One row: the page as JSON text, its number of rows, and the total or null.
 
-        Without `body` the text is empty. `counted` says how far the total is counted: `None` not
-        at all, 0 to the end, else up to so many rows.
+        Without `body` the text is empty. `counted` says how far to count the total: `None` not at
+        all, 0 to the end, otherwise up to that many rows.
         """
         where = self._where(query)
         source = sql.SQL(" ").join(
@@ -200,7 +200,7 @@ class Statement:
         return _placeholder(len(self.values))
 
     def _selected(self, column: SelectedColumn) -> sql.Composable:
-        if column.name in (None, "*"):  # quoted, it is the star too
+        if column.name in (None, "*"):  # a quoted `*` also means every column
             return sql.SQL("{}.*").format(self.table)
         item = self._name(column.name or "")
         if column.cast:
@@ -256,11 +256,11 @@ def _placeholder(number: int) -> sql.Composable:
 
 
 def _type_name(cast: str) -> sql.Composable:
-    # The grammar lets only letters, digits, blanks, `_` and `$` through: a type's name or nothing.
+    # The grammar only allows letters, digits, blanks, `_` and `$`: a type's name or nothing.
     return sql.SQL(cast)
 
 
 def _array(values: tuple[str, ...]) -> str:
-    """Postgres' array literal, every element quoted."""
+    """A Postgres array literal, with every element quoted."""
     escaped = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
     return "{" + ",".join(f'"{value}"' for value in escaped) + "}"

@@ -1,5 +1,6 @@
--- One row: a page of auth.users as a JSON array, and the number of all users. Parameters: page
--- size, offset, and the one id to show, or null for all. A list of what is shown, not of what is hidden: no secret passes by accident.
+-- One row: a page of auth.users as a JSON array, and the total number of users. Parameters: page
+-- size, offset, and a single id to show, or null for all. Lists the fields to show rather than
+-- those to hide, so that no secret is exposed by accident.
 SELECT
   (
     SELECT coalesce(json_agg(page.shown ORDER BY page.created DESC NULLS LAST, page.id), '[]')::text

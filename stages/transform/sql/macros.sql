@@ -1,14 +1,15 @@
--- The macros that a model may use; they are in data/stages.duckdb too, so that a model runs as it
--- is in the duckdb shell. None depends on the TimeZone of the machine. docs/models.md shows each.
--- What has no form in the target is an error, and its row a reject; in stages.duckdb it is NULL.
+-- The macros that a model may use. They are in data/stages.duckdb too, so that a model runs
+-- unchanged in the duckdb shell. None depends on the machine's time zone. docs/reference/models.md
+-- shows each. A value that has no form in the target is an error, and its row a reject; in
+-- stages.duckdb it is NULL.
 
--- What a macro can't convert: an error that says by which rule, and which value. A cast, since TRY
--- does not take error().
+-- The error for a value that a macro can't convert, which names the rule and the value. It is a
+-- cast, because TRY does not catch error().
 CREATE OR REPLACE MACRO no_value(rule, given) AS (rule || ': ' || given::VARCHAR)::BIGINT;
 
 -- ── times ──────────────────────────────────────────────────────────────────────────────────
 
--- Milliseconds since 1970 of a DATE, TIMESTAMP or TIMESTAMPTZ, floored towards the past; not of an
+-- Milliseconds since 1970 of a DATE, TIMESTAMP or TIMESTAMPTZ, floored towards the past; fails for
 -- infinity.
 CREATE OR REPLACE MACRO to_ms(moment) AS
     CASE
@@ -17,7 +18,8 @@ CREATE OR REPLACE MACRO to_ms(moment) AS
         ELSE (epoch_us(moment) - ((epoch_us(moment) % 1000) + 1000) % 1000) // 1000
     END;
 
--- Whole seconds since 1970, likewise.
+-- Whole seconds since 1970 of a DATE, TIMESTAMP or TIMESTAMPTZ, floored towards the past; fails for
+-- infinity.
 CREATE OR REPLACE MACRO to_unix(moment) AS
     CASE
         WHEN moment IS NULL THEN NULL
@@ -32,7 +34,7 @@ CREATE OR REPLACE MACRO iso_year(moment) AS
         ELSE printf('%+07d', year(moment))
     END;
 
--- A moment as text by a format; not of infinities, nor of what JavaScript's Date can't hold.
+-- A moment as text in a format; fails for infinity, and outside the range of JavaScript's Date.
 CREATE OR REPLACE MACRO iso_text(moment, format) AS
     CASE
         WHEN moment IS NULL THEN NULL
@@ -57,14 +59,14 @@ CREATE OR REPLACE MACRO to_time(moment) AS
         ELSE strftime(make_timestamp(epoch_us(moment)), '%H:%M:%S.%g')
     END;
 
--- Milliseconds east of UTC of the offset at the end of a timetz, such as +05:30 or -08; 0 of none.
+-- Milliseconds east of UTC of the offset at the end of a timetz, such as +05:30 or -08; 0 if none.
 CREATE OR REPLACE MACRO offset_ms(literal) AS
     list_sum(list_transform(
         string_split(regexp_extract(literal, '[-+](\d+(:\d+)*)$', 1), ':'),
         lambda part, place: coalesce(try_cast(part AS BIGINT), 0) * [3600000, 60000, 1000][place]
     )) * CASE WHEN regexp_matches(literal, '-[\d:]+$') THEN -1 ELSE 1 END;
 
--- Those of the clock that a text of a time shows.
+-- Milliseconds since midnight of the text of a time, without regard to its offset.
 CREATE OR REPLACE MACRO clock_ms(literal) AS
     literal[1:2]::BIGINT * 3600000 + literal[4:5]::BIGINT * 60000 + literal[7:8]::BIGINT * 1000
     + rpad(regexp_extract(literal, '\.(\d{1,3})', 1), 3, '0')::BIGINT;
@@ -80,7 +82,7 @@ CREATE OR REPLACE MACRO interval_us(literal) AS
     );
 
 -- Milliseconds since midnight of Postgres' text of a time, floored; 24:00:00 is 86400000.
--- Those of a timetz are at UTC, where 12:00:00+05:30 and 06:30:00+00 are one.
+-- A timetz is converted to UTC, so that 12:00:00+05:30 and 06:30:00+00 give the same.
 CREATE OR REPLACE MACRO time_ms(literal) AS
     CASE
         WHEN literal IS NULL THEN NULL
@@ -91,8 +93,8 @@ CREATE OR REPLACE MACRO time_ms(literal) AS
         ELSE (clock_ms(literal) - offset_ms(literal) + 2 * 86400000) % 86400000
     END;
 
--- Seconds of Postgres' text of an interval, such as -1 days +02:03:00; a day has 24 hours. Not of
--- one with months or years, which have no length, nor of one that a float64 does not hold.
+-- Seconds of Postgres' text of an interval, such as -1 days +02:03:00; a day has 24 hours. Fails
+-- for months and years, which have no fixed length, and for what a float64 can't hold exactly.
 CREATE OR REPLACE MACRO interval_seconds(literal) AS
     CASE
         WHEN literal IS NULL THEN NULL
@@ -106,7 +108,7 @@ CREATE OR REPLACE MACRO interval_seconds(literal) AS
 
 -- ── keys and references ────────────────────────────────────────────────────────────────────
 
--- A value of a key as text; of a TIMESTAMPTZ that at UTC, as in every zone.
+-- A key's value as text; a TIMESTAMPTZ at UTC, whatever the session's time zone.
 CREATE OR REPLACE MACRO key_text(a) AS
     CASE
         WHEN typeof(a) = 'TIMESTAMP WITH TIME ZONE'
@@ -115,7 +117,7 @@ CREATE OR REPLACE MACRO key_text(a) AS
         ELSE a::VARCHAR
     END;
 
--- A JSON array of the texts of several values; NULL where one of them is, as in Postgres.
+-- A JSON array of the texts of several values; NULL if one of them is, as in Postgres.
 CREATE OR REPLACE MACRO key_list(texts) AS
     CASE WHEN NOT list_contains(list_transform(texts, lambda t: t IS NULL), true)
         THEN to_json(texts)::VARCHAR END;
@@ -152,8 +154,8 @@ CREATE OR REPLACE MACRO refs(convex_table, source_keys) AS
 CREATE OR REPLACE MACRO significant(literal) AS
     trim(regexp_replace(regexp_replace(literal, '[eE].*$', ''), '[-.]', '', 'g'), '0');
 
--- A DOUBLE from Postgres' text of a numeric. Not of what a float64 does not hold, digit for
--- digit, nor of what is no number; NaN and the infinities are values.
+-- A DOUBLE from Postgres' text of a numeric. Fails for what a float64 can't hold exactly,
+-- and for what is not a number; NaN and the infinities are accepted.
 CREATE OR REPLACE MACRO to_number(literal) AS
     CASE
         WHEN literal IS NULL THEN NULL
@@ -164,7 +166,7 @@ CREATE OR REPLACE MACRO to_number(literal) AS
         ELSE literal::DOUBLE
     END;
 
--- A BIGINT from the text of a whole number. Not of any other, nor of what an int64 does not hold.
+-- A BIGINT from the text of a whole number. Fails for other numbers, and outside the int64 range.
 CREATE OR REPLACE MACRO to_int64(literal) AS
     CASE
         WHEN literal IS NULL THEN NULL
@@ -174,12 +176,12 @@ CREATE OR REPLACE MACRO to_int64(literal) AS
         ELSE split_part(literal, '.', 1)::BIGINT
     END;
 
--- Whether a text is money as -$1,234.56 is.
+-- Whether a text is money in the form of -$1,234.56.
 CREATE OR REPLACE MACRO is_money(literal) AS
     regexp_full_match(literal, '-?[^\d.,-]*\d{1,3}(,\d{3})*\.\d\d');
 
--- A DOUBLE from Postgres' text of money, as lc_monetary = 'C' or 'en_US' has it: -$1,234.56. Not of
--- another form, whose comma may be a dot, nor of what a float64 does not hold.
+-- A DOUBLE from Postgres' text of money, with lc_monetary = 'C' or 'en_US': -$1,234.56. Fails for
+-- other forms, whose comma may be the decimal point, and for what a float64 can't hold exactly.
 CREATE OR REPLACE MACRO money_number(literal) AS
     CASE
         WHEN literal IS NULL THEN NULL
@@ -195,7 +197,7 @@ CREATE OR REPLACE MACRO without_bounds(literal) AS
     CASE WHEN starts_with(literal, '[') THEN regexp_replace(literal, '^(\[-?\d+:-?\d+\])+=', '')
         ELSE literal END;
 
--- The items of the text of an array of one dimension.
+-- The items of the text of a one-dimensional array.
 CREATE OR REPLACE MACRO array_items(literal) AS
     CASE
         WHEN literal IS NULL THEN NULL

@@ -1,5 +1,6 @@
-"""Campaigns of random faults: in a bounded form in test_campaigns.py, whole by `make soak`.
+"""Campaigns of random faults: bounded in test_campaigns.py, in full with `make soak`.
 
-After each fault the same work is done again, undisturbed, and what is in Convex is compared with a
-quiet run: what is lost, doubled or altered, and how many tracebacks were printed. All must be zero.
+After each fault the same work is done again, undisturbed, and Convex is compared with a quiet run:
+how many documents are lost, doubled or altered, and how many tracebacks were printed. All must be
+zero.
 """

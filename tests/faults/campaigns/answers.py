@@ -1,5 +1,5 @@
-"""Answers that are none, from Convex and from Supabase: a run ends well or clearly, and the next
-one is whole."""
+"""Invalid responses from Convex and Supabase: a run succeeds or fails with a clear error, and the
+next one completes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ERROR = '{"status":"error"%s}'
 
 
 def wire(status: int, body: bytes | str, *headers: str, length: int | None = None) -> bytes:
-    """An answer as it goes over the wire."""
+    """A response as sent over the wire."""
     content = body.encode() if isinstance(body, str) else body
     size = len(content) if length is None else length
     lines = (
@@ -34,7 +34,7 @@ def _always(status: int, body: bytes | str, *headers: str) -> Odd:
 
 
 def _results(change: Callable[[list[Any]], Any]) -> Odd:
-    """What a loading function answers, with other results; any other answer is cut."""
+    """A loading function's response with changed results; any other response is cut."""
 
     def odd(answer: bytes) -> bytes:
         try:
@@ -48,7 +48,7 @@ def _results(change: Callable[[list[Any]], Any]) -> Odd:
 
 
 class _Before:
-    """The answer to the request before, as a broken cache gives it."""
+    """The response to the previous request, as from a broken cache."""
 
     def __init__(self) -> None:
         self.answer = b"null"
@@ -107,14 +107,14 @@ KINDS: dict[str, Odd] = {
     "an error of 7": _always(200, ERROR % ',"errorMessage":7,"errorData":7'),
     "an error of null": _always(200, ERROR % ',"errorMessage":null,"errorData":{"code":null}'),
 }
-# What each kind is tried on beside a load, in turn.
+# The commands on which kinds are tried in turn, in addition to a load.
 OTHERS = ("load by HTTP action", "import", "verify", "rollback", "extract")
-# Of runs that answers of all kinds come between.
+# Maximum number of runs when responses of all kinds are mixed in.
 MOST_RUNS = 12
 
 
 def answer(setting: Setting, kinds: int) -> Outcome:
-    """Each of so many kinds is in the way of a load, and of another command."""
+    """Try each of the first `kinds` kinds on a load, and on another command."""
     outcome = setting.outcome("answers", f"{kinds} kinds, one by one")
     for number, name in enumerate(list(KINDS)[:kinds]):
         for case in ("load by functions", OTHERS[number % len(OTHERS)]):
@@ -123,14 +123,14 @@ def answer(setting: Setting, kinds: int) -> Outcome:
 
 
 def mix(setting: Setting, case: str, most: int = MOST_RUNS) -> Outcome:
-    """All kinds are in the way of one command, until it ends well or has been run often."""
+    """Mix all kinds into one command, until it succeeds or has run `most` times."""
     outcome = setting.outcome("answers", f"all kinds at once, {case}")
     outcome.landed = _try(setting, outcome, list(KINDS), case, most)
     return outcome
 
 
 def _try(setting: Setting, outcome: Outcome, kinds: list[str], name: str, most: int) -> int:
-    """Run a command behind a proxy, and then without; how many of its answers were odd."""
+    """Run a command behind a proxy, and then without; returns how many responses were odd."""
     case = CASES[name]
     command = (*case.command, "--via", "rest") if name == "extract" else case.command
     faults = Faults(share=SHARE, kinds=kinds, odd=KINDS, seed=setting.chance.randrange(1 << 30))

@@ -1,5 +1,5 @@
-"""Damage to staged files, between any two commands: found, named, and made good by what is
-advised; Convex ends up with what it had."""
+"""Damage to staged files between any two commands: it is found, named, and repaired by following
+the advice; Convex ends up with the same documents."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ COMMANDS = (
 )
 ALL_STAGES = (("extract",), ("transform",), ("load",), ("verify",))
 LOAD = (("load",),)
-# How many in a hundred go through all stages again, and not only to Convex.
+# Percentage of trials that run all stages again, and not only a load.
 THROUGH_ALL = 25
-# What is advised may be advised again for the next file.
+# The same advice may be given again for the next file.
 MOST_ADVICE = 30
 ADVICE = re.compile(r"(?:: |^\s*→ )(stages [^;(\n]*)", re.MULTILINE)
 
@@ -62,7 +62,7 @@ HARMS: dict[str, Callable[[bytes, random.Random], bytes | None]] = {
 
 
 def kind_of(file: Path) -> str:
-    """Files of one kind differ in their table or their number only."""
+    """The kind of a file: files of one kind differ only in their table or number."""
     parts = file.parts
     name = re.sub(r"\d+", "N", parts[-1])
     if parts[-2:-1] == ("verify",) or parts[-2:-1] == ("_keys",):
@@ -85,7 +85,7 @@ def kinds(data: Path) -> dict[str, list[Path]]:
 
 
 def harm(setting: Setting, times: int) -> Outcome:
-    """Damage a file, run a command, follow the advice."""
+    """Repeatedly damage a file, run a command, and follow the advice."""
     outcome, chance = setting.outcome("damage", "all files, all commands"), setting.chance
     done = 0
     while done < times:
@@ -108,14 +108,14 @@ def harm(setting: Setting, times: int) -> Outcome:
                 stages = ALL_STAGES if chance.randrange(100) < THROUGH_ALL else LOAD
                 clean = _recover(outcome, trial, trial.run(*command), stages, fault)
                 clean &= outcome.compare(setting.content, content(trial.deployment), fault)
-                # The documents have other ids now than those in the copy.
+                # After a rollback, documents have other ids than in the copy.
                 clean &= command[0] != "rollback"
     return outcome
 
 
 @contextmanager
 def _loaded(setting: Setting) -> Iterator[tuple[Trial, Path]]:
-    """A deployment with everything loaded and verified, and its data to copy."""
+    """A deployment with everything loaded and verified, and a copy of its data."""
     with setting.trial("damage", data=setting.staged) as trial:
         trial.require("load")
         trial.require("verify")
@@ -127,7 +127,7 @@ def _loaded(setting: Setting) -> Iterator[tuple[Trial, Path]]:
 def _recover(
     outcome: Outcome, trial: Trial, ran: Ran, stages: Sequence[tuple[str, ...]], fault: str
 ) -> bool:
-    """These stages to their end, by nothing but what the messages advise."""
+    """Complete these stages, doing nothing but what the messages advise."""
     clean = outcome.ran(ran, fault)
     waiting, advised = list(stages), 0
     while waiting and clean:
@@ -142,6 +142,6 @@ def _recover(
         if advice is None or advised > MOST_ADVICE:
             outcome.require_done(ran, step)
             return False
-        # Before what has failed, which comes again after it.
+        # Run the advice first, then the failed command again.
         waiting.insert(0, tuple(shlex.split(advice[1])[1:]))
     return clean

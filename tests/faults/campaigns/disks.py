@@ -1,6 +1,7 @@
-"""A disk that is full somewhere on the way: exit 3, and with room the same command goes on.
+"""A disk that fills up during a command: exit 3, and once there is space, the same command
+continues.
 
-A file system of its own in memory where this user may mount one; else each file has its limit.
+Uses a separate in-memory file system if this user may mount one; otherwise a limit per file.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ COMMANDS = (
     "extract", "transform", "load by functions", "load by HTTP action", "import", "verify",
     "rollback", "prune",
 )  # fmt: skip
-# What each writes at most beside what is there, in KiB, in blocks of a page.
+# The most that each command writes in addition to existing files, in KiB, in page-sized blocks.
 MOST_KIB = 1200
 
 
 def fill(setting: Setting, name: str, times: int, *, mounted: bool | None = None) -> Outcome:
-    """Run a command on so many disks that become full; `mounted`: on a file system of its own."""
+    """Run a command on `times` disks that fill up; `mounted`: on a separate file system."""
     small = can_mount(setting.folder) if mounted is None else mounted
     case = CASES[name]
     outcome = setting.outcome("full disks" if small else "files at their limit", name)
@@ -57,17 +58,17 @@ def fill(setting: Setting, name: str, times: int, *, mounted: bool | None = None
 
 
 class _Limit:
-    """No file may grow beyond a few KiB; what is there already stays."""
+    """No file may grow beyond a few KiB; existing files stay."""
 
     def limit(self, kib: int, room: int) -> Sequence[str]:
         return ("bash", "-c", f'ulimit -f {kib}; exec "$@"', "bash")
 
     def free(self) -> None:
-        """The limit was that of the process."""
+        """Do nothing: the limit applied only to the process."""
 
 
 class _Disk(_Limit):
-    """A file system in memory that is as large as what lies on it, and some."""
+    """An in-memory file system just large enough for its files, plus some space."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -83,7 +84,7 @@ class _Disk(_Limit):
 
 @contextmanager
 def _disk(trial: Trial, mounted: bool) -> Iterator[_Limit]:
-    """The trial's data lies in data/ of the disk, for what removes the whole folder."""
+    """The trial's data is in data/ on the disk, so that commands may remove the whole folder."""
     if not mounted:
         yield _Limit()
         return
@@ -98,7 +99,7 @@ def _disk(trial: Trial, mounted: bool) -> Iterator[_Limit]:
 
 
 def can_mount(folder: Path) -> bool:
-    """Whether this user may mount a file system in memory."""
+    """Whether this user may mount an in-memory file system."""
     place = folder / "mount"
     place.mkdir(exist_ok=True)
     try:

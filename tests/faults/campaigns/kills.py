@@ -1,4 +1,4 @@
-"""`kill -9` at random moments, then the same command again: the end is that of a quiet run."""
+"""`kill -9` at random moments, then the same command again: the result is that of a quiet run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.faults.campaigns.outcome import Content, Outcome, content
 from tests.faults.campaigns.setting import Setting, Trial
 from tests.faults.support import PLAN
 
-# Kills of one run before it may end: then a new one begins from nothing.
+# Maximum number of consecutive kills before a run may finish; then a new trial starts.
 MOST_IN_A_ROW = 4
 PRUNED, KEPT_BELOW = "webinarRegistrations", "8"
 
@@ -20,7 +20,7 @@ Rows = list[tuple[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A command to be killed: what is there before, and what must be there at its end."""
+    """A command to kill: the state before it, and the state that must result."""
 
     command: tuple[str, ...]
     prepare: Callable[[Setting, Trial], None]
@@ -29,7 +29,7 @@ class Case:
 
 
 def _nothing(setting: Setting, trial: Trial) -> None:
-    """An empty data folder."""
+    """Start with an empty data folder."""
 
 
 def _extracted(setting: Setting, trial: Trial) -> None:
@@ -47,7 +47,7 @@ def _loaded(setting: Setting, trial: Trial) -> None:
 
 
 def _to_prune(setting: Setting, trial: Trial) -> None:
-    """Half of a table that is loaded is not at the source any more."""
+    """Part of a loaded table is no longer in the source."""
     _loaded(setting, trial)
     source = PLAN.tables[PRUNED].source
     plan = trial.stages.project / ".planning" / "migrations" / "plan.toml"
@@ -66,7 +66,7 @@ def _loadable(setting: Setting) -> Content:
 
 
 def _references(setting: Setting) -> Content:
-    """What Convex had before anything was loaded."""
+    """The documents that Convex had before anything was loaded."""
     return {key: row for key, row in setting.content.items() if "#" in key}
 
 
@@ -117,9 +117,9 @@ CASES = {
 
 
 def kill(setting: Setting, name: str, landed: int) -> Outcome:
-    """Kill a command until so many kills have landed."""
+    """Kill a command until `landed` kills have landed."""
     case, outcome = CASES[name], setting.outcome("kills", name)
-    # Without the start, which reads only; learnt from the runs to the end.
+    # Without the startup, which only reads; adjusted after runs that were not killed.
     longest = 1.5
     while outcome.landed < landed and not outcome.problems:
         with setting.trial("kill") as trial:
@@ -138,6 +138,6 @@ def kill(setting: Setting, name: str, landed: int) -> Outcome:
 
 
 def _delays(setting: Setting, most: int, longest: float) -> Iterator[float]:
-    """Seconds from the first line on; a run that is resumed has less before it."""
+    """Seconds from the first line of output; a resumed run has less left to do."""
     for number in range(most):
         yield setting.chance.uniform(0.0, longest / (1 + number / 2))

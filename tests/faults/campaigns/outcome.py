@@ -1,4 +1,4 @@
-"""What came of a campaign: faults that have landed, and what they have cost."""
+"""The outcome of a campaign: the faults that landed, and the damage they did."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.faults.support import LEDGER, PLAN, TABLES, Host
 
 Content = Mapping[str, Any]
 CODES = (0, 1, 2, 3)
-# Of Python, of Arrow and DuckDB, of the kernel.
+# Crashes of Python, of native libraries such as Arrow, and of DuckDB.
 CRASHES = re.compile(r"Traceback \(most recent|Fatal Python error|terminate called|INTERNAL Error")
 TAIL = 1500
 
 
 @dataclass
 class Outcome:
-    """One line of the table. `problems` say what is wrong, with what repeats it."""
+    """One line of the table. `problems` say what is wrong, and what reproduces it."""
 
     campaign: str
     case: str
@@ -38,12 +38,12 @@ class Outcome:
         return not self.problems
 
     def note(self, problem: str) -> None:
-        """Keep what is wrong, and show it at once: a campaign takes long."""
+        """Record a problem and print it immediately, since a campaign takes long."""
         self.problems.append(problem)
         sys.stderr.write(f"WRONG {self.campaign}, {self.case}: {problem}\n")
 
     def ran(self, ran: subprocess.CompletedProcess[str], fault: str) -> bool:
-        """Judge how a command has ended: with a code of ours and without a traceback."""
+        """Check that a command ended with one of our exit codes and without a traceback."""
         words = ran.stdout + ran.stderr
         if CRASHES.search(words) or ran.returncode not in CODES:
             self.tracebacks += 1
@@ -52,7 +52,7 @@ class Outcome:
         return True
 
     def require_done(self, ran: subprocess.CompletedProcess[str], fault: str) -> bool:
-        """The same command again, undisturbed, must come to its end."""
+        """Check that the command, run again undisturbed, succeeded."""
         if self.ran(ran, fault) and ran.returncode:
             self.stuck += 1
             words = (ran.stdout + ran.stderr)[-TAIL:]
@@ -60,7 +60,7 @@ class Outcome:
         return ran.returncode == 0
 
     def compare(self, quiet: Content, rows: Iterable[tuple[str, Any]], fault: str) -> bool:
-        """Rows by key, against those of a quiet run."""
+        """Compare rows by key with those of a quiet run."""
         listed = list(rows)
         counts = Counter(key for key, _ in listed)
         lost = quiet.keys() - counts.keys()
@@ -81,16 +81,17 @@ class Outcome:
 
 
 def table_of(outcomes: Iterable[Outcome]) -> str:
-    """All outcomes as a table in Markdown."""
+    """All outcomes as a Markdown table."""
     head = "| campaign | case | landed | lost | doubled | altered | tracebacks | stuck |"
     return "\n".join((head, "|---|---|--:|--:|--:|--:|--:|--:|", *(o.line() for o in outcomes)))
 
 
 def content(deployment: Host) -> list[tuple[str, Any]]:
-    """Every document of the plan's tables and references: what it belongs to, and what it holds.
+    """Every document of the plan's tables and references, as (key, content).
 
-    A key is `table:source key` by the ledger, or `table?id` where the ledger does not know it; ids
-    are replaced by these keys. A ledger row without a document counts as a document of None.
+    A key is `table:source key` from the ledger, `table#number` for a reference table, or `table?id`
+    if the document is not in the ledger; ids are replaced by these keys. A ledger row without a
+    document counts as a document of None.
     """
     keys: dict[str, list[str]] = {}
     for row in deployment.pages(LEDGER):

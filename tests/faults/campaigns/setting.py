@@ -1,4 +1,4 @@
-"""What a campaign begins with: a source, what is staged of it, and deployments of its own."""
+"""What a campaign starts with: a source, staged data from it, and its own deployments."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Ran = subprocess.CompletedProcess[str]
 
 @dataclass
 class Trial:
-    """A project with data of its own, before a deployment of its own."""
+    """A project with its own data and its own deployment."""
 
     folder: Path
     stages: Stages
     deployment: Host
 
     def small(self, *command: str) -> list[str]:
-        """The command line that runs in small parts and batches, and is killed by nobody."""
+        """A command line that uses small parts and batches, and is not killed."""
         program = [sys.executable, str(Path(killed.__file__)), "0", str(self.folder / "steps.log")]
         return [*program, "--", *self.stages.command(*command)[3:]]
 
@@ -45,19 +45,19 @@ class Trial:
     def run(
         self, *command: str, before: Sequence[str] = (), env: dict[str, str] | None = None
     ) -> Ran:
-        """Run a command in small parts to its end; `before` is what runs it, such as a limit."""
+        """Run a command with small parts; `before` is a command prefix, such as a limit."""
         return subprocess.run(
             [*before, *self.small(*command)], cwd=ROOT, env={**self.env(), **(env or {})},
             capture_output=True, text=True, errors="replace", check=False, timeout=300,
         )  # fmt: skip
 
     def require(self, *command: str) -> None:
-        """Run what nothing disturbs."""
+        """Run a command undisturbed; it must succeed."""
         ran = self.run(*command)
         assert ran.returncode == 0, ran.stdout + ran.stderr
 
     def kill(self, delay: float, *command: str) -> tuple[bool, Ran]:
-        """Kill -9 so many seconds after the first line; whether it had not ended before."""
+        """Run `kill -9` `delay` seconds after the first line; returns whether it was killed."""
         out, err = self.folder / "killed.out", self.folder / "killed.err"
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(
@@ -83,12 +83,12 @@ class Setting:
     chance: random.Random
     staged: Path
     content: Content = field(default_factory=dict)
-    # Of campaigns that have ended, and of the one that is under way.
+    # Outcomes of finished campaigns, and of the current one.
     outcomes: list[Outcome] = field(default_factory=list)
     _number: int = 0
 
     def stage(self) -> None:
-        """Extract and transform into `staged`, and see what a load makes of it."""
+        """Extract and transform into `staged`, then load once to record the expected content."""
         with self.trial("quiet") as trial:
             for command in ("extract", "transform"):
                 trial.require(command)
@@ -97,18 +97,18 @@ class Setting:
             self.content = dict(content(trial.deployment))
 
     def outcome(self, campaign: str, case: str) -> Outcome:
-        """A new line of the table."""
+        """Add a new line to the table."""
         self.outcomes.append(Outcome(campaign, case))
         return self.outcomes[-1]
 
     @contextmanager
     def trial(self, name: str = "", *, data: Path | None = None) -> Iterator[Trial]:
-        """A new project before a new deployment; `data` is copied into it."""
+        """A new project with a new deployment; `data` is copied into it."""
         self._number += 1
         folder = self.folder / f"{name or 'trial'}-{self._number}"
         with host(folder / "host", self.supabase) as deployment:
             project = copy_project(folder / "project")
-            # One table alone has a greater share of rejects than all of them, and no fault.
+            # If a single table is loaded, its share of rejects may exceed the total limit.
             plan = project / ".planning" / "migrations" / "plan.toml"
             plan.write_text(plan.read_text("utf-8").replace('"15%"', '"100%"'), "utf-8")
             stages = Stages(folder / "data", "default", project, deployment.settings())

@@ -332,7 +332,7 @@ def test_two_keys_that_would_be_one_id_are_refused(project: Project) -> None:
     twin = ids.internal_id("things", "1").hex()
     uuid = "-".join([twin[:8], twin[8:12], twin[12:16], twin[16:20], twin[20:]])
     project.table("things", {"n": of("number")}, documents(["1", uuid], n=[1.0, 2.0]))
-    with pytest.raises(StagesError, match=f"the source keys 1 and {uuid} would be one id"):
+    with pytest.raises(StagesError, match=f"the source keys 1 and {uuid} would get the same id"):
         project.write()
     assert list(project.workspace.imports.iterdir()) == []
 

@@ -1,0 +1,1 @@
+"""The page: what the staged files show of a migration, for a browser; read-only."""

@@ -1,0 +1,1 @@
+"""`stages check --probe`: what only a live deployment and a hosted project can answer."""

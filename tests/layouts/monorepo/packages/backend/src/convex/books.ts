@@ -1,0 +1,5 @@
+import { query } from "./_generated/server";
+
+export const titles = query(async (ctx) =>
+  (await ctx.db.query("books").collect()).map(({ title }) => title),
+);

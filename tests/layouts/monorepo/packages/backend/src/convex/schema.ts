@@ -1,0 +1,6 @@
+import { defineSchema } from "convex/server";
+import { tables } from "~/tables";
+
+export default defineSchema({
+  ...tables,
+});

@@ -1,0 +1,1 @@
+export const Password = { id: "password", type: "credentials" };

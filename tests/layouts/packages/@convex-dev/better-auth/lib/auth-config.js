@@ -1,0 +1,4 @@
+export const getAuthConfigProvider = () => ({
+  type: "customJwt",
+  issuer: `${process.env.CONVEX_SITE_URL}`,
+});

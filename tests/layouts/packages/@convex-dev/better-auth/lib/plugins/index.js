@@ -1,0 +1,1 @@
+export const convex = ({ authConfig }) => ({ id: "convex", authConfig });

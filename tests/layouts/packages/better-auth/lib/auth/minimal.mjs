@@ -1,0 +1,4 @@
+export const betterAuth = (options) => ({
+  options,
+  handler: async () => Response.json({ plugins: options.plugins.map(({ id }) => id) }),
+});

@@ -1,0 +1,1 @@
+export { named as inner } from "../index.js";

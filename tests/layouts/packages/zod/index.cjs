@@ -1,0 +1,1 @@
+throw new Error("an import was given what is for require()");
