@@ -76,12 +76,14 @@ class Pooler:
             waiting += kind in (b"Q", b"S")
             while waiting:
                 answer, message = server.message()
+                waiting -= answer == b"Z"
+                ends = not waiting and message[5:6] == b"I"
+                if ends:
+                    # Before the client hears of it: the next transaction may come at once.
+                    self.idle.append(server)
                 client.send(message, more=answer != b"Z")
-                if answer == b"Z":
-                    waiting -= 1
-                    if not waiting and message[5:6] == b"I":
-                        self.idle.append(server)
-                        return True
+                if ends:
+                    return True
             kind, message = client.message()
             if kind == b"X":
                 server.socket.close()  # in the midst of a transaction: nobody else gets it
