@@ -19,7 +19,7 @@ relations AS (
     )
 ),
 -- Columns of views that are columns of a table, from the rewritten query's target list.
-view_columns AS (
+view_columns AS MATERIALIZED (
   SELECT r.oid AS view, part[1]::int AS number, part[2]::oid AS base, part[3]::int AS base_number
   FROM relations r
   JOIN pg_rewrite w ON w.ev_class = r.oid AND w.rulename = '_RETURN',
@@ -30,8 +30,9 @@ view_columns AS (
       'g'
     ) part
 ),
--- The primary key of a table, if the view has all of its columns.
-view_keys AS (
+-- The primary key of a table, if the view has all of its columns. Materialized, like what it is made
+-- from: otherwise each column of a view would search its whole query again.
+view_keys AS MATERIALIZED (
   SELECT DISTINCT ON (v.view) v.view, array_agg(v.number) AS numbers
   FROM view_columns v
   JOIN pg_constraint k ON k.conrelid = v.base AND k.contype = 'p'
