@@ -32,7 +32,7 @@ from stages.cli import (
 )
 from stages.cli.context import cli
 from stages.cli.little_memory import go_on_in_a_child
-from stages.cli.signals import end_at_signals, was_interrupted
+from stages.cli.signals import end_at_signals, report_no_more, was_interrupted
 from stages.errors import RERUN, StagesError
 from stages.machine import is_interrupt, stopped_by_machine
 from stages.terminal import OutputClosed, print_safely
@@ -85,6 +85,7 @@ def _run() -> NoReturn:
     try:
         code = cli.main(standalone_mode=False) or 0
         sys.stdout.flush()  # detect a closed stdout here, not when Python exits
+        report_no_more()
     except (click.exceptions.Abort, KeyboardInterrupt):
         _end(STOPPED, 3)
     except click.ClickException as error:
@@ -107,6 +108,7 @@ def _run() -> NoReturn:
 
 
 def _end(text: str, code: int) -> NoReturn:
+    report_no_more()
     # Otherwise click strips what looks like colour codes if stderr is not a terminal.
     click.echo(f"stages: {text}", err=True, color=True)
     sys.exit(code)

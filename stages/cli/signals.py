@@ -23,6 +23,8 @@ PATIENCE = 0.5
 # Seconds to wait when writing a line to a pipe that nobody may be reading.
 WRITTEN_WITHIN = 0.5
 _SEEN = threading.Event()
+_ENDING = threading.Event()
+_SAYING = threading.Lock()
 
 
 @runtime_checkable
@@ -56,6 +58,12 @@ def end_at_signals() -> None:
     signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
     thread = threading.Thread(target=_listen, args=(heard, written), daemon=True)
     thread.start()
+
+
+def report_no_more() -> None:
+    """From now on, a first signal is not reported: the command is about to print its last line."""
+    with _SAYING:
+        _ENDING.set()
 
 
 def was_interrupted() -> bool:
@@ -95,15 +103,20 @@ def _listen(heard: socket.socket, written: socket.socket) -> None:
     try:
         _next(heard)
     except TimeoutError:
-        working = [shown.at_work() for shown in _SHOWN if isinstance(shown, Working)]
-        awaited = ", ".join(filter(None, working)) or "what is under way to end"
-        _say(f"stopping: waiting for {awaited}; press Ctrl-C again to end at once")
+        with _SAYING:
+            if not _ENDING.is_set():
+                _say(f"stopping: waiting for {_awaited()}; press Ctrl-C again to end at once")
         heard.settimeout(None)
         _next(heard)
     for drawing in _drawings():
         _within(drawing.erase)
     _say(f"ended at the second signal; {RERUN}")
     os._exit(3)
+
+
+def _awaited() -> str:
+    working = [shown.at_work() for shown in _SHOWN if isinstance(shown, Working)]
+    return ", ".join(filter(None, working)) or "what is under way to end"
 
 
 def _drawings() -> list[Drawing]:

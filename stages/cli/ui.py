@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stages.cli.context import Context, cli, pass_context, print_note
+from stages.cli.signals import report_no_more
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,13 +33,14 @@ def ui(context: Context, port: int, open_it: bool) -> None:
     values of rows. The page follows what other commands do, and changes nothing.
     """
     migration = context.migration(print_note)
-    with migration.page_server(port=port) as server:
-        click.echo(server.address)
-        try:
+    try:
+        with migration.page_server(port=port) as server:
+            click.echo(server.address)
             with _opened(server, migration.workspace.opening if open_it else None):
                 threading.Event().wait()
-        except KeyboardInterrupt:
-            click.echo(ENDED, err=True)
+    except KeyboardInterrupt:
+        report_no_more()
+        click.echo(ENDED, err=True)
 
 
 @contextmanager

@@ -93,6 +93,17 @@ def test_a_second_signal_ends_what_is_deaf() -> None:
     )
 
 
+def test_what_has_printed_its_last_line_says_no_more() -> None:
+    process = started(
+        "import time\nfrom stages.cli.signals import end_at_signals, report_no_more\n"
+        "end_at_signals()\ntry:\n    print('ready', flush=True)\n    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    report_no_more()\n    time.sleep(1)\n"
+    )
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+
+
 def test_signals_while_bars_are_drawn() -> None:
     """What is said stands beside them, and at the end they are gone and the cursor is back."""
     program = deaf_while("Bars().__enter__()")
