@@ -1,7 +1,7 @@
 /** Rows that can be filtered and searched: by the server if the page is live, else among those in
  * the file. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { completed, CommandLine, Sentence } from "./command.tsx";
 import type { ChangeRow, Page, RejectRow } from "./data.ts";
 import { count, counted } from "./format.ts";
@@ -158,12 +158,20 @@ function passes(row: AnyRow, filters: Filters): boolean {
 /** Searches once typing has paused for a moment. */
 function Search({ value, onSearch }: { value: string; onSearch: (search: string) => void }) {
   const [typed, setTyped] = useState(value);
-  useEffect(() => setTyped(value), [value]);
+  const sent = useRef(value);
   useEffect(() => {
-    if (typed === value) return undefined;
-    const timer = setTimeout(() => onSearch(typed), TYPING_MS);
+    // What this field has sent comes back as its value; keys typed since then must not be lost.
+    if (value !== sent.current) setTyped(value);
+    sent.current = value;
+  }, [value]);
+  useEffect(() => {
+    if (typed === sent.current) return undefined;
+    const timer = setTimeout(() => {
+      sent.current = typed;
+      onSearch(typed);
+    }, TYPING_MS);
     return () => clearTimeout(timer);
-  }, [typed]);
+  }, [typed, onSearch]);
   return (
     <label class="field grows">
       <span>Search</span>

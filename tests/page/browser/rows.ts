@@ -50,6 +50,8 @@ describe("rejects of the live page", () => {
     await page.tab.getByRole("button", { name: "Show all" }).click();
     const search = page.tab.getByRole("searchbox");
     await search.pressSequentially("customer-77");
+    await page.tab.waitForFunction(() => location.hash === "#/rejects?search=customer-77");
+    await page.settled();
     await page.tab.getByText("1 reject found.").waitFor();
     assert.equal(await search.evaluate((each) => each === document.activeElement), true);
     assert.match(await table(page, "Rows of rejects").first().innerText(), /customer-77\b/);
