@@ -225,6 +225,8 @@ def _large(convex: ProbedDeployment, size: int) -> tuple[int, object, bytes]:
 def _require_quick(convex: ProbedDeployment, size: int) -> None:
     """Raise NotChecked if a body of `size` bytes would take too long."""
     small = b'{"path": "x", "args": {"x": "' + b"x" * (1 << 20) + b'"}}'
-    seconds = seconds_of(lambda: convex.raw(f"{convex.target.url}/api/query", small))
+    url = f"{convex.target.url}/api/query"
+    # The quickest of three: one may be held up by something else.
+    seconds = min(seconds_of(lambda: convex.raw(url, small)) for _ in range(3))
     if seconds * size / len(small) > PATIENCE:
         raise NotChecked(f"the connection is too slow for it: {seconds:.1f} s a MiB")
