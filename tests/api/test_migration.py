@@ -319,10 +319,14 @@ def test_sql_joins_what_is_handed_in_and_nothing_else(transformed: Migration) ->
         transformed.sql("SELECT 1", tables={"wanted": object()})
 
 
-def test_a_large_query_spills_into_the_data_folder(transformed: Migration) -> None:
+def test_a_large_query_spills_into_the_data_folder(
+    transformed: Migration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Which is private, unlike the current folder; and it leaves nothing."""
     workspace, plan = transformed.workspace, transformed.plan
-    here = set(Path.cwd().iterdir())
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
     with connect(workspace, plan, locked=False) as connection:
         connection.execute("SET memory_limit = '100MB'")
         connection.execute(
@@ -331,7 +335,7 @@ def test_a_large_query_spills_into_the_data_folder(transformed: Migration) -> No
         )
         assert workspace.query_spills() == [workspace.query_spill(os.getpid())]
     assert workspace.query_spills() == []
-    assert set(Path.cwd().iterdir()) == here
+    assert not list(here.iterdir())
 
 
 def test_a_query_that_is_none(transformed: Migration) -> None:

@@ -106,7 +106,7 @@ def test_a_server_that_is_silent_is_asked_once(stub: Stub) -> None:
 
     stub.script = be_silent
     try:
-        seen = look(stub, 0.5)
+        seen = look(stub, 2)
     finally:
         end.set()
     assert others(seen).verdict == "unknown" and requests(stub) == 1
@@ -116,7 +116,7 @@ def test_a_server_that_is_silent_is_asked_once(stub: Stub) -> None:
 def test_a_lost_connection_ends_it(stub: Stub) -> None:
     stub.always(Answer(cut=-1), is_others)
     with pytest.raises(Stopped, match="did not answer") as stopped:
-        look(stub, 0.5)
+        look(stub, 10)
     assert stopped.value.exit_code == 3 and "stages assess" in str(stopped.value)
 
 

@@ -292,10 +292,10 @@ def test_readers_go_on_while_another_writes(held: None, loaded: Stages) -> None:
 
 
 def test_a_running_stage_holds_the_lock(transformed: Stages) -> None:
-    """The model of this stage takes long; the second writer comes while it runs."""
-    slow = "(SELECT count(*) FROM range(40000000) a(i) WHERE sin(i) > 2) = 0 AND"
+    """The second writer comes while the first one runs."""
     model = transformed.project / ".planning" / "migrations" / "models" / "articles.sql"
-    model.write_text(f"{model.read_text().rstrip()}\nWHERE {slow} true\n")
+    slow = "(SELECT count(*) FROM range(20000000) a(i) WHERE sin(i) > 2) = 0"
+    model.write_text(f"{model.read_text().rstrip()}\nWHERE {slow}\n")
     first = subprocess.Popen(
         transformed.command("transform"), cwd=ROOT, env=transformed.env(),
         stderr=subprocess.PIPE, text=True,
@@ -303,6 +303,7 @@ def test_a_running_stage_holds_the_lock(transformed: Stages) -> None:
     try:
         assert first.stderr is not None
         assert "Supabase" in first.stderr.readline()
+        first.send_signal(signal.SIGSTOP)  # it holds its lock for as long as we look
         done = transformed.run("transform", code=3)
         assert "another stages command is writing to" in done.stderr
         looked = transformed.json("status")
@@ -313,6 +314,7 @@ def test_a_running_stage_holds_the_lock(transformed: Stages) -> None:
             "stages status --watch"
         )
         assert f"running: transform, pid {first.pid}, for " in transformed.run("status").stdout
+        first.send_signal(signal.SIGCONT)
         assert first.wait(60) == 0
     finally:
         first.kill()
@@ -460,7 +462,7 @@ def test_clean_asks_first(transformed: Stages) -> None:
 def test_a_data_folder_that_looks_like_a_pattern(extracted: Path, tmp_path: Path) -> None:
     """Beside the folder that it would match: no command reads a row of that one."""
     copy_data(extracted, tmp_path / "g1")
-    stages = Stages(tmp_path / "g[1]", "sandbox-brackets")
+    stages = Stages(tmp_path / "g[1]", "sandbox-brackets", copy_project(tmp_path / "project"))
     count = "SELECT count(*) AS n FROM extract.articles"
     stages.run("extract", "articles", "--sample", "3")
     assert stages.sql(count)[0]["n"] == 3

@@ -93,7 +93,7 @@ KEYS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     number=st.sampled_from([1, 127, 128, 10001, 16383, 16384, 2**21, 2**28, 2**32 - 1]),
     keys=st.lists(KEYS, min_size=1, max_size=50),

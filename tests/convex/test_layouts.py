@@ -82,7 +82,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(trees, min_size=1, max_size=8))
 @example(["null", '{"0":{}}'])
 @example(['{"0": 1}', '{"0": "x"}', '{"0": true}', '{"0":{}}', "null"])

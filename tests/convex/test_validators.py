@@ -105,7 +105,7 @@ def test_compiled_checks_agree_with_convex_and_the_rules() -> None:
     expected: list[list[tuple[Any, bool]]] = []
 
     @settings(
-        max_examples=25, deadline=None, database=None, derandomize=True,
+        max_examples=25,
         suppress_health_check=list(HealthCheck), phases=[Phase.generate],
     )  # fmt: skip
     @given(cases())

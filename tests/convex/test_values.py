@@ -119,7 +119,7 @@ def test_absent_and_null_are_no_value(kind: str) -> None:
         assert one(decode_sql(of_kind(kind), f"('{document}'::JSON)")) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=20))
 def test_every_float_survives(numbers: list[float]) -> None:
     encoded = one("list_transform(?::DOUBLE[], lambda x: encode_float(x))", [numbers])
@@ -132,7 +132,7 @@ def test_every_float_survives(numbers: list[float]) -> None:
     assert [struct.pack("<d", n) for n in decoded] == [struct.pack("<d", n) for n in numbers]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=20))
 def test_every_int64_survives(numbers: list[int]) -> None:
     encoded = one("list_transform(?::BIGINT[], lambda x: encode_int64(x))", [numbers])
@@ -142,7 +142,7 @@ def test_every_int64_survives(numbers: list[int]) -> None:
     assert one("list_transform(?::JSON[], lambda j: decode_int64(j))", [encoded]) == numbers
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=10))
 def test_every_text_survives(texts: list[str]) -> None:
     encoded = one(encode_sql(of_kind("array:string"), "?::VARCHAR[]"), [texts])
@@ -315,7 +315,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(trees, min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_canonical_form_is_one_for_all_texts_of_a_value(
     trees_drawn: list[Any], chance: random.Random
@@ -331,7 +331,7 @@ def test_canonical_form_is_one_for_all_texts_of_a_value(
     assert all(text == form[0] for text, form in again.items())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
 def test_what_a_float_prints_is_exact(numbers: list[float]) -> None:
     forms = canonical([repr(number) for number in numbers])
@@ -344,7 +344,7 @@ def test_what_a_float_prints_is_exact(numbers: list[float]) -> None:
             assert float(form) == number
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(st.integers(1, 10**30), st.integers(-400, 400)).map(

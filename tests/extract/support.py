@@ -89,6 +89,7 @@ def database(supabase: State) -> Iterator[Database]:
     login = f"supabase_admin:{kept['passwords']['superuser']}@{parts.hostname}:{parts.port}"
     server = urlunsplit(parts._replace(netloc=login))
     with psycopg.connect(server, autocommit=True) as maker:
+        _stop_autovacuum(maker)
         maker.execute(f"CREATE DATABASE {DATABASE} OWNER postgres".encode())
         try:
             with (
@@ -117,6 +118,15 @@ def database(supabase: State) -> Iterator[Database]:
                 yield Database(admin=admin, owner=owner, source=source, secrets=secrets)
         finally:
             maker.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)".encode())
+
+
+def _stop_autovacuum(maker: psycopg.Connection[Any]) -> None:
+    """Its processes are counted among the server's connections, and come and go."""
+    maker.execute("ALTER SYSTEM SET autovacuum = off")
+    maker.execute("SELECT pg_reload_conf()")
+    left = "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%'"
+    while maker.execute(left).fetchone() != (0,):
+        time.sleep(0.02)
 
 
 def make_rows(database: Database, rows: int, *, width: int) -> None:

@@ -284,13 +284,13 @@ def test_every_rule_has_an_arrow_type() -> None:
 # ── the calendar ────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dates())
 def test_days_of_is_python_s_calendar(day: date) -> None:
     assert days_of(day.year, day.month, day.day) == (day - date(1970, 1, 1)).days
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.none() | st.datetimes(), min_size=1, max_size=20), st.booleans())
 def test_odd_values_leave_their_neighbours_alone(
     moments: list[datetime | None], with_odd: bool

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from types import SimpleNamespace
 
 import psycopg
 import pyarrow as pa
@@ -140,8 +141,12 @@ def test_snapshot_that_is_too_old_ends_the_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     project.plan(rows={"table": "big.rows"})
+    # It ages when the first parts are written.
+    now = time.monotonic
+    aged = SimpleNamespace(monotonic=lambda: now() + (3600 if slow.is_set() else 0))
+    monkeypatch.setattr(deadline, "time", aged)
     with pytest.raises(Stopped) as stopped:
-        project.extract("postgres", max_snapshot=2.0)
+        project.extract("postgres", max_snapshot=1800.0)
     assert stopped.value.exit_code == 3
     assert "--max-snapshot" in stopped.value.message
     assert stopped.value.hint == "completed work is kept; run again: stages extract"

@@ -11,14 +11,13 @@ import pytest
 from stages import sandbox
 from tests.faults.support import Host, host, require_green
 from tests.support.command_line import ROOT, Stages
+from tests.support.project_copies import copy_planning
 from tests.support.sandboxes import own_source
 
 
 def copy_project(folder: Path) -> Path:
     """Copy the shipped plan and models, without reports; convex/ links to the repository's."""
-    shutil.copytree(ROOT / ".planning", folder / ".planning")
-    for file in (*folder.rglob("data-migration-report.json"), *folder.rglob("05-02-SUMMARY.md")):
-        file.unlink()
+    copy_planning(folder)
     (folder / "convex").symlink_to(ROOT / "convex")
     return folder
 

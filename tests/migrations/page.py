@@ -32,6 +32,7 @@ CHANCE = (
     (r"(?m)in \d+ (s|min)(?=;|$)", "in 1 s"),
     (r"\d+ (s|min) ago", "1 s ago"),
 )
+READ = re.compile(r"(?:  extract .*\n|\S+: .*; reading it again\n)+")
 AGE = re.compile(r" +(\d+) \(\d+ (?:s|min)\)")
 
 
@@ -60,11 +61,15 @@ def _run(command: str, project: Path, name: str) -> str:
         text = re.sub(pattern, stands, text)
     # Keep the width of the column with ages.
     text = AGE.sub(lambda age: f"{age[1]} (1 s)".rjust(len(age[0])), text)
-    # Tables are read in parallel, and reported in the order in which they finish.
-    text = re.sub(
-        r"(  extract .*\n)+", lambda lines: "".join(sorted(lines[0].splitlines(True))), text
+    # Tables are read in parallel, and reported in the order in which they finish: notes first here.
+    text = READ.sub(
+        lambda lines: "".join(sorted(lines[0].splitlines(True), key=_notes_first)), text
     )
     return f"$ {command}\n{text}"
+
+
+def _notes_first(line: str) -> tuple[bool, str]:
+    return line.startswith("  extract "), line
 
 
 def main() -> None:

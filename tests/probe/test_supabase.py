@@ -306,7 +306,7 @@ def test_a_server_that_hangs_is_asked_once(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         first, *others = probe_source(replace(http_only(source), url=url), plan)
-    assert (first.verdict, first.seen) == ("failed", "no answer within 0 s")
+    assert first.verdict == "failed" and re.fullmatch(r"no answer within \d s", first.seen)
     assert {(f.verdict, f.seen) for f in others} == {
         ("not checked", "the project does not answer")
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def test_a_part_that_was_written_to_is_read(
     part, file = part_in(tmp_path), tmp_path / "documents.parquet"
     before, content = file.stat(), bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
+    time.sleep(0.02)  # longer than a tick of the clock by which files are dated
     file.write_bytes(content)
     if dated_back:
         os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))

@@ -9,15 +9,18 @@ from pathlib import Path
 from tests.support.command_line import ROOT, Stages
 
 
+def copy_planning(folder: Path) -> None:
+    """A copy of the shipped plan and models, without reports, not even half-written ones."""
+    reports = shutil.ignore_patterns("*data-migration-report*", "*SUMMARY*")
+    shutil.copytree(ROOT / ".planning", folder / ".planning", ignore=reports)
+
+
 def copy_project(folder: Path) -> Path:
     """A copy with plan and models to edit, without reports; convex/ and the sample are linked.
 
     STAGES_SANDBOX is set in tests, so a copy uses the tests' shared sandbox.
     """
-    shutil.copytree(ROOT / ".planning", folder / ".planning")
-    for pattern in ("data-migration-report*.json", "*SUMMARY*.md"):
-        for file in (folder / ".planning").rglob(pattern):
-            file.unlink()
+    copy_planning(folder)
     (folder / "convex").symlink_to(ROOT / "convex")
     (folder / "data").mkdir()
     (folder / "data" / "sandbox").symlink_to(ROOT / "data" / "sandbox")

@@ -84,9 +84,7 @@ def test_to_ms_floors_towards_the_past(zone: str, tz: str | None) -> None:
     assert over([m for m, _ in MICROS], tz, "to_ms(m)") == [ms for _, ms in MICROS]
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(micros=st.lists(st.integers(FIRST, LAST), min_size=1, max_size=50))
 def test_to_ms_is_floor_division(zone: str, micros: list[int]) -> None:
     for tz in (None, "UTC"):
@@ -111,9 +109,7 @@ def test_to_ms_is_a_whole_number() -> None:
 # ── to_iso, to_day ──────────────────────────────────────────────────────────────────────────
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moments=st.lists(st.datetimes(), min_size=1, max_size=50))
 def test_to_iso_and_to_day_are_python_s(zone: str, moments: list[datetime]) -> None:
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
@@ -286,7 +282,7 @@ def test_to_number_is_exact_or_an_error() -> None:
         assert failure("to_number(?::VARCHAR)", [text]) == f"inexact_number: {text}"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(number=st.decimals(allow_nan=False, allow_infinity=False, places=6))
 def test_to_number_of_any_decimal(number: Decimal) -> None:
     """It is the number itself, as Python reads and prints it, or an error."""
@@ -311,7 +307,7 @@ plain = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 elements = st.none() | hard | plain | st.sampled_from(["NULL", "null", "", " ", "\\N", '"'])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays=st.lists(st.lists(elements, max_size=6), min_size=1, max_size=20))
 def test_pg_array_reads_what_postgres_writes(
     postgres: psycopg.Connection, arrays: list[list[str | None]]

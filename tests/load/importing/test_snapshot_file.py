@@ -235,7 +235,7 @@ def encoder() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(VALUES, min_size=1, max_size=30))
 def test_encoded_json_becomes_export_json(
     encoder: duckdb.DuckDBPyConnection, given_values: list[Any]

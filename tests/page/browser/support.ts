@@ -134,6 +134,6 @@ export async function watched(test: TestContext, look: Look = {}): Promise<Watch
   });
   test.after(() => context.close());
   const tab = await context.newPage();
-  tab.setDefaultTimeout(10_000);
+  tab.setDefaultTimeout(60_000);
   return new Watched(context, tab);
 }

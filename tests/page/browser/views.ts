@@ -153,8 +153,9 @@ describe("every view", () => {
     await page.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: liveAddress });
     await page.open(liveAddress, liveAddress);
     const button = page.tab.getByRole("region", { name: "Verdict" }).getByRole("button");
+    const copied = page.tab.getByText("Copied").waitFor(); // shown for a moment only
     await button.click();
-    await page.tab.getByText("Copied").waitFor();
+    await copied;
     assert.equal(await page.tab.evaluate("navigator.clipboard.readText()"), "stages --target prod load");
     page.fine();
   });
