@@ -145,7 +145,7 @@ def _run(psql: Path, variables: Mapping[str, str], lines: Iterable[bytes]) -> tu
     """Run the lines in psql as `postgres`; returns its exit code and stderr."""
     command = [
         str(psql), "--no-psqlrc", "--quiet", "--echo-errors", "--set=VERBOSITY=verbose",
-        "--command=SET SESSION AUTHORIZATION postgres", "--file=-",
+        "--command=SET SESSION AUTHORIZATION postgres; SET statement_timeout = 0", "--file=-",
     ]  # fmt: skip
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(

@@ -80,10 +80,13 @@ class Postgres:
         return self.url(SUPERUSER, self.password)
 
     def connect(self) -> psycopg.Connection:
-        """A connection as the superuser."""
+        """A connection as the superuser, without Supabase's limit of two minutes per statement:
+        the user's own SQL may take longer."""
         import psycopg
 
-        return psycopg.connect(self.superuser_url, connect_timeout=5)
+        return psycopg.connect(
+            self.superuser_url, connect_timeout=5, options="-c statement_timeout=0"
+        )
 
     def create(self) -> None:
         """Create an empty cluster, replacing an incomplete one."""

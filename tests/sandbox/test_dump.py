@@ -70,11 +70,19 @@ def rows(state: State, query: str) -> list[tuple[object, ...]]:
 
 def test_a_dump(supabase: State, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = dumped(supabase).replace("\\unrestrict", "-- \\unrestrict")
-    (project / "data" / "sandbox" / "dump.sql").write_text(BEFORE + text + AFTER, "utf-8")
+    folder = project / "data" / "sandbox"
+    (folder / "dump.sql").write_text(BEFORE + text + AFTER, "utf-8")
+    # However long a statement takes, also in files that do not lift the limit themselves.
+    limit = "CREATE TABLE {} AS SELECT current_setting('statement_timeout') AS lasts;"
+    (folder / "own.sql").write_text(limit.format("public.own"), "utf-8")
+    head = "-- PostgreSQL database dump\n"
+    (folder / "part.sql").write_text(head + limit.format("public.part"), "utf-8")
     state = sandbox.up(project, [], Lines())
     assert rows(state, COUNTED) == rows(supabase, COUNTED)
     assert rows(state, "SELECT polname, auth.uid() FROM pg_policy") == [("own", None)]
     assert rows(state, "SELECT email FROM auth.users") == [("ann@example.com",)]
+    assert rows(state, "SELECT own.lasts, part.lasts FROM own, part") == [("0", "0")]
+    assert rows(state, "SHOW statement_timeout") == [("2min",)]
     told = capsys.readouterr().err
     assert "dump.sql: left out, since they do not run here: " in told
     for kind in (
