@@ -116,4 +116,7 @@ def _rebuild(rebuild: Rebuild) -> Iterator[str]:
 
 
 def _capital(text: str) -> str:
+    """As a sentence begins, unless it begins with code, such as `v.int64()`."""
+    if "(" in text.split(" ", 1)[0]:
+        return text
     return f"{text[0].upper()}{text[1:]}"

@@ -73,7 +73,8 @@ def update_lines(
     left = [c for c in result.changes if c.state == "by hand"]
     if left:
         table = next((t for t in _tables(left)), "")
-        yield hint(f"\nonce the rest of a table is handled: stages init --done {table}")
+        done = shlex.join(["stages", "init", "--done", table])
+        yield hint(f"\nonce the rest of a table is handled: {done}")
 
 
 def _tables(changes: Iterable[Change]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from stages.convex.client import Deployment
 from stages.convex.ledger import record_target
 from stages.convex.pages import read_pages
 from stages.convex.schema import Schema
-from stages.convex.values import Shape, decode_sql, shape
+from stages.convex.values import Shape, decode_sql, shapes
 from stages.progress import Progress
 from stages.project.plan import Plan
 from stages.sql import name_sql, open_duckdb
@@ -92,7 +92,7 @@ def _make_table(connection: duckdb.DuckDBPyConnection, shapes: list[Shape]) -> s
 
 def _shapes(schema: Schema, table: str) -> list[Shape]:
     """Every field as a column; a field without a plain type holds encoded JSON."""
-    return [shape(table, field) for field in schema.fields(table).values()]
+    return [*shapes(table, schema.fields(table)).values()]
 
 
 def _read(

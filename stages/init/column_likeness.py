@@ -147,11 +147,7 @@ def _free_keys(
             implied = implied_key(
                 column, known.rows.get(table.place), parent, known.rows.get(place)
             )
-            if (
-                implied is not None
-                and implied.certain
-                and not (place == table.place and implied.column == column.name)
-            ):
+            if implied is not None and implied.certain:
                 why = f"its values are in {parent.name}.{implied.column}; the names differ"
                 free.append(_FreeKey(key=implied.key, why=why))
     return free

@@ -56,6 +56,12 @@ class Rows:
         seen = self.columns.get(column)
         return self.whole and self.looked > 0 and seen is not None and not seen.nulls
 
+    def identifies(self, column: str) -> bool:
+        """Whether no value of a column, other than null, occurs twice in the rows that were read;
+        not for arrays."""
+        seen = self.columns[column]
+        return len(seen.values) + seen.nulls == self.looked
+
 
 Evidence = Mapping[Place, Rows]
 NOTHING = Rows(looked=0, whole=False)

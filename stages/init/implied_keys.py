@@ -34,7 +34,8 @@ def implied_key(
     column: CatalogColumn, ours: Rows | None, parent: CatalogTable, theirs: Rows | None
 ) -> ImpliedKey | None:
     """The key from this column's values (or array items) to the parent's column that has most of
-    them, in doubt its key; None if no column has enough."""
+    them, in doubt its key; None if no column has enough. The parent's column identifies its rows,
+    and is never the column itself."""
     seen = ours.columns.get(column.name) if ours else None
     kind = family_of(column.item) if column.item else family(column)
     if seen is None or not seen.values or theirs is None or kind not in KEYS:
@@ -43,7 +44,11 @@ def implied_key(
     shares = {
         name: len(seen.values & theirs.columns[name].values) / len(seen.values)
         for name in dict.fromkeys([*parent.row_key, *parent.columns])
-        if name in theirs.columns and name not in secrets and family(parent.columns[name]) in KEYS
+        if name in theirs.columns
+        and name not in secrets
+        and family(parent.columns[name]) in KEYS
+        and theirs.identifies(name)
+        and not (ours is theirs and name == column.name)
     }
     best = max(shares, key=lambda name: shares[name], default=None)
     if best is None or shares[best] < SHARE:

@@ -304,6 +304,12 @@ def test_a_mistake_in_a_model_is_one_message_and_loses_nothing(
     assert {file: file.read_bytes() for file in folder.iterdir()} == before
 
 
+def test_fields_that_differ_only_in_case_are_refused(small: Small) -> None:
+    """DuckDB would give one the values of the other."""
+    things(small, table(t=["a"]), {"t": STRING, "T": STRING}, "t, 'b' AS T")
+    assert "has the fields `t` and `T`, which differ only in case" in small.fails().message
+
+
 def test_a_name_of_the_model_s_own_is_no_result(small: Small) -> None:
     things(small, table(t=["a"]), {"t": STRING}, "t")
     small.model(
