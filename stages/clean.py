@@ -13,6 +13,7 @@ from stages.convex.client import Deployment, FunctionError
 from stages.convex.ledger import require_epoch, require_target
 from stages.convex.pages import missing_function
 from stages.errors import Transient
+from stages.layout import counted
 from stages.progress import Progress
 from stages.project.plan import Plan
 from stages.project.settings import Target
@@ -92,7 +93,8 @@ def clear_ledger(workspace: Workspace, plan: Plan, target: Target, progress: Pro
         raise missing_function(error, deployment) from None
     except Transient as error:
         raise error.stopped("run again: stages clean --ledger") from None
-    progress.done("clean", "migrationLedger", f"{deleted:,} rows deleted; the documents stay")
+    rows = counted(deleted, "row")
+    progress.done("clean", "migrationLedger", f"{rows} deleted; the documents stay")
     return deleted
 
 

@@ -25,7 +25,8 @@ AT_WORK = 3
 class Standing:
     """One table under way. `kept` rows are from an earlier run, `rows` and `bytes` from this one;
     `began` is in seconds of the caller's clock. `total` is None if it is not known. `counts`:
-    whether its rows count as rows of the run."""
+    whether its rows count as rows of the run; `repeated` of them have been counted already, in an
+    earlier pass."""
 
     stage: str
     table: str
@@ -35,10 +36,15 @@ class Standing:
     rows: int = 0
     bytes: int = 0
     counts: bool = True
+    repeated: int = 0
 
-    def advance(self, rows: int, size: int) -> None:
+    def advance(self, rows: int, size: int) -> int:
+        """Add rows; return how many of them are new to the run."""
         self.rows += rows
         self.bytes += size
+        again = min(rows, self.repeated)
+        self.repeated -= again
+        return rows - again if self.counts else 0
 
     @property
     def reached(self) -> int:
@@ -77,12 +83,12 @@ class Standing:
 
 
 class Run:
-    """The tables of a run, built from what is reported: `rows` and `bytes` are from this run,
-    `began` is in seconds of the caller's clock. Not thread-safe."""
+    """The tables of a run, built from what is reported: `rows_of` a table and `bytes` are from this
+    run, `began` is in seconds of the caller's clock. Not thread-safe."""
 
     def __init__(self, now: float) -> None:
         self.began = now
-        self.rows = 0
+        self.rows_of: dict[str, int] = {}
         self.bytes = 0
         self.under_way: dict[str, Standing] = {}
         self.expected: Mapping[str, int | None] = {}
@@ -90,6 +96,11 @@ class Run:
 
     def begin(self, tables: Mapping[str, int | None]) -> None:
         self.expected = tables
+
+    @property
+    def rows(self) -> int:
+        """Rows of all tables."""
+        return sum(self.rows_of.values())
 
     @property
     def tables(self) -> int:
@@ -154,8 +165,10 @@ class Run:
 
     def start(self, stage: str, table: str, total: int | None, kept: int, now: float) -> Standing:
         # A second pass over a table repeats some of its rows.
-        counts = stage not in BESIDE and table not in self._ended
-        standing = Standing(stage, table, total, kept, now, counts=counts)
+        repeated = self.rows_of.get(table, 0) if table in self._ended else 0
+        standing = Standing(
+            stage, table, total, kept, now, counts=stage not in BESIDE, repeated=repeated
+        )
         self.under_way[table] = standing
         return standing
 
@@ -164,9 +177,10 @@ class Run:
         when it is read for other tables."""
         standing = self.under_way.get(table)
         if standing:
-            standing.advance(rows, size)
+            new = standing.advance(rows, size)
+            if new:
+                self.rows_of[table] = self.rows_of.get(table, 0) + new
             if standing.counts:
-                self.rows += rows
                 self.bytes += size
         return standing
 

@@ -34,7 +34,6 @@ class Tally:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._run = Run(time.monotonic())
-        self.rows: dict[str, int] = {}
 
     def add(self, event: Event) -> None:
         """Count what an event reports."""
@@ -44,9 +43,12 @@ class Tally:
             elif event.kind == "done":
                 self._run.done(event.stage, event.table)
             elif event.kind == "advance":
-                table = self._run.advance(event.table, event.rows, event.bytes)
-                if table and table.counts and event.rows:
-                    self.rows[event.table] = self.rows.get(event.table, 0) + event.rows
+                self._run.advance(event.table, event.rows, event.bytes)
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows of each table."""
+        return self._run.rows_of
 
     @property
     def bytes(self) -> int:

@@ -18,7 +18,7 @@ from stages.limits import (
     FIELD_NAME_LENGTH,
     OBJECT_FIELDS,
 )
-from stages.sql import name_sql
+from stages.sql import name_sql, sum_sql
 
 MOST_ROWS = 1000
 # For all values of a sample together: if rows are large, it has fewer of them.
@@ -125,7 +125,7 @@ def sample_tables(
 
 def _sample_sql(looks: list[_Look], source: str) -> str:
     """SQL of one row; the numbers for each column, or each rule of each column, are in arrays."""
-    size = " + ".join([str(EMPTY_DOCUMENT_BYTES), *(look.size for look in looks)])
+    size = sum_sql([str(EMPTY_DOCUMENT_BYTES), *(look.size for look in looks)])
     present = ", ".join(f"count({look.name})" for look in looks)
     sizes = ", ".join(f"coalesce(avg({look.size}), 0)::int8" for look in looks)
     conditions = [condition for look in looks for _, condition in look.items()]

@@ -11,6 +11,7 @@ from stages.convex.ledger import record_target
 from stages.convex.pages import read_pages
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, decode_sql, shapes
+from stages.layout import counted
 from stages.progress import Progress
 from stages.project.plan import Plan
 from stages.sql import name_sql, open_duckdb
@@ -56,7 +57,7 @@ def extract_references(
             continue
         rows = _read(workspace, plan, name, shapes, spec, deployment, progress)
         record_target(workspace, deployment.target)
-        progress.done("reference", name, f"{rows:,} documents", rows=rows)
+        progress.done("reference", name, counted(rows, "document"), rows=rows)
         read += 1
     return read
 

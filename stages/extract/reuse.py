@@ -9,6 +9,7 @@ from stages.extract.drift import changed_dependencies, look_again
 from stages.extract.gaps import mark_lost
 from stages.extract.reader import Reader, Session
 from stages.extract.results import TableResult, uncounted_note
+from stages.layout import counted
 from stages.progress import Progress
 from stages.state.durable import remove
 from stages.state.integrity import find_damage
@@ -68,11 +69,11 @@ def compare_with_source(
     unit = reader.count_unit(reading)
     look = look_again(session, reading, manifest, unit)
     record_moved(folder, manifest, look.moved)
-    counted = f"{manifest.rows:,} rows{uncounted_note(unit, look.number)}"
+    rows = f"{counted(manifest.rows, 'row')}{uncounted_note(unit, look.number)}"
     if look.moved:
         note = f"the source has moved: {', '.join(look.moved)}; read it again with --restart"
     else:
-        note = f"{look.words}, {counted}"
+        note = f"{look.words}, {rows}"
     status = "moved" if look.moved else "unchanged" if look.sure else "kept"
     return {"status": status, "rows": manifest.rows, "note": note}
 

@@ -25,6 +25,7 @@ from stages.extract.results import TableResult, failed_result, uncounted_note
 from stages.extract.reuse import compare_with_source, usable_manifest
 from stages.extract.row_count import RowCount
 from stages.extract.types import JSON_TEXT, arrow_schema
+from stages.layout import counted
 from stages.progress import Progress
 from stages.project.plan import SourceTable
 from stages.state.durable import remove
@@ -234,14 +235,14 @@ class TableExtract:
             with suppress(TableFailed):  # of the count; reported by whichever worker counted
                 report(self.finish())
 
-    def _note(self, rows: int, counted: Counted) -> str:
-        note = f"{rows:,} rows{uncounted_note(counted.of, counted.after or 0)}"
+    def _note(self, rows: int, count: Counted) -> str:
+        note = f"{counted(rows, 'row')}{uncounted_note(count.of, count.after or 0)}"
         if self.manifest.moving:
-            note += f", while the source moved ({counted.before:,} → {counted.after:,})"
+            note += f", while the source moved ({count.before:,} → {count.after:,})"
         if self.manifest.unproven:
             note += f", the floats of {self.manifest.unproven:,} with 15 digits as the plan says"
-        if counted.filtered:
-            note += f", {counted.filtered:,} left out by where"
+        if count.filtered:
+            note += f", {count.filtered:,} left out by where"
         if self.resumed:
             note += ", resumed"
         for name, staged in self.manifest.renamed.items():

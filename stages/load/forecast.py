@@ -24,7 +24,7 @@ from stages.project.staged_schema import staged_shapes, with_references
 from stages.reject_lines import first_lines
 from stages.rejects import list_rejects
 from stages.results import LoadForecast, TableForecast
-from stages.sql import file_sql, name_sql, text_sql
+from stages.sql import file_sql, name_sql, sum_sql, text_sql
 from stages.state.identity import read_target
 from stages.state.workspace import Workspace
 from stages.views import ledger_ids_sql
@@ -134,7 +134,7 @@ def document_size_sql(fields: Mapping[str, Shape]) -> str:
         value = f"strlen({column}::VARCHAR)" if shape.sql == "JSON" else size_sql(shape, column)
         absent = 0 if shape.optional else len(name) + 2
         sizes.append(f"CASE WHEN {column} IS NULL THEN {absent} ELSE {len(name) + 1} + {value} END")
-    return " + ".join(sizes)
+    return sum_sql(sizes)
 
 
 def _indexes(schema: Schema, table: str) -> int:

@@ -12,7 +12,7 @@ from stages.convex.values import document_sql
 from stages.limits import DOCUMENT_BYTES, EMPTY_DOCUMENT_BYTES
 from stages.project.plan import TargetTable
 from stages.rules import Rule
-from stages.sql import name_sql, text_sql
+from stages.sql import name_sql, sum_sql, text_sql
 from stages.transform.compile import Check, Compiled, simple_check
 from stages.transform.references import json_join, known_as, rule_of
 from stages.transform.relations import MODELLED, ORPHANS
@@ -158,9 +158,9 @@ def _size(compiled: Mapping[str, Compiled]) -> Check:
         for name, field in compiled.items()
         if field.column is not None
     ]
-    size = " + ".join([str(EMPTY_DOCUMENT_BYTES), *sizes])
+    size = sum_sql([str(EMPTY_DOCUMENT_BYTES), *sizes])
     words = text_sql(f"the document has more than {DOCUMENT_BYTES:,} bytes")
-    return simple_check("", Rule.TOO_LARGE, f"({size}) > {DOCUMENT_BYTES}", words)
+    return simple_check("", Rule.TOO_LARGE, f"{size} > {DOCUMENT_BYTES}", words)
 
 
 def _concatenated(lists: list[str]) -> str:

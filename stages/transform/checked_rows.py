@@ -15,7 +15,7 @@ from stages.transform.models import sql_errors
 from stages.transform.references import rule_of
 from stages.transform.relations import FAILING
 from stages.transform.run_model import CompiledModel
-from stages.transform.split_rows import BATCH, SplitRows, split_rows
+from stages.transform.split_rows import BATCH, SplitRows, not_reported, split_rows
 from stages.transform.table_context import TableContext
 
 
@@ -28,8 +28,14 @@ def checked_rows_sql(context: TableContext, compiled: CompiledModel) -> str:
 
 
 @contextmanager
-def split_checked_rows(context: TableContext, compiled: CompiledModel) -> Iterator[SplitRows]:
-    """The rows, split into `passed` and `failing`; the file of passed rows is deleted on exit."""
+def split_checked_rows(
+    context: TableContext, compiled: CompiledModel, *, counts: bool = True
+) -> Iterator[SplitRows]:
+    """The rows, split into `passed` and `failing`; the file of passed rows is deleted on exit.
+
+    `counts`: whether they count as rows of the run; those of a cycle are split twice.
+    """
+    advance = partial(context.progress.advance, context.table.name) if counts else not_reported
     file = context.workspace.passed(context.table.name)
     checked = checked_rows_sql(context, compiled)
     sql = f"SELECT {staged_columns(compiled.fields)}, _failures, _lost FROM ({checked})"
@@ -42,7 +48,7 @@ def split_checked_rows(context: TableContext, compiled: CompiledModel) -> Iterat
                 file,
                 numbers=context.has_number_keys,
                 several=context.extracted.rows > BATCH,
-                advance=partial(context.progress.advance, context.table.name),
+                advance=advance,
             )
         yield rows
     finally:

@@ -75,7 +75,7 @@ class Cycle:
                 )
         make_known(context, self.tables)
         make_orphans(connection, compiled.fields, context.target_sources())
-        with split_checked_rows(context, compiled) as rows:
+        with split_checked_rows(context, compiled, counts=False) as rows:
             keys = require_ids(connection, compiled.model, table, rows)
             find_collisions(connection, table)
             reject_collisions(connection, table)

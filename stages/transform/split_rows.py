@@ -48,6 +48,10 @@ class SplitRows:
         return publish_part(self.part, self.file, final)
 
 
+def not_reported(rows: int, size: int) -> None:
+    """Report no progress."""
+
+
 def split_rows(
     connection: duckdb.DuckDBPyConnection,
     sql: str,
@@ -56,7 +60,7 @@ def split_rows(
     *,
     numbers: bool,
     several: bool = True,
-    advance: Callable[[int, int], None] = lambda rows, size: None,
+    advance: Callable[[int, int], None] = not_reported,
 ) -> SplitRows:
     """Write the rows of `sql` without failures to `file`, in `schema`.
 

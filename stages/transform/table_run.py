@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from stages.layout import counted
 from stages.project.freshness import staged_inputs
 from stages.project.models import Model
 from stages.state.durable import remove
@@ -123,11 +124,11 @@ class TableRun:
 
 def _sentence(manifest: TransformManifest, damaged: str) -> str:
     sentence = f"{damaged + ', made again: ' if damaged else ''}"
-    sentence += f"{manifest.documents:,} documents"
+    sentence += counted(manifest.documents, "document")
     if manifest.rejects > manifest.dropped:
         sentence += f", {manifest.rejects - manifest.dropped:,} rejected"
     if manifest.dropped:
         sentence += f", {manifest.dropped:,} dropped on purpose"
     if manifest.changes:
-        sentence += f", {manifest.changes:,} changes"
+        sentence += f", {counted(manifest.changes, 'change')}"
     return sentence

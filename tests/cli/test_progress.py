@@ -112,6 +112,18 @@ def test_the_run_is_never_beyond_its_whole() -> None:
     assert run.share == (2, 2) and run.words(1.0) == "2 tables, 20 rows in 1 s"
 
 
+def test_a_second_pass_counts_only_what_the_first_had_not() -> None:
+    run = Run(0.0)
+    run.start("load", "a", 10, 0, 0.0)
+    run.advance("a", 3, 100)
+    run.done("load", "a")
+    run.start("load", "a", 10, 0, 0.0)
+    run.advance("a", 2, 100)
+    assert (run.rows_of, run.bytes) == ({"a": 3}, 200)
+    run.advance("a", 5, 100)
+    assert (run.rows_of, run.rows) == ({"a": 7}, 7)
+
+
 def test_a_line_every_few_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     """Also of a table that counts nothing while it works."""
     with Lines(every=0.02) as lines:

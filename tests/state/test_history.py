@@ -135,7 +135,7 @@ def test_rows_of_this_run_by_table() -> None:
     for event in events:
         tally.add(Event(**event))
     assert tally.rows == {"a": 6}
-    assert tally.bytes == 100
+    assert tally.bytes == 150
 
 
 def test_the_stages_write_it(extracted: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from stages.errors import UserError
+from stages.layout import counted
 from stages.load.importing.context import ImportContext
 from stages.load.importing.import_conflicts import (
     existing_documents,
@@ -82,7 +83,7 @@ def _begin(context: ImportContext, snapshot: Snapshot, made_from: str) -> Import
         return context.record(structs.replace(state, status="imported"))
     part, written = snapshot.write(context.file, context.progress)
     for name, rows in written.items():
-        context.progress.done("import", name, f"{rows:,} documents written")
+        context.progress.done("import", name, f"{counted(rows, 'document')} written")
     return context.record(structs.replace(state, file=part))
 
 

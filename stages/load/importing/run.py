@@ -20,6 +20,7 @@ from stages.convex.ledger import require_epoch, require_target
 from stages.convex.schema import Schema
 from stages.convex.snapshots import assigned_numbers, table_numbers
 from stages.errors import StagesError, Transient
+from stages.layout import counted
 from stages.load.importing.context import ImportContext, ImportOptions
 from stages.load.importing.import_conflicts import accept_existing, refuse_present
 from stages.load.importing.import_ledger import write_import_ledger
@@ -113,8 +114,8 @@ def write_file(
     snapshot = Snapshot(workspace, plan, schema, tables, numbers or assigned_numbers(schema))
     part, counts = snapshot.write(file, progress)
     for name, rows in counts.items():
-        progress.done("import", name, f"{rows:,} documents")
-    progress.note(f"{file}: {part.rows:,} documents, {part.bytes / 2**20:,.1f} MiB")
+        progress.done("import", name, counted(rows, "document"))
+    progress.note(f"{file}: {counted(part.rows, 'document')}, {part.bytes / 2**20:,.1f} MiB")
     then = shlex.join([*SECOND_STEP.split(), *names])
     handed = HandedOver(file=str(file), tables=sorted(counts), next=then)
     write_record(workspace.handed_over, handed)
@@ -218,6 +219,6 @@ def _fresh(context: ImportContext, state: ImportManifest) -> LoadResult:
             )
         result.tables[table.name] = manifest
         documents = state.tables[table.name].documents
-        sentence = f"fresh, imported before: {documents:,} documents"
+        sentence = f"fresh, imported before: {counted(documents, 'document')}"
         context.progress.done("import", table.name, sentence)
     return result

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from stages.convex.snapshots import MOST_PARTS, PART_BYTES, Snapshots
 from stages.errors import StagesError, Transient
+from stages.layout import counted
 from stages.progress import Progress, note_retry
 from stages.retry import Backoff, retrying
 from stages.state.imports import ImportManifest, Upload
@@ -103,7 +104,7 @@ def follow(
     words = ""
     for report in snapshots.states(import_id):
         if report.state == "completed":
-            progress.note(f"  the deployment has written {report.rows:,} documents")
+            progress.note(f"  the deployment has written {counted(report.rows, 'document')}")
             return report.rows
         if report.state == "failed":
             raise ImportFailed(
