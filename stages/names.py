@@ -1,4 +1,4 @@
-"""Suggest the nearest existing name for one that does not exist."""
+"""Names that are alike: the nearest one to a name that does not exist, and twins."""
 
 from __future__ import annotations
 
@@ -20,6 +20,17 @@ def is_it(name: str, names: Iterable[str]) -> str:
     """Return `; is it `orders`?` to append to a sentence about a name; empty if none is similar."""
     near = nearest(name, names)
     return f"; is it `{near}`?" if near else ""
+
+
+def twins(names: Iterable[str]) -> tuple[str, str] | None:
+    """The first two names that differ only in case, which DuckDB can't distinguish; None if there
+    are none."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            return other, name
+    return None
 
 
 def _folded(name: str) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.errors import FileError, UserError
 from stages.machine import is_refusal
+from stages.names import twins
 from stages.project.plan import Plan
 from stages.project.plan_entries import entry_error
 from stages.project.text_files import is_utf_16, read_text_file, require_utf_8
@@ -116,19 +117,15 @@ def side_sql(plan: Plan, name: str, file: Path) -> str:
 
 def _refuse_names(file: Path, columns: Iterable[str]) -> None:
     """Raise FileError for names that DuckDB can't take: empty, or differing only in case."""
-    seen: dict[str, str] = {}
-    for name in columns:
-        if not name:
-            raise FileError(
-                f"{file.name} leaves a column without a name", f"edit {file}", file=file
-            )
-        other = seen.setdefault(name.lower(), name)
-        if other != name:
-            raise FileError(
-                f"{file.name} has the columns `{other}` and `{name}`, which differ only in case",
-                f"rename one of them in {file}",
-                file=file,
-            )
+    columns = list(columns)
+    if not all(columns):
+        raise FileError(f"{file.name} leaves a column without a name", f"edit {file}", file=file)
+    if two := twins(columns):
+        raise FileError(
+            f"{file.name} has the columns `{two[0]}` and `{two[1]}`, which differ only in case",
+            f"rename one of them in {file}",
+            file=file,
+        )
 
 
 def _types(plan: Plan, name: str) -> Mapping[str, str]:

@@ -15,6 +15,7 @@ from stages.convex.validators.alternatives import UnknownValidator, alternatives
 from stages.convex.validators.marks import marked_sql
 from stages.convex.validators.positions import Position, positions, refs_sql
 from stages.errors import UserError
+from stages.names import twins
 from stages.sql import member_sql, name_sql, text_sql
 
 SCALARS = {
@@ -140,15 +141,12 @@ def shapes(table: str, fields: Mapping[str, Field]) -> dict[str, Shape]:
     Raises UserError if two names differ only in case: DuckDB takes them for the same column, and
     one field would get the values of the other.
     """
-    twins: dict[str, str] = {}
-    for name in fields:
-        other = twins.setdefault(name.lower(), name)
-        if other != name:
-            raise UserError(
-                f"{table} in convex/schema.ts has the fields `{other}` and `{name}`, which differ "
-                "only in case",
-                "rename one of them: DuckDB, which runs the models, can't distinguish them",
-            )
+    if two := twins(fields):
+        raise UserError(
+            f"{table} in convex/schema.ts has the fields `{two[0]}` and `{two[1]}`, which differ "
+            "only in case",
+            "rename one of them: DuckDB, which runs the models, can't distinguish them",
+        )
     return {name: shape(table, field) for name, field in fields.items()}
 
 

@@ -41,7 +41,8 @@ class DoesNotFit(TableFailed):
     def __init__(self, column: str, value: str, row: int) -> None:
         super().__init__(
             f"the value {value} of column `{column}` has no exact form in the years of a timestamp",
-            f'add as_text = ["{column}"] to its [sources.NAME] of the plan',
+            f'add as_text = ["{column}"] to its [sources.NAME] of the plan, and adapt the line of '
+            f"{column} in its model: it is a text then",
         )
         self.column = column
         self.value = value

@@ -22,6 +22,7 @@ from stages.init.schema_source import export_text, imports_tables, new_schema, p
 from stages.init.source import read_source
 from stages.init.tool_files import ToolFiles, functions_text, route_text, tool_texts
 from stages.init.update import update
+from stages.names import twins
 from stages.state.durable import write_project_file
 from stages.state.workspace import Workspace
 
@@ -93,9 +94,14 @@ def _schema(
 
 
 def _migration(workspace: Workspace, contents: Contents) -> dict[str, str]:
+    models = {target: contents.model(target) for target in contents.known}
+    if two := twins(target for target, text in models.items() if text is not None):
+        raise UserError(
+            f"convex/schema.ts has the tables `{two[0]}` and `{two[1]}`, which differ only in case",
+            "rename one of them: stages keeps each table in files of its name",
+        )
     files = {}
-    for target in contents.known:
-        text = contents.model(target)
+    for target, text in models.items():
         if text is not None:
             files[place_of(workspace, workspace.model(contents.model_file(target)))] = text
     files[place_of(workspace, workspace.not_carried)] = contents.not_carried()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from stages.errors import FileError, Place
-from stages.names import is_it
+from stages.names import is_it, twins
 from stages.project.text_files import read_text_file
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -77,15 +77,11 @@ class Entries:
                     f"[{where}]",
                     name,
                 )
-        twins: dict[str, str] = {}
-        for name in raw:
-            other = twins.setdefault(name.lower(), name)
-            if other != name:
-                raise self.fail(
-                    f"[{where}.{name}] and [{where}.{other}] differ only in case",
-                    f"[{where}]",
-                    name,
-                )
+        if two := twins(raw):
+            other, name = two
+            raise self.fail(
+                f"[{where}.{name}] and [{where}.{other}] differ only in case", f"[{where}]", name
+            )
         return raw
 
     def text(self, raw: dict[str, Any], name: str, default: str, where: str) -> str:

@@ -306,6 +306,14 @@ def test_what_can_not_be_meant_is_refused(
     assert not (project / ".planning").exists()
 
 
+def test_tables_that_differ_only_in_case_are_refused(torture: sandbox.State, project: Path) -> None:
+    twin = "  Users: defineTable({ sku: v.optional(v.string()) }),\n"
+    edit(project / "convex" / "schema.ts", "  users: defineTable", f"{twin}  users: defineTable")
+    with pytest.raises(UserError, match="`Users` and `users`, which differ only in case"):
+        run_init(project, source_of(torture), renames=("products=Users",))
+    assert not (project / ".planning").exists()
+
+
 def test_an_unreadable_schema_is_one_message_with_file_and_line(
     torture: sandbox.State, project: Path
 ) -> None:
