@@ -222,8 +222,8 @@ def by_meaning(
         if not each.columns and not each.rivals
         for column in table.columns.values()
         if column.name not in taken
-        and fits(each.field, column, rows)
         and (like := likeness(each.field, column, owners)).enough
+        and fits(each.field, column, rows)
     }
     while likes:
         pair = next((pair for pair in likes if _is_likest(pair, likes)), None)

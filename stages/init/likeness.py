@@ -13,7 +13,7 @@ from stages.convex.schema import Field
 from stages.init.catalog import CatalogColumn
 from stages.init.conversion import convert, family, union_members
 from stages.init.evidence import Rows
-from stages.init.names import closeness, looks_like_time, singular, words
+from stages.init.names import closeness, looks_like_time, shape_tokens, singular, words
 from stages.init.secrets import is_sealed
 from stages.init.vocabulary import FORMS, PHRASES, PLAIN_FORMS, SAME, SPELLINGS, STOP, UNITS
 
@@ -72,6 +72,8 @@ def likeness(each: Field, column: CatalogColumn, owners: Iterable[str]) -> Liken
     A match that needs the words of their tables, or those for the form of a value, is worth a
     little less: `questionText` in `questions`, `html` for `body_html`.
     """
+    if _meanings(each.name).isdisjoint(_meanings(column.name)):
+        return UNLIKE
     ours, theirs = _parts(each.name), _parts(column.name)
     our_forms = {FORMS[word] for word in ours if word in FORMS}
     their_forms = {FORMS[word] for word in theirs if word in FORMS}
@@ -135,6 +137,18 @@ def _parts(name: str) -> tuple[str, ...]:
             one = singular(word)
             parts.append(SPELLINGS.get(one, one))
     return tuple(parts)
+
+
+@functools.lru_cache(maxsize=65536)
+def _meanings(name: str) -> frozenset[str]:
+    """What the words of a name mean, forms included: two names without one in common are unlike."""
+    return frozenset(SAME.get(word, word) for word in _parts(name))
+
+
+@functools.lru_cache(maxsize=65536)
+def tokens(name: str) -> frozenset[str]:
+    """Names without one in common have a `name_likeness` of 0."""
+    return _meanings(name) | shape_tokens(name)
 
 
 def fits(each: Field, column: CatalogColumn, rows: Rows) -> bool:

@@ -96,18 +96,33 @@ def is_change(name: str) -> bool:
     return bool({"updated", "modified", "changed", "edited"} & {*words(name)})
 
 
-@functools.lru_cache(maxsize=65536)
 def closeness(one: str, other: str) -> int:
     """0: the same name; 1: the same except for case; 2: except for plural forms and spelling; 9:
     another."""
     if one == other:
         return 0
-    a, b = words(one), words(other)
-    if a == b or "".join(a) == "".join(b):
+    (joined, forms), (other_joined, other_forms) = _shape(one), _shape(other)
+    if joined == other_joined:
         return 1
-    if len(a) == len(b) and all(_forms(x) & _forms(y) for x, y in zip(a, b, strict=True)):
-        return 2
-    return 9
+    if len(forms) != len(other_forms):
+        return 9
+    for x, y in zip(forms, other_forms, strict=True):
+        if x.isdisjoint(y):
+            return 9
+    return 2
+
+
+@functools.lru_cache(maxsize=65536)
+def _shape(name: str) -> tuple[str, tuple[frozenset[str], ...]]:
+    """A name's words as one, and the forms of each: a name is compared with every other."""
+    parts = _words(name)
+    return "".join(parts), tuple(frozenset(_forms(word)) for word in parts)
+
+
+def shape_tokens(name: str) -> frozenset[str]:
+    """Names without one in common are not close."""
+    joined, forms = _shape(name)
+    return frozenset({joined}).union(*forms)
 
 
 def _forms(word: str) -> set[str]:

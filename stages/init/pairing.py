@@ -294,8 +294,9 @@ def _pairs_by_name(
     ranked = sorted(
         (rank, number, place, name, column)
         for number, (name, each) in enumerate(fields.items())
+        for traits in (_Traits.of(each, target),)
         for place, column in enumerate(table.columns)
-        if (rank := _closeness(column, each, table, target, provided)) < 9
+        if (rank := _closeness(column, each, table, traits, provided)) < 9
     )
     taken = set(columns.values())
     for _, _, _, name, column in ranked:
@@ -319,8 +320,27 @@ def _pairs_by_name(
     return pairs
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Traits:
+    """What a field is, found out once: it is compared with every column."""
+
+    boolean: bool
+    reference: bool
+    former_id: bool
+    provider: bool
+
+    @staticmethod
+    def of(each: Field, target: str) -> _Traits:
+        return _Traits(
+            boolean=_is_boolean(each),
+            reference=any(True for _ in each.references()),
+            former_id=is_former_id(each.name, target),
+            provider=names_provider(each.name),
+        )
+
+
 def _closeness(
-    column: str, each: Field, table: CatalogTable, target: str, provided: Collection[str]
+    column: str, each: Field, table: CatalogTable, traits: _Traits, provided: Collection[str]
 ) -> int:
     """Closeness of names, 0 to 9; a reference may lack the ending `_id`, and a field for a former
     id matches the key. `provided` are the columns that hold an identity provider's ids."""
@@ -328,22 +348,22 @@ def _closeness(
     if rank < 9:
         return rank
     if (
-        family(table.columns[column]) == "boolean"
-        and _is_boolean(each)
+        traits.boolean
+        and family(table.columns[column]) == "boolean"
         and closeness(_without_flag(column), _without_flag(each.name)) < 9
     ):
         return 5
-    if any(True for _ in each.references()):
+    if traits.reference:
         plain, name = _without_id(column), _without_id(each.name)
         if closeness(plain, name) < 9:
             return 3 + closeness(plain, name)
-    if is_former_id(each.name, target):
+    if traits.former_id:
         # The ids of an identity provider come from outside Supabase.
         if "external" in words(each.name) and column in provided:
             return 6
         if table.key == (column,):
             return 7
-    if names_provider(each.name) and column in provided:
+    if traits.provider and column in provided:
         return 8
     return 9
 

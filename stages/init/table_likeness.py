@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from bisect import bisect_left
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -9,7 +11,7 @@ from stages.convex.schema import Field, is_system
 from stages.extract import auth_tables
 from stages.init.catalog import Catalog, CatalogTable, Place
 from stages.init.evidence import NOTHING, Evidence, Rows
-from stages.init.likeness import fits, meaning, name_likeness
+from stages.init.likeness import fits, meaning, name_likeness, tokens
 from stages.init.names import closeness, words
 
 # Words that unrelated tables have in common.
@@ -90,10 +92,11 @@ def _likest(
     for score, target, place, like in ranked:
         if target in found or place in taken or score < LEAST:
             continue
+        near = bisect_left(ranked, MARGIN - score, key=lambda each: -each[0])
         rivals = [
             other
-            for other, of, at, _ in ranked
-            if (of == target) != (at == place) and other > score - MARGIN
+            for other, of, at, _ in ranked[:near]
+            if (of == target) != (at == place)
             and of not in found and at not in taken
         ]  # fmt: skip
         if rivals:
@@ -188,6 +191,7 @@ def _like(
         if not any(map(is_system, each.references()))
     }
     keys = [key.parent for key in table.foreign_keys if len(key.columns) == 1]
+    by_token = _by_token(tuple(table.columns))
     for name, each in considered.items():
         worth = 0.4 if meaning(name)[0] <= COMMON else 1.0
         whole += worth
@@ -196,7 +200,7 @@ def _like(
             keys.remove(referred[0])  # one foreign key makes one reference
             best = 1.0
         else:
-            best = _best(each, table, target, rows)
+            best = _best(each, table, target, rows, by_token)
         if best:
             matched += 1
             weight += worth * best
@@ -214,11 +218,28 @@ def _like(
     return TableLikeness(score=score, matched=matched, fields=len(considered), led=leading)
 
 
-def _best(each: Field, table: CatalogTable, target: str, rows: Rows) -> float:
+@functools.lru_cache(maxsize=4096)
+def _by_token(columns: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    """Part of a name → the columns that have it: only those can be like a field that has it."""
+    found: dict[str, list[str]] = {}
+    for column in columns:
+        for token in tokens(column):
+            found.setdefault(token, []).append(column)
+    return {token: tuple(names) for token, names in found.items()}
+
+
+def _best(
+    each: Field,
+    table: CatalogTable,
+    target: str,
+    rows: Rows,
+    by_token: Mapping[str, tuple[str, ...]],
+) -> float:
     """0 … 1: the likeness of the best column that the field may be made from."""
+    names = {name for token in tokens(each.name) for name in by_token.get(token, ())}
     likes = (
         (like.score, column)
-        for column in table.columns.values()
+        for column in (table.columns[name] for name in names)
         if (like := name_likeness(each, column, (target, table.name))).enough
     )
     fitting = (score for score, column in likes if fits(each, column, rows))
