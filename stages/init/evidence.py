@@ -36,7 +36,7 @@ BETWEEN = "\x1f"
 @dataclass(frozen=True, kw_only=True)
 class Seen:
     """A column in the rows that were read: the number of nulls, its distinct values as text (for an
-    array of text or uuid, its items), and whether no value is null or occurs twice."""
+    array of text or uuid, its items), and whether none of them occurs twice (not for arrays)."""
 
     nulls: int
     values: frozenset[str] = frozenset()
@@ -55,12 +55,6 @@ class Rows:
         """Whether all rows were read, there is at least one, and none is null in this column."""
         seen = self.columns.get(column)
         return self.whole and self.looked > 0 and seen is not None and not seen.nulls
-
-    def identifies(self, column: str) -> bool:
-        """Whether no value of a column, other than null, occurs twice in the rows that were read;
-        not for arrays."""
-        seen = self.columns[column]
-        return len(seen.values) + seen.nulls == self.looked
 
 
 Evidence = Mapping[Place, Rows]
@@ -174,5 +168,5 @@ def _seen(column: CatalogColumn, values: list[str | None]) -> Seen:
         return Seen(nulls=len(values) - len(texts))
     distinct = frozenset(texts)
     return Seen(
-        nulls=len(values) - len(texts), values=distinct, distinct=len(distinct) == len(values)
+        nulls=len(values) - len(texts), values=distinct, distinct=len(distinct) == len(texts)
     )

@@ -47,7 +47,7 @@ def implied_key(
         if name in theirs.columns
         and name not in secrets
         and family(parent.columns[name]) in KEYS
-        and theirs.identifies(name)
+        and theirs.columns[name].distinct
         and not (ours is theirs and name == column.name)
     }
     best = max(shares, key=lambda name: shares[name], default=None)

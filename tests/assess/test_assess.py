@@ -230,6 +230,7 @@ def test_one_screen_and_a_line_a_table(directly: Assessment, over_rest: Assessme
 
 def test_markdown_names_everything(directly: Assessment) -> None:
     text = as_markdown(directly)
+    assert "V.int64" not in text and "\nv.int64() (a bigint in JavaScript), or text.\n" in text
     for each in directly.tables:
         assert f"`{each.name}`" in text
     for kind in directly.rebuild:

@@ -13,7 +13,9 @@ import pytest
 from stages import sandbox
 from stages.cli.init_lines import update_lines
 from stages.errors import UserError
+from stages.init.drift import Change
 from stages.init.options import InitOptions
+from stages.init.result import InitResult
 from tests.init.drifting import NO_CHANGE, Blog
 from tests.init.support import MIGRATIONS, source_settings
 from tests.support.command_line import ROOT
@@ -81,6 +83,17 @@ def test_a_name_of_two_tables_needs_its_schema(blog: Blog) -> None:
         assert "blog.badges" in shown and "shop.badges" not in shown
     finally:
         blog.alter("DROP SCHEMA shop CASCADE")
+
+
+def test_a_printed_name_is_quoted_for_the_shell() -> None:
+    change = Change(
+        side="source", table='public.It\'s "odd"', name="", kind="dropped", state="by hand"
+    )
+    result = InitResult(
+        written=(), add=(), todos=(), without_source=(), without_target=(), changes=(change,)
+    )
+    *_, last = update_lines(result, lambda text: text)
+    assert shlex.split(last.partition(": ")[2]) == ["stages", "init", "--done", change.table]
 
 
 def test_the_command_prints_what_can_be_pasted(blog: Blog, torture: sandbox.State) -> None:
