@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.convex.ids import source_uuid_macro
-from stages.convex.schema import staged_schema
 from stages.convex.validators.marks import marked_sql, unmarked_sql
 from stages.convex.validators.positions import refs_sql
 from stages.convex.validators.rewrite import Bind
 from stages.convex.values import Shape
 from stages.project.plan import Plan, TargetTable
-from stages.project.staged_schema import staged_shapes, with_references
+from stages.project.staged_schema import staged_shapes, staged_with_references
 from stages.side_views import side_views
 from stages.sql import file_sql, folder_sql, name_sql, open_duckdb, text_sql
 from stages.state.durable import make_folder, publish, write_text
@@ -412,10 +411,9 @@ def _bound_value(shape: Shape, column: str, ids: str) -> str:
 
 
 def _bound_views(workspace: Workspace, plan: Plan) -> Iterator[str]:
-    staged_for = staged_schema(workspace)
-    if not staged_for:
+    schema = staged_with_references(workspace, plan)
+    if not schema:
         return
-    schema = with_references(staged_for, plan)
     for table in plan.tables.values():
         staged = workspace.documents(table.name).exists()
         if staged and table.name in schema.tables:

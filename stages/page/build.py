@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stages.convex.schema import Schema, staged_schema
+from stages.convex.schema import Schema
 from stages.errors import StagesError
 from stages.page.flow import TableFigures, cells, flow, read_figures, total
 from stages.page.graph import graph
@@ -31,7 +31,7 @@ from stages.page.model import (
 )
 from stages.page.rows import first_changes, first_rejects, shortened
 from stages.project.plan import Plan
-from stages.project.staged_schema import with_references
+from stages.project.staged_schema import staged_with_references
 from stages.project.text_files import read_text_file
 from stages.rejects import AGAIN, list_rejects
 from stages.rejects import RejectGroup as Rejected
@@ -194,12 +194,9 @@ class _Parts:
 
     def schema(self) -> Schema | None:
         """schema.ts as last exported, with the places of references that the plan names."""
-
-        def make() -> Schema | None:
-            exported = staged_schema(self._workspace)
-            return with_references(exported, self._plan) if exported else None
-
-        return self._part("convex/schema.ts", make, None)
+        return self._part(
+            "convex/schema.ts", lambda: staged_with_references(self._workspace, self._plan), None
+        )
 
     def graph(self, schema: Schema | None, figures: Mapping[str, TableFigures]) -> Graph:
         """The graph of references; empty before the schema is exported."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from stages.convex.schema import Schema, Validator
+from stages.convex.schema import Schema, Validator, staged_schema
 from stages.convex.validators.positions import with_reference
 from stages.convex.values import Shape, shapes
 from stages.project.plan import Plan, TargetTable
@@ -40,6 +40,12 @@ def with_references(schema: Schema, plan: Plan) -> Schema:
             document = _named(plan, entry, document)
         exported.append({**table, "documentType": document})
     return Schema({**schema.exported, "tables": exported})
+
+
+def staged_with_references(workspace: Workspace, plan: Plan) -> Schema | None:
+    """schema.ts as last exported, with the reference fields that the plan names; None before."""
+    exported = staged_schema(workspace)
+    return with_references(exported, plan) if exported else None
 
 
 def _named(plan: Plan, table: TargetTable, document: Validator) -> Validator:

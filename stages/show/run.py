@@ -7,13 +7,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from stages.convex.schema import Schema, staged_schema
+from stages.convex.schema import Schema
 from stages.convex.values import Shape, document_sql
 from stages.errors import FileError
 from stages.project.freshness import has_other_form, stale
 from stages.project.models import Model, read_model
 from stages.project.plan import Plan, ReferenceTable, SourceTable, TargetTable
-from stages.project.staged_schema import staged_shapes, with_references
+from stages.project.staged_schema import staged_shapes, staged_with_references
 from stages.rejects import edit_of, edit_of_table, rejects_sql
 from stages.show.find import Staged, find_row, find_subject, source_of
 from stages.show.links import references_of, referrers_of
@@ -49,8 +49,7 @@ def _shown(staged: Staged, subject: TargetTable | ReferenceTable | SourceTable, 
         f"SELECT convex_id, did FROM {staged.ids(subject.name)} WHERE source_id = ?", key
     )
     convex_id, did = ids[0] if ids else (None, None)
-    exported = staged_schema(staged.workspace)
-    schema = with_references(exported, staged.plan) if exported else None
+    schema = staged_with_references(staged.workspace, staged.plan)
     source = source_of(staged.plan, subject.name) or ""
     of_row = isinstance(subject, TargetTable) and subject.grain == "derived"
     shown = Shown(
