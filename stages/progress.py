@@ -20,8 +20,6 @@ from stages.terminal import OutputClosed, printable, raw_stream
 
 Item = TypeVar("Item")
 LINE_EVERY = 5.0
-# How many tables to name when many are under way.
-AT_WORK = 3
 # Columns for two `^C`.
 ECHO = 4
 

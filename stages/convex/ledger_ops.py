@@ -10,7 +10,7 @@ from stages.convex.batches import in_batches, in_halves
 from stages.convex.client import Deployment, FunctionError
 from stages.convex.pages import missing_function, read_pages
 from stages.convex.relations import CHANGE_RECORDS, CHANGE_RESULTS, LEDGER_ROWS
-from stages.progress import Progress
+from stages.progress import Progress, under_way
 from stages.sql import first_row, text_sql
 
 if TYPE_CHECKING:
@@ -33,14 +33,13 @@ def read_ledger(
         f'CREATE OR REPLACE TEMP TABLE {LEDGER_ROWS} ("table" VARCHAR, source_id VARCHAR, '
         "document_id VARCHAR, digest VARCHAR)"
     )
-    progress.start("ledger", LEDGER)
-    for arrived in read_pages(connection, deployment, module, LEDGER, progress):
-        # The epoch is the row of the table "".
-        connection.execute(
-            f"INSERT INTO {LEDGER_ROWS} SELECT {members} FROM {arrived} "
-            "WHERE document ->> '$.table' <> ''"
-        )
-    progress.done("ledger", LEDGER, "")
+    with under_way(progress, "ledger", LEDGER):
+        for arrived in read_pages(connection, deployment, module, LEDGER, progress):
+            # The epoch is the row of the table "".
+            connection.execute(
+                f"INSERT INTO {LEDGER_ROWS} SELECT {members} FROM {arrived} "
+                "WHERE document ->> '$.table' <> ''"
+            )
 
 
 def change_all(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from stages.convex.schema import Field
 from stages.init.catalog import CatalogColumn, CatalogTable, ForeignKey, Place
-from stages.init.conversion import family, union_members
+from stages.init.conversion import family, member_kind, union_members
 from stages.init.evidence import NOTHING, Evidence, Rows
 from stages.init.implied_keys import implied_key
 from stages.init.likeness import Likeness, fits, likeness, unit
@@ -305,12 +305,7 @@ def _may_be(each: Field, column: CatalogColumn, table: CatalogTable) -> bool:
     if looks_like_time(each.name):
         is_time = family(column) in ("time", "date") or looks_like_time(column.name)
         return is_time and fits(each, column, NOTHING)
-    kinds = {
-        ("string" if isinstance(m.get("value"), str) else "number")
-        if m["type"] == "literal"
-        else m["type"]
-        for m in union_members(each.validator)
-    }
+    kinds = {member_kind(member) for member in union_members(each.validator)}
     return any(family(column) in NATURAL.get(kind, ()) for kind in kinds)
 
 

@@ -89,6 +89,13 @@ def union_members(validator: Validator) -> list[Validator]:
     return [member for member in members(validator) if member["type"] != "null"]
 
 
+def member_kind(member: Validator) -> str:
+    """The type of a member of a union; of a literal, that of its value."""
+    if member["type"] != "literal":
+        return str(member["type"])
+    return "string" if isinstance(member.get("value"), str) else "number"
+
+
 def convert(column: CatalogColumn, validator: Validator, row: str = "") -> Value:
     """A column's value for a validator that is not itself a reference (see `reference.py`).
 
@@ -148,12 +155,7 @@ def _mixed(column: CatalogColumn, name: str, union: list[Validator]) -> Value:
     if type_family == "json":
         return Value(name)
     home_kind = home[type_family]
-    kinds = [
-        ("string" if isinstance(m.get("value"), str) else "number")
-        if m["type"] == "literal"
-        else m["type"]
-        for m in union
-    ]
+    kinds = [member_kind(member) for member in union]
     best = union[kinds.index(home_kind)] if home_kind in kinds else union[0]
     if best["type"] == "literal":
         best = {"type": home_kind}
@@ -306,11 +308,11 @@ def _literals(column: CatalogColumn, name: str, values: list[Any]) -> Value:
             "other values are rejected",
             f"CASE {name} WHEN '…' THEN {text_sql(texts[0])} ELSE {name} END",
         )
-    by_words = {_plain(text): text for text in texts}
+    by_words = {plain_label(text): text for text in texts}
     mapped = {
-        choice: by_words[_plain(str(choice))]
+        choice: by_words[plain_label(str(choice))]
         for choice in column.choices
-        if choice not in texts and _plain(str(choice)) in by_words
+        if choice not in texts and plain_label(str(choice)) in by_words
     }
     plain = converted.sql
     if mapped and plain is not None:
@@ -346,7 +348,8 @@ def _case(plain: str, mapped: Mapping[Choice, Any]) -> str:
     return f"CASE {plain} {whens} ELSE {plain} END"
 
 
-def _plain(text: str) -> str:
+def plain_label(text: str) -> str:
+    """A label's words without what is between them, to compare spellings: `in-progress`."""
     return "".join(words(text)) or text
 
 

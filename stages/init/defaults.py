@@ -6,8 +6,7 @@ import re
 
 from stages.convex.schema import Validator
 from stages.init.catalog import CatalogColumn
-from stages.init.conversion import Kind, family, union_members
-from stages.init.names import words
+from stages.init.conversion import Kind, family, plain_label, union_members
 from stages.sql import text_sql
 
 
@@ -21,15 +20,13 @@ def default_for(column: CatalogColumn, validator: Validator) -> str | None:
     literals = [member["value"] for member in union]
     numeric = all(isinstance(value, bool | int | float) for value in literals)
     text = default_sql(column, "number" if numeric else "string")
-    by_words = {_words(str(value).lower() if numeric else str(value)): value for value in literals}
-    literal = by_words.get(_words(text.strip("'").replace("''", "'"))) if text else None
+    by_words = {
+        plain_label(str(value).lower() if numeric else str(value)): value for value in literals
+    }
+    literal = by_words.get(plain_label(text.strip("'").replace("''", "'"))) if text else None
     if literal is None:
         return None
     return text_sql(literal) if isinstance(literal, str) else str(literal).lower()
-
-
-def _words(text: str) -> str:
-    return "".join(words(text)) or text
 
 
 def default_sql(column: CatalogColumn, kind: Kind) -> str | None:

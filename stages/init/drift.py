@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from stages.convex.schema import Validator, members
+from stages.convex.schema import Validator
 from stages.convex.validators.alternatives import describe, literal_value
 from stages.init.catalog import CatalogColumn, CatalogTable, ForeignKey, Place, table_name
+from stages.init.conversion import union_members
 from stages.init.picture import Export, Moves, Picture, carried, put_back
 from stages.init.renamed import fields_of, find_moves, is_plain
 from stages.layout import counted
@@ -350,7 +351,7 @@ def _schema(
 
 def _labels(validator: Validator) -> list[Any]:
     """The literals of a union of only literals and null; empty for any other validator."""
-    parts = [member for member in members(validator) if member["type"] != "null"]
+    parts = union_members(validator)
     if any(member["type"] != "literal" for member in parts):
         return []
     return [literal_value(member["value"]) for member in parts]

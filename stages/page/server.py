@@ -25,7 +25,7 @@ from stages.errors import StagesError, UserError
 from stages.machine import stopped_by_machine
 from stages.page.html import Assets, page_html, policy, read_assets
 from stages.page.live import LivePage, page_tag
-from stages.page.rows import MOST_ROWS, Wanted
+from stages.page.rows import CHANGE_GROUP, MOST_ROWS, REJECT_GROUP, Wanted
 
 HOST = "127.0.0.1"
 # Seconds that a browser has to send a request; an idle connection is closed.
@@ -214,10 +214,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.OK, msgspec.json.encode(page), JSON, ETag=tag)
 
     def _rejects(self, query: Mapping[str, str]) -> None:
-        self._json(self.server.live.rejects(_wanted(query, ("table", "stage", "field", "rule"))))
+        self._json(self.server.live.rejects(_wanted(query, REJECT_GROUP)))
 
     def _changes(self, query: Mapping[str, str]) -> None:
-        self._json(self.server.live.changes(_wanted(query, ("table", "field", "rule"))))
+        self._json(self.server.live.changes(_wanted(query, CHANGE_GROUP)))
 
     def _row(self, query: Mapping[str, str]) -> None:
         for name in ("table", "key"):

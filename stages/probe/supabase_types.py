@@ -26,7 +26,6 @@ TYPES = "Supabase 4: types"
 DISCOVERY = "Supabase 5: schema discovery"
 MEASUREMENTS = "Supabase 8: measurements"
 MEASURED_VERSIONS = ("12", "13", "14")
-MOMENTS = ("timestamp", "timestamptz", "date")
 # How many values of a column to look at: they may be large.
 FEW = "3"
 CHECKS: Checks[Project] = Checks()

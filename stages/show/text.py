@@ -43,7 +43,7 @@ def _standing(shown: Shown) -> Iterator[tuple[str, Style]]:
         yield "the plan only reads this source: it becomes no document of its own", "dim"
         return
     if shown.kind == "reference":
-        if shown.loaded is None and shown.convex_id:
+        if shown.convex_id:
             yield f"Convex had it before; found by the key model {shown.model}", ""
     elif shown.rejects and not shown.document:
         yield "it is rejected, and is no document", "bad"

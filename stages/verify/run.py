@@ -22,7 +22,7 @@ from stages.convex.ledger_ops import LEDGER
 from stages.convex.schema import Schema
 from stages.convex.values import Shape, null_is_sent
 from stages.errors import StagesError, Transient
-from stages.progress import Progress, note_retry
+from stages.progress import Progress, note_retry, under_way
 from stages.project.dependencies import dependency_groups
 from stages.project.freshness import has_other_form, stale
 from stages.project.plan import Plan, TargetTable
@@ -103,9 +103,8 @@ def verify(
             progress.begin(
                 "verify", {n: options.documents(load) for n, load in loads.items() if load}
             )
-            progress.start("ledger", LEDGER)
-            _make_loaded_ids(connection, workspace, plan, convex.ledger())
-            progress.done("ledger", LEDGER, "")
+            with under_way(progress, "ledger", LEDGER):
+                _make_loaded_ids(connection, workspace, plan, convex.ledger())
             for name in order:
                 if name not in chosen:
                     continue
