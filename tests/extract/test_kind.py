@@ -199,10 +199,10 @@ def test_lost_connection_ends_the_run(
 def test_timeout_of_the_role_is_lifted(rows: Database, project: Project) -> None:
     role = f'"postgres.{project.source.ref}"'
     rows.sql(
-        "CREATE VIEW big.sleepy AS SELECT i, pg_sleep(0.7) IS NULL AS slept "
+        "CREATE VIEW big.sleepy AS SELECT i, pg_sleep(2.5) IS NULL AS slept "
         "FROM generate_series(1, 1) i"
     )
-    rows.admin.execute(f"ALTER ROLE {role} SET statement_timeout = '500ms'".encode())
+    rows.admin.execute(f"ALTER ROLE {role} SET statement_timeout = '2s'".encode())
     try:
         assert project.source.db_url is not None
         with (
