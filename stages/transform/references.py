@@ -21,6 +21,7 @@ from stages.transform.compile import Compiled
 from stages.transform.relations import (
     CYCLE_EDGES,
     CYCLE_ROWS,
+    FAILING,
     JSON_VALUES,
     KNOWN,
     MODELLED,
@@ -30,6 +31,9 @@ from stages.transform.relations import (
 
 if TYPE_CHECKING:
     import duckdb
+
+# From a cause to a row of its cycle: with more, the fields' names decide which reason comes first.
+MOST_STEPS = 16
 
 
 def rule_of(table: TargetTable, position: Position) -> str:
@@ -176,25 +180,38 @@ def make_known_in_cycle(connection: duckdb.DuckDBPyConnection, tables: Iterable[
 
     `cycle_rows` has every row of these tables, `cycle_edges` their references to one another. A row
     is rejected with its parent, and so are its children in turn: every row that can be reached from
-    a parent that is not a document.
+    a parent that is not a document. Of several such parents, the reason names the one with the
+    fewest steps to a cause, so that following the reasons leads to the cause, not round the cycle.
     """
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {REJECTED_IN_CYCLE} AS "
-        "WITH RECURSIVE reached(ref, field) AS ("
-        f"SELECT e.child, e.field FROM {CYCLE_EDGES} e "
+        "WITH RECURSIVE reached(ref, field, steps) AS ("
+        f"SELECT e.child, e.field, 1 FROM {CYCLE_EDGES} e "
         f"ANTI JOIN (FROM {CYCLE_ROWS} WHERE rule IS NULL) o "
-        "ON o.ref = e.parent UNION "
-        f"SELECT e.child, e.field FROM reached f JOIN {CYCLE_EDGES} e ON e.parent = f.ref) "
-        "SELECT ref, min(field) AS field FROM reached GROUP BY ref"
+        f"ON o.ref = e.parent UNION SELECT e.child, e.field, least(f.steps + 1, {MOST_STEPS}) "
+        f"FROM reached f JOIN {CYCLE_EDGES} e ON e.parent = f.ref) "
+        f"SELECT ref, rule, field FROM {CYCLE_ROWS} WHERE rule IS NOT NULL UNION ALL "
+        "SELECT ref, 'reference', min_by(field, {'steps': steps, 'field': field}) FROM reached "
+        f"ANTI JOIN (FROM {CYCLE_ROWS} WHERE rule IS NOT NULL) USING (ref) GROUP BY ref"
     )
     for table in tables:
         prefix = text_sql(f"{table}:")
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {KNOWN.of(table)} AS SELECT o.ref, "
-            "CASE WHEN o.rule IS NOT NULL OR f.ref IS NOT NULL "
-            f"THEN '{Rule.PARENT_REJECTED}' END AS rule, "
-            "CASE WHEN o.rule IS NOT NULL THEN o.ref || ' is rejected: ' || o.rule || ' ' || "
-            "o.field WHEN f.ref IS NOT NULL THEN o.ref || ' is rejected: reference ' || f.field "
-            f"END AS reason FROM {CYCLE_ROWS} o LEFT JOIN {REJECTED_IN_CYCLE} f USING (ref) "
+            f"CASE WHEN f.ref IS NOT NULL THEN '{Rule.PARENT_REJECTED}' END AS rule, "
+            "o.ref || ' is rejected: ' || f.rule || ' ' || f.field AS reason "
+            f"FROM {CYCLE_ROWS} o LEFT JOIN {REJECTED_IN_CYCLE} f USING (ref) "
             f"WHERE starts_with(o.ref, {prefix})"
         )
+
+
+def put_cause_first(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Reorder the failures of a cycle's table: first the one that the reasons of others name."""
+    first, rest = (
+        f"list_filter(_failures, lambda failure: failure.field {sign} c.field)"
+        for sign in ("=", "<>")
+    )
+    connection.execute(
+        f"UPDATE {FAILING} SET _failures = {first} || {rest} FROM {REJECTED_IN_CYCLE} c "
+        f"WHERE c.ref = {text_sql(f'{table}:')} || _source_id AND _failures[1].field <> c.field"
+    )

@@ -102,7 +102,7 @@ FAILING = Relation(
     name="failing",
     columns=("_source_id", "_failures"),
     meaning="a row that fails, and each reason why",
-    writers=("split_rows", "unique"),
+    writers=("split_rows", "unique", "references"),
     readers=("changes", "checked_rows", "cycles", "reconcile", "staged_files"),
 )
 CHANGED_VALUES = Relation(
@@ -166,8 +166,8 @@ CYCLE_EDGES = Relation(
 )
 REJECTED_IN_CYCLE = Relation(
     name="rejected_in_cycle",
-    columns=("ref", "field"),
-    meaning="a row of the cycle that is rejected with a parent, and the field that names it",
+    columns=("ref", "rule", "field"),
+    meaning="a row of the cycle that is rejected, by its own rule or with the parent of a field",
     writers=("references",),
     readers=("references",),
 )

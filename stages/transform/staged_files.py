@@ -17,6 +17,7 @@ from stages.transform.compile import documents_schema
 from stages.transform.load_order import is_ordered, ordered_sql, with_order
 from stages.transform.models import sql_errors
 from stages.transform.reconcile import reconcile, require_ids
+from stages.transform.references import put_cause_first
 from stages.transform.relations import FAILING, KEYED, PASSED, REJECTED
 from stages.transform.run_model import CompiledModel
 from stages.transform.split_rows import BATCH, SplitRows, batches_of, view_passed
@@ -36,20 +37,22 @@ REJECTS_SQL = (
 
 
 def write_files(
-    context: TableContext, compiled: CompiledModel, rows: SplitRows, *, collisions_known: bool
+    context: TableContext, compiled: CompiledModel, rows: SplitRows, *, in_cycle: bool
 ) -> TransformManifest:
     """Account for the rows, and put the three files in place; return the manifest, with `made_from`
     still None.
 
-    `collisions_known`: the rows that collide were found when the table's cycle was checked.
+    `in_cycle`: what collides, and each row's cause, were found when its cycle was checked.
     """
     connection, table, workspace = context.connection, context.table, context.workspace
     file = workspace.documents(table.name)
     keys = require_ids(connection, compiled.model, table, rows)
     refuse_failing_orphans(context, compiled)
-    if not collisions_known:
+    if not in_cycle:
         find_collisions(connection, table)
     collide = reject_collisions(connection, table)
+    if in_cycle:
+        put_cause_first(connection, table.name)
     counts = reconcile(connection, table, context.drop_model(), keys)
     # Before any file is put in place: the plan may name a column that does not exist, and an
     # expression may fail for a row that the model leaves out.

@@ -96,9 +96,7 @@ class TableRun:
     def _write_rows(self, compiled: CompiledModel) -> TransformManifest:
         with split_checked_rows(self.context, compiled) as rows:
             self._drop_intermediates()
-            return write_files(
-                self.context, compiled, rows, collisions_known=self.cycle is not None
-            )
+            return write_files(self.context, compiled, rows, in_cycle=self.cycle is not None)
 
     def _prepare(self, model: Model, *, isolate: bool = False) -> CompiledModel:
         """Run the model into `modelled`, and create what its checks are joined to."""

@@ -9,12 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from stages.rejects import list_rejects
 from tests.support.tiny_project import (
     BOOLEAN,
     NULL,
     NUMBER,
     STRING,
     Small,
+    id_of,
     union,
 )
 from tests.transform.support import INFINITY, table, things
@@ -360,3 +362,34 @@ def test_what_collides_in_a_cycle_takes_its_children_along(small: Small) -> None
     small.transform()
     assert small.rejected("pages") == {"2": ("", "dropped_on_purpose")}
     assert small.accounted("pages")
+
+
+def test_reasons_in_a_cycle_lead_to_the_cause(small: Small) -> None:
+    """Pages that refer to each other are not each other's reason, where another page is."""
+    rows = pa.table({
+        "id": [1, 2, 3, 4, 5, 6, 7],
+        "title": [None, "b", "c", "d", "e", "f", None],
+        "up": pa.array([None, 1, 2, None, 99, None, 3], pa.int64()),
+        "beside": pa.array([2, 3, 2, 3, 6, 5, 1], pa.int64()),
+    })  # fmt: skip
+    small.extract("pages", rows, ["id"])
+    reference = id_of("pages")
+    small.schema("pages", {"beside?": reference, "title": STRING, "up?": reference})
+    small.write("plan.toml", "max_rejects = 9\n[tables.pages]\n")
+    small.model("pages", "SELECT key(id) AS _source_id, title, ref('pages', up) AS up, "
+                         "ref('pages', beside) AS beside FROM extract.pages")  # fmt: skip
+    small.transform()
+    assert {r["source_id"]: f"{r['rule']} {r['field']}: {r['reason']}"
+            for r in small.rows("pages", "rejects")} == {
+        "1": "required_null title: the field is required, the value is null",
+        "2": "parent_rejected up: pages:1 is rejected: required_null title",
+        "3": "parent_rejected beside: pages:2 is rejected: reference up",
+        "4": "parent_rejected beside: pages:3 is rejected: reference beside",
+        "5": "orphan up: pages:99 is not in pages",
+        "6": "parent_rejected beside: pages:5 is rejected: reference up",
+        "7": "required_null title: the field is required, the value is null",
+    }  # fmt: skip
+    groups = list_rejects(small.workspace, small.plan, small.plan.tables.values(), None)
+    assert {(g.field, g.rule): g.rows for g in groups if not g.is_symptom} == {
+        ("title", "required_null"): 2, ("up", "orphan"): 1,
+    }  # fmt: skip
