@@ -152,12 +152,11 @@ class References:
         if implied is None or parent.table.row_key == (implied.column,):
             return Value(f"refs({text_sql(target)}, {_items(column, sql_name(column.staged))})")
         own = parent.table.columns
-        own_key = key_sql([f"p.{sql_name(own[name].staged)}" for name in parent.table.row_key])
         name = f"s.{sql_name(column.staged)}"
         items = _items(column, name)
         numbered = f"SELECT unnest({items}) AS item, generate_subscripts({items}, 1) AS n"
         keys = (
-            f"(SELECT list(coalesce({own_key}, i.item) ORDER BY i.n) FROM ({numbered}) i "
+            f"(SELECT list(coalesce({_key_of(parent)}, i.item) ORDER BY i.n) FROM ({numbered}) i "
             f"LEFT JOIN extract.{sql_name(parent.source)} p "
             f"ON p.{sql_name(own[implied.column].staged)} = i.item)"
         )
@@ -192,12 +191,11 @@ class References:
     def _looked_up(self, parent: Paired, key: ForeignKey, columns: Sequence[CatalogColumn]) -> str:
         """A subquery for the parent's key, if the foreign key refers to other unique columns."""
         own = parent.table.columns
-        own_key = key_sql([f"p.{sql_name(own[name].staged)}" for name in parent.table.row_key])
         same = " AND ".join(
             f"p.{sql_name(own[theirs].staged)} = s.{sql_name(ours.staged)}"
             for theirs, ours in zip(key.parent_columns, columns, strict=True)
         )
-        return f"(SELECT {own_key} FROM extract.{sql_name(parent.source)} p WHERE {same})"
+        return f"(SELECT {_key_of(parent)} FROM extract.{sql_name(parent.source)} p WHERE {same})"
 
     def _one_of(self, paired: Paired, pair: Pair, targets: list[str]) -> Value:
         """An id of one of several tables: by the foreign key, else by a column that says which
@@ -241,6 +239,12 @@ def _sure(implied: ImpliedKey) -> TodoKind | None:
 
 def _is_list(pair: Pair) -> bool:
     return bool(union_members(pair.field.validator)[0]["type"] == "array")
+
+
+def _key_of(parent: Paired) -> str:
+    """SQL of the key of the parent's row `p`."""
+    columns = parent.table.columns
+    return key_sql([f"p.{sql_name(columns[name].staged)}" for name in parent.table.row_key])
 
 
 def _ref(target: str, key: str) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from stages.errors import without_values
-from stages.page.model import Flow, Loss, StageCell
+from stages.page.model import Column, Flow, Loss, StageCell
 from stages.project.plan import TargetTable
 from stages.rules import Rule
 from stages.standing import TableStatus
@@ -22,7 +21,6 @@ from stages.state.manifests import (
 from stages.state.workspace import Workspace
 from stages.verify.record import WRONG
 
-Column = Literal["extract", "transform", "load", "verify"]
 SENT = ("inserted", "replaced", "unchanged")
 NOTHING = StageCell(state="none", text="–")
 MISSING = StageCell(state="none", text="missing", why="the source has no such table")

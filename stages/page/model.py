@@ -17,6 +17,8 @@ from stages.state.history import HistoryRun
 FORMAT = 1
 # How many rows of each group of rejects, and of changes, a page starts with.
 ROWS_OF_GROUP = 200
+# The columns of the table of stages.
+Column = Literal["extract", "transform", "load", "verify"]
 StageState = Literal["none", "running", "partial", "complete", "stale", "failed"]
 
 
@@ -67,7 +69,7 @@ class Table(msgspec.Struct, kw_only=True, frozen=True):
     source: str
     grain: Literal["row", "derived"]
     level: int
-    stages: Mapping[Literal["extract", "transform", "load", "verify"], StageCell]
+    stages: Mapping[Column, StageCell]
     flow: Flow
     losses: Sequence[Loss] = ()
     changes: Sequence[Loss] = ()

@@ -29,6 +29,7 @@ from stages.project.endpoints import (
 )
 from stages.project.plan import SETTING_NAMES, Plan
 from stages.project.text_files import read_text_file
+from stages.state.workspace import require_target_name
 
 if TYPE_CHECKING:
     from stages.progress import Progress
@@ -127,8 +128,7 @@ def resolve_target(
     target = target or (plan.default_target if plan else None)
     if target is None:
         return "sandbox" if _uses_sandbox(project, plan, None, environ) else "default"
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", target):
-        raise UserError(f"`{target}` is not a target's name: letters, digits, - and _ only")
+    require_target_name(target)
     known = plan.targets if plan else {}
     if target != "default" and target not in known and not names_sandbox(plan, target):
         raise UserError(

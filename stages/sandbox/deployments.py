@@ -19,7 +19,7 @@ from stages.sandbox.postgres import Postgres
 from stages.sandbox.service import START_SECONDS, Service, environment
 from stages.sandbox.state import SandboxDeployment, read_json, write_private
 from stages.state.fingerprints import fingerprint, hash_file
-from stages.state.workspace import functions_folder, plan_file
+from stages.state.workspace import functions_folder, plan_file, require_target_name
 
 # How a host's message begins if it can't start: because of kept documents, or a module.
 UNFIT = "unfit documents: "
@@ -183,8 +183,7 @@ def read_deployment(service: Service) -> SandboxDeployment | None:
 
 def host_service(root: Path, target: str) -> Service:
     """The process of a target's host. Raises UserError if the target's name is invalid."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", target):
-        raise UserError(f"`{target}` is not a target's name: letters, digits, - and _ only")
+    require_target_name(target)
     return Service(root=root, name=f"convex-{target}")
 
 

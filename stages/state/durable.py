@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal
 
@@ -35,15 +36,9 @@ def write_text(path: Path, text: str) -> None:
     if path.exists() and path.read_bytes() == data:
         return
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with open_private(temporary, "wb") as handle:
-            handle.write(data)
-            sync_file(handle)
-        publish(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)  # leave no half of a file on a full disk
-        raise
+    with _replacing(path) as temporary, open_private(temporary, "wb") as handle:
+        handle.write(data)
+        sync_file(handle)
 
 
 def write_project_file(path: Path, data: bytes) -> None:
@@ -51,16 +46,23 @@ def write_project_file(path: Path, data: bytes) -> None:
     that of the umask, and a link stays a link."""
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
+    with _replacing(path) as temporary:
         with temporary.open("wb") as handle:
             handle.write(data)
             sync_file(handle)
         if path.exists():
             shutil.copymode(path, temporary)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Yield the temporary file that replaces `path` at the end."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        yield temporary
         publish(temporary, path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)  # leave no half of a file on a full disk
         raise
 
 

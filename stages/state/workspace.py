@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from stages.errors import FileError
+from stages.errors import FileError, UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -346,6 +347,12 @@ class Preview(Workspace):
 def plan_file(project: Path) -> Path:
     """`.planning/migrations/plan.toml`"""
     return project / ".planning" / "migrations" / "plan.toml"
+
+
+def require_target_name(name: str) -> None:
+    """Raise UserError unless a target's name can be that of a folder."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise UserError(f"`{name}` is not a target's name: letters, digits, - and _ only")
 
 
 def assessment_file(data: Path) -> Path:
