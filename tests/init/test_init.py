@@ -17,14 +17,24 @@ from stages.check.source import check_source
 from stages.convex.schema import load_schema
 from stages.decisions import left_open, listed
 from stages.errors import UserError
+from stages.extract.postgres import PostgresReader
 from stages.extract.reference import stage_no_documents
 from stages.extract.run import ExtractOptions, extract
+from stages.init.catalog import read_postgres
 from stages.progress import Silent
 from stages.project.plan_reader import load_plan
 from stages.state.workspace import Workspace
 from stages.transform.run import TransformOptions, transform
 from stages.views import connect
-from tests.init.support import MIGRATIONS, model, run_init, source_of, source_settings, typecheck
+from tests.init.support import (
+    MIGRATIONS,
+    blog_tables,
+    model,
+    run_init,
+    source_of,
+    source_settings,
+    typecheck,
+)
 from tests.support.command_line import ROOT
 from tests.support.project_copies import edit
 
@@ -178,6 +188,7 @@ def test_what_is_not_carried_over_is_listed(torture: sandbox.State, project: Pat
         "- `nightly`: `0 3 * * *: DELETE FROM notes`",
         "`UNIQUE (slug)`",
         "`CHECK ((quantity > 0))`",
+        "- `public.profiles` · `mail: email_check of the domain email`: `CHECK ((VALUE ~~ ",
         "ON DELETE CASCADE",
         "ON DELETE SET NULL",
         "REFERENCES profiles(id)`",
@@ -190,6 +201,28 @@ def test_what_is_not_carried_over_is_listed(torture: sandbox.State, project: Pat
         assert words in text, words
     headings = [line for line in text.splitlines() if line.startswith("## ")]
     assert len(headings) == 14
+
+
+def test_a_check_of_a_domain_is_one_of_its_columns(torture: sandbox.State) -> None:
+    with blog_tables(torture) as connection:
+        connection.execute(
+            "CREATE DOMAIN blog.level AS text CHECK (VALUE IN ('low', 'high'));"
+            "CREATE DOMAIN blog.top AS blog.level CONSTRAINT filled CHECK (VALUE <> '') NOT NULL;"
+            "CREATE TABLE blog.levels (id int PRIMARY KEY, mine blog.top, others blog.level[])"
+        )
+        reader = PostgresReader(source_of(torture))
+        catalog = read_postgres(reader, ["blog"])
+        reader.close()
+    checks = {b.name for b in catalog.behaviour if (b.kind, b.table) == ("check", "blog.levels")}
+    assert checks == {
+        "mine: filled of the domain blog.top",
+        "mine: level_check of the domain blog.level",
+        "others: level_check of the domain blog.level",
+    }
+    columns = catalog.tables["blog", "levels"].columns
+    assert {name: column.choices for name, column in columns.items()} == {
+        "id": (), "mine": ("low", "high"), "others": (),
+    }  # fmt: skip
 
 
 def test_other_schemas_and_names_that_are_none(torture: sandbox.State, project: Path) -> None:
