@@ -141,6 +141,8 @@ def _table(
     failed = {stage: failures[stage][n] for stage, n in names.items() if n in failures[stage]}
     transformed = read_transform(workspace.transform(name))
     loaded = read_load(workspace.load(name))
+    # Without it, a load has only given out ids, such as in the first pass over a cycle.
+    ended = loaded if loaded and loaded.content else None
     counts = read_counts(workspace, name)
     proof = read_proof(workspace, name, loaded)
     return TableStatus(
@@ -161,18 +163,18 @@ def _table(
         if transformed
         else None,
         load=LoadStatus(
-            status="failed" if "load" in failed else loaded.status,
-            counts=loaded.counts,
+            status="failed" if "load" in failed else ended.status,
+            counts=ended.counts,
             stale=transformed is not None
             and transformed.status == "complete"
-            and transformed.parts[0].sha256 != loaded.content,
+            and transformed.parts[0].sha256 != ended.content,
         )
-        if loaded
+        if ended
         else None,
         verify=VerifyStatus(counts=counts, stale=proof is None, wrong=proof.wrong if proof else [])
         if counts
         else None,
-        acknowledged=None if loaded else _lines(workspace.acks(name)),
+        acknowledged=None if ended else _lines(workspace.acks(name)),
     )
 
 

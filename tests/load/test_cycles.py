@@ -8,6 +8,7 @@ import pytest
 
 from stages.convex.client import Deployment, Kind
 from stages.load import run
+from stages.status import status
 from tests.load.project import Project
 
 TEAMS: dict[str, dict[str, Any]] = {
@@ -97,6 +98,8 @@ def test_what_the_app_changes_between_the_passes_is_a_conflict(
         with pytest.raises(Killed):
             staged.load(in_flight=1)
     assert len(staged.documents("people")) == len(PEOPLE)
+    table = status(staged.workspace, staged.plan, str).tables["people"]
+    assert table.load is None and table.acknowledged == len(PEOPLE)
     staged.change("people", "p03", name="Changed by the app")
     result = staged.load()
     assert result.tables["people"].counts["conflict"] == 1
