@@ -44,7 +44,7 @@ def consistency(manifests: list[ExtractManifest]) -> str:
         return "none"
     if any(len(taken) > 1 for taken in snapshots):
         return "mixed"
-    distinct = {(taken[0].snapshot, taken[0].at) for taken in snapshots}
+    distinct = {(s.snapshot, s.at) for taken in snapshots for s in taken}
     return "exported" if len(distinct) == 1 else "per-table"
 
 

@@ -21,6 +21,7 @@ from stages.state.manifests import (
     ExtractPart,
     LoadManifest,
     Part,
+    Snapshot,
     TransformManifest,
     write_manifest,
 )
@@ -128,6 +129,7 @@ def _stage(connection: Any, workspace: Workspace, rows: int) -> None:
     part(extract / "schema.parquet", f"{source} LIMIT 0")
     write_manifest(extract, ExtractManifest(
         table="items", status="complete", transport="postgres", rows=rows,
+        snapshots=[Snapshot(kind="exported", snapshot="1", at="2026-01-01T00:00:00+00:00")],
         parts=[ExtractPart(**structs.asdict(read), span=0, number=0)],
     ))  # fmt: skip
     nothing = "SELECT '' AS source_id, '' AS field, '' AS rule WHERE false"
