@@ -321,7 +321,10 @@ def _with_checks(
         if row["kind"] == "c" and len(names) == 1 and names[0] in checked:
             choices = choices_of_check(row["definition"])
             if choices:
-                checked[names[0]] = replace(checked[names[0]], choices=choices)
+                column = checked[names[0]]
+                # Each CHECK of a column holds, such as its own and those of its domain.
+                both = tuple(choice for choice in choices if choice in column.choices)
+                checked[names[0]] = replace(column, choices=both or choices)
     return checked
 
 

@@ -208,7 +208,8 @@ def test_a_check_of_a_domain_is_one_of_its_columns(torture: sandbox.State) -> No
         connection.execute(
             "CREATE DOMAIN blog.level AS text CHECK (VALUE IN ('low', 'high'));"
             "CREATE DOMAIN blog.top AS blog.level CONSTRAINT filled CHECK (VALUE <> '') NOT NULL;"
-            "CREATE TABLE blog.levels (id int PRIMARY KEY, mine blog.top, others blog.level[])"
+            "CREATE TABLE blog.levels (id int PRIMARY KEY, mine blog.top, others blog.level[], "
+            "few blog.level CHECK (few IN ('low', 'none')))"
         )
         reader = PostgresReader(source_of(torture))
         catalog = read_postgres(reader, ["blog"])
@@ -218,10 +219,12 @@ def test_a_check_of_a_domain_is_one_of_its_columns(torture: sandbox.State) -> No
         "mine: filled of the domain blog.top",
         "mine: level_check of the domain blog.level",
         "others: level_check of the domain blog.level",
+        "few: level_check of the domain blog.level",
+        "levels_few_check",
     }
     columns = catalog.tables["blog", "levels"].columns
     assert {name: column.choices for name, column in columns.items()} == {
-        "id": (), "mine": ("low", "high"), "others": (),
+        "id": (), "mine": ("low", "high"), "others": (), "few": ("low",),
     }  # fmt: skip
 
 

@@ -1,9 +1,13 @@
 -- Table constraints: primary and foreign keys, unique, check, exclusion. Columns in their order. A
--- CHECK of a column's domain is one too; it has no columns where it checks the items of an array.
+-- CHECK of a column's domain counts too, without columns if it applies to an array's items.
 WITH RECURSIVE types AS (
     SELECT a.attrelid, a.attname, a.atttypid AS type, false AS of_items
     FROM pg_attribute a
+    JOIN pg_class c ON c.oid = a.attrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE a.attnum > 0 AND NOT a.attisdropped
+      AND c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition
+      AND n.nspname IN ({schemas})
     UNION ALL
     SELECT
         u.attrelid, u.attname,
@@ -50,6 +54,5 @@ FROM pg_constraint k
 JOIN types u ON u.type = k.contypid
 JOIN pg_class c ON c.oid = u.attrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'c' AND c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition
-  AND n.nspname IN ({schemas})
+WHERE k.contype = 'c'
 ORDER BY 1, 2, 4, 3
