@@ -25,7 +25,13 @@ from stages.standing import (
 from stages.state.failures import STAGES, Failure, Stage, read_failures
 from stages.state.identity import read_answers, read_source, read_target
 from stages.state.imports import read_handed_over
-from stages.state.manifests import ExtractManifest, read_extract, read_load, read_transform
+from stages.state.manifests import (
+    ExtractManifest,
+    LoadManifest,
+    read_extract,
+    read_load,
+    read_transform,
+)
 from stages.state.records import read_whole
 from stages.state.running import read_running
 from stages.state.stage_times import stage_times
@@ -141,7 +147,8 @@ def _table(
     failed = {stage: failures[stage][n] for stage, n in names.items() if n in failures[stage]}
     transformed = read_transform(workspace.transform(name))
     loaded = read_load(workspace.load(name))
-    # Without it, a load has only given out ids, such as in the first pass over a cycle.
+    # A manifest without content: so far the load has only given out ids, as after the first pass
+    # over a cycle, and may have counted what it sent.
     ended = loaded if loaded and loaded.content else None
     counts = read_counts(workspace, name)
     proof = read_proof(workspace, name, loaded)
@@ -174,8 +181,13 @@ def _table(
         verify=VerifyStatus(counts=counts, stale=proof is None, wrong=proof.wrong if proof else [])
         if counts
         else None,
-        acknowledged=None if ended else _lines(workspace.acks(name)),
+        acknowledged=None if ended else _acknowledged(workspace, name, loaded),
     )
+
+
+def _acknowledged(workspace: Workspace, name: str, begun: LoadManifest | None) -> int | None:
+    counted = sum(begun.counts.get(result, 0) for result in IN_CONVEX) if begun else 0
+    return counted or _lines(workspace.acks(name))
 
 
 def _lines(journal: Path) -> int | None:
