@@ -9,9 +9,9 @@ PAGE := stages/page/assets/page.js
 READY := .venv/.ready node_modules/.ready $(PAGE)
 COMPILE := pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-# Tests run beside each other, with real servers, on machines of any speed. One that fails there and
-# passes here is still a fault, of the test or of the product, and its first failure stays printed.
-ALONE = echo "The tests that failed run once more, one at a time:" && \
+# Tests run in parallel, next to real servers, on machines of any speed. One that fails there and
+# passes alone is still a fault, of the test or of the product, and its first failure stays printed.
+ALONE = echo "Rerunning the failed tests, one at a time:" && \
 	.venv/bin/python -m pytest -q --last-failed --last-failed-no-failures none --exitfirst
 
 # $(call venv,FOLDER,WHAT,LOCKS): a virtual environment with what the locks pin
