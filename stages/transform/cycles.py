@@ -42,7 +42,7 @@ class Cycle:
             run = context.connection.execute
             run(
                 f"CREATE OR REPLACE TEMP TABLE {CYCLE_ROWS} "
-                "(ref VARCHAR, rule VARCHAR, field VARCHAR)"
+                "(ref VARCHAR, rule VARCHAR, field VARCHAR, reason VARCHAR)"
             )
             run(
                 f"CREATE OR REPLACE TEMP TABLE {CYCLE_EDGES} "
@@ -51,7 +51,9 @@ class Cycle:
             for each in self._contexts.values():
                 if not each.missing:
                     compiled = self._add_rows(each)
-            make_known_in_cycle(context.connection, self.tables)
+            make_known_in_cycle(
+                context.connection, {name: c.table.source for name, c in self._contexts.items()}
+            )
             self._proven = True
         if compiled is None or len(self.tables) > 1:
             compiled = run_model(context, context.read_model(), in_cycle=True)
@@ -82,9 +84,10 @@ class Cycle:
             reconcile(connection, table, context.drop_model(), keys)
             prefix = text_sql(f"{table.name}:")
             run(
-                f"INSERT INTO {CYCLE_ROWS} SELECT {prefix} || source_id, rule, field "
-                f"FROM (SELECT _source_id AS source_id, NULL AS rule, NULL AS field FROM {PASSED} "
+                f"INSERT INTO {CYCLE_ROWS} SELECT {prefix} || source_id, rule, field, reason "
+                "FROM (SELECT _source_id AS source_id, NULL AS rule, NULL AS field, "
+                f"NULL AS reason FROM {PASSED} "
                 f"ANTI JOIN {FAILING} USING (_source_id) "
-                f"UNION ALL SELECT source_id, rule, field FROM {REJECTED})"
+                f"UNION ALL SELECT source_id, rule, field, reason FROM {REJECTED})"
             )
         return compiled

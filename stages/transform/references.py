@@ -16,7 +16,7 @@ from stages.errors import UserError
 from stages.project.plan import Plan, TargetTable
 from stages.project.plan_entries import entry_error
 from stages.rules import Rule
-from stages.sql import name_sql, text_sql
+from stages.sql import first_row, name_sql, text_sql
 from stages.transform.compile import Compiled
 from stages.transform.relations import (
     CYCLE_EDGES,
@@ -32,8 +32,8 @@ from stages.transform.relations import (
 if TYPE_CHECKING:
     import duckdb
 
-# From a cause to a row of its cycle: with more, the fields' names decide which reason comes first.
-MOST_STEPS = 16
+# How far a query follows references at once: round a cycle it meets each row again and again.
+MOST_STEPS = 512
 
 
 def rule_of(table: TargetTable, position: Position) -> str:
@@ -175,43 +175,77 @@ def edges_sql(table: TargetTable, compiled: Mapping[str, Compiled], targets: Ite
     return f"SELECT * FROM ({' UNION ALL '.join(selects)}) WHERE {inside}"
 
 
-def make_known_in_cycle(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
-    """Create `known <table>` for all the tables of a cycle together.
+def make_known_in_cycle(
+    connection: duckdb.DuckDBPyConnection, sources: Mapping[str, str | None]
+) -> None:
+    """Create `known <table>` for all the tables of a cycle together; `sources`: table → source.
 
     `cycle_rows` has every row of these tables, `cycle_edges` their references to one another. A row
     is rejected with its parent, and so are its children in turn: every row that can be reached from
     a parent that is not a document. Of several such parents, the reason names the one with the
     fewest steps to a cause, so that following the reasons leads to the cause, not round the cycle.
     """
-    connection.execute(
+    run = connection.execute
+    run(
         f"CREATE OR REPLACE TEMP TABLE {REJECTED_IN_CYCLE} AS "
-        "WITH RECURSIVE reached(ref, field, steps) AS ("
-        f"SELECT e.child, e.field, 1 FROM {CYCLE_EDGES} e "
-        f"ANTI JOIN (FROM {CYCLE_ROWS} WHERE rule IS NULL) o "
-        f"ON o.ref = e.parent UNION SELECT e.child, e.field, least(f.steps + 1, {MOST_STEPS}) "
-        f"FROM reached f JOIN {CYCLE_EDGES} e ON e.parent = f.ref) "
-        f"SELECT ref, rule, field FROM {CYCLE_ROWS} WHERE rule IS NOT NULL UNION ALL "
-        "SELECT ref, 'reference', min_by(field, {'steps': steps, 'field': field}) FROM reached "
-        f"ANTI JOIN (FROM {CYCLE_ROWS} WHERE rule IS NOT NULL) USING (ref) GROUP BY ref"
+        f"SELECT ref, rule, field, reason, NULL::VARCHAR AS parent FROM {CYCLE_ROWS} "
+        "WHERE rule IS NOT NULL"
     )
-    for table in tables:
-        prefix = text_sql(f"{table}:")
-        connection.execute(
+    names = " ".join(
+        f"WHEN starts_with(first.parent, {text_sql(f'{table}:')}) "
+        f"THEN {text_sql(_names([table], sources))}"
+        for table in sources
+    )
+    run(
+        f"INSERT INTO {REJECTED_IN_CYCLE} SELECT child, '{Rule.ORPHAN}', first.field, "
+        f"first.parent || ' is not in ' || CASE {names} END, NULL FROM ("
+        "SELECT e.child, min({'field': e.field, 'parent': e.parent}) AS first "
+        f"FROM {CYCLE_EDGES} e ANTI JOIN {CYCLE_ROWS} o ON o.ref = e.parent "
+        f"ANTI JOIN {REJECTED_IN_CYCLE} r ON r.ref = e.child GROUP BY e.child)"
+    )
+    steps = 1
+    while _reject_children(connection, steps):
+        steps = min(4 * steps, MOST_STEPS)
+    for table in sources:
+        run(
             f"CREATE OR REPLACE TEMP TABLE {KNOWN.of(table)} AS SELECT o.ref, "
-            f"CASE WHEN f.ref IS NOT NULL THEN '{Rule.PARENT_REJECTED}' END AS rule, "
-            "o.ref || ' is rejected: ' || f.rule || ' ' || f.field AS reason "
-            f"FROM {CYCLE_ROWS} o LEFT JOIN {REJECTED_IN_CYCLE} f USING (ref) "
-            f"WHERE starts_with(o.ref, {prefix})"
+            f"CASE WHEN r.ref IS NOT NULL THEN '{Rule.PARENT_REJECTED}' END AS rule, "
+            f"{_reason('r')} AS reason FROM {CYCLE_ROWS} o "
+            f"LEFT JOIN {REJECTED_IN_CYCLE} r USING (ref) "
+            f"WHERE starts_with(o.ref, {text_sql(f'{table}:')})"
         )
 
 
-def put_cause_first(connection: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Reorder the failures of a cycle's table: first the one that the reasons of others name."""
-    first, rest = (
-        f"list_filter(_failures, lambda failure: failure.field {sign} c.field)"
-        for sign in ("=", "<>")
+def _reject_children(connection: duckdb.DuckDBPyConnection, steps: int) -> int:
+    """Add the rows that are at most so many steps below `rejected_in_cycle`; return how many."""
+    (added,) = first_row(
+        connection,
+        f"INSERT INTO {REJECTED_IN_CYCLE} WITH RECURSIVE reached(ref, field, parent, steps) AS ("
+        f"SELECT e.child, e.field, e.parent, 1 FROM {CYCLE_EDGES} e "
+        f"SEMI JOIN {REJECTED_IN_CYCLE} p ON p.ref = e.parent "
+        f"ANTI JOIN {REJECTED_IN_CYCLE} r ON r.ref = e.child "
+        "UNION SELECT e.child, e.field, e.parent, c.steps + 1 "
+        f"FROM reached c JOIN {CYCLE_EDGES} e ON e.parent = c.ref "
+        f"ANTI JOIN {REJECTED_IN_CYCLE} r ON r.ref = e.child WHERE c.steps < {steps}) "
+        f"SELECT ref, '{Rule.PARENT_REJECTED}', first.field, NULL, first.parent FROM ("
+        "SELECT ref, min({'steps': steps, 'field': field, 'parent': parent}) AS first "
+        "FROM reached GROUP BY ref)",
     )
+    return int(added)
+
+
+def _reason(row: str) -> str:
+    """SQL of why a reference to a row of `rejected_in_cycle` has no target."""
+    return f"{row}.ref || ' is rejected: ' || {row}.rule || ' ' || {row}.field"
+
+
+def put_cause_first(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Begin the failures of each row of a cycle's table with its reason in `rejected_in_cycle`."""
     connection.execute(
-        f"UPDATE {FAILING} SET _failures = {first} || {rest} FROM {REJECTED_IN_CYCLE} c "
-        f"WHERE c.ref = {text_sql(f'{table}:')} || _source_id AND _failures[1].field <> c.field"
+        f"UPDATE {FAILING} SET _failures = [{{'field': c.field, 'rule': c.rule, "
+        "'reason': c.reason}] || list_filter(_failures, lambda failure: "
+        "failure.field <> c.field OR failure.rule <> c.rule) FROM ("
+        f"SELECT r.ref, r.field, r.rule, coalesce(r.reason, {_reason('p')}) AS reason "
+        f"FROM {REJECTED_IN_CYCLE} r LEFT JOIN {REJECTED_IN_CYCLE} p ON p.ref = r.parent) c "
+        f"WHERE c.ref = {text_sql(f'{table}:')} || _source_id"
     )

@@ -152,7 +152,7 @@ REJECTED = Relation(
 
 CYCLE_ROWS = Relation(
     name="cycle_rows",
-    columns=("ref", "rule", "field"),
+    columns=("ref", "rule", "field", "reason"),
     meaning="a row of any table of the cycle; its rule is NULL where it passes its own checks",
     writers=("cycles",),
     readers=("references",),
@@ -166,8 +166,8 @@ CYCLE_EDGES = Relation(
 )
 REJECTED_IN_CYCLE = Relation(
     name="rejected_in_cycle",
-    columns=("ref", "rule", "field"),
-    meaning="a row of the cycle that is rejected, by its own rule or with the parent of a field",
+    columns=("ref", "rule", "field", "reason", "parent"),
+    meaning="a row of the cycle that is rejected, and why; its parent if that is the reason",
     writers=("references",),
     readers=("references",),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -364,32 +365,83 @@ def test_what_collides_in_a_cycle_takes_its_children_along(small: Small) -> None
     assert small.accounted("pages")
 
 
+def cycle(small: Small, columns: dict[str, list[Any]], unique: str = "") -> dict[str, str]:
+    """Transform pages that refer to pages in every column but `title`; return the reasons of their
+    rejects. No row that is rejected because of another counts as a cause."""
+    rows = pa.table({"id": list(range(1, len(columns["title"]) + 1)), **columns})
+    small.extract("pages", rows, ["id"])
+    fields: dict[str, Any] = {"title": STRING}
+    selected = "key(id) AS _source_id, title"
+    for name, values in columns.items():
+        if any(isinstance(value, list) for value in values):
+            fields[name] = {"type": "array", "value": id_of("pages")}
+            selected += f", refs('pages', {name}) AS {name}"
+        elif name != "title":
+            fields[f"{name}?"] = id_of("pages")
+            selected += f", ref('pages', {name}) AS {name}"
+    small.schema("pages", dict(sorted(fields.items())))
+    small.write("plan.toml", f"max_rejects = 99\n[tables.pages]\n{unique}\n")
+    small.model("pages", f"SELECT {selected} FROM extract.pages")
+    small.transform()
+    groups = list_rejects(small.workspace, small.plan, small.plan.tables.values(), None)
+    assert not any(g.rule == "parent_rejected" and not g.is_symptom for g in groups)
+    return {r["source_id"]: f"{r['rule']} {r['field']}: {r['reason']}"
+            for r in small.rows("pages", "rejects")}  # fmt: skip
+
+
+UNTITLED = "required_null title: the field is required, the value is null"
+
+
 def test_reasons_in_a_cycle_lead_to_the_cause(small: Small) -> None:
     """Pages that refer to each other are not each other's reason, where another page is."""
-    rows = pa.table({
-        "id": [1, 2, 3, 4, 5, 6, 7],
+    assert cycle(small, {
         "title": [None, "b", "c", "d", "e", "f", None],
-        "up": pa.array([None, 1, 2, None, 99, None, 3], pa.int64()),
-        "beside": pa.array([2, 3, 2, 3, 6, 5, 1], pa.int64()),
-    })  # fmt: skip
-    small.extract("pages", rows, ["id"])
-    reference = id_of("pages")
-    small.schema("pages", {"beside?": reference, "title": STRING, "up?": reference})
-    small.write("plan.toml", "max_rejects = 9\n[tables.pages]\n")
-    small.model("pages", "SELECT key(id) AS _source_id, title, ref('pages', up) AS up, "
-                         "ref('pages', beside) AS beside FROM extract.pages")  # fmt: skip
-    small.transform()
-    assert {r["source_id"]: f"{r['rule']} {r['field']}: {r['reason']}"
-            for r in small.rows("pages", "rejects")} == {
-        "1": "required_null title: the field is required, the value is null",
+        "up": [None, 1, 2, None, 99, None, 3],
+        "beside": [2, 3, 2, 3, 6, 5, 1],
+    }) == {
+        "1": UNTITLED,
         "2": "parent_rejected up: pages:1 is rejected: required_null title",
-        "3": "parent_rejected beside: pages:2 is rejected: reference up",
-        "4": "parent_rejected beside: pages:3 is rejected: reference beside",
+        "3": "parent_rejected beside: pages:2 is rejected: parent_rejected up",
+        "4": "parent_rejected beside: pages:3 is rejected: parent_rejected beside",
         "5": "orphan up: pages:99 is not in pages",
-        "6": "parent_rejected beside: pages:5 is rejected: reference up",
-        "7": "required_null title: the field is required, the value is null",
+        "6": "parent_rejected beside: pages:5 is rejected: orphan up",
+        "7": UNTITLED,
     }  # fmt: skip
-    groups = list_rejects(small.workspace, small.plan, small.plan.tables.values(), None)
-    assert {(g.field, g.rule): g.rows for g in groups if not g.is_symptom} == {
-        ("title", "required_null"): 2, ("up", "orphan"): 1,
+
+
+def test_reasons_in_a_cycle_of_lists(small: Small) -> None:
+    assert cycle(small, {
+        "title": ["a", "b", None, "d", "e"],
+        "links": [[2, 3], [1], [], [5, 99], [4]],
+    }) == {
+        "1": "parent_rejected links[]: pages:3 is rejected: required_null title",
+        "2": "parent_rejected links[]: pages:1 is rejected: parent_rejected links[]",
+        "3": UNTITLED,
+        "4": "orphan links[]: pages:99 is not in pages",
+        "5": "parent_rejected links[]: pages:4 is rejected: orphan links[]",
     }  # fmt: skip
+
+
+def test_a_collision_in_a_cycle_is_the_reason_of_its_row(small: Small) -> None:
+    columns: dict[str, list[Any]] = {"title": ["same", "b", "same"], "up": [2, 1, None]}
+    assert cycle(small, columns, "unique = [['title']]") == {
+        "1": "not_unique title: 2 rows have the same title, the first is 1",
+        "2": "parent_rejected up: pages:1 is rejected: not_unique title",
+        "3": "not_unique title: 2 rows have the same title, the first is 1",
+    }
+
+
+def test_reasons_in_a_long_cycle(small: Small) -> None:
+    """Each page names the next and the one before; a query follows only some of them at once."""
+    many = 40
+    reasons = cycle(
+        small,
+        {
+            "title": [None, *(str(n) for n in range(2, many + 1))],
+            "after": [*range(2, many + 1), None],
+            "before": [None, *range(1, many)],
+        },
+    )
+    assert [reasons[str(n)].partition(" is ")[0] for n in range(2, many + 1)] == [
+        f"parent_rejected before: pages:{n}" for n in range(1, many)
+    ]  # fmt: skip
