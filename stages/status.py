@@ -42,6 +42,11 @@ from stages.verify.record import read_counts, read_proof
 IN_CONVEX = ("inserted", "replaced", "unchanged", "conflict")
 
 
+def in_convex(counts: Mapping[str, int]) -> int:
+    """How many documents are in Convex, from a load's counts by outcome."""
+    return sum(counts.get(outcome, 0) for outcome in IN_CONVEX)
+
+
 def consistency(manifests: list[ExtractManifest]) -> str:
     """exported (one snapshot for all tables), per-table, mixed (within a table), or none (REST)."""
     read = [m for m in manifests if m.status != "missing"]
@@ -186,8 +191,7 @@ def _table(
 
 
 def _acknowledged(workspace: Workspace, name: str, begun: LoadManifest | None) -> int | None:
-    counted = sum(begun.counts.get(result, 0) for result in IN_CONVEX) if begun else 0
-    return counted or _lines(workspace.acks(name))
+    return (begun and in_convex(begun.counts)) or _lines(workspace.acks(name))
 
 
 def _lines(journal: Path) -> int | None:

@@ -9,7 +9,7 @@ from stages.layout import Cell, Line, Style, aligned, line, plain
 from stages.next_step import moved_sources
 from stages.standing import ExtractStatus, Status, TableStatus
 from stages.state.failures import Failure
-from stages.status import IN_CONVEX
+from stages.status import in_convex
 
 HEADS = ("table", "extracted", "documents", "rejected", "loaded", "verified")
 NOTHING = Cell("–", "dim", right=True)
@@ -139,7 +139,7 @@ def _loaded(table: TableStatus, running: str) -> Cell:
 def _in_convex(table: TableStatus) -> int:
     """Documents in Convex, as far as acknowledged."""
     if table.load:
-        return sum(table.load.counts.get(result, 0) for result in IN_CONVEX)
+        return in_convex(table.load.counts)
     documents = table.transform.documents if table.transform else 0
     # In a reference cycle, documents are acknowledged twice.
     return min(table.acknowledged or 0, documents)

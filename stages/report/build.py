@@ -30,7 +30,7 @@ from stages.state.manifests import (
 )
 from stages.state.stage_times import stage_times
 from stages.state.workspace import Workspace
-from stages.status import IN_CONVEX, status
+from stages.status import IN_CONVEX, in_convex, status
 from stages.verify.record import Proof, read_proof
 
 
@@ -147,7 +147,7 @@ def _entry(
     proof = read_proof(workspace, table.name, loaded)
     rows = _source_rows(table, extracted, transformed)
     counts = loaded.counts if loaded else {}
-    migrated = sum(counts.get(name, 0) for name in IN_CONVEX)
+    migrated = in_convex(counts)
     reasons = {
         f"{rule.field}: {rule.rule}" if rule.field else rule.rule: rule.rows
         for rule in (transformed.rules if transformed else [])
