@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from stages.convex.client import Deployment, Kind
-from stages.load import run
+from stages.load import run, settle, table_load
+from stages.load.context import TableContext
+from stages.state.manifests import LoadManifest
 from stages.status import status
 from tests.load.project import Project
 
@@ -108,6 +110,28 @@ def test_what_the_app_changes_between_the_passes_is_a_conflict(
     staged.load(overwrite=True)
     require_loaded(staged)
     assert staged.keys("people", "conflicts") == []
+
+
+def test_a_document_with_several_acks_is_counted_once(
+    staged: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a second load, killed after its first pass; ten new documents are refused."""
+    staged.load()
+    rows = {key: {**row, "name": f"{row['name']}!"} for key, row in PEOPLE.items()}
+    staged.stage("people", rows | {f"n{n}": {"team": "t0"} for n in range(10)})
+
+    def killed(table: TableContext, *args: Any, **options: Any) -> LoadManifest:
+        manifest = settle.settle(table, *args, **options)
+        if table.table.name == "people":
+            raise Killed
+        return manifest
+
+    monkeypatch.setattr(table_load, "settle", killed)
+    with pytest.raises(Killed):
+        staged.load()
+    assert staged.workspace.acks("people").read_bytes().count(b"\n") > len(PEOPLE) + 10
+    table = status(staged.workspace, staged.plan, str).tables["people"]
+    assert table.load is None and table.acknowledged == len(PEOPLE)
 
 
 def test_lost_acks_do_not_take_a_cycle_apart(staged: Project) -> None:
