@@ -17,7 +17,7 @@ from stages.state.history import HistoryRun
 FORMAT = 1
 # How many rows of each group of rejects, and of changes, a page starts with.
 ROWS_OF_GROUP = 200
-# The columns of the table of stages.
+# The columns of the page's table: one for each stage.
 Column = Literal["extract", "transform", "load", "verify"]
 StageState = Literal["none", "running", "partial", "complete", "stale", "failed"]
 
